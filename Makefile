@@ -1,0 +1,72 @@
+# Two commands on a fresh machine: `make demo` and `make test`. `make help` lists the rest.
+#
+# VENV       where the environment lies; one that is already there is used as it is
+# VENV_ARGS  --system-site-packages keeps a torch that is installed outside of the environment
+# TORCH      version to install where there is none
+# DEMO       where the demo writes
+
+VENV ?= .venv
+VENV_ARGS ?=
+TORCH ?= 2.13.0
+PYTHON ?= python3
+DEMO ?= demo
+BIN = $(VENV)/bin
+ITD = $(BIN)/itd
+
+# Two threads spin against whatever else runs, and sum in another order: one is steadier, and repeats exactly.
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: help setup demo check format lint types layers test test-slow test-cert benchmark
+
+help:  ## show this list
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST)
+
+setup: $(VENV)/installed  ## install the project and its tools
+
+# PyPI's torch for Linux is the CUDA build, several GB with its libraries. So, in this order: keep a torch that
+# is there; take a CPU wheel that lies on a disk, where pip's find-links names one; let uv pick PyTorch's CPU index.
+$(VENV)/installed: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV_ARGS) $(VENV)
+	$(BIN)/python -c 'import torch' 2>/dev/null \
+	|| $(BIN)/pip install --quiet --no-index --no-deps 'torch==$(TORCH)' \
+	|| { $(BIN)/pip install --quiet uv \
+	     && $(BIN)/uv pip install --python $(BIN)/python --torch-backend cpu 'torch==$(TORCH)'; }
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+demo: setup  ## from nothing to a ranked and audited list: synthetic release, store, training, report
+	rm -rf $(DEMO)
+	$(ITD) synth $(DEMO)/release --users 100 --days 150 --seed 7 --insiders 0.14
+	$(ITD) prepare $(DEMO)/release --store $(DEMO)/store
+	$(ITD) fit --config configs/mask_value.yaml --config configs/overlays/demo.yaml --data.store $(DEMO)/store \
+	  --trainer.default_root_dir $(DEMO)/run
+	$(ITD) test --ckpt_path $(DEMO)/run/checkpoints/best.ckpt
+	$(ITD) audit $(DEMO)/run
+	$(ITD) report $(DEMO)/run --out $(DEMO)/report
+	$(ITD) alerts $(DEMO)/run --budget 10
+
+check: format lint types layers test  ## everything that must pass before a commit
+
+format: setup  ## is the code formatted?
+	$(BIN)/ruff format --check .
+
+lint: setup  ## ruff
+	$(BIN)/ruff check .
+
+types: setup  ## mypy, strict
+	$(BIN)/mypy
+
+layers: setup  ## do imports follow the pipeline?
+	$(BIN)/lint-imports
+
+test: setup  ## tests without the markers slow, gpu and cert
+	$(BIN)/pytest -q
+
+test-slow: setup  ## the slow tests
+	$(BIN)/pytest -q -m slow
+
+test-cert: setup  ## tests on a genuine CERT r4.2 slice, whose folder ITD_CERT_R42 names
+	$(BIN)/pytest -q -m cert
+
+benchmark: setup  ## from raw CSV to windows: seconds, events per CPU-second, memory
+	$(BIN)/python benchmarks/windows.py

@@ -1,0 +1,110 @@
+"""Checkpoints that survive a kill at any moment, and that load without running code."""
+
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric.plugins.io import TorchCheckpointIO
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
+
+from itd_lightning.contracts.errors import InputError
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Writes a checkpoint beside its final name, flushes it to disk, and moves it into place.
+
+    Lightning's own transaction writes to the system's temporary folder and copies from there if that is
+    another file system; a kill during the copy leaves a torn file where the last good checkpoint was.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: object = None
+    ) -> None:
+        """Save tensors and plain types, atomically."""
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_name(f".{target.name}.partial")
+        try:
+            with partial.open("wb") as file:
+                torch.save(checkpoint, file)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
+        folder = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)  # the name, too, must survive a power cut
+        finally:
+            os.close(folder)
+
+    def load_checkpoint(self, path: str | Path, *args: object, **kwargs: object) -> dict[str, Any]:
+        """Load a checkpoint, never running code from it."""
+        return load_checkpoint(Path(path))
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """Load a checkpoint of tensors and plain types.
+
+    Raises:
+        InputError: If there is none, it is damaged, or it holds anything that would need code to load.
+    """
+    if not path.is_file():
+        raise InputError(f"no checkpoint at {path}; train one with `itd fit`")
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        reason = (str(error).splitlines() or ["the file is empty"])[0]
+        raise InputError(f"{path} cannot be loaded as weights: {reason}") from error
+    if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
+        raise InputError(f"{path} is no checkpoint of this program")
+    return checkpoint
+
+
+class Checkpoints(ModelCheckpoint):
+    """Keeps ``best.ckpt`` and ``last.ckpt`` in the run's folder ``checkpoints``, written at epoch ends.
+
+    Args:
+        monitor: Logged quantity whose smallest value is best.
+
+    Raises:
+        InputError: If it is measured on validation units and the split has none.
+    """
+
+    def __init__(self, monitor: str = "val/loss") -> None:
+        super().__init__(
+            monitor=monitor,
+            mode="min",
+            filename="best",
+            save_last=True,
+            enable_version_counter=False,
+            # Lightning's default is the end of validation, from where a resumed run repeats the epoch's end.
+            save_on_train_epoch_end=True,
+        )
+        self.CHECKPOINT_NAME_LAST = "last"
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Settle the folder."""
+        self.dirpath = str(Path(trainer.default_root_dir) / "checkpoints")
+        super().setup(trainer, pl_module, stage)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Refuse to wait for a number that never comes."""
+        if str(self.monitor).startswith("val/") and not sum(trainer.num_val_batches):
+            raise InputError(
+                f"the split has no validation units, so there is no {self.monitor}: monitor train/loss "
+                "(--checkpoint.monitor, --trainer.callbacks.monitor) or give the split a validation part"
+            )
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over what the run knew of its best, wherever its folder lies now."""
+        here = Path(self.dirpath or "")
+        best = {str(here / Path(path).name): score for path, score in state_dict["best_k_models"].items()}
+        paths = {
+            name: str(here / Path(state_dict[name]).name) if state_dict[name] else ""
+            for name in ("best_model_path", "last_model_path", "kth_best_model_path")
+        }
+        super().load_state_dict({**state_dict, **paths, "dirpath": self.dirpath, "best_k_models": best})

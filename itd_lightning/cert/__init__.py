@@ -1,0 +1,1 @@
+"""A CERT release on disk: its logs, people and answer key, read and checked; nothing derived."""

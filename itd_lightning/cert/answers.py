@@ -1,0 +1,126 @@
+"""The red-team answer key: who was malicious, when, in which scenario, by which events.
+
+Only ``events.build`` may import this module; it copies the key into the store, where ``events.key`` reads it.
+"""
+
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+
+from itd_lightning.cert.releases import TIME_FORMAT, Log, Release
+from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.events import Kind
+
+CAMPAIGNS = pl.Schema(
+    {"user": pl.String(), "scenario": pl.Int32(), "start": pl.Datetime("us"), "end": pl.Datetime("us")}
+)
+KEY_ROWS = pl.Schema(
+    {
+        "insider": pl.String(),  # whose campaign it is
+        "scenario": pl.Int32(),
+        "event_id": pl.String(),
+        "user": pl.String(),  # whose account it is; the supervisor's in parts of scenario 3
+        "time": pl.Datetime("us"),
+        "pc": pl.String(),
+        "kind": Kind,
+    }
+)
+COLUMNS = ("dataset", "scenario", "details", "user", "start", "end")
+
+
+class Answers(NamedTuple):
+    """The key of one release.
+
+    Attributes:
+        campaigns: One row a campaign: user, scenario, start, end; the last moment belongs to it.
+        rows: One row a key row: whose campaign, whose account, event id, time, pc, kind.
+        refused: Key rows that cannot be read, as "file:line: reason".
+    """
+
+    campaigns: pl.DataFrame
+    rows: pl.DataFrame
+    refused: list[str]
+
+
+def read_answers(folder: Path, release: Release) -> Answers | None:
+    """Read the key of one release, or None where there is no key.
+
+    Args:
+        folder: Holds ``insiders.csv``, which covers every release, and the detail files.
+        release: The release whose key is wanted.
+
+    Raises:
+        InputError: If the key has no row for the release, lacks a column, or holds a date that cannot be
+            read.
+    """
+    path = folder / "insiders.csv"
+    if not path.is_file():
+        return None
+    try:
+        key = pl.read_csv(path, infer_schema=False, truncate_ragged_lines=True, encoding="utf8-lossy")
+    except (pl.exceptions.ComputeError, pl.exceptions.NoDataError) as error:
+        raise InputError(f"{path} cannot be read as CSV: {str(error).splitlines()[0]}") from error
+    if lacking := [name for name in COLUMNS if name not in key.columns]:
+        raise InputError(f"{path} lacks the column {', '.join(map(repr, lacking))}")
+    # The data set is compared as text: "2" stands in "4.2" and "5.2".
+    mine = key.filter(pl.col("dataset") == release.dataset)
+    if mine.is_empty():
+        others = ", ".join(sorted(set(key["dataset"].drop_nulls())))
+        raise InputError(f"{path} holds no campaign of {release.dataset}, only of {others or 'nothing'}")
+    rows: list[tuple[object, ...]] = []
+    refused: list[str] = []
+    campaigns = [campaign(path, entry, release) for entry in mine.iter_rows(named=True)]
+    for entry, (user, scenario, _, _) in zip(mine.iter_rows(named=True), campaigns, strict=True):
+        read, bad = read_details(find_details(folder, release, entry["details"]), release)
+        rows += [(user, scenario, *row) for row in read]
+        refused += bad
+    return Answers(
+        pl.DataFrame(campaigns, schema=CAMPAIGNS, orient="row").sort("user", "start"),
+        pl.DataFrame(rows, schema=KEY_ROWS, orient="row").sort("insider", "time", "event_id"),
+        refused,
+    )
+
+
+def campaign(path: Path, entry: dict[str, str], release: Release) -> tuple[str, int, datetime, datetime]:
+    """One row of ``insiders.csv``, typed."""
+    if lacking := [name for name in COLUMNS if not entry[name]]:
+        raise InputError(f"{path} has a row of {release.dataset} without {', '.join(lacking)}")
+    try:
+        start, end = (datetime.strptime(entry[name], TIME_FORMAT) for name in ("start", "end"))
+        return entry["user"], int(entry["scenario"]), start, end
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{path} has a row of {release.dataset} that cannot be read: {error}") from error
+
+
+def find_details(folder: Path, release: Release, name: str) -> Path:
+    """Detail files lie in folders per scenario, or beside ``insiders.csv``."""
+    found = sorted(folder.glob(f"{release.name}-*/{Path(name).name}")) or [folder / Path(name).name]
+    if not found[0].is_file():
+        raise InputError(f"{folder} has no {name}, which its insiders.csv names")
+    return found[0]
+
+
+def read_details(path: Path, release: Release) -> tuple[list[tuple[object, ...]], list[str]]:
+    """Rows of one detail file: event id, account, time, pc and kind; the rest stands in the logs.
+
+    The file is no proper CSV: no header, rows of different logs and widths interleaved.
+    """
+    logs = {log.name: log for log in release.logs}
+    rows: list[tuple[object, ...]] = []
+    refused: list[str] = []
+    for number, line in enumerate(path.read_text("utf-8", "replace").splitlines(), 1):
+        fields = [text.strip('"') for text in line.strip().split(",", 6)]
+        try:
+            log, event_id, time, user, pc = fields[:5]
+            kind = key_kind(logs[log], fields)
+            rows.append((event_id, user, datetime.strptime(time, TIME_FORMAT), pc, kind))
+        except (ValueError, LookupError):
+            refused.append(f"{path.name}:{number}: not a row of a log")
+    return rows, refused
+
+
+def key_kind(log: Log, fields: list[str]) -> str:
+    """Kind of a key row; its log has the activity in column 6, if at all."""
+    return log.kinds[""] if "" in log.kinds else log.kinds[fields[5]]

@@ -1,0 +1,92 @@
+"""Working days, holidays and the text of dates. Days are counted from the first day of the release, 0."""
+
+from datetime import date, timedelta
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+DAY = 86_400  # seconds
+HOUR = 3_600  # seconds
+MONDAY, THURSDAY, FRIDAY, SATURDAY, SUNDAY = 0, 3, 4, 5, 6
+
+
+class Calendar(NamedTuple):
+    """The days of a release.
+
+    Attributes:
+        start: The first day.
+        days: Number of days.
+        weekday: Monday is 0, for each day.
+        office: Whether the office is open: neither a weekend nor a public holiday.
+    """
+
+    start: date
+    days: int
+    weekday: NDArray[np.int64]
+    office: NDArray[np.bool_]
+
+    def next_office_day(self, day: int, step: int = 1) -> int:
+        """The nearest open day from ``day`` on, going by ``step``; may lie outside the release."""
+        while 0 <= day < self.days and not self.office[day]:
+            day += step
+        return day
+
+
+def nth_weekday(year: int, month: int, weekday: int, nth: int) -> date:
+    """The nth such weekday of a month; ``nth=-1`` is the last.
+
+    Example:
+        >>> nth_weekday(2010, 11, THURSDAY, 4)
+        datetime.date(2010, 11, 25)
+    """
+    if nth < 0:
+        last = (date(year, month, 28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
+        return last - timedelta(days=(last.weekday() - weekday) % 7)
+    first = date(year, month, 1)
+    return first + timedelta(days=(weekday - first.weekday()) % 7 + 7 * (nth - 1))
+
+
+def observed(day: date) -> date:
+    """A holiday on a Saturday is kept on the Friday before, one on a Sunday on the Monday after."""
+    return day + timedelta(days={SATURDAY: -1, SUNDAY: 1}.get(day.weekday(), 0))
+
+
+def holidays(year: int) -> set[date]:
+    """Public holidays on which the office is closed."""
+    return {
+        observed(date(year, 1, 1)),
+        nth_weekday(year, 5, MONDAY, -1),
+        observed(date(year, 7, 4)),
+        nth_weekday(year, 9, MONDAY, 1),
+        nth_weekday(year, 11, THURSDAY, 4),
+        observed(date(year, 12, 24)),
+        observed(date(year, 12, 25)),
+    }
+
+
+def make_calendar(start: date, days: int) -> Calendar:
+    """Count the days of a release from its start."""
+    dates = [start + timedelta(days=i) for i in range(days)]
+    closed = {day for year in {d.year for d in dates} for day in holidays(year)}
+    weekday = np.array([d.weekday() for d in dates])
+    office = np.array([d.weekday() < SATURDAY and d not in closed for d in dates])
+    return Calendar(start, days, weekday, office)
+
+
+class DateText:
+    """Seconds since the release's first midnight as ``MM/DD/YYYY HH:MM:SS``, by two look-ups.
+
+    Formatting each row costs as much as drawing it; joining two short strings does not.
+    """
+
+    def __init__(self, calendar: Calendar) -> None:
+        days = range(calendar.days + 1)
+        self.days = pl.Series([f"{calendar.start + timedelta(days=i):%m/%d/%Y}" for i in days])
+        self.clock = pl.Series([f"{s // 3600:02d}:{s // 60 % 60:02d}:{s % 60:02d}" for s in range(DAY)])
+
+    def __call__(self, seconds: NDArray[np.int64]) -> pl.Series:
+        """The date column of rows at these seconds."""
+        parts = [self.days.gather(seconds // DAY).alias("d"), self.clock.gather(seconds % DAY).alias("c")]
+        return pl.select(date=pl.concat_str([pl.lit(part) for part in parts], separator=" ")).to_series()

@@ -1,0 +1,351 @@
+"""The commands beside training: each function is one, its signature the options, its docstring the help."""
+
+import json
+import re
+import sys
+from collections.abc import Callable, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal, NoReturn
+
+import polars as pl
+from jsonargparse import ArgumentParser
+from jsonargparse.typing import register_type
+from rich.table import Table
+
+import itd_lightning
+from itd_lightning.contracts.errors import InputError
+from itd_lightning.terminal import column, console, describe, progress, result_table, safe
+
+register_type(date, str, date.fromisoformat)
+
+TRAINING = {
+    "fit": "train a method on a view of a store",
+    "validate": "measure the loss on the validation part",
+    "test": "score the test part of a run: needs --ckpt_path only",
+    "predict": "score every unit of a store, no answer key needed",
+}
+
+
+def synth(
+    out: Path,
+    release: str = "r4.2",
+    users: int = 100,
+    days: int = 120,
+    seed: int = 0,
+    start: date = date(2010, 1, 2),
+    insiders: float = 0.07,
+) -> None:
+    """Write a synthetic release in the genuine layout, with people, answer key and planted scenarios.
+
+    Args:
+        out: Folder to make; must not exist, or be empty.
+        release: Release whose layout is written.
+        users: Number of employees, at least 8.
+        days: Number of days, at least 28; insider scenarios take up to two months.
+        seed: Equal seeds give equal files, byte for byte.
+        start: First day.
+        insiders: Share of users who are insiders; at least three are.
+    """
+    from itd_lightning.cert.synth import write_release
+
+    with progress() as bar:
+        task = bar.add_task("writing days", total=days)
+        try:
+            rows = write_release(
+                out,
+                release,
+                users,
+                days,
+                seed,
+                start,
+                insiders,
+                lambda done, _: bar.update(task, completed=done),
+            )
+        except (ValueError, FileExistsError) as error:
+            raise InputError(str(error)) from error
+    console().print(
+        f"{out}: synthetic {release}, {users} users, {days} days, {sum(rows.values()):,} events",
+        highlight=False,
+    )
+
+
+def prepare(source: Path, store: Path, release: str = "r4.2", shards: int = 16) -> None:
+    """Read a release into an event store; print what was read, kept and refused.
+
+    Args:
+        source: Folder of the release: its CSV files, LDAP/ and answers/.
+        store: Folder to make; must not exist.
+        release: Which release it is.
+        shards: Number of parts, by user; each must fit into memory.
+    """
+    from itd_lightning.events.build import build_store
+
+    with progress() as bar:
+        tasks: dict[str, Any] = {}
+
+        def show(log: str, done: int, total: int) -> None:
+            if log not in tasks:
+                tasks[log] = bar.add_task(f"reading {log}", total=total)
+            bar.update(tasks[log], completed=done)
+
+        manifest = build_store(source, store, release, shards, show)
+    table = Table(
+        "log", *[column(name) for name in ("read", "kept", "refused")], title=f"{source} -> {store}"
+    )
+    for name, log in manifest["logs"].items():
+        table.add_row(name, *(f"{log[what]:,}" for what in ("read", "kept", "rejected")))
+    console().print(table)
+    describe(manifest, store)
+
+
+def inspect(store: Path) -> None:
+    """Print what is in a store: users, days, events by kind, gaps, campaigns; which views can be built.
+
+    Args:
+        store: Event store, as `itd prepare` writes it.
+    """
+    from itd_lightning.events.inspect import summarise
+    from itd_lightning.events.store import Store
+
+    opened = Store(store)
+    summary = summarise(opened)
+    table = Table(
+        "kind", column("events"), column("users"), column("first"), column("last"), title=str(store)
+    )
+    for row in summary.kinds.iter_rows(named=True):
+        table.add_row(
+            row["kind"], f"{row['events']:,}", str(row["users"]), str(row["first"]), str(row["last"])
+        )
+    console().print(table)
+    describe(opened.manifest, store)
+    say = console().print
+    say(f"days: {summary.days} with events, {summary.silent_days} without, between the first and the last")
+    if summary.campaigns is not None and len(summary.campaigns):
+        table = Table(
+            "scenario", column("campaigns"), column("shortest"), column("longest"), title="campaigns"
+        )
+        for row in summary.campaigns.iter_rows(named=True):
+            table.add_row(*(str(value) for value in row.values()))
+        say(table)
+    for view, missing in summary.views.items():
+        say(
+            f"view {view}: "
+            + ("can be built" if not missing else f"cannot be built, no {', '.join(missing)}")
+        )
+
+
+def evaluate(
+    scores: list[Path],
+    store: Path | None = None,
+    labels: Literal["event", "interval", "user"] | None = None,
+    as_json: bool = False,
+) -> None:
+    """Measure score tables against the answer key, side by side.
+
+    Args:
+        scores: Score tables, or run folders that hold one.
+        store: Event store with the key; default: the one that the scores name.
+        labels: Which units count as malicious; default: the policy of the run's split.
+        as_json: Print JSON instead of a table.
+    """
+    from itd_lightning.evaluation.evaluate import evaluate as measure
+
+    results = {str(path): measure(score_file(path), store, labels) for path in scores}
+    if as_json:
+        sys.stdout.write(json.dumps(results, indent=1) + "\n")
+        return
+    for name, result in results.items():
+        console().print(result_table(name, result))
+
+
+def audit(run: Path, null: bool = True) -> None:
+    """Ask whether a run's result could be an artefact; write RUN/audit.json and print verdicts.
+
+    The null attack moves each campaign to a quiet time of the same user. Where the split depends on the
+    campaigns, that means training once more, in RUN/audit/null.
+
+    Args:
+        run: Folder of a run that was fitted and tested.
+        null: Whether to run the null attack.
+    """
+    from itd_lightning.evaluation.audit import audit_scores
+    from itd_lightning.evaluation.evaluate import evaluate as measure
+    from itd_lightning.evaluation.evaluate import write_json
+
+    scores = score_file(run)
+    true = measure(scores)
+    moved, reason = null_attack(run) if null else (None, "left out on request")
+    audits = audit_scores(scores, true, moved, reason)
+    write_json(run / "audit.json", {"audits": [entry._asdict() for entry in audits], "null": moved})
+    table = Table("audit", "", "verdict", title=f"audit of {run}", show_lines=True)
+    marks = {True: "[green]pass[/]", False: "[red]FAIL[/]", None: "[yellow]open[/]"}
+    for entry in audits:
+        table.add_row(entry.name, marks[entry.passed], entry.verdict)
+    console().print(table)
+
+
+def null_attack(run: Path) -> tuple[dict[str, Any] | None, str]:
+    """Evaluate a run as if each campaign had happened at a quiet time; or say why that cannot be done."""
+    from itd_lightning.evaluation.audit import LEAST_DAYS, QUIET_DAYS
+    from itd_lightning.evaluation.evaluate import evaluate as measure
+    from itd_lightning.experiment import train
+    from itd_lightning.scores.table import read_scores
+
+    scores = score_file(run)
+    _, about = read_scores(scores)
+    days = QUIET_DAYS.get(about.split, LEAST_DAYS)
+    try:
+        if about.split != "Campaigns":  # nothing that was trained on depends on the key
+            return measure(scores, moved_days=days), ""
+        folder = run / "audit" / "null"
+        root = f"--trainer.default_root_dir={folder}"
+        moved = [f"--data.init_args.split.init_args.moved_days={days}"]
+        train(["fit", f"--config={run / 'config.yaml'}", root, *moved])
+        train(["test", f"--ckpt_path={folder / 'checkpoints' / about.checkpoint}"])
+        return measure(folder / "scores.parquet"), ""
+    except InputError as error:
+        return None, str(error)
+
+
+def report(runs: list[Path], out: Path) -> None:
+    """Write one HTML page about one or several runs; it works offline.
+
+    Args:
+        runs: Folders of runs that were tested; audits are shown where there are any.
+        out: Folder to write report.html into.
+    """
+    from itd_lightning.report import write_report
+
+    console().print(str(write_report(runs, out)), highlight=False, soft_wrap=True)
+
+
+def alerts(run: Path, budget: str = "10") -> None:
+    """List the user-days that an analyst should look at first, with the three features that contributed most.
+
+    Args:
+        run: Folder of a run that was tested.
+        budget: How many: `10` for the ten highest of all, `10/day` for the ten highest of each day.
+    """
+    from itd_lightning.report.alerts import top_days
+
+    if not re.fullmatch(r"[1-9]\d*(/day)?", budget):
+        raise InputError(f"budget must be a number, or a number and /day, got {budget!r}")
+    count = int(budget.removesuffix("/day"))
+    days = top_days(run, count, daily=budget.endswith("/day"))
+    table = Table(
+        column("#"),
+        "user",
+        "day",
+        column("score"),
+        "what contributed most",
+        title=f"look at these first: {run}",
+    )
+    for row in days.iter_rows(named=True):
+        why = ", ".join(text for text in row["reasons"] or [] if text) or "no explanation kept"
+        table.add_row(str(row["rank"]), safe(row["user"]), str(row["day"])[:10], f"{row['score']:.3f}", why)
+    console().print(table)
+
+
+def reproduce(table: Path, store: Path, out: Path = Path("runs/reproduce"), jobs: int = 1) -> None:
+    """Repeat a paper's table cell by cell, beside its YAML; cells that are done are skipped.
+
+    Args:
+        table: YAML of the table, such as experiments/mask_value/table1.yaml.
+        store: Event store.
+        out: Folder for the runs.
+        jobs: Cells that run at the same time.
+    """
+    from itd_lightning.reproduce import reproduce_table
+
+    console().print(reproduce_table(table, store, out, jobs), highlight=False, markup=False, soft_wrap=True)
+
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "synth": synth,
+    "prepare": prepare,
+    "inspect": inspect,
+    "evaluate": evaluate,
+    "audit": audit,
+    "report": report,
+    "alerts": alerts,
+    "reproduce": reproduce,
+}
+OPTIONS = {"store": ("prepare", "reproduce"), "out": ("report",)}  # required, but named
+SEVERAL = {"evaluate": "scores", "report": "runs"}
+
+
+class CommandParser(ArgumentParser):
+    """Parser whose errors are one line."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Refuse the arguments."""
+        raise InputError(message) from ex
+
+
+def run(args: Sequence[str]) -> None:
+    """Parse and run one command."""
+    parser = CommandParser(prog="itd", description=itd_lightning.__doc__, version=itd_lightning.__version__)
+    subcommands = parser.add_subcommands(dest="command", metavar="COMMAND", title="commands")
+    for name, text in TRAINING.items():
+        subcommands.add_subcommand(name, CommandParser(), help=text)
+    for name, command in COMMANDS.items():
+        subcommands.add_subcommand(name, command_parser(name, command), help=summary(command))
+    config = parser.parse_args(list(args))
+    options = config[config.command].as_dict()
+    options.pop("config", None)
+    COMMANDS[config.command](**options)
+
+
+def command_parser(name: str, command: Callable[..., None]) -> CommandParser:
+    """Options of a command, from its signature."""
+    parser = CommandParser(description=(command.__doc__ or "").split("Args:")[0].strip())
+    parser.add_argument("--config", action="config", help="YAML file with options of this command")
+    several = SEVERAL.get(name)
+    named = {option for option, commands in OPTIONS.items() if name in commands}
+    if several:
+        parser.add_argument(several, nargs="+", type=Path, help=argument_help(command, several))
+    for option in sorted(named):
+        parser.add_argument(f"--{option}", required=True, type=Path, help=argument_help(command, option))
+    skip: set[str | int] = {*named, *([several] if several else [])}
+    parser.add_function_arguments(command, as_group=False, as_positional=True, skip=skip)
+    return parser
+
+
+def summary(command: Callable[..., None]) -> str:
+    """First sentence of a command's docstring."""
+    return (command.__doc__ or "").split("\n")[0].rstrip(".")
+
+
+def argument_help(command: Callable[..., None], name: str) -> str:
+    """What a command's docstring says about an argument."""
+    found = re.search(rf"^ +{name}: (.*)$", command.__doc__ or "", re.MULTILINE)
+    return found[1] if found else ""
+
+
+def score_file(path: Path) -> Path:
+    """The score table of a run folder; or the path itself, if it is no folder."""
+    return path / "scores.parquet" if path.is_dir() else path
+
+
+def train(args: Sequence[str]) -> None:
+    """Run `fit`, `validate`, `test` or `predict`; after `test`, evaluate where there is a key."""
+    from itd_lightning.evaluation.evaluate import evaluate as measure
+    from itd_lightning.evaluation.evaluate import write_json
+    from itd_lightning.experiment import train as run_experiment
+
+    cli = run_experiment(args)
+    folder = Path(cli.trainer.default_root_dir)
+    say = console().print
+    if args[0] == "fit":
+        best = cli.trainer.checkpoint_callback.best_model_path  # type: ignore[union-attr]
+        say(f"trained {cli.trainer.current_epoch} epochs; {best}", highlight=False, soft_wrap=True)
+    elif args[0] == "test":
+        result = measure(folder / "scores.parquet")
+        write_json(folder / "evaluation.json", result)
+        say(result_table(str(folder), result))
+    elif args[0] == "predict":
+        say(
+            f"{folder / 'scores.parquet'}: {len(pl.read_parquet(folder / 'scores.parquet')):,} units",
+            highlight=False,
+        )

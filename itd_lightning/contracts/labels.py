@@ -1,0 +1,5 @@
+"""The names of the label policies, which splits choose and the evaluation applies."""
+
+from typing import Literal
+
+LabelPolicy = Literal["event", "interval", "user"]

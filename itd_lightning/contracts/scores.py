@@ -1,0 +1,53 @@
+"""What a method hands to the evaluation, row by row and as a table.
+
+Axes: B rows, T hours, F features.
+"""
+
+from typing import NamedTuple
+
+import polars as pl
+from jaxtyping import Float, Int
+from torch import Tensor
+
+PARTS = ("train", "val", "test", "unused", "predict")
+
+UNITS = pl.Schema(
+    {"user": pl.String(), "start": pl.Datetime("us"), "end": pl.Datetime("us"), "part": pl.Enum(PARTS)}
+)
+
+# One row a unit, [start, end). No label inside.
+SCORES = pl.Schema(
+    {
+        "user": pl.String(),
+        "start": pl.Datetime("us"),
+        "end": pl.Datetime("us"),
+        "event_id": pl.String(),  # behaviours only, else null
+        "score": pl.Float64(),  # higher is more anomalous; the scale is the method's own
+        "part": pl.Enum(PARTS),
+    }
+)
+
+
+class UnitScores(NamedTuple):
+    """One score a unit.
+
+    Attributes:
+        unit: Row number in the view's table of units, int64 ``(B,)``.
+        score: Anomaly score, float32 ``(B,)``; higher is more anomalous.
+    """
+
+    unit: Int[Tensor, " b"]
+    score: Float[Tensor, " b"]
+
+
+class Explanation(NamedTuple):
+    """Where a window's score comes from.
+
+    Attributes:
+        parts: What each cell adds to the score, float32 ``(B, T, F)``; they sum to the score.
+        expected: What the method expected to see in the cell, float32 ``(B, T, F)``; the probability of
+            activity where the score is about presence, else the standardised value.
+    """
+
+    parts: Float[Tensor, "b t f"]
+    expected: Float[Tensor, "b t f"]

@@ -1,0 +1,126 @@
+"""Could the result be an artefact? Each audit gives a number, a reference, and a verdict in words."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import polars as pl
+
+from itd_lightning.contracts.errors import InputError
+from itd_lightning.evaluation.baselines import baseline_scores
+from itd_lightning.evaluation.evaluate import arrays, labelled
+from itd_lightning.evaluation.ranking import Ranking, interval
+from itd_lightning.scores.table import read_scores
+
+QUIET_DAYS = {"Campaigns": 42}  # by split: how far back campaigns move; elsewhere as little as they must
+LEAST_DAYS = 14
+NEAR_CHANCE = 2  # times the base rate: a null attack below it is chance
+
+
+class Audit(NamedTuple):
+    """One audit of a run.
+
+    Attributes:
+        name: What was asked.
+        number: What was measured.
+        interval: Its 95 % interval, where it has one.
+        reference: What it is held against.
+        passed: Whether the result stands; None where the question cannot be answered.
+        verdict: The same in words.
+    """
+
+    name: str
+    number: float | None
+    interval: tuple[float, float] | None
+    reference: float | None
+    passed: bool | None
+    verdict: str
+
+
+def audit_null(true: dict[str, Any], null: dict[str, Any] | None, reason: str = "") -> Audit:
+    """Judge the null attack: where nothing happened, the score must fall to chance.
+
+    Args:
+        true: ``evaluation.json`` of the run.
+        null: The same with every campaign moved to a quiet time of its user, or None.
+        reason: Why there is none.
+    """
+    name = "null attack"
+    if null is None or null["pr_auc"] is None:
+        why = null["undefined"]["pr_auc"] if null else reason
+        return Audit(name, None, None, None, None, f"Not answered: {why}.")
+    span, base = null["intervals"]["pr_auc"], null["base_rate"]
+    true_area = "no number" if true["pr_auc"] is None else f"{true['pr_auc']:.3f}"
+    limits = "" if span is None else f" ({span[0]:.3f}-{span[1]:.3f})"
+    found = (
+        f"PR-AUC {null['pr_auc']:.3f}{limits} where nothing happened, chance is {base:.3f}, "
+        f"the true campaigns give {true_area}"
+    )
+    number = null["pr_auc"]
+    if span is None:
+        return Audit(name, number, None, base, None, f"Not answered, too few users for an interval: {found}.")
+    above, near = span[0] > base, number <= NEAR_CHANCE * base
+    passed = False if above else True if near else None
+    words = {
+        True: "Falls to chance",
+        False: "Does NOT fall to chance; the protocol makes this much of the result",
+        None: "Not settled, above chance by no more than so few units allow",
+    }[passed]
+    return Audit(name, number, (span[0], span[1]), base, passed, f"{words}: {found}.")
+
+
+def audit_empty(unit: pl.DataFrame, events: np.ndarray, pr_auc: float | None) -> Audit:
+    """How many harmless test units are empty, and what the result is without them."""
+    hourly = (unit["start"].dt.truncate("1h") == unit["start"]).to_numpy()
+    empty = (events == 0) | ~hourly  # hours are counted from the full hour on: a window off it holds none
+    harmless = ~unit["malicious"].to_numpy()
+    share = float(empty[harmless].mean()) if harmless.any() else 0.0
+    try:
+        rest = Ranking(unit["score"].to_numpy()[~empty], unit["malicious"].to_numpy()[~empty]).pr_auc()
+    except InputError as error:
+        return Audit("empty units", share, None, None, None, f"Not answered without empty units: {error}.")
+    whole = "undefined" if pr_auc is None else f"{pr_auc:.3f}"
+    words = f"{share:.0%} of the harmless test units are empty; PR-AUC {whole} with them, {rest:.3f} without."
+    off = float((~hourly).mean())
+    if off:
+        words += f" {off:.0%} of the test units start off the hour and are empty by construction."
+    return Audit("empty units", share, None, 0.5, share <= 0.5 and not off, words)
+
+
+def audit_volume(unit: pl.DataFrame, name: str, volume: np.ndarray, seed: int) -> Audit:
+    """Does the method beat a count? The difference of PR-AUC, paired draw by draw."""
+    score, malicious, user = arrays(unit)
+    ours, plain = Ranking(score, malicious), Ranking(volume, malicious)
+    gain = ours.pr_auc() - plain.pr_auc()
+    span = interval(lambda weight: ours.pr_auc(weight) - plain.pr_auc(weight), user, malicious, seed)
+    passed = None if span is None else span[0] > 0
+    words = {
+        True: "Better than",
+        False: "Not shown to be better than",
+        None: "Too few users to compare with",
+    }[passed]
+    what = name.replace("_", " ")
+    verdict = f"{words} counting {what}: PR-AUC {ours.pr_auc():.3f} against {plain.pr_auc():.3f}."
+    return Audit(f"volume: {what}", gain, span, 0.0, passed, verdict)
+
+
+def audit_scores(
+    scores: Path, true: dict[str, Any], null: dict[str, Any] | None, reason: str = ""
+) -> list[Audit]:
+    """All audits that a score table allows.
+
+    Args:
+        scores: ``scores.parquet`` of a run.
+        true: Its ``evaluation.json``.
+        null: The evaluation of the null attack, or None.
+        reason: Why there is none.
+    """
+    _, about = read_scores(scores)
+    unit = labelled(scores)
+    counts = baseline_scores(unit, Path(about.store), about.seed)
+    audits = [audit_null(true, null, reason), audit_empty(unit, counts["events"], true["pr_auc"])]
+    if true["pr_auc"] is None:
+        return audits
+    return audits + [
+        audit_volume(unit, name, counts[name], about.seed) for name in ("events", "active_hours")
+    ]

@@ -1,0 +1,60 @@
+"""The answer key of a store. Only ``splits`` and ``evaluation`` may import this module."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+
+from itd_lightning.contracts.errors import InputError
+
+WEEK = 7  # days
+
+
+class Key(NamedTuple):
+    """Who was malicious, and when.
+
+    Attributes:
+        campaigns: One row a campaign: user, scenario, start, end; the last moment belongs to it.
+        events: One row a malicious event under the insider's own account: user, scenario, time, event_id.
+            Rows of other accounts (the supervisor's in scenario 3) are no evidence against their owner.
+    """
+
+    campaigns: pl.DataFrame
+    events: pl.DataFrame
+
+    def moved(self, days: int) -> "Key":
+        """The key as if every campaign had happened at least ``days`` earlier, for the null attack.
+
+        A campaign moves by whole weeks, so that it keeps its weekdays, and far enough to end a week before
+        its true start. No days, no move.
+        """
+        if not days:
+            return self
+        needed = ((pl.col("end") - pl.col("start")) / pl.duration(days=1) + WEEK) / WEEK
+        weeks = pl.max_horizontal(needed.ceil(), pl.lit(days / WEEK).ceil()).cast(pl.Int64)
+        shifts = self.campaigns.select("user", shift=weeks * pl.duration(days=WEEK))
+        return Key(
+            self.campaigns.with_columns(pl.col("start", "end") - shifts["shift"]),
+            self.events.join(shifts, on="user", maintain_order="left")
+            .with_columns(pl.col("time") - pl.col("shift"))
+            .drop("shift"),
+        )
+
+
+def read_key(store: Path) -> Key:
+    """Read the key that ``itd prepare`` found beside the logs.
+
+    Raises:
+        InputError: If the store has none.
+    """
+    folder = store / "answers"
+    if not (folder / "campaigns.parquet").is_file():
+        raise InputError(
+            f"the store at {store} has no answer key, so nothing can be split by campaign or evaluated"
+        )
+    rows = pl.read_parquet(folder / "malicious.parquet")
+    own = rows.filter(pl.col("user") == pl.col("insider"), pl.col("found_by").is_not_null())
+    return Key(
+        pl.read_parquet(folder / "campaigns.parquet"),
+        own.select("user", "scenario", "time", "event_id"),
+    )

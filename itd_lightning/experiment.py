@@ -1,0 +1,200 @@
+"""One experiment: LightningCLI with our rules about folders, checkpoints and what a config may name."""
+
+import logging
+import tempfile
+import warnings
+from collections.abc import Sequence
+from datetime import date
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, NoReturn
+
+import yaml
+from jsonargparse import Namespace, set_parsing_settings
+from jsonargparse.typing import register_type
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from lightning.pytorch.loggers import CSVLogger
+
+import itd_lightning
+from itd_lightning.callbacks import AtomicCheckpointIO, Checkpoints, QuietProgressBar, ScoreWriter
+from itd_lightning.callbacks.checkpoints import load_checkpoint
+from itd_lightning.contracts.errors import InputError
+from itd_lightning.methods import Method
+from itd_lightning.views import View
+
+# A config is somebody's text: it may name these and nothing else, above all no function of the system.
+ALLOWED_IMPORTS = [
+    "itd_lightning.callbacks",
+    "itd_lightning.methods",
+    "itd_lightning.splits",
+    "itd_lightning.views",
+    "torch.optim",
+    "lightning.pytorch.callbacks",
+    "lightning.pytorch.loggers",
+    "lightning.pytorch.plugins",
+    "lightning.pytorch.profilers",
+    "lightning.pytorch.strategies",
+]
+CONFIG_KEY = "itd_config"  # of the checkpoint
+CONFIGURED = ("seed_everything", "trainer", "model", "data", "checkpoint")
+RESULTS = ("scores.parquet", "explanations.parquet", "evaluation.json", "audit.json")
+
+register_type(date, str, date.fromisoformat)
+
+
+class OneLineParser(LightningArgumentParser):
+    """Parser whose errors are one line."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Refuse the arguments."""
+        raise InputError(message) from ex
+
+
+class SaveConfig(SaveConfigCallback):
+    """Writes the whole config into the run's folder and into each of its checkpoints."""
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Write ``config.yaml`` when training starts, and only then."""
+        if stage == "fit":
+            folder = Path(trainer.default_root_dir)
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "config.yaml").write_text(config_text(self.parser, self.config), "utf-8")
+
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Let the checkpoint know its config, so that ``itd test --ckpt_path X`` needs nothing else."""
+        checkpoint[CONFIG_KEY] = config_text(self.parser, self.config)
+
+
+def config_text(parser: LightningArgumentParser, config: Namespace) -> str:
+    """The resolved config as YAML, without what belongs to one command only."""
+    whole = yaml.safe_load(parser.dump(config, skip_none=False))
+    whole["data"]["init_args"]["store"] = str(Path(whole["data"]["init_args"]["store"]).resolve())
+    return yaml.safe_dump({name: whole[name] for name in CONFIGURED if name in whole}, sort_keys=False)
+
+
+class ExperimentCLI(LightningCLI):
+    """LightningCLI in which the view decides shapes, and a run is one folder."""
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Give each shape once, in the view; views and methods without it are skipped."""
+        parser.add_lightning_class_args(Checkpoints, "checkpoint")
+        parser.link_arguments("data.init_args.hours", "model.init_args.hours")
+
+    def _parse_ckpt_path(self) -> None:
+        """Leave the checkpoint's hyper-parameters alone.
+
+        Lightning would let them win over the command line; ours stand in the config that the checkpoint
+        carries, which comes first, so that ``--model.scored value`` after it counts.
+        """
+
+    def instantiate_classes(self) -> None:
+        """Instantiate; a value that does not fit is the user's to mend."""
+        try:
+            super().instantiate_classes()
+        except (ValueError, MisconfigurationException) as error:
+            raise InputError(str(error)) from error
+
+    def instantiate_trainer(self, **kwargs: object) -> Trainer:
+        """Build a trainer that logs to the run's folder and writes checkpoints and scores there."""
+        seed = self._get(self.config, "seed_everything")
+        text = config_text(self._parser(self.subcommand), self.config[str(self.subcommand)])
+        writer = ScoreWriter(seed=int(seed or 0), config=blake2b(text.encode(), digest_size=8).hexdigest())
+        chosen = self._get(self.config_init, "trainer")
+        bar = [] if chosen["enable_progress_bar"] is False else [QuietProgressBar()]
+        self.trainer_defaults["callbacks"] = [writer, *bar]
+        folder = chosen["default_root_dir"] or "runs/default"
+        if chosen["logger"] is None:
+            logs = self.subcommand == "fit" and not chosen["fast_dev_run"]
+            kwargs["logger"] = CSVLogger(folder, name="", version="") if logs else False
+        return super().instantiate_trainer(
+            **kwargs, default_root_dir=folder, plugins=[AtomicCheckpointIO()], enable_model_summary=False
+        )
+
+    def before_fit(self) -> None:
+        """Remove what an earlier run left in the folder: its scores would not be this run's."""
+        for name in (*RESULTS, "metrics.csv"):
+            (Path(self.trainer.default_root_dir) / name).unlink(missing_ok=True)
+
+
+def train(args: Sequence[str]) -> ExperimentCLI:
+    """Run ``fit``, ``validate``, ``test`` or ``predict``.
+
+    Args:
+        args: The command and its arguments. With ``--ckpt_path`` and without ``--config``, the config of the
+            checkpoint stands before the other arguments, and the run's folder is the checkpoint's.
+    """
+    quiet()
+    arguments, allowed = take_option(list(args), "--allow-import")
+    set_parsing_settings(import_path_denylist=["*"], import_path_allowlist=ALLOWED_IMPORTS + allowed)
+    command, *rest = arguments
+    checkpoint = next(iter(take_option(list(rest), "--ckpt_path")[1]), None)
+    if command == "fit" or checkpoint is None or any(a in ("-c", "--config", "--help", "-h") for a in rest):
+        return run_cli(arguments)
+    path = Path(checkpoint)
+    config = load_checkpoint(path).get(CONFIG_KEY)
+    if not isinstance(config, str):
+        raise InputError(f"{path} carries no config; give the run's with --config")
+    folder = path.parent.parent if path.parent.name == "checkpoints" else path.parent
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as file:
+        file.write(config)
+        file.flush()
+        root = f"--trainer.default_root_dir={folder}"
+        return run_cli([command, "--config", file.name, root, *rest])
+
+
+def run_cli(args: list[str]) -> ExperimentCLI:
+    """Parse and run."""
+    return ExperimentCLI(
+        Method,
+        View,
+        subclass_mode_model=True,
+        subclass_mode_data=True,
+        auto_configure_optimizers=False,
+        save_config_callback=SaveConfig,
+        seed_everything_default=0,
+        parser_class=OneLineParser,
+        parser_kwargs={"prog": "itd", "version": itd_lightning.__version__},
+        args=args,
+    )
+
+
+def take_option(args: list[str], name: str) -> tuple[list[str], list[str]]:
+    """Split ``--name value`` and ``--name=value`` off a list of arguments.
+
+    Example:
+        >>> take_option(["fit", "--x", "1", "--y=2"], "--x")
+        (['fit', '--y=2'], ['1'])
+    """
+    rest: list[str] = []
+    values: list[str] = []
+    words = iter(args)
+    for word in words:
+        if word == name:
+            values.append(next(words, ""))
+        elif word.startswith(f"{name}="):
+            values.append(word.removeprefix(f"{name}="))
+        else:
+            rest.append(word)
+    return rest, values
+
+
+NOISE = (
+    "The '.*_dataloader' does not have many workers",
+    ".*treespec, LeafSpec.*",
+    ".*exists and is not empty.*",  # the run's folder
+    "Total length of `list` across ranks is zero",  # a split without validation part
+    "The number of training batches .* is smaller than the logging interval",
+    "LightningCLI's args parameter is intended",
+)
+
+
+def quiet() -> None:
+    """Keep Lightning's remarks about hardware, workers and its own products off the terminal."""
+    for name in ("lightning.pytorch", "lightning.fabric", "lightning"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for message in NOISE:
+        warnings.filterwarnings("ignore", message=message)

@@ -1,0 +1,6 @@
+"""Detection methods, one file each: batches in, scores out."""
+
+from itd_lightning.methods.base import Method
+from itd_lightning.methods.mask_value_autoencoder import MaskValueAutoencoder
+
+__all__ = ["MaskValueAutoencoder", "Method"]

@@ -1,0 +1,177 @@
+"""Mask/value autoencoder: a window is anomalous when what happened, and when, restores badly.
+
+Axes: B windows, C channels (mask, value), T hours, F features, D latent units.
+"""
+
+from typing import Literal
+
+import torch
+from jaxtyping import Bool, Float, Int
+from lightning.pytorch.cli import OptimizerCallable
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits, sigmoid
+
+from itd_lightning.contracts.batches import WindowBatch
+from itd_lightning.contracts.scores import Explanation
+from itd_lightning.methods.base import Method
+
+Variant = Literal["mask_value", "mask", "value", "standard"]
+
+
+def presence_error(
+    logits: Float[Tensor, "b t f"], mask: Bool[Tensor, "b t f"], pos_weight: Float[Tensor, ""] | None = None
+) -> Float[Tensor, "b t f"]:
+    """Cross-entropy of each cell's activity; active cells count ``pos_weight`` times. Mask loss, III-C."""
+    return binary_cross_entropy_with_logits(
+        logits, mask.to(logits.dtype), pos_weight=pos_weight, reduction="none"
+    )
+
+
+def latent_step(latent: Float[Tensor, "b d"], following: Int[Tensor, " b"]) -> Float[Tensor, ""]:
+    """Mean squared step between the latents of consecutive windows; 0 without any. Temporal loss, III-C.
+
+    The norm of the step is averaged over the D units too, as in the authors' code.
+    """
+    (now,) = torch.where(following >= 0)
+    if not len(now):
+        return latent.new_zeros(())
+    return (latent[following[now]] - latent[now]).square().mean()
+
+
+class MaskValueAutoencoder(Method[WindowBatch]):
+    """Convolutional autoencoder that restores when something happened apart from how often.
+
+    Loss: ``mask + value_weight * value + step_weight * step``, where ``mask`` is the weighted cross-entropy
+        over all
+    cells, ``value`` the mean squared error over active cells, and ``step`` the latent step between
+    consecutive windows of a user.
+
+    Args:
+        optimizer: Builds the optimizer from the trainable parameters.
+        hours: Window length T; a multiple of 4.
+        features: Features per hour, F; a multiple of 4.
+        latent: Width D of the latent code.
+        value_weight: Weight of the value loss, and of the value score within the combined score.
+        step_weight: Weight of the latent step; 0 leaves the temporal term out.
+        dropout: Share of channels, latent or hidden units that training drops.
+        variant: Channels in and out: both (``mask_value``), one (``mask``, ``value``: error over active cells
+            only), or ``standard``, the usual autoencoder on values, with the error over all cells.
+        scored: Which error is the score: ``mask`` (the paper's headline), ``value``, or ``combined``, their
+            sum with the value weighted. A variant with one channel is scored by it.
+
+    Raises:
+        ValueError: If a size is no multiple of 4, or the variant lacks what is scored.
+
+    Source:
+        Cain and Beadles, Mask-Based Window-Level Insider Threat Detection, section III. Kernels, strides, the
+        ReLU on the latent and the unweighted cross-entropy of the score are those of the authors' code.
+        Departure: the value loss is averaged over the active cells of the whole batch, both members of a pair
+        together, instead of member by member; the authors' combined score takes its weights from test labels,
+        ours are fixed.
+    """
+
+    def __init__(
+        self,
+        optimizer: OptimizerCallable,
+        hours: int = 24,
+        features: int = 12,
+        latent: int = 32,
+        value_weight: float = 0.02,
+        step_weight: float = 0.02,
+        dropout: float = 0.1,
+        variant: Variant = "mask_value",
+        scored: Literal["mask", "value", "combined"] = "mask",
+    ) -> None:
+        super().__init__(optimizer)
+        self.save_hyperparameters()
+        if hours % 4 or features % 4:
+            raise ValueError(f"hours and features must be multiples of 4, got {hours} and {features}")
+        self.has_mask, self.has_value = variant in ("mask_value", "mask"), variant != "mask"
+        self.dense = variant == "standard"
+        self.value_weight, self.step_weight, self.variant, self.scored = (
+            value_weight,
+            step_weight,
+            variant,
+            scored,
+        )
+        if variant != "mask_value":
+            self.scored = "mask" if self.has_mask else "value"
+        self.register_buffer("pos_weight", torch.ones(()))
+        self.pos_weight: Tensor
+        channels, corner = self.has_mask + self.has_value, (64, hours // 4, features // 4)
+        width = 64 * (hours // 4) * (features // 4)
+        self.encoder = nn.Sequential(
+            *(nn.Conv2d(channels, 16, 3, 1, 1), nn.ReLU(), nn.Dropout2d(dropout)),
+            *(nn.Conv2d(16, 32, 3, 2, 1), nn.ReLU(), nn.Dropout2d(dropout)),
+            *(nn.Conv2d(32, 64, 3, 2, 1), nn.ReLU(), nn.Dropout2d(dropout)),
+            *(nn.Flatten(), nn.Linear(width, latent), nn.ReLU(), nn.Dropout(dropout)),
+        )
+        self.decoder = nn.Sequential(
+            *(nn.Linear(latent, width), nn.ReLU(), nn.Dropout(dropout), nn.Unflatten(1, corner)),
+            *(nn.ConvTranspose2d(64, 32, 3, 2, 1, output_padding=1), nn.ReLU()),
+            *(nn.ConvTranspose2d(32, 16, 3, 2, 1, output_padding=1), nn.ReLU()),
+            nn.Conv2d(16, channels, 3, 1, 1),
+        )
+
+    def forward(self, batch: WindowBatch) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b c t f"]]:
+        """Encode and restore windows: latent code; then mask logits and values, as far as there are any."""
+        seen = [batch.mask.to(batch.values.dtype)] * self.has_mask + [batch.values] * self.has_value
+        latent: Tensor = self.encoder(torch.stack(seen, dim=1))
+        restored: Tensor = self.decoder(latent)
+        return latent, restored
+
+    def on_train_start(self) -> None:
+        """Weigh active cells by silent over active cells of the training windows.
+
+        Counted over the rows that training draws from, in which a window within a run of windows stands
+        twice.
+        """
+        # The dataset, not the loader: the iterator of its workers is in use already.
+        rows = self.trainer.train_dataloader.dataset  # type: ignore[union-attr]
+        silent = active = 0
+        for start in range(0, len(rows), 256):
+            batch: WindowBatch = rows.__getitems__(list(range(start, min(start + 256, len(rows)))))
+            active += int(batch.mask.sum())
+            silent += int((~batch.mask).sum())
+        self.pos_weight.fill_(silent / max(active, 1))
+
+    def loss(self, batch: WindowBatch) -> Float[Tensor, ""]:
+        """Training loss of a batch."""
+        latent, restored = self(batch)
+        loss = self.step_weight * latent_step(latent, batch.following)
+        if self.has_mask:
+            loss = loss + presence_error(restored[:, 0], batch.mask, self.pos_weight).mean()
+        if self.has_value:
+            counted = torch.ones_like(batch.mask) if self.dense else batch.mask
+            error = ((restored[:, -1] - batch.values).square() * counted).sum() / counted.sum().clamp(min=1)
+            loss = loss + (self.value_weight if self.has_mask else 1.0) * error
+        return loss
+
+    def training_step(self, batch: WindowBatch, batch_idx: int) -> Tensor:
+        """Return the loss of the batch."""
+        loss = self.loss(batch)
+        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(batch.unit))
+        return loss
+
+    def validation_step(self, batch: WindowBatch, batch_idx: int) -> None:
+        """Log the loss of the batch; validation windows come one by one, so the temporal term is 0."""
+        self.log("val/loss", self.loss(batch), prog_bar=True, batch_size=len(batch.unit))
+
+    def score(self, batch: WindowBatch) -> Float[Tensor, " b"]:
+        """Score windows by the mean restoration error of their cells, section III-D."""
+        return self.explain(batch).parts.sum(dim=(1, 2))
+
+    def explain(self, batch: WindowBatch) -> Explanation:
+        """Split each score into its cells; an empty window has no value error."""
+        _, restored = self(batch)
+        parts = torch.zeros_like(batch.values)
+        expected = restored[:, -1]
+        if self.scored != "mask":
+            counted = torch.ones_like(batch.mask) if self.dense else batch.mask
+            share = counted / counted.sum(dim=(1, 2), keepdim=True).clamp(min=1)
+            weight = self.value_weight if self.scored == "combined" else 1.0
+            parts = weight * share * (restored[:, -1] - batch.values).square()
+        if self.scored != "value":
+            parts = parts + presence_error(restored[:, 0], batch.mask) / batch.mask[0].numel()
+            expected = sigmoid(restored[:, 0])
+        return Explanation(parts, expected)

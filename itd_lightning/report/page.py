@@ -1,0 +1,174 @@
+"""Runs -> one HTML file that needs nothing else and asks nobody for anything.
+
+Whatever comes from logs (user names above all) is text: Jinja escapes it in HTML, ``script_json`` in the
+figures' data, and ``figures.plain`` in Plotly's labels. The policy in the page's head names our two scripts
+by hash, so that nothing else would run even if it got in.
+"""
+
+import os
+from base64 import b64encode
+from datetime import date
+from hashlib import sha256
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from itd_lightning.report.alerts import ranked_days
+from itd_lightning.report.budgets import daily_table, operating_table, share_table
+from itd_lightning.report.figures import Figure, Panel, colour, dash, losses, precision_recall
+from itd_lightning.report.heatmaps import Window, explained
+from itd_lightning.report.numbers import number
+from itd_lightning.report.runs import Run, read_runs
+from itd_lightning.report.tables import about_table, ranking_tables
+from itd_lightning.report.timelines import timelines
+from itd_lightning.report.verdict import audit_rows, verdict
+
+TEMPLATES = "templates"
+# Inside a script element only these could end it, or a line of JavaScript.
+IN_SCRIPT = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
+
+
+class Details(NamedTuple):
+    """What is shown of each run by itself."""
+
+    run: Run
+    timelines: Figure
+    windows: list[tuple[Window, Figure]]
+    days: list[dict[str, Any]]
+    losses: Figure
+
+
+class Plots:
+    """Numbers the plots in the order in which the template places them, and keeps what Plotly draws."""
+
+    def __init__(self) -> None:
+        self.specs: list[str] = []
+
+    def place(self, panel: Panel) -> str:
+        """Take a plot; its element's id."""
+        self.specs.append(panel.figure.to_json())
+        return f"plot-{len(self.specs) - 1}"
+
+    def data(self) -> Markup:
+        """All plots placed so far, for a script element."""
+        return script_json(f"[{','.join(self.specs)}]")
+
+
+def write_report(runs: list[Path], out: Path) -> Path:
+    """Write one page about one or several runs.
+
+    Args:
+        runs: Folders of runs that were tested and evaluated.
+        out: Folder to write ``report.html`` into; made if need be.
+
+    Returns:
+        The page's path.
+
+    Raises:
+        InputError: If a run lacks its scores or its evaluation, or a file of it is damaged.
+    """
+    page = render(read_runs([Path(run) for run in runs]))
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    partial, final = out / ".report.html.partial", out / "report.html"
+    partial.write_bytes(page.encode("utf-8", "replace"))  # JSON may hold half a character, UTF-8 may not
+    os.replace(partial, final)  # noqa: PTH105 - the atomic step, said by its name
+    return final
+
+
+def render(runs: list[Run]) -> str:
+    """The page's HTML."""
+    environment = Environment(
+        loader=PackageLoader("itd_lightning.report", TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["number"] = number
+    plotly, draw = (text.replace("\r", "") for text in (get_plotlyjs(), asset("draw.js")))
+    return environment.get_template("page.html").render(
+        title=title(runs),
+        runs=runs,
+        lines=[
+            {"name": run.name, "colour": colour(place), "dash": svg_dash(place)}
+            for place, run in enumerate(runs)
+        ],
+        verdicts=[verdict(run) for run in runs],
+        about=about_table(runs),
+        ranking=ranking_tables(runs),
+        small=[operating_table(runs), share_table(runs), daily_table(runs)],
+        audits=audit_rows(runs),
+        curves=precision_recall(runs),
+        details=[details(run) for run in runs],
+        plots=Plots(),
+        policy=policy(plotly, draw),
+        style=Markup(asset("page.css")),
+        plotly=Markup(plotly),
+        draw=Markup(draw),
+    )
+
+
+def asset(name: str) -> str:
+    """A file that ships beside the template."""
+    return files("itd_lightning.report").joinpath(TEMPLATES, name).read_text("utf-8")
+
+
+def title(runs: list[Run]) -> str:
+    """What the page is about, in one line."""
+    methods = list(dict.fromkeys(run.about.method for run in runs))
+    if len(runs) == 1:
+        return f"{methods[0]}, run {runs[0].name}"
+    return (
+        f"{len(runs)} runs of {methods[0]}"
+        if len(methods) == 1
+        else f"{len(runs)} runs compared: {', '.join(methods)}"
+    )
+
+
+def details(run: Run) -> Details:
+    """What is shown of one run by itself."""
+    days = ranked_days(run.tested, run.explanations, count=10)
+    rows = [
+        {**row, "campaign": campaign_on(run, row["user"], row["day"])} for row in days.iter_rows(named=True)
+    ]
+    return Details(run, timelines(run), explained(run), rows, losses(run))
+
+
+def campaign_on(run: Run, user: str, day: date) -> str:
+    """The scenario of the campaign that runs on a user's day, or an empty text."""
+    running = (
+        f"scenario {campaign['scenario']}"
+        for campaign in run.evaluation.get("campaigns", [])
+        if campaign["user"] == user
+        and str(campaign["start"])[:10] <= day.isoformat() <= str(campaign["end"])[:10]
+    )
+    return next(running, "")
+
+
+def svg_dash(place: int) -> str:
+    """A run's dash as SVG writes it."""
+    return "" if dash(place) == "solid" else dash(place).replace("px", "")
+
+
+def script_json(text: str) -> Markup:
+    """JSON that cannot leave its script element."""
+    return Markup(text.translate(IN_SCRIPT))
+
+
+def policy(*scripts: str) -> str:
+    """Content security policy: nothing from anywhere, and of scripts only these.
+
+    Plotly sets styles from its script, and paints heat maps as data images.
+    """
+    hashes = " ".join(
+        f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'" for script in scripts
+    )
+    return (
+        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )

@@ -1,0 +1,204 @@
+"""A paper's table, repeated: every cell fitted, scored and measured, the paper's number beside ours.
+
+A table is one YAML file:
+
+    title, source   what it repeats
+    config          the config every cell starts from, relative to the YAML
+    seeds           one run each; the table shows their mean
+    checkpoint      best.ckpt or last.ckpt
+    fit             arguments of every fit
+    columns         name -> arguments of the fit
+    rows            name -> fit and test arguments, and the paper's numbers by their place in evaluation.json
+
+Cells share a run wherever their fit is the same. A run is done if its folder, named by a hash of code,
+config, arguments and store, holds an evaluation; so an interrupted table goes on where it stopped.
+"""
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from itd_lightning.contracts.errors import InputError
+from itd_lightning.evaluation.evaluate import evaluate, write_json
+from itd_lightning.events.store import Store
+from itd_lightning.report.paper_table import compare, write_table
+
+# A change elsewhere in the package cannot change a score.
+SCORING_PARTS = ("contracts", "events", "splits", "views", "methods", "callbacks")
+
+
+class Cell(NamedTuple):
+    """One fit and one test of it.
+
+    Attributes:
+        fit: Arguments of the fit, after the config.
+        test: Arguments of the test, after the checkpoint.
+        run: Folder of the fit.
+        scored: Folder of the test; the same, or one within.
+    """
+
+    fit: tuple[str, ...]
+    test: tuple[str, ...]
+    run: Path
+    scored: Path
+
+
+def reproduce_table(table: Path, store: Path, out: Path, jobs: int = 1) -> str:
+    """Run what is missing, measure everything, and write ``NAME.md`` and ``NAME.csv`` beside the YAML.
+
+    Returns:
+        The Markdown table.
+
+    Raises:
+        InputError: If the YAML or the store does not fit, or a cell failed.
+    """
+    spec = read_spec(table)
+    opened = Store(store)
+    config = (table.parent / spec["config"]).resolve()
+    made = digest([code_hash(), config.read_text("utf-8"), opened.fingerprint])
+    cells = {
+        (row, column, seed): plan(spec, row, column, seed, out, made)
+        for row in spec["rows"]
+        for column in spec["columns"]
+        for seed in spec["seeds"]
+    }
+    fits = {cell.run: cell for cell in cells.values()}
+    tests = {cell.scored: cell for cell in cells.values()}
+    run_all([fit_command(cell, config, store) for cell in fits.values() if not is_fitted(cell)], jobs)
+    run_all([score_command(cell, spec) for cell in tests.values() if not is_scored(cell)], jobs)
+    results = {scored: measured(scored, store) for scored in tests}
+    seen = {place: results[cell.scored] for place, cell in cells.items()}
+    lines = [
+        compare(row, measure, paper, {c: [seen[row, c, s] for s in spec["seeds"]] for c in spec["columns"]})
+        for row, entry in spec["rows"].items()
+        for measure, paper in entry["paper"].items()
+    ]
+    return write_table(table, spec, lines, f"{describe(opened)}; scoring code `{code_hash()}`")
+
+
+def describe(store: Store) -> str:
+    """What data a table stands on."""
+    held = store.manifest
+    size = f"{held['users']} users, {held['events']:,} events"
+    return f"{held['release']}, {size}, fingerprint `{store.fingerprint}`"
+
+
+def read_spec(path: Path) -> dict[str, Any]:
+    """Read a table's YAML and check that it is one."""
+    if not path.is_file():
+        raise InputError(f"no table at {path}; the papers' tables lie in experiments/")
+    try:
+        spec = yaml.safe_load(path.read_text("utf-8"))
+    except yaml.YAMLError as error:
+        raise InputError(f"{path} is no YAML: {error}") from error
+    known = {"title", "source", "config", "seeds", "checkpoint", "fit", "columns", "rows"}
+    if not isinstance(spec, dict) or set(spec) != known:
+        raise InputError(f"{path} must have exactly the keys {', '.join(sorted(known))}")
+    return spec
+
+
+def plan(spec: dict[str, Any], row: str, column: str, seed: int, out: Path, made: str) -> Cell:
+    """Settle the arguments and folders of a cell."""
+    entry = spec["rows"][row]
+    fit = (*spec["fit"], *spec["columns"][column], *entry.get("fit", ()), f"--seed_everything={seed}")
+    fit = (*fit, f"--data.seed={seed}")
+    test = tuple(entry.get("test", ()))
+    run = out / digest([made, *fit])
+    return Cell(fit, test, run, run / digest(list(test)) if test else run)
+
+
+def fit_command(cell: Cell, config: Path, store: Path) -> list[str]:
+    """Command line of a fit."""
+    root = f"--trainer.default_root_dir={cell.run}"
+    return ["fit", f"--config={config}", f"--data.store={store}", root, *cell.fit]
+
+
+def score_command(cell: Cell, spec: dict[str, Any]) -> list[str]:
+    """Command line of a test."""
+    checkpoint = cell.run / "checkpoints" / spec["checkpoint"]
+    return ["test", f"--ckpt_path={checkpoint}", f"--trainer.default_root_dir={cell.scored}", *cell.test]
+
+
+def is_fitted(cell: Cell) -> bool:
+    """Whether the fit ran to its end: the last thing that it writes is there."""
+    return (cell.run / "done").is_file()
+
+
+def is_scored(cell: Cell) -> bool:
+    """Whether the test ran to its end."""
+    return (cell.scored / "evaluation.json").is_file()
+
+
+def run_all(commands: list[list[str]], jobs: int) -> None:
+    """Run command lines, some at a time, each in its own process; report failures when all are through."""
+    with ThreadPoolExecutor(max_workers=jobs) as pool:
+        failures = [failure for failure in pool.map(run_one, commands) if failure]
+    if failures:
+        raise InputError(
+            f"{len(failures)} of {len(commands)} cells failed, the others are kept; first: {failures[0]}"
+        )
+
+
+def run_one(args: list[str]) -> str | None:
+    """Run one command line; return its last words if it failed.
+
+    One thread each: sums in another order would make the scores depend on the number of jobs.
+    """
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-m", "itd_lightning", *args],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        return f"itd {' '.join(args)}: {(done.stderr.strip().splitlines() or ['killed'])[-1]}"
+    if args[0] == "fit":
+        root = next(arg for arg in args if arg.startswith("--trainer.default_root_dir="))
+        (Path(root.partition("=")[2]) / "done").touch()
+    return None
+
+
+def measured(scored: Path, store: Path) -> dict[str, Any]:
+    """Evaluate a cell's scores by today's rules, whenever they were made."""
+    result = evaluate(scored / "scores.parquet", store)
+    write_json(scored / "evaluation.json", result)
+    return result
+
+
+def code_hash() -> str:
+    """Hash of the source that decides scores; comments, layout and docstrings do not count."""
+    root = Path(__file__).parent
+    files = [file for part in SCORING_PARTS for file in sorted((root / part).glob("*.py"))]
+    return digest([bare(file.read_text("utf-8")) for file in [*files, root / "experiment.py"]])
+
+
+def bare(source: str) -> str:
+    """Source without comments and docstrings.
+
+    Example:
+        >>> bare("x = 1  # one")
+        'x = 1'
+    """
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+            and ast.get_docstring(node) is not None
+        ):
+            node.body = node.body[1:] or [ast.Pass()]
+    return ast.unparse(tree)
+
+
+def digest(texts: list[str]) -> str:
+    """Short hash of texts."""
+    return blake2b(json.dumps(texts).encode(), digest_size=6).hexdigest()

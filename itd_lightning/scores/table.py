@@ -1,0 +1,73 @@
+"""A score table on disk: Parquet, one row a unit, and what made it in the file's own metadata."""
+
+import json
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+
+from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.labels import LabelPolicy
+from itd_lightning.contracts.scores import SCORES
+
+METADATA = "itd_lightning"
+
+
+class About(NamedTuple):
+    """What made a score table; travels into every result.
+
+    Attributes:
+        run: Name of the run's folder.
+        method: Class that scored.
+        view: View that it scored.
+        grain: What a row is: window, user-day, ...
+        seed: Seed of the run.
+        split: Class that split the units.
+        labels: Label policy of the evaluation.
+        leaks: What the split leaks, in words.
+        moved_days: Days by which the null attack moved the campaigns; 0 for the key as it is.
+        store: Path of the event store.
+        store_fingerprint: Hash of what the store holds.
+        config: Hash of the run's whole config.
+        checkpoint: File name of the checkpoint that scored.
+    """
+
+    run: str
+    method: str
+    view: str
+    grain: str
+    seed: int
+    split: str
+    labels: LabelPolicy
+    leaks: str
+    moved_days: int
+    store: str
+    store_fingerprint: str
+    config: str
+    checkpoint: str
+
+
+def write_scores(path: Path, scores: pl.DataFrame, about: About) -> None:
+    """Write a score table beside its final name and move it into place."""
+    partial = path.with_name(f".{path.name}.partial")
+    metadata = {METADATA: json.dumps(about._asdict())}
+    scores.match_to_schema(SCORES).write_parquet(partial, metadata=metadata)
+    os.replace(partial, path)  # noqa: PTH105 - the atomic step, said by its name
+
+
+def read_scores(path: Path) -> tuple[pl.DataFrame, About]:
+    """Read a score table.
+
+    Raises:
+        InputError: If there is none, or it is none of ours.
+    """
+    if not path.is_file():
+        raise InputError(
+            f"no scores at {path}; write them with `itd test --ckpt_path RUN/checkpoints/best.ckpt`"
+        )
+    try:
+        about = About(**json.loads(pl.read_parquet_metadata(path)[METADATA]))
+        return pl.read_parquet(path).match_to_schema(SCORES), about
+    except (KeyError, TypeError, json.JSONDecodeError, pl.exceptions.PolarsError) as error:
+        raise InputError(f"{path} is no score table of this program: {str(error).splitlines()[0]}") from error

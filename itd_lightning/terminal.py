@@ -1,0 +1,95 @@
+"""How results look in a terminal: tables, one bar for long work, and nothing that a log could smuggle in."""
+
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Column, Table
+
+
+def describe(manifest: dict[str, Any], store: Path) -> None:
+    """Say what a store holds, and what of the answer key no log holds."""
+    say = console().print
+    say(
+        f"{store}: {manifest['release']}, {manifest['events']:,} events of {manifest['users']:,} users, "
+        f"{manifest['first']} to {manifest['last']}",
+        highlight=False,
+    )
+    answers = manifest["answers"]
+    if answers is None:
+        say("no answer key: the store can be scored, not evaluated")
+        return
+    by_id, by_time = answers["found_by_id"], answers["found_by_time"]
+    say(
+        f"answer key: {answers['campaigns']} campaigns, {answers['rows']:,} rows; {by_id + by_time:,} in the "
+        f"logs ({by_id:,} by id, {by_time:,} by time), {answers['missing']:,} in none",
+        highlight=False,
+    )
+    if answers["missing_by_account"]:
+        names = ", ".join(f"{safe(user)} {count}" for user, count in answers["missing_by_account"].items())
+        say(f"in no log, by account: {names}", highlight=False)
+    for line in answers["refused"]:
+        say(f"refused: answers/{safe(line)}", highlight=False)
+
+
+def result_table(name: str, result: dict[str, Any]) -> Table:
+    """One score table's numbers."""
+    protocol = result["protocol"]
+    title = f"{name}: {protocol['method']}, {protocol['split']}, {protocol['labels']} labels"
+    table = Table("", column("PR-AUC"), column("95 %"), column("ROC-AUC"), column("base rate"), title=title)
+    for row, entry in rows(result):
+        span = entry["intervals"]["pr_auc"]
+        limits = "-" if span is None else f"{span[0]:.3f} - {span[1]:.3f}"
+        table.add_row(
+            row, *(number(entry[key]) if key else limits for key in ("pr_auc", None, "roc_auc", "base_rate"))
+        )
+    table.caption = (
+        f"threshold {number(result['threshold'])}: precision {number(result['precision'])}, recall "
+        f"{number(result['recall'])}, FPR {number(result['fpr'])}; recall before the first false alarm "
+        f"{number(result['clean_recall'])}"
+    )
+    return table
+
+
+def rows(result: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The lines of a result table."""
+    yield "all", result
+    yield from ((f"scenario {name}", entry) for name, entry in result["scenarios"].items())
+    yield from ((f"{name} labels", entry) for name, entry in result["labels"].items())
+    yield "user-days", result["pooled"]["user_days"]
+    yield from ((f"six in a row, {pool}", entry) for pool, entry in result["pooled"]["sequences"].items())
+    yield from ((f"baseline: {name.replace('_', ' ')}", entry) for name, entry in result["baselines"].items())
+
+
+def number(value: float | None) -> str:
+    """Three digits, or a dash."""
+    return "-" if value is None else f"{value:.3f}"
+
+
+def column(name: str) -> Column:
+    """A table column of numbers."""
+    return Column(name, justify="right")
+
+
+def safe(text: str) -> str:
+    """Text from a log, without markup and control characters."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f]", "?", text).replace("[", "\\[")
+
+
+def console() -> Console:
+    """Where results go."""
+    return Console(file=sys.stdout, soft_wrap=False)
+
+
+@contextmanager
+def progress() -> Iterator[Progress]:
+    """A bar on standard error, for a person; silence for a log file."""
+    shown = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    errors = Console(stderr=True)
+    with Progress(*shown, console=errors, transient=True, disable=not errors.is_terminal) as bar:
+        yield bar

@@ -1,0 +1,78 @@
+"""What every data module has in common: a store, a table of units, and loaders in a seeded order."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from lightning.pytorch import LightningDataModule
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from itd_lightning.events.store import Store
+from itd_lightning.splits import Split
+
+
+class EpochShuffle(Sampler[int]):
+    """A permutation that depends on the seed and the epoch alone, so that resuming needs no saved state."""
+
+    def __init__(self, rows: int, seed: int) -> None:
+        self.rows, self.seed, self.epoch = rows, seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Remember the epoch; the Trainer says it before each one."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(np.random.default_rng([self.seed, self.epoch]).permutation(self.rows).tolist())
+
+
+class View(LightningDataModule):
+    """A data view of one event store.
+
+    Args:
+        store: Event store, as ``itd prepare`` writes it.
+        split: Who and when trains, validates and tests.
+        batch_size: Rows per batch.
+        num_workers: Loader processes; 0 loads in the main process. The scores do not depend on it.
+        seed: Decides the order of the training rows.
+
+    Attributes:
+        units: One row a scored unit: user, start, end, part; batches point into it by row number.
+    """
+
+    name: str
+    grain: str
+    units: pl.DataFrame
+
+    def __init__(self, store: Path, split: Split, batch_size: int, num_workers: int, seed: int) -> None:
+        super().__init__()
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+        self.store, self.split = Path(store), split
+        self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
+
+    def prepare_data(self) -> None:
+        """Check that there is a store, before anything is set up."""
+        Store(self.store)
+
+    def loader(self, rows: Dataset[Any], sampler: Sampler[int] | None = None) -> DataLoader[Any]:
+        """A loader over a dataset that hands out whole batches by ``__getitems__``."""
+        return DataLoader(
+            rows,
+            batch_size=self.batch_size,
+            sampler=sampler,
+            num_workers=self.num_workers,
+            collate_fn=as_it_is,
+            # Forked workers could inherit Polars' locked threads and hang.
+            multiprocessing_context="spawn" if self.num_workers else None,
+            persistent_workers=self.num_workers > 0,
+        )
+
+
+def as_it_is(batch: Any) -> Any:  # noqa: ANN401 - each view has its own batch type
+    """Collate a batch that the dataset has put together already."""
+    return batch

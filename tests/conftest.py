@@ -1,0 +1,45 @@
+"""One small synthetic CERT slice for the whole session, its store, and one run on it."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+import torch
+
+from itd_lightning.cert.synth import write_release
+from itd_lightning.cli import main
+from itd_lightning.events.build import build_store
+
+CONFIGS = Path(__file__).parents[1] / "configs"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    """Two threads spin against each other where the machine is busy, and tiny models need none."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a synthetic r4.2 of 24 users and 98 days with six insiders."""
+    folder = tmp_path_factory.mktemp("slice") / "release"
+    write_release(folder, users=24, days=98, seed=3, start=date(2010, 1, 2), insiders=0.25)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def store(release: Path) -> Path:
+    """Return the event store of the slice."""
+    folder = release.parent / "store"
+    build_store(release, folder, shards=4)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def run(store: Path) -> Path:
+    """Return a run of the mask/value autoencoder: two epochs, tested. Tests must not write into it."""
+    folder = store.parent / "run"
+    overrides = [f"--data.store={store}", f"--trainer.default_root_dir={folder}", "--trainer.max_epochs=2"]
+    main(["fit", f"--config={CONFIGS / 'mask_value.yaml'}", *overrides])
+    main(["test", f"--ckpt_path={folder / 'checkpoints' / 'best.ckpt'}"])
+    return folder

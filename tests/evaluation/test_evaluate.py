@@ -1,0 +1,63 @@
+"""What evaluation.json promises."""
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from itd_lightning.contracts.errors import InputError
+from itd_lightning.evaluation.evaluate import evaluate, labelled
+from itd_lightning.evaluation.ranking import Ranking
+from itd_lightning.scores.table import read_scores, write_scores
+
+HEADLINE = ("pr_auc", "roc_auc", "base_rate", "precision", "recall", "fpr", "f1", "accuracy", "threshold")
+
+
+def test_the_top_level_holds_every_number_the_design_names(run: Path) -> None:
+    result = json.loads((run / "evaluation.json").read_text())
+    for name in HEADLINE:
+        assert result[name] is not None or result["undefined"][name]
+    assert {"intervals", "scenarios", "budgets", "baselines", "pooled", "labels", "protocol"} <= set(result)
+    assert result["protocol"]["leaks"]
+
+
+def test_the_headline_is_the_ranking_of_the_labelled_test_units(run: Path) -> None:
+    unit = labelled(run / "scores.parquet")
+    result = json.loads((run / "evaluation.json").read_text())
+    ranking = Ranking(unit["score"].to_numpy(), unit["malicious"].to_numpy())
+    assert result["pr_auc"] == pytest.approx(ranking.pr_auc())
+    assert result["counts"]["units"] == len(unit)
+    assert result["base_rate"] == pytest.approx(unit["malicious"].mean())
+
+
+def test_the_labels_of_the_store_decide_and_not_the_table(run: Path) -> None:
+    event, interval = (evaluate(run / "scores.parquet", labels=name) for name in ("event", "interval"))
+    assert event["pr_auc"] == event["labels"]["event"]["pr_auc"]
+    assert interval["base_rate"] == event["labels"]["interval"]["base_rate"]
+
+
+def test_a_split_without_validation_gives_no_threshold_and_says_why(run: Path, tmp_path: Path) -> None:
+    scores, about = read_scores(run / "scores.parquet")
+    write_scores(tmp_path / "scores.parquet", scores.filter(part="test"), about)
+    result = evaluate(tmp_path / "scores.parquet")
+    assert result["threshold"] is None
+    assert result["precision"] is None
+    assert "no validation units" in result["undefined"]["precision"]
+
+
+def test_scores_without_a_malicious_unit_are_measured_as_far_as_they_go(run: Path, tmp_path: Path) -> None:
+    scores, about = read_scores(run / "scores.parquet")
+    unit = labelled(run / "scores.parquet").filter(~pl.col("malicious")).select(scores.columns)
+    write_scores(tmp_path / "scores.parquet", pl.concat([unit, scores.filter(part="val")]), about)
+    result = evaluate(tmp_path / "scores.parquet")
+    assert result["pr_auc"] is None
+    assert result["undefined"]["pr_auc"] == "no unit is malicious, so nothing can be found"
+    json.dumps(result, allow_nan=False)
+
+
+def test_scores_of_another_store_are_refused(run: Path, tmp_path: Path) -> None:
+    scores, about = read_scores(run / "scores.parquet")
+    write_scores(tmp_path / "scores.parquet", scores, about._replace(store_fingerprint="other"))
+    with pytest.raises(InputError, match="scored on another store"):
+        evaluate(tmp_path / "scores.parquet")

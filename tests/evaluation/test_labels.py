@@ -1,0 +1,60 @@
+"""What the label policies promise."""
+
+from datetime import datetime, timedelta
+
+import polars as pl
+import pytest
+
+from itd_lightning.contracts.labels import LabelPolicy
+from itd_lightning.evaluation.labels import label
+from itd_lightning.events.key import Key
+
+START = datetime(2010, 3, 1)
+KEY = Key(
+    campaigns=pl.DataFrame(
+        {"user": ["a"], "scenario": [1], "start": [datetime(2010, 3, 3, 22)], "end": [datetime(2010, 3, 6)]},
+        schema_overrides={"scenario": pl.Int32},
+    ),
+    events=pl.DataFrame(
+        {
+            "user": ["a", "a"],
+            "scenario": [1, 1],
+            "time": [datetime(2010, 3, 3, 22), datetime(2010, 3, 6)],
+            "event_id": ["x", "y"],
+        },
+        schema_overrides={"scenario": pl.Int32},
+    ),
+)
+
+
+def days(user: str) -> pl.DataFrame:
+    """Eight user-days from the first of March."""
+    starts = [START + timedelta(days=day) for day in range(8)]
+    return pl.DataFrame({"user": [user] * 8, "start": starts, "end": [s + timedelta(days=1) for s in starts]})
+
+
+@pytest.mark.parametrize(
+    ("policy", "marked"),
+    [("event", [3, 6]), ("interval", [3, 4, 5, 6]), ("user", [1, 2, 3, 4, 5, 6, 7, 8])],
+)
+def test_each_policy_marks_its_days_of_march(policy: LabelPolicy, marked: list[int]) -> None:
+    labelled = label(days("a"), KEY, policy)
+    assert [day.day for day in labelled.filter("malicious")["start"]] == marked
+    assert labelled.filter("malicious")["scenario"].unique().to_list() == [1]
+
+
+@pytest.mark.parametrize("policy", ["event", "interval", "user"])
+def test_another_user_is_never_marked(policy: LabelPolicy) -> None:
+    assert not label(days("b"), KEY, policy)["malicious"].any()
+
+
+def test_the_order_and_number_of_units_stay() -> None:
+    units = pl.concat([days("b"), days("a")])
+    assert label(units, KEY, "event").select(units.columns).equals(units)
+
+
+def test_a_moved_key_marks_the_days_that_many_weeks_before() -> None:
+    labelled = label(
+        days("a").with_columns(pl.col("start", "end") - timedelta(days=14)), KEY.moved(14), "event"
+    )
+    assert [day.day for day in labelled.filter("malicious")["start"]] == [17, 20]

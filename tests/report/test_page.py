@@ -1,0 +1,217 @@
+"""The page holds the numbers, needs nothing else, and says why a number is missing."""
+
+import json
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from itd_lightning.contracts.errors import InputError
+from itd_lightning.report import write_report
+from itd_lightning.report.numbers import number
+
+MakeRun = Callable[..., Path]
+
+
+class Outline(HTMLParser):
+    """The text of a page, its tags and whatever they refer to."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self.tags: list[str] = []
+        self.references: list[str] = []
+        self.policy = ""
+        self.inside = ""
+        self.feed(page)
+        self.close()
+
+    @property
+    def text(self) -> str:
+        """What a reader sees, spaces squeezed."""
+        return re.sub(r"\s+", " ", " ".join(self.words))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note the tag and what it refers to."""
+        self.tags.append(tag)
+        self.inside = tag if tag in ("script", "style") else ""
+        known = dict(attrs)
+        self.references += [known[name] or "" for name in ("src", "href", "srcset", "data") if name in known]
+        if known.get("http-equiv") == "Content-Security-Policy":
+            self.policy = known["content"] or ""
+
+    def handle_endtag(self, tag: str) -> None:
+        """Leave the script or style."""
+        self.inside = ""
+
+    def handle_data(self, data: str) -> None:
+        """Keep what a reader sees."""
+        if not self.inside:
+            self.words.append(data)
+
+
+def outline(runs: list[Path], out: Path) -> Outline:
+    """Write and read a page."""
+    return Outline(write_report(runs, out).read_text("utf-8"))
+
+
+def test_the_page_holds_every_headline_number(
+    make_run: MakeRun, tmp_path: Path, evaluation: dict[str, Any]
+) -> None:
+    intervals = evaluation["intervals"] | {"pr_auc": [0.51234, 0.93456]}
+    text = outline([make_run(changes={"intervals": intervals})], tmp_path / "out").text
+    assert f"PR-AUC {number(evaluation['pr_auc'])} (95 % interval 0.512\N{EN DASH}0.935)" in text
+    for name in (
+        "roc_auc",
+        "base_rate",
+        "clean_recall",
+        "precision",
+        "recall",
+        "fpr",
+        "f1",
+        "accuracy",
+        "threshold",
+    ):
+        assert re.search(rf"\b{number(evaluation[name])}\b", text), name
+    assert number(evaluation["baselines"]["random"]["pr_auc"]) in text
+    assert "nothing but the calendar" in text
+
+
+def test_the_worst_audit_comes_first(make_run: MakeRun, tmp_path: Path) -> None:
+    text = outline([make_run()], tmp_path / "out").text
+    assert "1 of 3 audits failed. volume: Counting events does as well." in text
+    assert "✗ fail" in text
+    assert "✓ pass" in text
+
+
+def test_two_runs_stand_side_by_side(make_run: MakeRun, tmp_path: Path) -> None:
+    page = outline([make_run("first"), make_run("second", changes={"pr_auc": 0.123456})], tmp_path / "out")
+    assert "2 runs of Autoencoder" in page.text
+    assert "0.123" in page.text
+    assert re.search(r"PR-AUC\s+Base rate.*first\s+second\s+first\s+second", page.text)
+
+
+def test_four_runs_split_the_ranking_into_two_tables(make_run: MakeRun, tmp_path: Path) -> None:
+    text = outline([make_run(name) for name in "abcd"], tmp_path / "out").text
+    assert re.search(r"PR-AUC\s+Base rate\s+a\s+b\s+c\s+d\s+a\s+b\s+c\s+d\s+This method", text)
+
+
+def test_runs_of_one_name_are_told_apart(make_run: MakeRun, tmp_path: Path) -> None:
+    runs = [make_run("x"), make_run("again/x")]
+    (tmp_path / "runs" / "again" / "store").symlink_to(tmp_path / "runs" / "store")
+    assert str(runs[1]) in outline(runs, tmp_path / "out").text
+
+
+def test_a_missing_number_shows_its_reason(make_run: MakeRun, tmp_path: Path) -> None:
+    reason = "no unit is malicious, so nothing can be found"
+    nothing = {
+        "pr_auc": None,
+        "roc_auc": None,
+        "clean_recall": None,
+        "threshold": None,
+        "undefined": {"pr_auc": reason, "threshold": "no validation units"},
+        "scenarios": {},
+        "budgets": {"share": {"0.05": None}, "per_day": {"1": None}},
+    }
+    path = write_report([make_run(changes=nothing)], tmp_path / "out")
+    page = Outline(path.read_text("utf-8"))
+    assert f"PR-AUC is not defined: {reason}." in page.text
+    assert "no validation units" in page.text
+    assert not re.search(r"\bnan\b|\bNone\b", page.text, re.IGNORECASE)
+
+
+def test_a_run_without_audits_explanations_and_losses_says_so(make_run: MakeRun, tmp_path: Path) -> None:
+    run = make_run()
+    for name in ("audit.json", "explanations.parquet", "metrics.csv"):
+        (run / name).unlink()
+    text = outline([run], tmp_path / "out").text
+    assert "No audit was run" in text
+    assert "The run holds no explanations" in text
+    assert "the run has no metrics.csv with losses" in text
+    assert "no explanation was kept" in text
+
+
+def test_a_run_whose_store_is_gone_is_still_reported(make_run: MakeRun, tmp_path: Path) -> None:
+    run = make_run()
+    (tmp_path / "runs" / "store").rename(tmp_path / "elsewhere")
+    text = outline([run], tmp_path / "out").text
+    assert "the event store is not at hand" in text
+    assert "Scenario 1" not in text
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"), [("scores.parquet", "itd test"), ("evaluation.json", "itd test")]
+)
+def test_a_run_that_was_not_tested_is_refused_with_the_command(
+    make_run: MakeRun, tmp_path: Path, name: str, remedy: str
+) -> None:
+    run = make_run()
+    (run / name).unlink()
+    with pytest.raises(InputError, match=remedy) as refused:
+        write_report([run], tmp_path / "out")
+    assert "\n" not in str(refused.value)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", "{}", "\x00"])
+@pytest.mark.parametrize("name", ["evaluation.json", "audit.json"])
+def test_a_damaged_file_is_refused_in_one_line(
+    make_run: MakeRun, tmp_path: Path, name: str, text: str
+) -> None:
+    run = make_run()
+    (run / name).write_text(text, "utf-8")
+    with pytest.raises(InputError, match=name) as refused:
+        write_report([run], tmp_path / "out")
+    assert "\n" not in str(refused.value)
+
+
+def test_a_loss_that_diverged_is_left_out(make_run: MakeRun, tmp_path: Path) -> None:
+    run = make_run()
+    lines = ["epoch,step,train/loss,val/loss", "0,1,0.5,", "1,2,nan,", "2,3,inf,", "0,1,,nan"]
+    (run / "metrics.csv").write_text("\n".join(lines), "utf-8")
+    text = outline([run], tmp_path / "out").text
+    assert "the training loss is lowest at epoch 0 (0.500)." in text
+    assert "validation loss" not in text
+
+
+def test_no_runs_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no run"):
+        write_report([], tmp_path)
+
+
+def test_the_page_refers_to_nothing_outside_itself(make_run: MakeRun, tmp_path: Path) -> None:
+    page = outline([make_run()], tmp_path / "out")
+    assert page.references
+    assert all(reference.startswith("#") for reference in page.references)
+
+
+def test_the_policy_names_each_script_by_its_hash(make_run: MakeRun, tmp_path: Path) -> None:
+    policy = outline([make_run()], tmp_path / "out").policy
+    rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
+    assert rules["default-src"] == "'none'"
+    assert re.fullmatch(r"('sha256-[\w+/=]{44}' ?){2}", rules["script-src"])
+
+
+def test_an_old_page_is_replaced_whole(make_run: MakeRun, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "report.html").write_text("old")
+    assert write_report([make_run()], out) == out / "report.html"
+    assert [path.name for path in out.iterdir()] == ["report.html"]
+    assert (out / "report.html").read_text("utf-8").rstrip().endswith("</html>")
+
+
+def test_the_same_run_gives_the_same_page(make_run: MakeRun, tmp_path: Path) -> None:
+    run = make_run()
+    first, second = (write_report([run], tmp_path / out).read_bytes() for out in ("a", "b"))
+    assert first == second
+
+
+def test_half_a_character_does_not_stop_the_page(make_run: MakeRun, tmp_path: Path) -> None:
+    run = make_run()
+    audits = {"audits": [{"name": "\ud800", "verdict": "v", "passed": True}]}
+    (run / "audit.json").write_text(json.dumps(audits), "utf-8")
+    assert write_report([run], tmp_path / "out").is_file()

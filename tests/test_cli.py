@@ -1,0 +1,182 @@
+"""What the commands promise: they chain without further arguments, and a mistake ends in one line."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+import torch
+
+from itd_lightning.cli import main
+
+CONFIG = Path(__file__).parents[1] / "configs" / "mask_value.yaml"
+
+
+def refused(args: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """Run a command that must be refused; return its one line."""
+    with pytest.raises(SystemExit) as stop:
+        main(args)
+    assert stop.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith("itd: ")
+    assert error.count("\n") == 1
+    return error
+
+
+def fit(store: Path, folder: Path, *more: str) -> Path:
+    """Train and test a run of one epoch."""
+    overrides = [
+        f"--data.store={store}",
+        f"--trainer.default_root_dir={folder}",
+        "--trainer.max_epochs=1",
+        *more,
+    ]
+    main(["fit", f"--config={CONFIG}", *overrides])
+    main(["test", f"--ckpt_path={folder / 'checkpoints' / 'best.ckpt'}"])
+    return folder
+
+
+def test_test_needs_the_checkpoint_alone_and_gives_the_same_scores_again(run: Path, tmp_path: Path) -> None:
+    shutil.copytree(run, tmp_path / "copy")
+    (tmp_path / "copy" / "scores.parquet").unlink()
+    main(["test", "--ckpt_path", str(tmp_path / "copy" / "checkpoints" / "best.ckpt")])
+    again, before = (pl.read_parquet(folder / "scores.parquet") for folder in (tmp_path / "copy", run))
+    assert again.equals(before)
+
+
+def test_the_same_seed_gives_the_same_scores_bit_for_bit(store: Path, tmp_path: Path) -> None:
+    first, second = (fit(store, tmp_path / name) for name in ("first", "second"))
+    assert pl.read_parquet(first / "scores.parquet").equals(pl.read_parquet(second / "scores.parquet"))
+
+
+@pytest.mark.slow
+def test_two_workers_give_the_same_scores_as_none_bit_for_bit(store: Path, tmp_path: Path) -> None:
+    none = fit(store, tmp_path / "none")
+    two = fit(store, tmp_path / "two", "--data.num_workers=2")
+    assert pl.read_parquet(none / "scores.parquet").equals(pl.read_parquet(two / "scores.parquet"))
+
+
+def test_a_run_resumed_at_an_epoch_sees_the_same_order(store: Path, tmp_path: Path) -> None:
+    calm = ["--model.dropout=0", "--trainer.enable_progress_bar=false"]
+    straight = fit(store, tmp_path / "straight", *calm, "--trainer.max_epochs=2")
+    fit(store, tmp_path / "resumed", *calm)
+    last = tmp_path / "resumed" / "checkpoints" / "last.ckpt"
+    again = ["fit", f"--config={tmp_path / 'resumed' / 'config.yaml'}", "--trainer.max_epochs=2"]
+    main([*again, f"--ckpt_path={last}"])
+    weights = [
+        torch.load(folder / "checkpoints" / "last.ckpt") for folder in (straight, tmp_path / "resumed")
+    ]
+    for name, tensor in weights[0]["state_dict"].items():
+        torch.testing.assert_close(weights[1]["state_dict"][name], tensor)
+
+
+def test_an_override_after_the_checkpoint_counts(run: Path, tmp_path: Path) -> None:
+    checkpoint = run / "checkpoints" / "best.ckpt"
+    main(
+        [
+            "test",
+            f"--ckpt_path={checkpoint}",
+            f"--trainer.default_root_dir={tmp_path}",
+            "--model.scored=value",
+        ]
+    )
+    mask, value = (pl.read_parquet(folder / "scores.parquet")["score"] for folder in (run, tmp_path))
+    assert not mask.equals(value)
+
+
+def test_predict_scores_every_unit_of_a_store_without_a_key(run: Path, release: Path, tmp_path: Path) -> None:
+    shutil.copytree(release, tmp_path / "new", ignore=shutil.ignore_patterns("answers"))
+    main(["prepare", str(tmp_path / "new"), "--store", str(tmp_path / "store")])
+    checkpoint = run / "checkpoints" / "best.ckpt"
+    root = f"--trainer.default_root_dir={tmp_path / 'scored'}"
+    main(["predict", f"--ckpt_path={checkpoint}", f"--data.store={tmp_path / 'store'}", root])
+    scores = pl.read_parquet(tmp_path / "scored" / "scores.parquet")
+    assert scores["user"].n_unique() == 24
+    assert set(scores["part"]) == {"predict"}
+    known = pl.read_parquet(run / "scores.parquet").join(scores, on=["user", "start"])
+    assert known["score"].to_list() == pytest.approx(known["score_right"].to_list(), abs=1e-6)
+
+
+def test_audit_runs_the_null_attack_and_says_what_it_found(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(run, tmp_path / "run")
+    main(["audit", str(tmp_path / "run")])
+    audits = json.loads((tmp_path / "run" / "audit.json").read_text())
+    assert [audit["name"] for audit in audits["audits"]][:2] == ["null attack", "empty units"]
+    assert audits["null"]["protocol"]["moved_days"] == 42
+    assert "null attack" in capsys.readouterr().out
+
+
+def test_inspect_evaluate_report_and_alerts_speak_of_the_run(
+    run: Path, store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["inspect", str(store)])
+    assert "view windows: can be built" in capsys.readouterr().out
+    main(["evaluate", str(run), str(run / "scores.parquet"), "--as_json=true"])
+    results = json.loads(capsys.readouterr().out)
+    assert results[str(run)] == results[str(run / "scores.parquet")]
+    main(["report", str(run), "--out", str(tmp_path)])
+    assert (tmp_path / "report.html").stat().st_size > 1_000_000
+    capsys.readouterr()
+    main(["alerts", str(run), "--budget", "3"])
+    assert capsys.readouterr().out.count("2010-") == 3
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["fit", f"--config={CONFIG}", "--model.unknown=1"], "Option 'unknown' is not accepted"),
+        (["fit", f"--config={CONFIG}", "--model=os.system"], "Importing 'os.system' is not allowed"),
+        (
+            ["fit", f"--config={CONFIG}", "--model.optimizer=subprocess.run"],
+            "'subprocess.run' is not allowed",
+        ),
+        (["fit", f"--config={CONFIG}", "--trainer.logger=runpy.run_path"], "is not allowed"),
+        (["fit", f"--config={CONFIG}", "--data.hours=13"], "multiples of 4, got 13"),
+        (["fit", f"--config={CONFIG}", "--data.store=/nowhere"], "no event store at /nowhere"),
+        (["fit", "--config=/nowhere.yaml"], "File does not exist"),
+        (["test", "--ckpt_path=/nowhere.ckpt"], "no checkpoint at /nowhere.ckpt"),
+        (["prepare", "/nowhere", "--store=/tmp/x"], "no folder at /nowhere"),
+        (["inspect", "/nowhere"], "no event store at /nowhere"),
+        (["evaluate", "/nowhere"], "no scores at /nowhere"),
+        (["audit", "/nowhere"], "no scores at /nowhere"),
+        (["alerts", "/nowhere", "--budget=ten"], "budget must be a number"),
+        (["synth", "/nowhere/x", "--users=2"], "users"),
+        (["reproduce", "/nowhere.yaml", "--store=/x"], "no table at /nowhere.yaml"),
+        (["nonsense"], "invalid choice: 'nonsense'"),
+    ],
+    ids=lambda value: " ".join(value)[-40:] if isinstance(value, list) else "",
+)
+def test_a_mistake_ends_in_one_line_and_status_two(
+    args: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert words in refused(args, capsys)
+
+
+def test_an_unknown_key_in_a_yaml_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "typo.yaml").write_text(CONFIG.read_text().replace("latent: 32", "latnet: 32"))
+    assert "latnet" in refused(["fit", f"--config={tmp_path / 'typo.yaml'}"], capsys)
+
+
+@pytest.mark.parametrize("name", ["itd", "lightning"])
+def test_both_names_are_installed_and_answer(name: str) -> None:
+    program = Path(sys.executable).parent / name
+    done = subprocess.run([program, "--help"], capture_output=True, text=True, check=True, env={**os.environ})
+    for command in (
+        "synth",
+        "prepare",
+        "inspect",
+        "fit",
+        "test",
+        "predict",
+        "evaluate",
+        "audit",
+        "report",
+        "alerts",
+    ):
+        assert f"    {command} " in done.stdout

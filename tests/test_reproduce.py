@@ -1,0 +1,69 @@
+"""What reproducing a paper's table promises."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+import yaml
+
+from itd_lightning import reproduce
+from itd_lightning.contracts.errors import InputError
+from itd_lightning.reproduce import read_spec, reproduce_table
+
+TABLES = Path(__file__).parents[1] / "experiments"
+CONFIG = Path(__file__).parents[1] / "configs" / "mask_value.yaml"
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    """Return a table of two rows that share their fits, on two alignments, one epoch each."""
+    spec = {
+        "title": "A table",
+        "source": "Made up.",
+        "config": str(CONFIG),
+        "seeds": [0],
+        "checkpoint": "last.ckpt",
+        "fit": ["--trainer.max_epochs=1"],
+        "columns": {"calendar": ["--data.align=calendar"]},
+        "rows": {
+            "Mask": {"paper": {"pr_auc": 0.7, "scenarios.3.roc_auc": None}},
+            "Value": {"test": ["--model.scored=value"], "paper": {"pr_auc": 0.2}},
+        },
+    }
+    path = tmp_path / "table.yaml"
+    path.write_text(yaml.safe_dump(spec, sort_keys=False))
+    return path
+
+
+@pytest.mark.slow
+def test_cells_share_a_fit_and_a_second_call_runs_nothing(
+    table: Path, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = reproduce_table(table, store, tmp_path / "runs")
+    assert len(list((tmp_path / "runs").iterdir())) == 1
+    assert "| Mask | pr_auc | 0.700 |" in text
+    numbers = pl.read_csv(table.with_suffix(".csv"))
+    assert numbers["row"].to_list() == ["Mask", "Mask", "Value"]
+    assert numbers["mean"].null_count() == 0
+    monkeypatch.setattr(reproduce, "run_one", lambda args: pytest.fail(f"ran again: {args}"))
+    assert reproduce_table(table, store, tmp_path / "runs") == text
+
+
+@pytest.mark.slow
+def test_a_cell_that_fails_is_named(table: Path, store: Path, tmp_path: Path) -> None:
+    table.write_text(table.read_text().replace("--data.align=calendar", "--data.align=sideways"))
+    with pytest.raises(InputError, match=r"1 of 1 cells failed.*align"):
+        reproduce_table(table, store, tmp_path / "runs")
+
+
+@pytest.mark.parametrize("path", sorted(TABLES.glob("*/*.yaml")), ids=lambda path: path.stem)
+def test_every_shipped_table_is_one_and_names_a_config(path: Path) -> None:
+    spec = read_spec(path)
+    assert (path.parent / spec["config"]).is_file()
+    assert all(row["paper"] for row in spec["rows"].values())
+
+
+def test_a_table_with_another_key_is_refused(table: Path) -> None:
+    table.write_text(table.read_text().replace("seeds:", "sees:"))
+    with pytest.raises(InputError, match="must have exactly the keys"):
+        read_spec(table)
