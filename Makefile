@@ -39,11 +39,11 @@ demo: setup  ## from nothing to a ranked and audited list: synthetic release, st
 	$(ITD) synth $(DEMO)/release --users 100 --days 150 --seed 7 --insiders 0.14
 	$(ITD) prepare $(DEMO)/release --store $(DEMO)/store
 	$(ITD) fit --config configs/mask_value.yaml --config configs/overlays/demo.yaml --data.store $(DEMO)/store \
-	  --trainer.default_root_dir $(DEMO)/run
-	$(ITD) test --ckpt_path $(DEMO)/run/checkpoints/best.ckpt
-	$(ITD) audit $(DEMO)/run
-	$(ITD) report $(DEMO)/run --out $(DEMO)/report
-	$(ITD) alerts $(DEMO)/run --budget 10
+	  --trainer.default_root_dir $(DEMO)/mask_value
+	$(ITD) test --ckpt_path $(DEMO)/mask_value/checkpoints/best.ckpt
+	$(ITD) audit $(DEMO)/mask_value
+	$(ITD) report $(DEMO)/mask_value --out $(DEMO)/report
+	$(ITD) alerts $(DEMO)/mask_value --budget 10
 
 check: format lint types layers test  ## everything that must pass before a commit
 

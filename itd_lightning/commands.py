@@ -80,6 +80,7 @@ def prepare(source: Path, store: Path, release: str = "r4.2", shards: int = 16) 
         shards: Number of parts, by user; each must fit into memory.
     """
     from itd_lightning.events.build import build_store
+    from itd_lightning.events.store import Store
 
     with progress() as bar:
         tasks: dict[str, Any] = {}
@@ -96,7 +97,7 @@ def prepare(source: Path, store: Path, release: str = "r4.2", shards: int = 16) 
     for name, log in manifest["logs"].items():
         table.add_row(name, *(f"{log[what]:,}" for what in ("read", "kept", "rejected")))
     console().print(table)
-    describe(manifest, store)
+    describe(Store(store))
 
 
 def inspect(store: Path) -> None:
@@ -118,7 +119,7 @@ def inspect(store: Path) -> None:
             row["kind"], f"{row['events']:,}", str(row["users"]), str(row["first"]), str(row["last"])
         )
     console().print(table)
-    describe(opened.manifest, store)
+    describe(opened)
     say = console().print
     say(f"days: {summary.days} with events, {summary.silent_days} without, between the first and the last")
     if summary.campaigns is not None and len(summary.campaigns):

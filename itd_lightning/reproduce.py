@@ -88,7 +88,7 @@ def describe(store: Store) -> str:
     """What data a table stands on."""
     held = store.manifest
     size = f"{held['users']} users, {held['events']:,} events"
-    return f"{held['release']}, {size}, fingerprint `{store.fingerprint}`"
+    return f"{store.data}, {size}, fingerprint `{store.fingerprint}`"
 
 
 def read_spec(path: Path) -> dict[str, Any]:

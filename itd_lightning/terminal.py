@@ -4,19 +4,21 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
 
+from itd_lightning.events.store import Store
 
-def describe(manifest: dict[str, Any], store: Path) -> None:
+
+def describe(store: Store) -> None:
     """Say what a store holds, and what of the answer key no log holds."""
     say = console().print
+    manifest = store.manifest
     say(
-        f"{store}: {manifest['release']}, {manifest['events']:,} events of {manifest['users']:,} users, "
+        f"{store.path}: {store.data}, {manifest['events']:,} events of {manifest['users']:,} users, "
         f"{manifest['first']} to {manifest['last']}",
         highlight=False,
     )
@@ -40,7 +42,8 @@ def describe(manifest: dict[str, Any], store: Path) -> None:
 def result_table(name: str, result: dict[str, Any]) -> Table:
     """One score table's numbers."""
     protocol = result["protocol"]
-    title = f"{name}: {protocol['method']}, {protocol['split']}, {protocol['labels']} labels"
+    how = f"{protocol['split']}, {protocol['labels']} labels"
+    title = f"{name}: {protocol['method']} on {protocol['data']}, {how}"
     table = Table("", column("PR-AUC"), column("95 %"), column("ROC-AUC"), column("base rate"), title=title)
     for row, entry in rows(result):
         span = entry["intervals"]["pr_auc"]

@@ -16,6 +16,8 @@ from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.events import EVENTS, REJECTS, Kind
 
 BLOCK_BYTES = 32 << 20
+YEARS = (1990, 2100)  # an event outside would stretch its user's calendar over centuries
+TIME_LENGTH = len("MM/DD/YYYY HH:MM:SS")
 
 
 class Block(NamedTuple):
@@ -169,8 +171,9 @@ def fault(log: Log) -> pl.Expr:
     checks = [pl.when(repeated).then(pl.lit("repeated header"))]
     checks += [pl.when(pl.col(name).is_null()).then(pl.lit(f"empty {name}")) for name in ("id", "user", "pc")]
     checks += [pl.when(pl.col("time").is_null()).then(pl.lit("unparsable date"))]
+    checks += [pl.when(~pl.col("time").dt.year().is_between(*YEARS)).then(pl.lit("implausible year"))]
     checks += [
-        pl.when(pl.col(name).cast(pl.Int64, strict=False).is_null()).then(
+        pl.when(pl.col(name).cast(EVENTS[name], strict=False).is_null()).then(
             pl.lit(f"{name} is not a whole number")
         )
         for name in log.numbers
@@ -181,7 +184,9 @@ def fault(log: Log) -> pl.Expr:
 
 def parsed_time() -> pl.Expr:
     """Naive local time of a raw row; null where it cannot be parsed."""
-    return pl.col("date").str.to_datetime(TIME_FORMAT, time_unit="us", strict=False)
+    time = pl.col("date").str.to_datetime(TIME_FORMAT, time_unit="us", strict=False)
+    # The parser would also take 1/2/10, or a date without the space before the hour.
+    return pl.when(pl.col("date").str.len_bytes() == TIME_LENGTH).then(time)
 
 
 def typed(raw: pl.DataFrame, log: Log) -> pl.DataFrame:

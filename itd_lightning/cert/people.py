@@ -37,7 +37,7 @@ def read_people(source: Path) -> pl.DataFrame | None:
     files = sorted((source / "LDAP").glob("[0-9][0-9][0-9][0-9]-[0-9][0-9].csv"))
     if not files:
         return None
-    months = [date.fromisoformat(f"{file.stem}-01") for file in files]
+    months = [month_of(file) for file in files]
     following = dict(pairwise([*months, next_month(months[-1])]))
     rows = pl.concat([read_month(file, month) for file, month in zip(files, months, strict=True)])
     columns = list(PEOPLE.values())
@@ -61,6 +61,14 @@ def read_people(source: Path) -> pl.DataFrame | None:
     people = runs.drop("run").with_columns(left_on=pl.when(last < next_month(months[-1])).then(last))
     traits = read_traits(source / "psychometric.csv")
     return people if traits is None else people.join(traits, on="user", how="left", maintain_order="left")
+
+
+def month_of(path: Path) -> date:
+    """First day of the month that an LDAP file is named after."""
+    try:
+        return date.fromisoformat(f"{path.stem}-01")
+    except ValueError as error:
+        raise InputError(f"{path} is not named after a month, such as 2010-01.csv") from error
 
 
 def next_month(month: date) -> date:

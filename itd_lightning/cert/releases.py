@@ -9,6 +9,9 @@ import polars as pl
 
 from itd_lightning.contracts.errors import InputError
 
+SYNTHETIC = (
+    "synthetic.txt"  # a release of ours holds this file, so that nobody takes its numbers for real ones
+)
 TIME_FORMAT = "%m/%d/%Y %H:%M:%S"
 
 

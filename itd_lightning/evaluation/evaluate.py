@@ -84,7 +84,7 @@ def evaluate(
             "validation_units": len(table.filter(part="val")),
         },
         "campaigns": campaigns(unit, key),
-        "protocol": protocol(about, policy),
+        "protocol": {**protocol(about, policy), "data": opened.data},
         "undefined": undefined,
     }
 

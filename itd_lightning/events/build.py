@@ -24,7 +24,7 @@ import itd_lightning
 from itd_lightning.cert.answers import Answers, read_answers
 from itd_lightning.cert.logs import LogReader
 from itd_lightning.cert.people import read_people
-from itd_lightning.cert.releases import Release, find_release
+from itd_lightning.cert.releases import SYNTHETIC, find_release
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.events import EVENTS, REJECTS
 from itd_lightning.events.store import SCHEMA_VERSION
@@ -98,7 +98,8 @@ def build_store(
             reader.log.name: stage(reader, order, partial / "staging", shards, on_progress)
             for order, reader in enumerate(readers)
         }
-        manifest = assemble(partial, staged, answers, people, found, shards)
+        about = {"release": found.name, "synthetic": (source / SYNTHETIC).is_file()}
+        manifest = assemble(partial, staged, answers, people, about, shards)
         store.parent.mkdir(parents=True, exist_ok=True)
         os.replace(partial, store)  # noqa: PTH105 - the atomic step, said by its name
     finally:
@@ -133,7 +134,7 @@ def assemble(
     staged: dict[str, Staged],
     answers: Answers | None,
     people: pl.DataFrame | None,
-    release: Release,
+    about: dict[str, Any],
     shards: int,
 ) -> dict[str, Any]:
     """Sort the shards, add people and key, and write the manifest last."""
@@ -161,7 +162,7 @@ def assemble(
     rejected = {name: by_file.get(f"{name}.csv", 0) for name in staged}
     manifest: dict[str, Any] = {
         "schema": SCHEMA_VERSION,
-        "release": release.name,
+        **about,
         "users": users,
         "events": sum(log.read - rejected[name] for name, log in staged.items()),
         "first": min(known, default=None),

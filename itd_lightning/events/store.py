@@ -39,6 +39,11 @@ class Store:
             )
 
     @property
+    def data(self) -> str:
+        """What the events are, in words: the release, and whether it is synthetic."""
+        return f"{'synthetic ' * bool(self.manifest.get('synthetic'))}{self.manifest['release']}"
+
+    @property
     def fingerprint(self) -> str:
         """Hash of what went into the store: equal for equal logs and options."""
         return str(self.manifest["fingerprint"])

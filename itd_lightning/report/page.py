@@ -122,7 +122,7 @@ def title(runs: list[Run]) -> str:
     """What the page is about, in one line."""
     methods = list(dict.fromkeys(run.about.method for run in runs))
     if len(runs) == 1:
-        return f"{methods[0]}, run {runs[0].name}"
+        return f"{methods[0]}: {runs[0].name}"
     return (
         f"{len(runs)} runs of {methods[0]}"
         if len(methods) == 1

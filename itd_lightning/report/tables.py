@@ -90,7 +90,8 @@ def data(run: Run) -> str:
         return f"store not at hand; {mark}"
     users, events = count(known.get("users")), count(known.get("events"))
     first, last = (str(known.get(name, ""))[:10] for name in ("first", "last"))
-    return f"{known.get('release', 'own logs')}: {events} events of {users} users, {first} to {last}; {mark}"
+    name = f"{'synthetic ' * bool(known.get('synthetic'))}{known.get('release', 'own logs')}"
+    return f"{name}: {events} events of {users} users, {first} to {last}; {mark}"
 
 
 def tested(run: Run) -> str:

@@ -38,11 +38,11 @@ FEATURES: dict[str, pl.Expr] = {
     "after_hours_logon": (
         (pl.col("kind") == "logon") & ~pl.col("time").dt.hour().is_between(8, 17, closed="left")
     ).sum(),
-    "unique_pcs": pl.col("pc").filter(pl.col("kind").is_in(["logon", "logoff"])).n_unique(),
+    "unique_pcs": pl.col("pc").filter(pl.col("kind").is_in(["logon", "logoff"])).drop_nulls().n_unique(),
     "device_connect": (pl.col("kind") == "connect").sum(),
     "device_disconnect": (pl.col("kind") == "disconnect").sum(),
     "http_count": (pl.col("kind") == "http_visit").sum(),
-    "unique_urls": pl.col("object").filter(pl.col("kind") == "http_visit").n_unique(),
+    "unique_urls": pl.col("object").filter(pl.col("kind") == "http_visit").drop_nulls().n_unique(),
     "email_sent": (pl.col("kind") == "email_send").sum(),
     "email_internal": (
         (pl.col("kind") == "email_send") & RECIPIENTS.str.contains("@dtaa", literal=True)
@@ -226,8 +226,11 @@ class Windows(View):
         cells = pl.concat([build(pl.read_parquet(shard)) for shard in store.shards]).sort("user", "hour")
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_name(f".{target.name}.{os.getpid()}")
-        cells.write_parquet(partial)
-        partial.replace(target)
+        try:
+            cells.write_parquet(partial)
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
 
     def cells_path(self, store: Store) -> Path:
         """Where the hourly counts of a store lie."""

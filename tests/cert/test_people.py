@@ -136,6 +136,12 @@ def test_a_month_that_cannot_be_read_is_refused_in_one_line(text: str, message: 
     assert "\n" not in str(raised.value)
 
 
+def test_a_file_that_no_month_has_the_name_of_is_refused(tmp_path: Path) -> None:
+    write_months(tmp_path, {"2010-13": [person("a")]})
+    with pytest.raises(InputError, match=r"2010-13\.csv is not named after a month"):
+        read_people(tmp_path)
+
+
 def test_a_psychometric_file_without_a_trait_is_refused(tmp_path: Path) -> None:
     write_months(tmp_path, {"2009-12": [person("a")]})
     (tmp_path / "psychometric.csv").write_text("employee_name,user_id,O,C,E,A\n")

@@ -1,6 +1,7 @@
 """What `itd prepare` promises: every row accounted for, the same store from the same logs, all or nothing."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -351,3 +352,12 @@ def test_progress_ends_at_the_size_of_each_log(source: Path, tmp_path: Path) -> 
     build_store(source, tmp_path / "store", on_progress=lambda *step: said.append(step))
     assert [(name, done) for name, done, _ in said] == [(name, total) for name, _, total in said]
     assert [name for name, *_ in said] == list(HEADERS)
+
+
+def test_a_synthetic_release_is_called_synthetic_and_another_one_is_not(
+    release: Path, store: Path, tmp_path: Path
+) -> None:
+    assert Store(store).data == "synthetic r4.2"
+    shutil.copytree(release, tmp_path / "own", ignore=shutil.ignore_patterns("synthetic.txt"))
+    build_store(tmp_path / "own", tmp_path / "store", shards=4)
+    assert Store(tmp_path / "store").data == "r4.2"

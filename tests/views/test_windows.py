@@ -30,7 +30,9 @@ NAMES = list(FEATURES)
 SPLIT = Dates(val_from=date(2010, 3, 5), test_from=date(2010, 3, 7))
 
 
-def event(kind: str, time: str = "03-01 09:00:00", user: str = "ann", **columns: str) -> dict[str, object]:
+def event(
+    kind: str, time: str = "03-01 09:00:00", user: str = "ann", **columns: str | None
+) -> dict[str, object]:
     """One event of 2010; the rest is null."""
     when = datetime.strptime(f"2010-{time}", "%Y-%m-%d %H:%M:%S")
     return {**dict.fromkeys(EVENTS), "user": user, "time": when, "kind": kind, "pc": "PC-1", **columns}
@@ -134,6 +136,10 @@ def test_a_logon_before_eight_or_from_five_is_after_hours(day: str, time: str, a
 def test_pcs_are_counted_once_and_only_those_of_logons_and_logoffs() -> None:
     events = [event("logon"), event("logoff"), event("logon", pc="PC-2"), event("connect", pc="PC-3")]
     assert hour(*events)["unique_pcs"] == 2
+
+
+def test_a_visit_without_a_url_is_a_visit_to_no_url() -> None:
+    assert hour(event("http_visit", object=None)) == {"http_count": 1}
 
 
 def test_urls_are_counted_once_by_their_full_text() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from itd_lightning.cert.releases import SYNTHETIC
 from itd_lightning.cert.synth import scenario_one, scenario_three, scenario_two
 from itd_lightning.cert.synth.answers import write_answers
 from itd_lightning.cert.synth.calendar import Calendar, DateText, make_calendar
@@ -93,6 +94,9 @@ def _write(
 ) -> list[int]:
     """Write all files into a folder; returns the rows of each log."""
     calendar, date_text = world.calendar, DateText(world.calendar)
+    (folder / SYNTHETIC).write_text(
+        f"Synthetic, by itd synth: {len(world.people.roster)} users, {calendar.days} days, seed {seed}.\n"
+    )
     write_directory(folder, world.people, calendar)
     write_psychometric(folder, world.people)
     write_answers(folder, campaigns, world.people, date_text)
