@@ -21,6 +21,7 @@ import itd_lightning
 from itd_lightning.callbacks import AtomicCheckpointIO, Checkpoints, QuietProgressBar, ScoreWriter
 from itd_lightning.callbacks.checkpoints import load_checkpoint
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.files import written_beside
 from itd_lightning.methods import Method
 from itd_lightning.views import View
 
@@ -39,6 +40,7 @@ ALLOWED_IMPORTS = [
 ]
 CONFIG_KEY = "itd_config"  # of the checkpoint
 CONFIGURED = ("seed_everything", "trainer", "model", "data", "checkpoint")
+CONFIG_FILES = {"fit": "config.yaml", "test": "scored.yaml"}
 RESULTS = ("scores.parquet", "explanations.parquet", "evaluation.json", "audit.json")
 
 register_type(date, str, date.fromisoformat)
@@ -56,11 +58,10 @@ class SaveConfig(SaveConfigCallback):
     """Writes the whole config into the run's folder and into each of its checkpoints."""
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Write ``config.yaml`` when training starts, and only then."""
-        if stage == "fit":
-            folder = Path(trainer.default_root_dir)
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / "config.yaml").write_text(config_text(self.parser, self.config), "utf-8")
+        """Write ``config.yaml`` when training starts, and ``scored.yaml`` when a test does."""
+        if stage in CONFIG_FILES and trainer.is_global_zero:
+            with written_beside(Path(trainer.default_root_dir) / CONFIG_FILES[stage]) as partial:
+                partial.write_text(config_text(self.parser, self.config), "utf-8")
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
@@ -76,6 +77,19 @@ def config_text(parser: LightningArgumentParser, config: Namespace) -> str:
     return yaml.safe_dump({name: whole[name] for name in CONFIGURED if name in whole}, sort_keys=False)
 
 
+def config_hash(text: str) -> str:
+    """Hash of a config without the places where things lie: equal experiments have equal hashes."""
+    whole = yaml.safe_load(text)
+    whole["trainer"].pop("default_root_dir", None)
+    whole["data"]["init_args"].pop("store", None)
+    return blake2b(yaml.safe_dump(whole).encode(), digest_size=8).hexdigest()
+
+
+def as_list(value: object) -> list[Any]:
+    """A list of one thing, several or none."""
+    return [] if value is None else value if isinstance(value, list) else [value]
+
+
 class ExperimentCLI(LightningCLI):
     """LightningCLI in which the view decides shapes, and a run is one folder."""
 
@@ -83,6 +97,7 @@ class ExperimentCLI(LightningCLI):
         """Give each shape once, in the view; views and methods without it are skipped."""
         parser.add_lightning_class_args(Checkpoints, "checkpoint")
         parser.link_arguments("data.init_args.hours", "model.init_args.hours")
+        parser.link_arguments("seed_everything", "data.init_args.seed", compute_fn=int)
 
     def _parse_ckpt_path(self) -> None:
         """Leave the checkpoint's hyper-parameters alone.
@@ -102,7 +117,7 @@ class ExperimentCLI(LightningCLI):
         """Build a trainer that logs to the run's folder and writes checkpoints and scores there."""
         seed = self._get(self.config, "seed_everything")
         text = config_text(self._parser(self.subcommand), self.config[str(self.subcommand)])
-        writer = ScoreWriter(seed=int(seed or 0), config=blake2b(text.encode(), digest_size=8).hexdigest())
+        writer = ScoreWriter(seed=int(seed or 0), config=config_hash(text))
         chosen = self._get(self.config_init, "trainer")
         bar = [] if chosen["enable_progress_bar"] is False else [QuietProgressBar()]
         self.trainer_defaults["callbacks"] = [writer, *bar]
@@ -110,13 +125,39 @@ class ExperimentCLI(LightningCLI):
         if chosen["logger"] is None:
             logs = self.subcommand == "fit" and not chosen["fast_dev_run"]
             kwargs["logger"] = CSVLogger(folder, name="", version="") if logs else False
+        plugins = [AtomicCheckpointIO(), *as_list(chosen["plugins"])]
         return super().instantiate_trainer(
-            **kwargs, default_root_dir=folder, plugins=[AtomicCheckpointIO()], enable_model_summary=False
+            **kwargs, default_root_dir=folder, plugins=plugins, enable_model_summary=False
         )
 
     def before_fit(self) -> None:
         """Remove what an earlier run left in the folder: its scores would not be this run's."""
-        for name in (*RESULTS, "metrics.csv"):
+        self.forget_results()
+        metrics = Path(self.trainer.default_root_dir) / "metrics.csv"
+        resumed = self._get(self.config, "ckpt_path") is not None
+        self.earlier_metrics = metrics.read_text("utf-8") if resumed and metrics.is_file() else ""
+        metrics.unlink(missing_ok=True)
+
+    def after_fit(self) -> None:
+        """Put the epochs before a resumption back in front, which the logger forgets."""
+        metrics = Path(self.trainer.default_root_dir) / "metrics.csv"
+        if self.earlier_metrics and metrics.is_file():
+            header, *rows = metrics.read_text("utf-8").splitlines()
+            before = self.earlier_metrics.splitlines()
+            if before[0] == header:
+                metrics.write_text("\n".join([*before, *rows, ""]), "utf-8")
+
+    def before_test(self) -> None:
+        """Remove results of other scores."""
+        self.forget_results()
+
+    def before_predict(self) -> None:
+        """Remove results of other scores."""
+        self.forget_results()
+
+    def forget_results(self) -> None:
+        """Remove what was measured on scores that are about to be replaced."""
+        for name in RESULTS:
             (Path(self.trainer.default_root_dir) / name).unlink(missing_ok=True)
 
 
@@ -125,7 +166,8 @@ def train(args: Sequence[str]) -> ExperimentCLI:
 
     Args:
         args: The command and its arguments. With ``--ckpt_path`` and without ``--config``, the config of the
-            checkpoint stands before the other arguments, and the run's folder is the checkpoint's.
+            checkpoint stands before the other arguments, and the folder is the run's; ``predict`` writes into
+            ``predict`` within it, since the run's own scores were made on another store.
     """
     quiet()
     arguments, allowed = take_option(list(args), "--allow-import")
@@ -139,6 +181,7 @@ def train(args: Sequence[str]) -> ExperimentCLI:
     if not isinstance(config, str):
         raise InputError(f"{path} carries no config; give the run's with --config")
     folder = path.parent.parent if path.parent.name == "checkpoints" else path.parent
+    folder = folder / "predict" if command == "predict" else folder
     with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as file:
         file.write(config)
         file.flush()

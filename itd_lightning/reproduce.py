@@ -109,7 +109,6 @@ def plan(spec: dict[str, Any], row: str, column: str, seed: int, out: Path, made
     """Settle the arguments and folders of a cell."""
     entry = spec["rows"][row]
     fit = (*spec["fit"], *spec["columns"][column], *entry.get("fit", ()), f"--seed_everything={seed}")
-    fit = (*fit, f"--data.seed={seed}")
     test = tuple(entry.get("test", ()))
     run = out / digest([made, *fit])
     return Cell(fit, test, run, run / digest(list(test)) if test else run)

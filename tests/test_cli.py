@@ -55,8 +55,8 @@ def test_the_same_seed_gives_the_same_scores_bit_for_bit(store: Path, tmp_path: 
 
 @pytest.mark.slow
 def test_two_workers_give_the_same_scores_as_none_bit_for_bit(store: Path, tmp_path: Path) -> None:
-    none = fit(store, tmp_path / "none")
-    two = fit(store, tmp_path / "two", "--data.num_workers=2")
+    none = fit(store, tmp_path / "none", "--trainer.max_epochs=3")
+    two = fit(store, tmp_path / "two", "--trainer.max_epochs=3", "--data.num_workers=2")
     assert pl.read_parquet(none / "scores.parquet").equals(pl.read_parquet(two / "scores.parquet"))
 
 

@@ -11,6 +11,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.files import written_beside
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -25,16 +26,10 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     ) -> None:
         """Save tensors and plain types, atomically."""
         target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_name(f".{target.name}.partial")
-        try:
-            with partial.open("wb") as file:
-                torch.save(checkpoint, file)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(target)
-        finally:
-            partial.unlink(missing_ok=True)
+        with written_beside(target) as partial, partial.open("wb") as file:
+            torch.save(checkpoint, file)
+            file.flush()
+            os.fsync(file.fileno())
         folder = os.open(target.parent, os.O_RDONLY)
         try:
             os.fsync(folder)  # the name, too, must survive a power cut
@@ -93,9 +88,11 @@ class Checkpoints(ModelCheckpoint):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Refuse to wait for a number that never comes."""
-        if str(self.monitor).startswith("val/") and not sum(trainer.num_val_batches):
+        watched = [str(getattr(callback, "monitor", "")) for callback in trainer.callbacks]  # type: ignore[attr-defined]
+        missing = [name for name in watched if name.startswith("val/")]
+        if missing and not sum(trainer.num_val_batches):
             raise InputError(
-                f"the split has no validation units, so there is no {self.monitor}: monitor train/loss "
+                f"the split has no validation units, so there is no {missing[0]}: monitor train/loss "
                 "(--checkpoint.monitor, --trainer.callbacks.monitor) or give the split a validation part"
             )
 

@@ -1,6 +1,6 @@
 """Writes what a method scored: the score table, and where the highest scores come from.
 
-Axes: K explained units, T hours, F features.
+Axes: T hours, F features.
 """
 
 from pathlib import Path
@@ -11,6 +11,7 @@ from jaxtyping import Float
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
+from itd_lightning.contracts.files import written_beside
 from itd_lightning.contracts.scores import SCORES, UNITS, UnitScores
 from itd_lightning.events.store import Store
 from itd_lightning.methods import Method
@@ -31,15 +32,23 @@ class ScoreWriter(Callback):
         config: Hash of the run's config, for the table's metadata.
     """
 
-    def __init__(self, explained: int = 100, seed: int = 0, config: str = "") -> None:
-        self.explained, self.seed, self.config = explained, seed, config
+    def __init__(
+        self, explained: int = 100, explained_daily: int = 10, seed: int = 0, config: str = ""
+    ) -> None:
+        self.explained, self.explained_daily, self.seed, self.config = (
+            explained,
+            explained_daily,
+            seed,
+            config,
+        )
         self.reset()
 
     def reset(self) -> None:
         """Forget everything gathered so far."""
         self.units: list[Tensor] = []
         self.scores: list[Tensor] = []
-        self.top: dict[int, tuple[float, Float[Tensor, "t f"], Float[Tensor, "t f"]]] = {}
+        self.best = pl.DataFrame(schema={"unit": pl.Int64, "start": pl.Datetime("us"), "score": pl.Float64})
+        self.cells: dict[int, tuple[Float[Tensor, "t f"], Float[Tensor, "t f"]]] = {}
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start afresh."""
@@ -82,26 +91,33 @@ class ScoreWriter(Callback):
         self.write(trainer, pl_module)
 
     def gather(self, trainer: Trainer, method: LightningModule, scored: object, batch: object) -> None:
-        """Keep the scores of a batch, and the explanations of those among the highest so far."""
+        """Keep the scores of a batch, and where those among the highest so far come from."""
         if not isinstance(method, Method) or not isinstance(scored, UnitScores):
             raise TypeError(f"scores come from a Method, got {type(method).__name__}")
         self.units.append(scored.unit.cpu())
         self.scores.append(scored.score.double().cpu())
         view = view_of(trainer)
-        counted = torch.from_numpy(~(view.units["part"] == "val").to_numpy())[self.units[-1]]
-        floor = min((entry[0] for entry in self.top.values()), default=-torch.inf)
-        chosen = counted & ((self.scores[-1] > floor) | torch.tensor(len(self.top) < self.explained))
-        if not chosen.any():
+        rows = view.units[self.units[-1].numpy()].with_columns(score=self.scores[-1].numpy())
+        rows = rows.with_columns(unit=self.units[-1].numpy(), row=pl.int_range(pl.len()))
+        best = self.best_of(
+            pl.concat([self.best, rows.filter(pl.col("part") != "val").select(self.best.columns)])
+        )
+        new = best.filter(pl.col("unit").is_in(rows["unit"].implode())).join(
+            rows.select("unit", "row"), on="unit"
+        )
+        self.best = best
+        if new.is_empty() or (explained := method.explain(batch)) is None:
             return
-        explained = method.explain(batch)
-        if explained is None:
-            return
-        for row in torch.where(chosen)[0].tolist():
-            score = float(self.scores[-1][row])
-            cells = (explained.parts[row].cpu(), explained.expected[row].cpu())
-            self.top[int(self.units[-1][row])] = (score, *cells)
-        best = sorted(self.top, key=lambda unit: (-self.top[unit][0], unit))[: self.explained]
-        self.top = {unit: self.top[unit] for unit in best}
+        for unit, row in new.select("unit", "row").iter_rows():
+            self.cells[unit] = (explained.parts[row].cpu(), explained.expected[row].cpu())
+        kept = set(best["unit"].to_list())
+        self.cells = {unit: cells for unit, cells in self.cells.items() if unit in kept}
+
+    def best_of(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """The highest scores of all, and of each day; ties go to the earlier unit."""
+        ordered = rows.sort(["score", "unit"], descending=[True, False])
+        place, daily = pl.int_range(pl.len()), pl.int_range(pl.len()).over(pl.col("start").dt.date())
+        return ordered.filter((place < self.explained) | (daily < self.explained_daily))
 
     def write(self, trainer: Trainer, method: LightningModule) -> None:
         """Write both tables into the run's folder."""
@@ -126,8 +142,9 @@ class ScoreWriter(Callback):
             score=torch.cat(self.scores).numpy(), event_id=pl.lit(None, pl.String)
         )
         write_scores(folder / "scores.parquet", scored.select(SCORES.names()).sort("user", "start"), about)
-        if self.top and isinstance(view, Windows):
-            self.explanations(view).write_parquet(folder / "explanations.parquet")
+        if self.cells and isinstance(view, Windows):
+            with written_beside(folder / "explanations.parquet") as partial:
+                self.explanations(view).write_parquet(partial)
 
     def explanations(self, view: Windows) -> pl.DataFrame:
         """One row a cell of the highest scores."""
@@ -145,10 +162,11 @@ class ScoreWriter(Callback):
                     "part": parts.flatten().numpy(),
                 }
             ).with_columns(unit=pl.lit(unit), score=pl.lit(score))
-            for unit, (score, parts, expected) in self.top.items()
+            for unit, score in self.best.select("unit", "score").iter_rows()
+            for parts, expected in [self.cells[unit]]
         ]
-        keyed = view.units.select(UNITS.names()).drop("part").with_row_index("unit")
-        cells = pl.concat(tables).with_columns(pl.col("unit").cast(pl.UInt32))
+        keyed = view.units.select(UNITS.names()).drop("part").with_columns(unit=pl.int_range(pl.len()))
+        cells = pl.concat(tables).with_columns(pl.col("unit").cast(pl.Int64))
         return cells.join(keyed, on="unit", maintain_order="left").drop("unit")
 
 

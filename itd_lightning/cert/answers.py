@@ -110,7 +110,7 @@ def read_details(path: Path, release: Release) -> tuple[list[tuple[object, ...]]
     logs = {log.name: log for log in release.logs}
     rows: list[tuple[object, ...]] = []
     refused: list[str] = []
-    for number, line in enumerate(path.read_text("utf-8", "replace").splitlines(), 1):
+    for number, line in enumerate(path.read_text("utf-8", "replace").removesuffix("\n").split("\n"), 1):
         fields = [text.strip('"') for text in line.strip().split(",", 6)]
         try:
             log, event_id, time, user, pc = fields[:5]

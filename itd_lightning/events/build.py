@@ -9,11 +9,13 @@
 Everything is written to ``.STORE.partial`` beside the store, which gets its name last, in one step.
 """
 
+import fcntl
 import json
 import os
 import platform
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -90,21 +92,38 @@ def build_store(
     readers = [LogReader(source / f"{log.name}.csv", log) for log in found.logs]
     answers = read_answers(source / "answers", found)
     people = read_people(source)
-    partial = store.with_name(f".{store.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
-        partial.mkdir(parents=True)
+    with alone(store.with_name(f".{store.name}.partial")) as partial:
         staged = {
             reader.log.name: stage(reader, order, partial / "staging", shards, on_progress)
             for order, reader in enumerate(readers)
         }
         about = {"release": found.name, "synthetic": (source / SYNTHETIC).is_file()}
         manifest = assemble(partial, staged, answers, people, about, shards)
-        store.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(partial, store)  # noqa: PTH105 - the atomic step, said by its name
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        partial.replace(store)
     return manifest
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[Path]:
+    """An empty folder that only this program writes to, removed at the end.
+
+    Raises:
+        InputError: If another program is writing to it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # goes with the program, however that ends
+    except BlockingIOError as error:
+        os.close(lock)
+        raise InputError(f"another program is building this store in {folder}; wait for it") from error
+    try:
+        for left in folder.iterdir():
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
 
 
 def stage(reader: LogReader, order: int, folder: Path, shards: int, on_progress: Progress | None) -> Staged:
@@ -231,12 +250,12 @@ def write_answers(folder: Path, answers: Answers | None, hits: list[pl.DataFrame
     rows = answers.rows.join(
         by_id.unique(), on=["kind", "event_id", "user"], how="left", maintain_order="left"
     )
-    # What has no genuine id is paired in order: the second of two key rows of one second means the second
-    # event.
+    # A log without genuine ids is paired in order: the second key row of a second means its second event.
     place = ["user", "kind", "pc", "time"]
+    genuine = by_id["kind"].unique().implode()
     rest = rows.filter(pl.col("found_by").is_null()).drop("found_by")
     taken = rows.filter(pl.col("found_by").is_not_null())
-    free = found.filter(pl.col("found_by") == "time").join(taken, on=["kind", "event_id", "user"], how="anti")
+    free = found.filter(pl.col("found_by") == "time", ~pl.col("kind").is_in(genuine))
     number = pl.int_range(pl.len()).over(place).alias("number")
     paired = (
         rest.with_columns(number)

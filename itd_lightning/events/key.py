@@ -45,16 +45,16 @@ def read_key(store: Path) -> Key:
     """Read the key that ``itd prepare`` found beside the logs.
 
     Raises:
-        InputError: If the store has none.
+        InputError: If the store has none, or a user has two campaigns.
     """
     folder = store / "answers"
     if not (folder / "campaigns.parquet").is_file():
         raise InputError(
             f"the store at {store} has no answer key, so nothing can be split by campaign or evaluated"
         )
+    campaigns = pl.read_parquet(folder / "campaigns.parquet")
+    if campaigns["user"].is_duplicated().any():
+        raise InputError(f"the key of {store} gives a user two campaigns; one a user is supported so far")
     rows = pl.read_parquet(folder / "malicious.parquet")
     own = rows.filter(pl.col("user") == pl.col("insider"), pl.col("found_by").is_not_null())
-    return Key(
-        pl.read_parquet(folder / "campaigns.parquet"),
-        own.select("user", "scenario", "time", "event_id"),
-    )
+    return Key(campaigns, own.select("user", "scenario", "time", "event_id"))

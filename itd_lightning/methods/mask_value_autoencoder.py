@@ -121,19 +121,17 @@ class MaskValueAutoencoder(Method[WindowBatch]):
         return latent, restored
 
     def on_train_start(self) -> None:
-        """Weigh active cells by silent over active cells of the training windows.
-
-        Counted over the rows that training draws from, in which a window within a run of windows stands
-        twice.
-        """
+        """Weigh active cells by silent over active cells of the training windows, each counted once."""
         # The dataset, not the loader: the iterator of its workers is in use already.
         rows = self.trainer.train_dataloader.dataset  # type: ignore[union-attr]
-        silent = active = 0
+        active: dict[int, int] = {}
+        cells = 0
         for start in range(0, len(rows), 256):
             batch: WindowBatch = rows.__getitems__(list(range(start, min(start + 256, len(rows)))))
-            active += int(batch.mask.sum())
-            silent += int((~batch.mask).sum())
-        self.pos_weight.fill_(silent / max(active, 1))
+            active.update(zip(batch.unit.tolist(), batch.mask.sum(dim=(1, 2)).tolist(), strict=True))
+            cells = batch.mask[0].numel()
+        happened = sum(active.values())
+        self.pos_weight.fill_((len(active) * cells - happened) / max(happened, 1))
 
     def loss(self, batch: WindowBatch) -> Float[Tensor, ""]:
         """Training loss of a batch."""

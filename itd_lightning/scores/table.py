@@ -1,13 +1,13 @@
 """A score table on disk: Parquet, one row a unit, and what made it in the file's own metadata."""
 
 import json
-import os
 from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
 
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.files import written_beside
 from itd_lightning.contracts.labels import LabelPolicy
 from itd_lightning.contracts.scores import SCORES
 
@@ -50,10 +50,9 @@ class About(NamedTuple):
 
 def write_scores(path: Path, scores: pl.DataFrame, about: About) -> None:
     """Write a score table beside its final name and move it into place."""
-    partial = path.with_name(f".{path.name}.partial")
     metadata = {METADATA: json.dumps(about._asdict())}
-    scores.match_to_schema(SCORES).write_parquet(partial, metadata=metadata)
-    os.replace(partial, path)  # noqa: PTH105 - the atomic step, said by its name
+    with written_beside(path) as partial:
+        scores.match_to_schema(SCORES).write_parquet(partial, metadata=metadata)
 
 
 def read_scores(path: Path) -> tuple[pl.DataFrame, About]:

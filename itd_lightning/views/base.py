@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import torch
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader, Dataset, Sampler
 
@@ -67,6 +68,8 @@ class View(LightningDataModule):
             sampler=sampler,
             num_workers=self.num_workers,
             collate_fn=as_it_is,
+            # Else an epoch draws from the global stream or not, as there are workers, and so would dropout.
+            generator=torch.Generator(),
             # Forked workers could inherit Polars' locked threads and hang.
             multiprocessing_context="spawn" if self.num_workers else None,
             persistent_workers=self.num_workers > 0,

@@ -7,7 +7,6 @@ Source:
     features and the published phases are those of the authors' code.
 """
 
-import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,12 +20,15 @@ from torch.utils.data import DataLoader, Dataset
 
 from itd_lightning.contracts.batches import WindowBatch
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.files import written_beside
 from itd_lightning.contracts.scores import UNITS
 from itd_lightning.events.store import Store
 from itd_lightning.splits import Campaigns, Split
 from itd_lightning.views.base import EpochShuffle, View
 
-BUILDER_VERSION = 1
+BUILDER_VERSION = 2  # raise it whenever ``build`` counts otherwise: stores keep what was built
+NEEDED = ["user", "time", "kind", "pc", "object"]  # of an event
+BLOCK = 4096  # windows that are looked at together
 HOUR = 3600  # seconds
 
 # Departure: the authors read only `to`; here copies count as recipients too, so that a blind copy to the
@@ -121,22 +123,34 @@ def located(rows: pl.DataFrame, time: str, users: dict[str, int]) -> tuple[npt.N
     return user, rows[time].dt.epoch("s").to_numpy()
 
 
-def moments(counts: Int[np.ndarray, "n t f"]) -> tuple[Float[Tensor, " f"], Float[Tensor, " f"]]:
+def moments(
+    counts: Int[np.ndarray, "n t f"], train: Int[np.ndarray, " m"]
+) -> tuple[Float[Tensor, " f"], Float[Tensor, " f"]]:
     """Mean and standard deviation of each feature over all cells of training windows.
 
-    Departure: a feature that never varies in training gets the deviation 1. The authors divide by 1e-10
-        instead, so
+    Zeros are counted, as in the authors' code: the mask, not the value, says whether something happened.
+    Departure: a feature that never varies in training gets the deviation 1. The authors divide by 1e-10, so
     that its first occurrence outweighs everything else.
 
-    Zeros are counted, as in the authors' code: the mask, not the value, says whether something happened.
+    Args:
+        counts: All windows of the view.
+        train: Numbers of the training windows.
 
     Raises:
         InputError: If nothing at all happened in the training windows.
     """
-    if not counts.any():
+    cells = max(len(train) * counts.shape[1], 1)
+    total, squares = np.zeros(counts.shape[2]), np.zeros(counts.shape[2])
+    for first in range(
+        0, len(train), BLOCK
+    ):  # block by block: a copy in float64 would be many times the counts
+        block = counts[train[first : first + BLOCK]].astype(np.float64)
+        total += block.sum(axis=(0, 1))
+        squares += np.square(block).sum(axis=(0, 1))
+    if not total.any():
         raise InputError("the training part holds no activity: the split leaves nothing to learn from")
-    mean = counts.mean(axis=(0, 1), dtype=np.float64)
-    std = counts.std(axis=(0, 1), dtype=np.float64)
+    mean = total / cells
+    std = np.sqrt(np.maximum(squares / cells - mean**2, 0))
     return torch.from_numpy(mean).float(), torch.from_numpy(np.where(std > 0, std, 1.0)).float()
 
 
@@ -159,7 +173,9 @@ class WindowDataset(Dataset[WindowBatch]):
         mean: Float[Tensor, " f"],
         std: Float[Tensor, " f"],
     ) -> None:
-        self.counts, self.first, self.second, self.mean, self.std = counts, first, second, mean, std
+        # A tensor, since loader processes get these as shared memory, not as copies.
+        self.counts = torch.from_numpy(counts)
+        self.first, self.second, self.mean, self.std = first, second, mean, std
 
     def __len__(self) -> int:
         return len(self.first)
@@ -173,9 +189,10 @@ class WindowDataset(Dataset[WindowBatch]):
         unit = np.concatenate([first, second[paired]])
         following = np.full(len(unit), -1)
         following[: len(first)][paired] = np.arange(len(first), len(unit))
-        counts = torch.from_numpy(self.counts[unit])
+        chosen = torch.from_numpy(unit)
+        counts = self.counts[chosen]
         values = (counts - self.mean) / self.std
-        return WindowBatch(counts > 0, values, torch.from_numpy(following), torch.from_numpy(unit))
+        return WindowBatch(counts > 0, values, torch.from_numpy(following), chosen)
 
 
 class Windows(View):
@@ -189,7 +206,8 @@ class Windows(View):
             authors' code cuts them: at the user's first active hour, then at the hour of the attack, then,
             off the hour and therefore empty, a week after it. That the phase tells the label is what the null
             attack shows.
-        batch_size: Windows per batch; in training, pairs of consecutive windows.
+        pairs: Train on pairs of consecutive windows, which a temporal loss needs, rather than on single ones.
+        batch_size: Windows per batch; pairs per training batch.
         num_workers: Loader processes.
         seed: Decides the order of the training rows.
 
@@ -207,6 +225,7 @@ class Windows(View):
         split: Split,
         hours: int = 24,
         align: Literal["calendar", "published"] = "calendar",
+        pairs: bool = True,
         batch_size: int = 32,
         num_workers: int = 0,
         seed: int = 0,
@@ -214,7 +233,7 @@ class Windows(View):
         super().__init__(store, split, batch_size, num_workers, seed)
         if hours not in (12, 24, 48):
             raise ValueError(f"hours must be 12, 24 or 48, got {hours}")
-        self.hours, self.align = hours, align
+        self.hours, self.align, self.pairs = hours, align, pairs
         self.fitted: dict[str, Tensor] = {}
 
     def prepare_data(self) -> None:
@@ -223,14 +242,9 @@ class Windows(View):
         target = self.cells_path(store)
         if target.exists():
             return
-        cells = pl.concat([build(pl.read_parquet(shard)) for shard in store.shards]).sort("user", "hour")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_name(f".{target.name}.{os.getpid()}")
-        try:
-            cells.write_parquet(partial)
-            partial.replace(target)
-        finally:
-            partial.unlink(missing_ok=True)
+        cells = pl.concat([build(pl.read_parquet(shard, columns=NEEDED)) for shard in store.shards])
+        with written_beside(target) as partial:
+            cells.sort("user", "hour").write_parquet(partial)
 
     def cells_path(self, store: Store) -> Path:
         """Where the hourly counts of a store lie."""
@@ -254,7 +268,7 @@ class Windows(View):
         self.units = parted.filter(used)
         self.counts = cut(cells, self.units.select("user", "start"), self.hours)
         if stage == "fit":
-            mean, std = moments(self.counts[self.part("train")])
+            mean, std = moments(self.counts, self.part("train"))
             self.fitted = {"mean": mean, "std": std}
 
     def starts(self, spans: pl.DataFrame, stage: str) -> pl.DataFrame:
@@ -283,11 +297,13 @@ class Windows(View):
         )
 
     def train_dataloader(self) -> DataLoader[WindowBatch]:
-        """Pairs of consecutive training windows of a user, shuffled; a window without neighbour stands alone.
+        """Training windows, shuffled: pairs of consecutive ones, and alone what has no neighbour.
 
         Departure: the authors pair a user's last window before the buffer with the first one after it.
         """
         single = self.rows("train")
+        if not self.pairs:
+            return self.loader(single, EpochShuffle(len(single), self.seed))
         units = self.units[single.first]
         follows = (units["start"].shift(-1) == units["end"]) & (units["user"].shift(-1) == units["user"])
         paired = follows.fill_null(value=False).to_numpy()

@@ -277,13 +277,11 @@ def test_key_rows_whose_ids_the_logs_do_not_hold_are_found_by_time_in_order(
     assert sorted(rows["event_id"]) == ["{D1}", "{H1}", "{H2}"]
 
 
-def test_an_event_that_a_key_row_names_by_id_is_not_given_to_another_by_time(
-    source: Path, tmp_path: Path
-) -> None:
+def test_a_log_whose_ids_are_genuine_is_not_searched_by_time(source: Path, tmp_path: Path) -> None:
     write_key(source, [KEY[0].replace("{H1}", "{A0}"), KEY[1]])
     build_store(source, tmp_path / "store")
     rows = pl.read_parquet(tmp_path / "store" / "answers" / "malicious.parquet")
-    assert sorted(rows.select("event_id", "found_by").rows()) == [("{H1}", "time"), ("{H2}", "id")]
+    assert sorted(rows.select("event_id", "found_by").rows()) == [("{A0}", None), ("{H2}", "id")]
 
 
 def test_key_rows_that_no_log_holds_are_counted_by_account(source: Path, tmp_path: Path) -> None:

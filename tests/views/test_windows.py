@@ -321,14 +321,14 @@ def test_published_windows_after_the_attack_are_all_empty_and_the_others_full(
 
 def test_moments_are_taken_over_all_cells_and_a_constant_feature_gets_deviation_one() -> None:
     counts = np.array([[[0, 3, 5], [4, 3, 5]], [[0, 3, 5], [4, 7, 5]]], dtype=np.int32)
-    mean, std = moments(counts)
+    mean, std = moments(counts, np.arange(len(counts)))
     assert mean.tolist() == [2, 4, 5]
     assert std.tolist() == pytest.approx([2, 3**0.5, 1])
 
 
 def test_a_training_part_without_activity_is_refused(small: Path) -> None:
     with pytest.raises(InputError, match="the training part holds no activity"):
-        moments(np.zeros((3, 24, 12), dtype=np.int32))
+        moments(np.zeros((3, 24, 12), dtype=np.int32), np.arange(3))
     with pytest.raises(InputError, match="the training part holds no activity"):
         ready(small, Dates(val_from=date(2010, 2, 1), test_from=date(2010, 2, 2)))
 
