@@ -69,4 +69,5 @@ test-cert: setup  ## tests on a genuine CERT r4.2 slice, whose folder ITD_CERT_R
 	$(BIN)/pytest -q -m cert
 
 benchmark: setup  ## from raw CSV to windows: seconds, events per CPU-second, memory
+	$(BIN)/pip install --quiet --editable '.[benchmark]'
 	$(BIN)/python benchmarks/windows.py

@@ -54,10 +54,10 @@ def log(name, *columns):
 def count(rows, name):
     return rows.groupby(["user", "hour"]).size().rename(name)
 logon, device = log("logon", "pc", "activity"), log("device", "activity")
-http, email, file = log("http", "url"), log("email", "to", "cc", "bcc"), log("file")
+http, email, file = log("http", "url"), log("email", "to"), log("file")
 on = logon[logon["activity"] == "Logon"]
 late = on[(on["date"].dt.hour < 8) | (on["date"].dt.hour >= 17)]
-to = (email["to"].fillna("") + ";" + email["cc"].fillna("") + ";" + email["bcc"].fillna("")).str.lower()
+to = email["to"].fillna("").str.lower()
 cells = pd.concat(
     [
         count(on, "logon_count"), count(logon[logon["activity"] == "Logoff"], "logoff_count"),

@@ -1,11 +1,37 @@
 """Command line: ``itd COMMAND ...``; ``lightning`` is the same program under a second name."""
 
+import os
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
 
+from jsonargparse import ArgumentParser
+from polars.exceptions import PolarsError
+
+import itd_lightning
+from itd_lightning import commands
 from itd_lightning.contracts.errors import InputError, plain
 
-TRAINING = ("fit", "validate", "test", "predict")
+TRAINING = {
+    "fit": "Train a method on a view of a store",
+    "validate": "Measure the loss on the validation part",
+    "test": "Score the test part of a run, and evaluate it: needs --ckpt_path only",
+    "predict": "Score every unit of a store, no answer key needed",
+}
+COMMANDS: dict[str, Callable[..., None]] = {
+    "synth": commands.synth,
+    "prepare": commands.prepare,
+    "inspect": commands.inspect,
+    "evaluate": commands.evaluate,
+    "audit": commands.audit,
+    "report": commands.report,
+    "alerts": commands.alerts,
+    "reproduce": commands.reproduce,
+}
+OPTIONS = {"store": ("prepare", "reproduce"), "out": ("report",)}  # required, but named
+SEVERAL = {"evaluate": "scores", "report": "runs"}
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -13,13 +39,71 @@ def main(args: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if args is None else args)
     try:
         if given and given[0] in TRAINING:
-            from itd_lightning.commands import train
-
-            train(given)
+            commands.train(given)
         else:
-            from itd_lightning.commands import run
-
             run(given)
-    except InputError as error:
-        sys.stderr.write(f"itd: {plain(str(error))}\n")
-        sys.exit(2)
+    except (InputError, OSError, PolarsError) as error:  # the latter two: a full disk, a damaged file
+        sys.exit(say(plain(str(error)), status=2))
+    except KeyboardInterrupt:
+        sys.exit(say("interrupted", status=130))
+    except Exception as error:  # whatever it is, a person gets one line
+        if os.environ.get("ITD_DEBUG"):
+            raise
+        words = (
+            f"unexpected {type(error).__name__}: {plain(str(error))}; ITD_DEBUG=1 shows where it comes from"
+        )
+        sys.exit(say(words, status=1))
+
+
+def say(message: str, status: int) -> int:
+    """Write one line to standard error."""
+    sys.stderr.write(f"itd: {message}\n")
+    return status
+
+
+class CommandParser(ArgumentParser):
+    """Parser whose errors are one line."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Refuse the arguments."""
+        raise InputError(message) from ex
+
+
+def run(args: Sequence[str]) -> None:
+    """Parse and run a command beside training."""
+    parser = CommandParser(prog="itd", description=itd_lightning.__doc__, version=itd_lightning.__version__)
+    subcommands = parser.add_subcommands(dest="command", metavar="COMMAND", title="commands")
+    for name, text in TRAINING.items():
+        subcommands.add_subcommand(name, CommandParser(), help=text)
+    for name, command in COMMANDS.items():
+        subcommands.add_subcommand(name, command_parser(name, command), help=summary(command))
+    config = parser.parse_args(list(args))
+    options = config[config.command].as_dict()
+    options.pop("config", None)
+    COMMANDS[config.command](**options)
+
+
+def command_parser(name: str, command: Callable[..., None]) -> CommandParser:
+    """Options of a command, from its signature."""
+    parser = CommandParser(description=(command.__doc__ or "").split("Args:")[0].strip())
+    parser.add_argument("--config", action="config", help="YAML file with options of this command")
+    several = SEVERAL.get(name)
+    named = {option for option, commands in OPTIONS.items() if name in commands}
+    if several:
+        parser.add_argument(several, nargs="+", type=Path, help=argument_help(command, several))
+    for option in sorted(named):
+        parser.add_argument(f"--{option}", required=True, type=Path, help=argument_help(command, option))
+    skip: set[str | int] = {*named, *([several] if several else [])}
+    parser.add_function_arguments(command, as_group=False, as_positional=True, skip=skip)
+    return parser
+
+
+def summary(command: Callable[..., None]) -> str:
+    """First sentence of a command's docstring."""
+    return (command.__doc__ or "").split("\n")[0].rstrip(".")
+
+
+def argument_help(command: Callable[..., None], name: str) -> str:
+    """What a command's docstring says about an argument."""
+    found = re.search(rf"^ +{name}: (.*)$", command.__doc__ or "", re.MULTILINE)
+    return found[1] if found else ""

@@ -1,30 +1,20 @@
 """The commands beside training: each function is one, its signature the options, its docstring the help."""
 
-import json
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date
+from json import dumps
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 
-import polars as pl
-from jsonargparse import ArgumentParser
 from jsonargparse.typing import register_type
 from rich.table import Table
 
-import itd_lightning
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.terminal import column, console, describe, progress, result_table, safe
 
 register_type(date, str, date.fromisoformat)
-
-TRAINING = {
-    "fit": "train a method on a view of a store",
-    "validate": "measure the loss on the validation part",
-    "test": "score the test part of a run: needs --ckpt_path only",
-    "predict": "score every unit of a store, no answer key needed",
-}
 
 
 def synth(
@@ -140,7 +130,7 @@ def evaluate(
     scores: list[Path],
     store: Path | None = None,
     labels: Literal["event", "interval", "user"] | None = None,
-    as_json: bool = False,
+    json: bool = False,
 ) -> None:
     """Measure score tables against the answer key, side by side.
 
@@ -148,13 +138,13 @@ def evaluate(
         scores: Score tables, or run folders that hold one.
         store: Event store with the key; default: the one that the scores name.
         labels: Which units count as malicious; default: the policy of the run's split.
-        as_json: Print JSON instead of a table.
+        json: Print JSON instead of a table.
     """
     from itd_lightning.evaluation.evaluate import evaluate as measure
 
     results = {str(path): measure(score_file(path), store, labels) for path in scores}
-    if as_json:
-        sys.stdout.write(json.dumps(results, indent=1) + "\n")
+    if json:
+        sys.stdout.write(dumps(results, indent=1) + "\n")
         return
     for name, result in results.items():
         console().print(result_table(name, result))
@@ -173,10 +163,11 @@ def audit(run: Path, null: bool = True) -> None:
     from itd_lightning.evaluation.audit import audit_scores
     from itd_lightning.evaluation.evaluate import evaluate as measure
     from itd_lightning.evaluation.evaluate import write_json
+    from itd_lightning.null_attack import null_attack
 
     scores = score_file(run)
     true = measure(scores)
-    moved, reason = null_attack(run) if null else (None, "left out on request")
+    moved, reason = null_attack(scores) if null else (None, "left out on request")
     audits = audit_scores(scores, true, moved, reason)
     write_json(run / "audit.json", {"audits": [entry._asdict() for entry in audits], "null": moved})
     table = Table("audit", "", "verdict", title=f"audit of {run}", show_lines=True)
@@ -184,29 +175,6 @@ def audit(run: Path, null: bool = True) -> None:
     for entry in audits:
         table.add_row(entry.name, marks[entry.passed], entry.verdict)
     console().print(table)
-
-
-def null_attack(run: Path) -> tuple[dict[str, Any] | None, str]:
-    """Evaluate a run as if each campaign had happened at a quiet time; or say why that cannot be done."""
-    from itd_lightning.evaluation.audit import LEAST_DAYS, QUIET_DAYS
-    from itd_lightning.evaluation.evaluate import evaluate as measure
-    from itd_lightning.experiment import train
-    from itd_lightning.scores.table import read_scores
-
-    scores = score_file(run)
-    _, about = read_scores(scores)
-    days = QUIET_DAYS.get(about.split, LEAST_DAYS)
-    try:
-        if about.split != "Campaigns":  # nothing that was trained on depends on the key
-            return measure(scores, moved_days=days), ""
-        folder = run / "audit" / "null"
-        root = f"--trainer.default_root_dir={folder}"
-        moved = [f"--data.init_args.split.init_args.moved_days={days}"]
-        train(["fit", f"--config={run / 'config.yaml'}", root, *moved])
-        train(["test", f"--ckpt_path={folder / 'checkpoints' / about.checkpoint}"])
-        return measure(folder / "scores.parquet"), ""
-    except InputError as error:
-        return None, str(error)
 
 
 def report(runs: list[Path], out: Path) -> None:
@@ -225,7 +193,7 @@ def alerts(run: Path, budget: str = "10") -> None:
     """List the user-days that an analyst should look at first, with the three features that contributed most.
 
     Args:
-        run: Folder of a run that was tested.
+        run: Folder of a run that was tested, or its score table.
         budget: How many: `10` for the ten highest of all, `10/day` for the ten highest of each day.
     """
     from itd_lightning.report.alerts import top_days
@@ -233,7 +201,7 @@ def alerts(run: Path, budget: str = "10") -> None:
     if not re.fullmatch(r"[1-9]\d*(/day)?", budget):
         raise InputError(f"budget must be a number, or a number and /day, got {budget!r}")
     count = int(budget.removesuffix("/day"))
-    days = top_days(run, count, daily=budget.endswith("/day"))
+    days = top_days(run if run.is_dir() else run.parent, count, daily=budget.endswith("/day"))
     table = Table(
         column("#"),
         "user",
@@ -262,68 +230,6 @@ def reproduce(table: Path, store: Path, out: Path = Path("runs/reproduce"), jobs
     console().print(reproduce_table(table, store, out, jobs), highlight=False, markup=False, soft_wrap=True)
 
 
-COMMANDS: dict[str, Callable[..., None]] = {
-    "synth": synth,
-    "prepare": prepare,
-    "inspect": inspect,
-    "evaluate": evaluate,
-    "audit": audit,
-    "report": report,
-    "alerts": alerts,
-    "reproduce": reproduce,
-}
-OPTIONS = {"store": ("prepare", "reproduce"), "out": ("report",)}  # required, but named
-SEVERAL = {"evaluate": "scores", "report": "runs"}
-
-
-class CommandParser(ArgumentParser):
-    """Parser whose errors are one line."""
-
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Refuse the arguments."""
-        raise InputError(message) from ex
-
-
-def run(args: Sequence[str]) -> None:
-    """Parse and run one command."""
-    parser = CommandParser(prog="itd", description=itd_lightning.__doc__, version=itd_lightning.__version__)
-    subcommands = parser.add_subcommands(dest="command", metavar="COMMAND", title="commands")
-    for name, text in TRAINING.items():
-        subcommands.add_subcommand(name, CommandParser(), help=text)
-    for name, command in COMMANDS.items():
-        subcommands.add_subcommand(name, command_parser(name, command), help=summary(command))
-    config = parser.parse_args(list(args))
-    options = config[config.command].as_dict()
-    options.pop("config", None)
-    COMMANDS[config.command](**options)
-
-
-def command_parser(name: str, command: Callable[..., None]) -> CommandParser:
-    """Options of a command, from its signature."""
-    parser = CommandParser(description=(command.__doc__ or "").split("Args:")[0].strip())
-    parser.add_argument("--config", action="config", help="YAML file with options of this command")
-    several = SEVERAL.get(name)
-    named = {option for option, commands in OPTIONS.items() if name in commands}
-    if several:
-        parser.add_argument(several, nargs="+", type=Path, help=argument_help(command, several))
-    for option in sorted(named):
-        parser.add_argument(f"--{option}", required=True, type=Path, help=argument_help(command, option))
-    skip: set[str | int] = {*named, *([several] if several else [])}
-    parser.add_function_arguments(command, as_group=False, as_positional=True, skip=skip)
-    return parser
-
-
-def summary(command: Callable[..., None]) -> str:
-    """First sentence of a command's docstring."""
-    return (command.__doc__ or "").split("\n")[0].rstrip(".")
-
-
-def argument_help(command: Callable[..., None], name: str) -> str:
-    """What a command's docstring says about an argument."""
-    found = re.search(rf"^ +{name}: (.*)$", command.__doc__ or "", re.MULTILINE)
-    return found[1] if found else ""
-
-
 def score_file(path: Path) -> Path:
     """The score table of a run folder; or the path itself, if it is no folder."""
     return path / "scores.parquet" if path.is_dir() else path
@@ -333,20 +239,29 @@ def train(args: Sequence[str]) -> None:
     """Run `fit`, `validate`, `test` or `predict`; after `test`, evaluate where there is a key."""
     from itd_lightning.evaluation.evaluate import evaluate as measure
     from itd_lightning.evaluation.evaluate import write_json
+    from itd_lightning.events.store import Store
     from itd_lightning.experiment import train as run_experiment
+    from itd_lightning.scores.table import read_scores
 
     cli = run_experiment(args)
     folder = Path(cli.trainer.default_root_dir)
     say = console().print
     if args[0] == "fit":
+        logged = cli.trainer.callback_metrics.items()
+        if lost := [name for name, value in logged if not value.isfinite()]:
+            raise InputError(
+                f"the training diverged, {' and '.join(lost)} is no number: lower the learning rate"
+            )
         best = cli.trainer.checkpoint_callback.best_model_path  # type: ignore[union-attr]
         say(f"trained {cli.trainer.current_epoch} epochs; {best}", highlight=False, soft_wrap=True)
+    elif args[0] == "test" and Store(cli.datamodule.store).manifest["answers"] is None:
+        say("no answer key in the store: scored, not evaluated")
     elif args[0] == "test":
         result = measure(folder / "scores.parquet")
         write_json(folder / "evaluation.json", result)
         say(result_table(str(folder), result))
     elif args[0] == "predict":
         say(
-            f"{folder / 'scores.parquet'}: {len(pl.read_parquet(folder / 'scores.parquet')):,} units",
+            f"{folder / 'scores.parquet'}: {len(read_scores(folder / 'scores.parquet')[0]):,} units scored",
             highlight=False,
         )

@@ -1,6 +1,7 @@
 """One experiment: LightningCLI with our rules about folders, checkpoints and what a config may name."""
 
 import logging
+import os
 import tempfile
 import warnings
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NoReturn
 
+import torch
 import yaml
 from jsonargparse import Namespace, set_parsing_settings
 from jsonargparse.typing import register_type
@@ -125,6 +127,9 @@ class ExperimentCLI(LightningCLI):
         if chosen["logger"] is None:
             logs = self.subcommand == "fit" and not chosen["fast_dev_run"]
             kwargs["logger"] = CSVLogger(folder, name="", version="") if logs else False
+        cores, devices = os.cpu_count() or 1, chosen["devices"]
+        if str(devices).isdigit() and int(devices) > cores and not torch.cuda.is_available():
+            raise InputError(f"devices must be at most {cores}, the number of cores, got {devices}")
         plugins = [AtomicCheckpointIO(), *as_list(chosen["plugins"])]
         return super().instantiate_trainer(
             **kwargs, default_root_dir=folder, plugins=plugins, enable_model_summary=False
@@ -177,9 +182,7 @@ def train(args: Sequence[str]) -> ExperimentCLI:
     if command == "fit" or checkpoint is None or any(a in ("-c", "--config", "--help", "-h") for a in rest):
         return run_cli(arguments)
     path = Path(checkpoint)
-    config = load_checkpoint(path).get(CONFIG_KEY)
-    if not isinstance(config, str):
-        raise InputError(f"{path} carries no config; give the run's with --config")
+    config = safe_config(path, load_checkpoint(path).get(CONFIG_KEY))
     folder = path.parent.parent if path.parent.name == "checkpoints" else path.parent
     folder = folder / "predict" if command == "predict" else folder
     with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as file:
@@ -187,6 +190,20 @@ def train(args: Sequence[str]) -> ExperimentCLI:
         file.flush()
         root = f"--trainer.default_root_dir={folder}"
         return run_cli([command, "--config", file.name, root, *rest])
+
+
+def safe_config(path: Path, text: object) -> str:
+    """The config of a checkpoint without what could write or run elsewhere: a checkpoint may be a stranger's.
+
+    Scoring needs none of it; who wants a profiler or a strategy names it on the command line.
+    """
+    try:
+        config: dict[str, Any] = yaml.safe_load(text) if isinstance(text, str) else {}
+        for name in ("logger", "callbacks", "plugins", "profiler", "strategy", "devices"):
+            config["trainer"].pop(name, None)
+    except (yaml.YAMLError, TypeError, KeyError, AttributeError) as error:
+        raise InputError(f"{path} carries no config; give the run's with --config") from error
+    return yaml.safe_dump(config)
 
 
 def run_cli(args: list[str]) -> ExperimentCLI:
@@ -232,6 +249,7 @@ NOISE = (
     "Total length of `list` across ranks is zero",  # a split without validation part
     "The number of training batches .* is smaller than the logging interval",
     "LightningCLI's args parameter is intended",
+    "Be aware that when using `ckpt_path`, callbacks",  # scoring needs no callback of the training
 )
 
 

@@ -7,10 +7,13 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
 
 from itd_lightning.events.store import Store
+
+SHOWN = 5  # refused lines of the answer key
 
 
 def describe(store: Store) -> None:
@@ -18,8 +21,8 @@ def describe(store: Store) -> None:
     say = console().print
     manifest = store.manifest
     say(
-        f"{store.path}: {store.data}, {manifest['events']:,} events of {manifest['users']:,} users, "
-        f"{manifest['first']} to {manifest['last']}",
+        f"{safe(str(store.path))}: {store.data}, {manifest['events']:,} events of {manifest['users']:,} "
+        f"users, {manifest['first']} to {manifest['last']}",
         highlight=False,
     )
     answers = manifest["answers"]
@@ -35,15 +38,17 @@ def describe(store: Store) -> None:
     if answers["missing_by_account"]:
         names = ", ".join(f"{safe(user)} {count}" for user, count in answers["missing_by_account"].items())
         say(f"in no log, by account: {names}", highlight=False)
-    for line in answers["refused"]:
+    for line in answers["refused"][:SHOWN]:
         say(f"refused: answers/{safe(line)}", highlight=False)
+    if (more := len(answers["refused"]) - SHOWN) > 0:
+        say(f"and {more:,} more lines of the key that are no row of a log")
 
 
 def result_table(name: str, result: dict[str, Any]) -> Table:
     """One score table's numbers."""
     protocol = result["protocol"]
     how = f"{protocol['split']}, {protocol['labels']} labels"
-    title = f"{name}: {protocol['method']} on {protocol['data']}, {how}"
+    title = f"{safe(name)}: {protocol['method']} on {protocol['data']}, {how}"
     table = Table("", column("PR-AUC"), column("95 %"), column("ROC-AUC"), column("base rate"), title=title)
     for row, entry in rows(result):
         span = entry["intervals"]["pr_auc"]
@@ -80,13 +85,13 @@ def column(name: str) -> Column:
 
 
 def safe(text: str) -> str:
-    """Text from a log, without markup and control characters."""
-    return re.sub(r"[\x00-\x1f\x7f-\x9f]", "?", text).replace("[", "\\[")
+    """Text from a log or a path, without markup, control and direction characters."""
+    return escape(re.sub(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]", "?", text))
 
 
 def console() -> Console:
     """Where results go."""
-    return Console(file=sys.stdout, soft_wrap=False)
+    return Console(file=sys.stdout, emoji=False)
 
 
 @contextmanager

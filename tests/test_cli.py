@@ -117,7 +117,7 @@ def test_inspect_evaluate_report_and_alerts_speak_of_the_run(
 ) -> None:
     main(["inspect", str(store)])
     assert "view windows: can be built" in capsys.readouterr().out
-    main(["evaluate", str(run), str(run / "scores.parquet"), "--as_json=true"])
+    main(["evaluate", str(run), str(run / "scores.parquet"), "--json=true"])
     results = json.loads(capsys.readouterr().out)
     assert results[str(run)] == results[str(run / "scores.parquet")]
     main(["report", str(run), "--out", str(tmp_path)])

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from itd_lightning.cert.releases import TIME_FORMAT, Log, Release
+from itd_lightning.cert.releases import TIME_FORMAT, YEARS, Log, Release
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.events import Kind
 
@@ -56,16 +56,20 @@ def read_answers(folder: Path, release: Release) -> Answers | None:
             read.
     """
     path = folder / "insiders.csv"
-    if not path.is_file():
+    if not folder.exists():
         return None
+    if not path.is_file():
+        raise InputError(f"{folder} has no insiders.csv; remove the folder if there is no answer key")
     try:
-        key = pl.read_csv(path, infer_schema=False, truncate_ragged_lines=True, encoding="utf8-lossy")
+        key = pl.read_csv(
+            path, infer_schema=False, truncate_ragged_lines=True, encoding="utf8-lossy", glob=False
+        )
     except (pl.exceptions.ComputeError, pl.exceptions.NoDataError) as error:
         raise InputError(f"{path} cannot be read as CSV: {str(error).splitlines()[0]}") from error
     if lacking := [name for name in COLUMNS if name not in key.columns]:
         raise InputError(f"{path} lacks the column {', '.join(map(repr, lacking))}")
     # The data set is compared as text: "2" stands in "4.2" and "5.2".
-    mine = key.filter(pl.col("dataset") == release.dataset)
+    mine = key.filter(pl.col("dataset") == release.dataset).unique(maintain_order=True)
     if mine.is_empty():
         others = ", ".join(sorted(set(key["dataset"].drop_nulls())))
         raise InputError(f"{path} holds no campaign of {release.dataset}, only of {others or 'nothing'}")
@@ -78,28 +82,33 @@ def read_answers(folder: Path, release: Release) -> Answers | None:
         refused += bad
     return Answers(
         pl.DataFrame(campaigns, schema=CAMPAIGNS, orient="row").sort("user", "start"),
-        pl.DataFrame(rows, schema=KEY_ROWS, orient="row").sort("insider", "time", "event_id"),
+        pl.DataFrame(rows, schema=KEY_ROWS, orient="row")
+        .unique()
+        .sort("insider", "time", "kind", "event_id"),
         refused,
     )
 
 
 def campaign(path: Path, entry: dict[str, str], release: Release) -> tuple[str, int, datetime, datetime]:
-    """One row of ``insiders.csv``, typed."""
+    """One row of ``insiders.csv``, typed and plausible."""
     if lacking := [name for name in COLUMNS if not entry[name]]:
         raise InputError(f"{path} has a row of {release.dataset} without {', '.join(lacking)}")
     try:
         start, end = (datetime.strptime(entry[name], TIME_FORMAT) for name in ("start", "end"))
-        return entry["user"], int(entry["scenario"]), start, end
+        scenario = int(entry["scenario"])
     except (ValueError, TypeError) as error:
         raise InputError(f"{path} has a row of {release.dataset} that cannot be read: {error}") from error
+    if not (start <= end and YEARS[0] <= start.year and end.year <= YEARS[1] and 0 < scenario < 100):
+        raise InputError(f"{path} has an impossible campaign: scenario {scenario}, {start} to {end}")
+    return entry["user"], scenario, start, end
 
 
 def find_details(folder: Path, release: Release, name: str) -> Path:
     """Detail files lie in folders per scenario, or beside ``insiders.csv``."""
-    found = sorted(folder.glob(f"{release.name}-*/{Path(name).name}")) or [folder / Path(name).name]
-    if not found[0].is_file():
-        raise InputError(f"{folder} has no {name}, which its insiders.csv names")
-    return found[0]
+    for place in [*sorted(folder.glob(f"{release.name}-*")), folder]:
+        if (found := place / Path(name).name).is_file():
+            return found
+    raise InputError(f"{folder} has no {name}, which its insiders.csv names")
 
 
 def read_details(path: Path, release: Release) -> tuple[list[tuple[object, ...]], list[str]]:

@@ -11,13 +11,12 @@ from typing import BinaryIO, NamedTuple
 
 import polars as pl
 
-from itd_lightning.cert.releases import TIME_FORMAT, Log
+from itd_lightning.cert.releases import TIME_FORMAT, YEARS, Log
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.events import EVENTS, REJECTS, Kind
 
 BLOCK_BYTES = 32 << 20
-YEARS = (1990, 2100)  # an event outside would stretch its user's calendar over centuries
-TIME_LENGTH = len("MM/DD/YYYY HH:MM:SS")
+TIME_PATTERN = r"^\d{2}/\d{2}/\d{4} \d{2}:\d{2}:[0-5]\d$"
 
 
 class Block(NamedTuple):
@@ -131,8 +130,7 @@ def parse_at_once(text: bytes, header: tuple[str, ...]) -> pl.DataFrame | None:
         )
     except (pl.exceptions.ComputeError, pl.exceptions.SchemaError):  # too many fields in a line, or not UTF-8
         return None
-    # A line with too few fields and one with too many cancel out in the count of commas, but the latter
-    # raises.
+    # Lines with too few and too many fields cancel out in the count of commas, but the latter raise.
     return rows if len(rows) == lines else None
 
 
@@ -185,8 +183,8 @@ def fault(log: Log) -> pl.Expr:
 def parsed_time() -> pl.Expr:
     """Naive local time of a raw row; null where it cannot be parsed."""
     time = pl.col("date").str.to_datetime(TIME_FORMAT, time_unit="us", strict=False)
-    # The parser would also take 1/2/10, or a date without the space before the hour.
-    return pl.when(pl.col("date").str.len_bytes() == TIME_LENGTH).then(time)
+    # The parser would also take 1/2/10, blanks for zeros, a 61st second, or a date that runs into its hour.
+    return pl.when(pl.col("date").str.contains(TIME_PATTERN)).then(time)
 
 
 def typed(raw: pl.DataFrame, log: Log) -> pl.DataFrame:

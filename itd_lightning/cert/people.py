@@ -110,6 +110,8 @@ def read_traits(path: Path) -> pl.DataFrame | None:
 def read_text_csv(path: Path) -> pl.DataFrame:
     """Read a small CSV as text."""
     try:
-        return pl.read_csv(path, infer_schema=False, encoding="utf8-lossy", truncate_ragged_lines=True)
+        return pl.read_csv(
+            path, infer_schema=False, encoding="utf8-lossy", truncate_ragged_lines=True, glob=False
+        )
     except (pl.exceptions.ComputeError, pl.exceptions.NoDataError, OSError) as error:
         raise InputError(f"{path} cannot be read as CSV: {str(error).splitlines()[0]}") from error

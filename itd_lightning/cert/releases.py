@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.events import COPIES
 
 SYNTHETIC = (
     "synthetic.txt"  # a release of ours holds this file, so that nobody takes its numbers for real ones
 )
+YEARS = (1990, 2100)  # an event outside would stretch its user's calendar over centuries
 TIME_FORMAT = "%m/%d/%Y %H:%M:%S"
 
 
@@ -80,7 +82,12 @@ R42 = Release(
             {"": "email_send"},
             numbers=("size", "attachments"),
             events={
-                "object": pl.concat_str("to", "cc", "bcc", separator=";", ignore_nulls=True),
+                "object": pl.concat_str(
+                    pl.col("to").fill_null(""),
+                    pl.lit(COPIES)
+                    + pl.concat_str("cc", "bcc", separator=";", ignore_nulls=True).replace("", None),
+                    ignore_nulls=True,
+                ),
                 "size": pl.col("size").cast(pl.Int64, strict=False),
                 "attachments": pl.col("attachments").cast(pl.Int32, strict=False),
                 "content": pl.col("content"),

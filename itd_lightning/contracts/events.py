@@ -21,6 +21,7 @@ KINDS = (
 )
 
 Kind = pl.Enum(KINDS)
+COPIES = ";;"  # parts the direct recipients of a mail from those who get a copy, open or blind
 
 # What a release does not record is null, never 0 or "".
 EVENTS = pl.Schema(
@@ -30,7 +31,7 @@ EVENTS = pl.Schema(
         "time": pl.Datetime("us"),  # naive local time, as logged
         "pc": pl.String(),
         "kind": Kind,
-        "object": pl.String(),  # file name, URL, or recipients joined by ";"
+        "object": pl.String(),  # file name, URL, or recipients joined by ";", copies after COPIES
         "size": pl.Int64(),  # bytes
         "attachments": pl.Int32(),
         "to_removable": pl.Boolean(),

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.files import written_beside
 from itd_lightning.contracts.labels import LabelPolicy
 from itd_lightning.evaluation.baselines import baseline_scores
 from itd_lightning.evaluation.labels import label
@@ -47,28 +49,29 @@ def evaluate(
         InputError: If there are no scores, no store, no key, or the store is another one.
     """
     table, about = read_scores(scores)
-    where = Path(store or about.store)
-    opened = Store(where)
-    if opened.fingerprint != about.store_fingerprint:
-        raise InputError(
-            f"{scores} was scored on another store than {where}; name the right one with --store"
-        )
-    key = read_key(where)
-    policy = labels or about.labels
     if moved_days is not None:
         about = about._replace(moved_days=moved_days)
-        table = label(table, key, "interval").filter(~pl.col("malicious")).drop("scenario", "malicious")
-    key = key.moved(about.moved_days)
-    tested = table.filter(pl.col("part").is_in(TESTED))
+    opened = Store(store or Path(about.store))
+    if opened.fingerprint != about.store_fingerprint:
+        raise InputError(
+            f"{scores} was scored on another store than {opened.path}; name the right one with --store"
+        )
+    true = read_key(opened.path)
+    key, policy = true.moved(about.moved_days), labels or about.labels
+    usable = without_true_campaigns(table, true, about.moved_days)
+    tested = usable.filter(pl.col("part").is_in(TESTED))
     if tested.is_empty():
         raise InputError(f"{scores} holds no test units; the split leaves none")
+    if unusable := (~tested["score"].is_finite().fill_null(value=False)).sum():
+        raise InputError(f"{unusable} of {len(tested)} test scores are no numbers; the training diverged")
     unit = label(tested, key, policy)
+    val = label(usable.filter(part="val"), key, policy)
     undefined: dict[str, str] = {}
-    head = headline(unit, label(table.filter(part="val"), key, policy), about.seed, undefined)
-    baselines = baseline_scores(tested, where, about.seed)
+    head = headline(unit, val, about.seed, undefined)
+    baselines = baseline_scores(tested, opened.path, about.seed)
     return {
         **head,
-        "scenarios": by_scenario(unit, about.seed),
+        "scenarios": by_scenario(unit, about.seed, head["threshold"]),
         "labels": {name: ranked(label(tested, key, name), about.seed) for name in POLICIES},
         "budgets": budgets(unit, label(pool_days(tested), key, policy)),
         "baselines": {
@@ -81,10 +84,10 @@ def evaluate(
             "malicious": int(unit["malicious"].sum()),
             "users": unit["user"].n_unique(),
             "insiders": unit.filter("malicious")["user"].n_unique(),
-            "validation_units": len(table.filter(part="val")),
+            "validation_units": len(val),
         },
         "campaigns": campaigns(unit, key),
-        "protocol": {**protocol(about, policy), "data": opened.data},
+        "protocol": {**protocol(about, policy), "data": opened.data, "software": software()},
         "undefined": undefined,
     }
 
@@ -92,8 +95,21 @@ def evaluate(
 def labelled(scores: Path, store: Path | None = None, labels: LabelPolicy | None = None) -> pl.DataFrame:
     """Test units of a score table with ``malicious`` and ``scenario``; arguments as in ``evaluate``."""
     table, about = read_scores(scores)
-    key = read_key(Path(store or about.store)).moved(about.moved_days)
-    return label(table.filter(pl.col("part").is_in(TESTED)), key, labels or about.labels)
+    true = read_key(Path(store or about.store))
+    usable = without_true_campaigns(table.filter(pl.col("part").is_in(TESTED)), true, about.moved_days)
+    return label(usable, true.moved(about.moved_days), labels or about.labels)
+
+
+def without_true_campaigns(units: pl.DataFrame, true: Key, moved_days: int) -> pl.DataFrame:
+    """In a null attack, leave out the units of the true campaigns: they are no harmless ones."""
+    if not moved_days:
+        return units
+    return label(units, true, "interval").filter(~pl.col("malicious")).drop("scenario", "malicious")
+
+
+def software() -> dict[str, str]:
+    """Versions of what computed the numbers."""
+    return {name: version(name) for name in ("itd-lightning", "torch", "lightning", "polars", "numpy")}
 
 
 def headline(unit: pl.DataFrame, val: pl.DataFrame, seed: int, undefined: dict[str, str]) -> dict[str, Any]:
@@ -156,15 +172,25 @@ def ranked(unit: pl.DataFrame, seed: int) -> dict[str, Any]:
     }
 
 
-def by_scenario(unit: pl.DataFrame, seed: int) -> dict[str, Any]:
-    """Each scenario's malicious units against all harmless ones."""
+def by_scenario(unit: pl.DataFrame, seed: int, threshold: float | None = None) -> dict[str, Any]:
+    """Each scenario's malicious units against all harmless ones; alarms at the common threshold, if any."""
     return {
-        str(scenario): {
-            **ranked(unit.filter(~pl.col("malicious") | (pl.col("scenario") == scenario)), seed),
-            "malicious": int((unit["scenario"] == scenario).sum()),
-            "insiders": unit.filter(pl.col("scenario") == scenario)["user"].n_unique(),
-        }
+        str(scenario): one_scenario(
+            unit.filter(~pl.col("malicious") | (pl.col("scenario") == scenario)), seed, threshold
+        )
         for scenario in sorted(unit["scenario"].drop_nulls().unique())
+    }
+
+
+def one_scenario(unit: pl.DataFrame, seed: int, threshold: float | None) -> dict[str, Any]:
+    """The numbers of one scenario."""
+    score, malicious, _ = arrays(unit)
+    found = Alarms(*[math.nan] * 5) if threshold is None else alarms(score, malicious, threshold)
+    return {
+        **ranked(unit, seed),
+        **{name: finite(value) for name, value in found._asdict().items()},
+        "malicious": int(malicious.sum()),
+        "insiders": unit.filter("malicious")["user"].n_unique(),
     }
 
 
@@ -193,7 +219,7 @@ def pooled(tested: pl.DataFrame, key: Key, policy: LabelPolicy, seed: int) -> di
 
 
 def campaigns(unit: pl.DataFrame, key: Key) -> list[dict[str, Any]]:
-    """Each campaign that has test units: who, when, and the best rank that one of its units reaches."""
+    """Each campaign: who, when, its number of test units, and the best rank that one of them reaches."""
     place = unit.with_columns(rank=pl.col("score").rank("max", descending=True).cast(pl.Int64))
     best = place.filter("malicious").group_by("user").agg(pl.col("rank").min(), pl.len().alias("units"))
     found = key.campaigns.join(best, on="user", maintain_order="left")
@@ -224,7 +250,6 @@ def finite(value: float) -> float | None:
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write a result beside its final name and move it into place."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", "utf-8")
-    partial.replace(path)
+    """Write a result; a number that is none must not get this far."""
+    with written_beside(path) as partial:
+        partial.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", "utf-8")

@@ -218,7 +218,7 @@ def sort_shard(folder: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
     files = sorted(folder.glob("*.parquet"))
     if not files:
         return pl.DataFrame(schema=EVENTS), pl.DataFrame(schema=REJECTS)
-    rows = pl.concat([pl.read_parquet(file) for file in files])
+    rows = pl.concat([pl.read_parquet(file, glob=False) for file in files])
     first = rows.select(pl.struct("log", "user", "event_id").is_first_distinct()).to_series()
     repeated = rows.filter(~first).select(
         pl.col("log").alias("file"), "line", pl.lit("duplicate id").alias("reason")

@@ -8,6 +8,7 @@ from itd_lightning.events.store import Store
 
 # What each view needs to find at least one event of.
 VIEW_NEEDS = {"windows": ("logon", "connect", "http_visit", "email_send", "file_copy")}
+COLUMNS = ["user", "time", "kind"]
 
 
 class Summary(NamedTuple):
@@ -30,7 +31,7 @@ class Summary(NamedTuple):
 
 def summarise(store: Store) -> Summary:
     """Count what a store holds, shard by shard."""
-    parts = [count_shard(pl.read_parquet(shard, columns=["user", "time", "kind"])) for shard in store.shards]
+    parts = [count_shard(pl.read_parquet(shard, columns=COLUMNS, glob=False)) for shard in store.shards]
     kinds = (
         pl.concat([kinds for kinds, _ in parts])
         .group_by("kind")
@@ -67,7 +68,7 @@ def count_campaigns(store: Store) -> pl.DataFrame | None:
         return None
     hours = (pl.col("end") - pl.col("start")).dt.total_minutes() / 60
     return (
-        pl.read_parquet(path)
+        pl.read_parquet(path, glob=False)
         .group_by("scenario")
         .agg(
             campaigns=pl.len(),

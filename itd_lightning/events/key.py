@@ -52,9 +52,9 @@ def read_key(store: Path) -> Key:
         raise InputError(
             f"the store at {store} has no answer key, so nothing can be split by campaign or evaluated"
         )
-    campaigns = pl.read_parquet(folder / "campaigns.parquet")
+    campaigns = pl.read_parquet(folder / "campaigns.parquet", glob=False)
     if campaigns["user"].is_duplicated().any():
         raise InputError(f"the key of {store} gives a user two campaigns; one a user is supported so far")
-    rows = pl.read_parquet(folder / "malicious.parquet")
+    rows = pl.read_parquet(folder / "malicious.parquet", glob=False)
     own = rows.filter(pl.col("user") == pl.col("insider"), pl.col("found_by").is_not_null())
     return Key(campaigns, own.select("user", "scenario", "time", "event_id"))

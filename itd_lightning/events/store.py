@@ -11,6 +11,7 @@ import polars as pl
 from itd_lightning.contracts.errors import InputError
 
 SCHEMA_VERSION = 1
+MANIFEST = {"options"}
 
 
 class Store:
@@ -38,6 +39,11 @@ class Store:
                 "build it again with `itd prepare`"
             )
 
+        if lacking := MANIFEST - set(self.manifest):
+            raise InputError(
+                f"{manifest} is damaged, it lacks {', '.join(sorted(lacking))}; build the store again"
+            )
+
     @property
     def data(self) -> str:
         """What the events are, in words: the release, and whether it is synthetic."""
@@ -60,7 +66,7 @@ class Store:
 
     def scan(self) -> pl.LazyFrame:
         """All events, shard after shard; within a user in time order."""
-        return pl.scan_parquet(self.shards)
+        return pl.scan_parquet(self.shards, glob=False)
 
     def view_folder(self, name: str, settings: dict[str, object]) -> Path:
         """Where a view built with these settings lies; another store or setting gives another folder."""

@@ -42,8 +42,7 @@ class MaskValueAutoencoder(Method[WindowBatch]):
     """Convolutional autoencoder that restores when something happened apart from how often.
 
     Loss: ``mask + value_weight * value + step_weight * step``, where ``mask`` is the weighted cross-entropy
-        over all
-    cells, ``value`` the mean squared error over active cells, and ``step`` the latent step between
+    over all cells, ``value`` the mean squared error over active cells, and ``step`` the latent step between
     consecutive windows of a user.
 
     Args:
@@ -60,7 +59,7 @@ class MaskValueAutoencoder(Method[WindowBatch]):
             sum with the value weighted. A variant with one channel is scored by it.
 
     Raises:
-        ValueError: If a size is no multiple of 4, or the variant lacks what is scored.
+        ValueError: If a size is no multiple of 4.
 
     Source:
         Cain and Beadles, Mask-Based Window-Level Insider Threat Detection, section III. Kernels, strides, the

@@ -62,14 +62,17 @@ def ranked_days(
 def reasons(explanations: pl.DataFrame) -> pl.DataFrame:
     """What contributed most on each explained user-day: ``user``, ``day``, ``reasons``.
 
-    A unit that reaches into two days gives both of them its whole contributions.
+    They are those of the unit with the day's highest score, which is the day's score.
     """
     last = pl.col("end").dt.offset_by("-1us").dt.date()
-    by_feature = explanations.group_by("user", "start", "end", "feature").agg(pl.col("part").sum())
+    by_feature = explanations.group_by("user", "start", "end", "feature").agg(
+        pl.col("part").sum(), pl.col("score").first()
+    )
     text = pl.col("part").map_elements(signed, return_dtype=pl.String)
     return (
         by_feature.with_columns(day=pl.date_ranges(pl.col("start").dt.date(), last))
         .explode("day")
+        .filter(pl.col("score") == pl.col("score").max().over("user", "day"))
         .group_by("user", "day", "feature")
         .agg(pl.col("part").sum().cast(pl.Float64))
         .filter(pl.col("part") > 0)

@@ -162,7 +162,7 @@ def read_table(path: Path) -> pl.DataFrame | None:
     if not path.is_file():
         return None
     try:
-        table = pl.read_parquet(path)
+        table = pl.read_parquet(path, glob=False)
     except pl.exceptions.PolarsError as error:
         raise InputError(f"{path} is damaged; write it again with `itd test`") from error
     return None if table.is_empty() else table
@@ -173,7 +173,7 @@ def read_losses(path: Path) -> pl.DataFrame | None:
     if not path.is_file():
         return None
     try:
-        lines = pl.read_csv(path, infer_schema_length=None)
+        lines = pl.read_csv(path, infer_schema_length=None, glob=False)
     except pl.exceptions.PolarsError:
         return None  # an empty file: nothing was logged
     kinds = [name for name in ("train/loss", "val/loss") if name in lines]

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import polars as pl
 
@@ -67,6 +67,9 @@ def read_scores(path: Path) -> tuple[pl.DataFrame, About]:
         )
     try:
         about = About(**json.loads(pl.read_parquet_metadata(path)[METADATA]))
-        return pl.read_parquet(path).match_to_schema(SCORES), about
+        scores = pl.read_parquet(path, glob=False).match_to_schema(SCORES)
     except (KeyError, TypeError, json.JSONDecodeError, pl.exceptions.PolarsError) as error:
         raise InputError(f"{path} is no score table of this program: {str(error).splitlines()[0]}") from error
+    if about.labels not in get_args(LabelPolicy) or {type(about.seed), type(about.moved_days)} != {int}:
+        raise InputError(f"{path} is no score table of this program: its metadata hold other values")
+    return scores, about

@@ -20,20 +20,20 @@ from torch.utils.data import DataLoader, Dataset
 
 from itd_lightning.contracts.batches import WindowBatch
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.events import COPIES
 from itd_lightning.contracts.files import written_beside
 from itd_lightning.contracts.scores import UNITS
 from itd_lightning.events.store import Store
 from itd_lightning.splits import Campaigns, Split
 from itd_lightning.views.base import EpochShuffle, View
 
-BUILDER_VERSION = 2  # raise it whenever ``build`` counts otherwise: stores keep what was built
+BUILDER_VERSION = 3  # raise it whenever ``build`` counts otherwise: stores keep what was built
 NEEDED = ["user", "time", "kind", "pc", "object"]  # of an event
 BLOCK = 4096  # windows that are looked at together
 HOUR = 3600  # seconds
 
-# Departure: the authors read only `to`; here copies count as recipients too, so that a blind copy to the
-# outside is one. A message can be internal and external at once.
-RECIPIENTS = pl.col("object").fill_null("").str.to_lowercase()
+# As in the authors' code, direct recipients only count; a message can be internal and external at once.
+RECIPIENTS = pl.col("object").str.split(COPIES).list.first().fill_null("").str.to_lowercase()
 FEATURES: dict[str, pl.Expr] = {
     "logon_count": (pl.col("kind") == "logon").sum(),
     "logoff_count": (pl.col("kind") == "logoff").sum(),
@@ -242,7 +242,9 @@ class Windows(View):
         target = self.cells_path(store)
         if target.exists():
             return
-        cells = pl.concat([build(pl.read_parquet(shard, columns=NEEDED)) for shard in store.shards])
+        cells = pl.concat(
+            [build(pl.read_parquet(shard, columns=NEEDED, glob=False)) for shard in store.shards]
+        )
         with written_beside(target) as partial:
             cells.sort("user", "hour").write_parquet(partial)
 
@@ -255,7 +257,7 @@ class Windows(View):
 
     def setup(self, stage: str) -> None:
         """Cut the windows, split them, and fit the moments on the training part."""
-        cells = pl.read_parquet(self.cells_path(Store(self.store)))
+        cells = pl.read_parquet(self.cells_path(Store(self.store)), glob=False)
         spans = cells.group_by("user").agg(first=pl.col("hour").min(), last=pl.col("hour").max())
         starts = self.starts(spans, stage)
         units = starts.with_columns(end=pl.col("start").dt.offset_by(f"{self.hours}h"))

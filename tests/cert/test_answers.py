@@ -126,8 +126,33 @@ def test_campaigns_and_rows_are_sorted_by_user_and_time(tmp_path: Path) -> None:
 
 
 def test_a_release_without_a_key_has_no_answers(tmp_path: Path) -> None:
-    assert read_answers(tmp_path, R42) is None
     assert read_answers(tmp_path / "answers", R42) is None
+
+
+def test_a_folder_of_answers_without_its_index_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"has no insiders\.csv"):
+        read_answers(tmp_path, R42)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "4.2,1,r4.2-1-ABC0001.csv,ABC0001,07/09/2010 20:15:23,07/08/2010 21:20:44",
+        "4.2,1,r4.2-1-ABC0001.csv,ABC0001,07/09/0010 20:15:23,07/10/2010 21:20:44",
+        "4.2,999999999999,r4.2-1-ABC0001.csv,ABC0001,07/09/2010 20:15:23,07/10/2010 21:20:44",
+    ],
+    ids=["ends before it starts", "year 10", "scenario 999999999999"],
+)
+def test_an_impossible_campaign_is_refused(row: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="impossible campaign"):
+        read(write_key(tmp_path, [row], {}))
+
+
+def test_a_campaign_and_a_key_row_that_stand_twice_count_once(tmp_path: Path) -> None:
+    answers = read(write_key(tmp_path, [MINE, MINE], {"r4.2-1-ABC0001.csv": [*DETAILS, *DETAILS]}))
+    once = read(write_key(tmp_path / "once", [MINE], {"r4.2-1-ABC0001.csv": DETAILS}))
+    assert answers.campaigns.equals(once.campaigns)
+    assert answers.rows.equals(once.rows)
 
 
 @pytest.mark.parametrize(

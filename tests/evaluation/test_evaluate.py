@@ -61,3 +61,30 @@ def test_scores_of_another_store_are_refused(run: Path, tmp_path: Path) -> None:
     write_scores(tmp_path / "scores.parquet", scores, about._replace(store_fingerprint="other"))
     with pytest.raises(InputError, match="scored on another store"):
         evaluate(tmp_path / "scores.parquet")
+
+
+def test_scores_that_are_no_numbers_are_refused(run: Path, tmp_path: Path) -> None:
+    scores, about = read_scores(run / "scores.parquet")
+    write_scores(tmp_path / "scores.parquet", scores.with_columns(score=pl.lit(float("nan"))), about)
+    with pytest.raises(InputError, match="test scores are no numbers; the training diverged"):
+        evaluate(tmp_path / "scores.parquet")
+
+
+def test_a_null_attack_leaves_the_true_campaigns_out_of_the_harmless_units(run: Path, tmp_path: Path) -> None:
+    scores, about = read_scores(run / "scores.parquet")
+    write_scores(tmp_path / "scores.parquet", scores, about._replace(moved_days=14))
+    true = labelled(run / "scores.parquet", labels="interval")
+    null = labelled(tmp_path / "scores.parquet", labels="interval")
+    assert len(null) == len(true) - true["malicious"].sum()
+    assert (
+        evaluate(run / "scores.parquet", moved_days=14)["counts"]
+        == evaluate(tmp_path / "scores.parquet")["counts"]
+    )
+
+
+def test_each_scenario_has_its_alarms_at_the_common_threshold(run: Path) -> None:
+    result = evaluate(run / "scores.parquet")
+    unit = labelled(run / "scores.parquet")
+    for scenario, entry in result["scenarios"].items():
+        mine = unit.filter(pl.col("scenario") == int(scenario))
+        assert entry["recall"] == pytest.approx((mine["score"] > result["threshold"]).mean())

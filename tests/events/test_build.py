@@ -359,3 +359,12 @@ def test_a_synthetic_release_is_called_synthetic_and_another_one_is_not(
     shutil.copytree(release, tmp_path / "own", ignore=shutil.ignore_patterns("synthetic.txt"))
     build_store(tmp_path / "own", tmp_path / "store", shards=4)
     assert Store(tmp_path / "store").data == "r4.2"
+
+
+def test_a_second_build_of_one_store_waits_its_turn(release: Path, tmp_path: Path) -> None:
+    with (
+        build_module.alone(tmp_path / ".store.partial"),
+        pytest.raises(InputError, match="another program is building this store"),
+    ):
+        build_store(release, tmp_path / "store")
+    build_store(release, tmp_path / "store", shards=2)

@@ -81,3 +81,12 @@ def test_each_campaign_moves_by_its_own_length() -> None:
         ("ann", MONDAY - timedelta(weeks=2)),
     ]
     assert moved.events.select("user", "time").rows() == moved.campaigns.select("user", "start").rows()
+
+
+def test_a_user_with_two_campaigns_is_refused(store: Path, tmp_path: Path) -> None:
+    (tmp_path / "answers").mkdir()
+    for name in ("campaigns", "malicious"):
+        rows = pl.read_parquet(store / "answers" / f"{name}.parquet")
+        pl.concat([rows, rows]).write_parquet(tmp_path / "answers" / f"{name}.parquet")
+    with pytest.raises(InputError, match="gives a user two campaigns"):
+        read_key(tmp_path)

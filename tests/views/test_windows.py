@@ -171,7 +171,7 @@ def test_an_address_outside_of_a_message_counts_as_no_mail() -> None:
     assert hour(event("http_visit", object="http://x@dtaa.com")) == {"http_count": 1, "unique_urls": 1}
 
 
-def test_a_blind_copy_to_the_outside_makes_a_message_external(tmp_path: Path) -> None:
+def test_only_direct_recipients_make_a_message_internal_or_external(tmp_path: Path) -> None:
     (tmp_path / "email.csv").write_text(
         "id,date,user,pc,to,cc,bcc,from,size,attachments,content\n"
         "{1},03/01/2010 09:00:00,ann,PC-1,b@dtaa.com,,x@gmail.com,a@dtaa.com,1,0,w\n"
@@ -179,7 +179,7 @@ def test_a_blind_copy_to_the_outside_makes_a_message_external(tmp_path: Path) ->
     )
     (block,) = LogReader(tmp_path / "email.csv", R42.logs[3])
     cells = build(block.rows.drop("line"))
-    assert cells.select("email_sent", "email_internal", "email_external").rows() == [(1, 1, 1), (1, 1, 1)]
+    assert cells.select("email_sent", "email_internal", "email_external").rows() == [(1, 1, 0), (1, 0, 1)]
 
 
 def test_hours_are_counted_by_user_and_silent_ones_left_out() -> None:
