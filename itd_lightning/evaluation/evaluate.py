@@ -118,24 +118,32 @@ def headline(unit: pl.DataFrame, val: pl.DataFrame, seed: int, undefined: dict[s
     if "undefined" in result:
         undefined["pr_auc"] = undefined["roc_auc"] = result.pop("undefined")
     intervals = result.pop("intervals")
-    score, malicious, user = arrays(unit)
-    measured = Alarms(*[math.nan] * 5)
     threshold = None
     try:
         threshold = threshold_at_fpr(*arrays(val)[:2], fpr=ACCEPTED_FPR)
-        measured = alarms(score, malicious, threshold)
     except InputError as error:
         undefined["threshold"] = str(error)
-    for name, value in measured._asdict().items():
-        result[name] = finite(value)
-        intervals[name] = None
-        if result[name] is None:
-            undefined[name] = (
-                "no alarm, or nothing to find" if threshold is not None else undefined["threshold"]
-            )
-        elif threshold is not None:
-            intervals[name] = interval(at_threshold(name, score, malicious, threshold), user, malicious, seed)
-    return {**result, "threshold": threshold, "intervals": intervals}
+    measured, spans = counted(unit, threshold, seed)
+    for name in (name for name, value in measured.items() if value is None):
+        undefined[name] = undefined.get("threshold", "no alarm, or nothing to find")
+    return {**result, **measured, "threshold": threshold, "intervals": {**intervals, **spans}}
+
+
+def counted(
+    unit: pl.DataFrame, threshold: float | None, seed: int
+) -> tuple[dict[str, float | None], dict[str, tuple[float, float] | None]]:
+    """Alarms at a threshold and their intervals, by name; None where there is no threshold or no number."""
+    if threshold is None:
+        return dict.fromkeys(Alarms._fields), dict.fromkeys(Alarms._fields)
+    score, malicious, user = arrays(unit)
+    values = {name: finite(value) for name, value in alarms(score, malicious, threshold)._asdict().items()}
+    spans = {
+        name: None
+        if value is None
+        else interval(at_threshold(name, score, malicious, threshold), user, malicious, seed)
+        for name, value in values.items()
+    }
+    return values, spans
 
 
 def at_threshold(
@@ -157,7 +165,7 @@ def ranked(unit: pl.DataFrame, seed: int) -> dict[str, Any]:
             "roc_auc": None,
             "base_rate": base_rate,
             "clean_recall": None,
-            "intervals": {"pr_auc": None, "roc_auc": None},
+            "intervals": {"pr_auc": None, "roc_auc": None, "clean_recall": None},
             "undefined": str(error),
         }
     return {
@@ -168,6 +176,7 @@ def ranked(unit: pl.DataFrame, seed: int) -> dict[str, Any]:
         "intervals": {
             "pr_auc": interval(ranking.pr_auc, user, malicious, seed),
             "roc_auc": interval(ranking.roc_auc, user, malicious, seed),
+            "clean_recall": interval(ranking.clean_recall, user, malicious, seed),
         },
     }
 
@@ -184,12 +193,13 @@ def by_scenario(unit: pl.DataFrame, seed: int, threshold: float | None = None) -
 
 def one_scenario(unit: pl.DataFrame, seed: int, threshold: float | None) -> dict[str, Any]:
     """The numbers of one scenario."""
-    score, malicious, _ = arrays(unit)
-    found = Alarms(*[math.nan] * 5) if threshold is None else alarms(score, malicious, threshold)
+    areas = ranked(unit, seed)
+    values, spans = counted(unit, threshold, seed)
     return {
-        **ranked(unit, seed),
-        **{name: finite(value) for name, value in found._asdict().items()},
-        "malicious": int(malicious.sum()),
+        **areas,
+        **values,
+        "intervals": {**areas["intervals"], **spans},
+        "malicious": int(unit["malicious"].sum()),
         "insiders": unit.filter("malicious")["user"].n_unique(),
     }
 

@@ -69,9 +69,9 @@ class Ranking:
         true, false = self.counts(None)
         return true / true[-1], true / (true + false)
 
-    def clean_recall(self) -> float:
+    def clean_recall(self, weight: Float[np.ndarray, " n"] | None = None) -> float:
         """Recall before the first false alarm; 0 where a harmless unit has the highest score."""
-        true, false = self.counts(None)
+        true, false = self.counts(weight)
         return float(true[false == 0][-1] / true[-1]) if (false == 0).any() else 0.0
 
 

@@ -46,7 +46,7 @@ def test_a_window_over_midnight_explains_both_days(make_run: MakeRun) -> None:
     assert highest["score"].to_list() == [0.9, 0.9]
     # The window of 0.9 gives both days their score, and so their reasons.
     assert highest["reasons"][0].to_list()[0] == "file_ops +0.540"
-    assert highest["reasons"][1].to_list()[0] == "file_ops +0.960"
+    assert highest["reasons"][1].to_list()[0] == "file_ops +0.540"
 
 
 def test_a_daily_list_ranks_within_each_day(make_run: MakeRun) -> None:
