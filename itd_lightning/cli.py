@@ -45,7 +45,7 @@ def main(args: Sequence[str] | None = None) -> None:
     except (InputError, OSError, PolarsError) as error:  # the latter two: a full disk, a damaged file
         sys.exit(say(plain(str(error)), status=2))
     except KeyboardInterrupt:
-        sys.exit(say("interrupted", status=130))
+        sys.exit(say("interrupted; a fit goes on with --ckpt_path RUN/checkpoints/last.ckpt", status=130))
     except Exception as error:  # whatever it is, a person gets one line
         if os.environ.get("ITD_DEBUG"):
             raise

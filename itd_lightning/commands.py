@@ -243,7 +243,10 @@ def train(args: Sequence[str]) -> None:
     from itd_lightning.experiment import train as run_experiment
     from itd_lightning.scores.table import read_scores
 
-    cli = run_experiment(args)
+    try:
+        cli = run_experiment(args)
+    except SystemExit as stop:  # what Lightning makes of Ctrl-C
+        raise KeyboardInterrupt if stop.code == 1 else stop from stop
     folder = Path(cli.trainer.default_root_dir)
     say = console().print
     if args[0] == "fit":

@@ -67,6 +67,8 @@ def test_a_run_resumed_at_an_epoch_sees_the_same_order(store: Path, tmp_path: Pa
     last = tmp_path / "resumed" / "checkpoints" / "last.ckpt"
     again = ["fit", f"--config={tmp_path / 'resumed' / 'config.yaml'}", "--trainer.max_epochs=2"]
     main([*again, f"--ckpt_path={last}"])
+    epochs = pl.read_csv(tmp_path / "resumed" / "metrics.csv")["epoch"]
+    assert epochs.unique().sort().to_list() == [0, 1]
     weights = [
         torch.load(folder / "checkpoints" / "last.ckpt") for folder in (straight, tmp_path / "resumed")
     ]
