@@ -211,6 +211,8 @@ def alerts(run: Path, budget: str = "10") -> None:
         title=f"look at these first: {run}",
     )
     for row in days.iter_rows(named=True):
+        if row["rank"] == 1:
+            table.add_section()
         why = ", ".join(text for text in row["reasons"] or [] if text) or "no explanation kept"
         table.add_row(str(row["rank"]), safe(row["user"]), str(row["day"])[:10], f"{row['score']:.3f}", why)
     console().print(table)

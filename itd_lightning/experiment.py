@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import tempfile
 import warnings
 from collections.abc import Sequence
@@ -43,7 +44,7 @@ ALLOWED_IMPORTS = [
 CONFIG_KEY = "itd_config"  # of the checkpoint
 CONFIGURED = ("seed_everything", "trainer", "model", "data", "checkpoint")
 CONFIG_FILES = {"fit": "config.yaml", "test": "scored.yaml"}
-RESULTS = ("scores.parquet", "explanations.parquet", "evaluation.json", "audit.json")
+RESULTS = ("scores.parquet", "scored.yaml", "explanations.parquet", "evaluation.json", "audit.json")
 
 register_type(date, str, date.fromisoformat)
 
@@ -162,8 +163,10 @@ class ExperimentCLI(LightningCLI):
 
     def forget_results(self) -> None:
         """Remove what was measured on scores that are about to be replaced."""
+        folder = Path(self.trainer.default_root_dir)
         for name in RESULTS:
-            (Path(self.trainer.default_root_dir) / name).unlink(missing_ok=True)
+            (folder / name).unlink(missing_ok=True)
+        shutil.rmtree(folder / "audit" / "null", ignore_errors=True)
 
 
 def train(args: Sequence[str]) -> ExperimentCLI:

@@ -64,7 +64,7 @@ def audit_null(true: dict[str, Any], null: dict[str, Any] | None, reason: str = 
     words = {
         True: "Falls to chance",
         False: "Does NOT fall to chance; the protocol makes this much of the result",
-        None: "Not settled, above chance by no more than so few units allow",
+        None: "Not settled, too few units to tell it from chance",
     }[passed]
     return Audit(name, number, (span[0], span[1]), base, passed, f"{words}: {found}.")
 
