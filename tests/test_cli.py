@@ -10,8 +10,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 import torch
+import yaml
 
 from itd_lightning.cli import main
+from itd_lightning.terminal import console, safe
 
 CONFIG = Path(__file__).parents[1] / "configs" / "mask_value.yaml"
 
@@ -163,6 +165,43 @@ def test_a_mistake_ends_in_one_line_and_status_two(
 def test_an_unknown_key_in_a_yaml_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "typo.yaml").write_text(CONFIG.read_text().replace("latent: 32", "latnet: 32"))
     assert "latnet" in refused(["fit", f"--config={tmp_path / 'typo.yaml'}"], capsys)
+
+
+def test_a_strangers_checkpoint_writes_nothing_outside_of_its_run(run: Path, tmp_path: Path) -> None:
+    checkpoint = torch.load(run / "checkpoints" / "best.ckpt")
+    config = yaml.safe_load(checkpoint["itd_config"])
+    profiler = "lightning.pytorch.profilers.SimpleProfiler"
+    outside = {"dirpath": str(tmp_path / "outside"), "filename": "x"}
+    config["trainer"]["profiler"] = {"class_path": profiler, "init_args": outside}
+    checkpoint["itd_config"] = yaml.safe_dump(config)
+    (tmp_path / "run").mkdir()
+    torch.save(checkpoint, tmp_path / "run" / "x.ckpt")
+    main(["test", f"--ckpt_path={tmp_path / 'run' / 'x.ckpt'}"])
+    assert (tmp_path / "run" / "scores.parquet").is_file()
+    assert not (tmp_path / "outside").exists()
+
+
+def test_more_devices_than_cores_are_refused(
+    store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    args = [f"--config={CONFIG}", f"--data.store={store}", f"--trainer.default_root_dir={tmp_path}"]
+    assert "devices must be at most" in refused(["fit", *args, "--trainer.devices=9999"], capsys)
+
+
+def test_a_training_that_diverged_is_no_success(
+    store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    args = [f"--config={CONFIG}", f"--data.store={store}", f"--trainer.default_root_dir={tmp_path}"]
+    assert "diverged" in refused(
+        ["fit", *args, "--trainer.max_epochs=1", "--model.optimizer.lr=1e30"], capsys
+    )
+
+
+def test_log_text_is_no_markup_in_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    for text in ("[bold red]x[/]", "\\[red]x", ":bomb:", "a\x1b[31mb", "c\u202ed"):
+        console().print(safe(text), highlight=False)
+    printed = capsys.readouterr().out
+    assert printed.splitlines() == ["[bold red]x[/]", "\\[red]x", ":bomb:", "a?[31mb", "c?d"]
 
 
 @pytest.mark.parametrize("name", ["itd", "lightning"])

@@ -5,7 +5,6 @@ figures' data, and ``figures.plain`` in Plotly's labels. The policy in the page'
 by hash, so that nothing else would run even if it got in.
 """
 
-import os
 from base64 import b64encode
 from datetime import date
 from hashlib import sha256
@@ -17,6 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from itd_lightning.contracts.files import written_beside
 from itd_lightning.report.alerts import ranked_days
 from itd_lightning.report.budgets import daily_table, operating_table, share_table
 from itd_lightning.report.figures import Figure, Panel, colour, dash, losses, precision_recall
@@ -72,11 +72,9 @@ def write_report(runs: list[Path], out: Path) -> Path:
         InputError: If a run lacks its scores or its evaluation, or a file of it is damaged.
     """
     page = render(read_runs([Path(run) for run in runs]))
-    out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
-    partial, final = out / ".report.html.partial", out / "report.html"
-    partial.write_bytes(page.encode("utf-8", "replace"))  # JSON may hold half a character, UTF-8 may not
-    os.replace(partial, final)  # noqa: PTH105 - the atomic step, said by its name
+    final = Path(out) / "report.html"
+    with written_beside(final) as partial:
+        partial.write_bytes(page.encode("utf-8", "replace"))  # JSON may hold half a character, UTF-8 may not
     return final
 
 

@@ -368,3 +368,13 @@ def test_a_second_build_of_one_store_waits_its_turn(release: Path, tmp_path: Pat
     ):
         build_store(release, tmp_path / "store")
     build_store(release, tmp_path / "store", shards=2)
+
+
+def test_a_path_with_brackets_is_that_path_and_no_pattern(release: Path, tmp_path: Path) -> None:
+    shutil.copytree(release, tmp_path / "r[1]")
+    shutil.copytree(release, tmp_path / "r1")
+    key = (tmp_path / "r1" / "answers" / "insiders.csv").read_text().replace("\n4.2,", "\n9.9,")
+    (tmp_path / "r1" / "answers" / "insiders.csv").write_text(key)
+    manifest = build_store(tmp_path / "r[1]", tmp_path / "s[1]", shards=2)
+    assert manifest["answers"]["campaigns"] > 0
+    assert len(Store(tmp_path / "s[1]").scan().collect()) == manifest["events"]
