@@ -1,9 +1,9 @@
 """What each release holds: files, columns, and how a raw row becomes an event.
 
-Source: the readme of release r4.2 and the files' own headers.
+Source: the readmes of releases r4.2 and r6.2 and the files' own headers.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
@@ -26,14 +26,18 @@ class Log:
         columns: Columns that must be there, in the order of the genuine header.
         kinds: Kind of event by the text of ``activity``; by "" where the log has no such column.
         numbers: Columns that must hold whole numbers.
+        flags: Columns that must hold True or False.
         events: Event columns that this log fills, as expressions over its raw text columns.
+        quoted: Whether fields may be quoted; elsewhere a quote is a character like any other.
     """
 
     name: str
     columns: tuple[str, ...]
     kinds: dict[str, str]
     numbers: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
     events: dict[str, pl.Expr] = field(default_factory=dict)
+    quoted: bool = False
 
     def kind(self) -> pl.Expr:
         """Kind of each raw row; null where the activity is unknown."""
@@ -48,61 +52,115 @@ class Release:
 
     Args:
         name: As the data set writes it, such as ``"r4.2"``.
-        dataset: As the answer key writes it, such as ``"4.2"``.
         logs: Its logs, in the order that settles equal time stamps.
+        projects: Whether the directory (LDAP) has a column of projects.
+        decoys: Whether there is a list of decoy files.
     """
 
     name: str
-    dataset: str
     logs: tuple[Log, ...]
+    projects: bool = False
+    decoys: bool = False
+
+    @property
+    def dataset(self) -> str:
+        """As the answer key writes it, such as ``"4.2"``."""
+        return self.name.removeprefix("r")
 
 
 KEYED = ("id", "date", "user", "pc")
+CONTENT = {"content": pl.col("content")}
+LOGON = Log("logon", (*KEYED, "activity"), {"Logon": "logon", "Logoff": "logoff"})
+DEVICE_KINDS = {"Connect": "connect", "Disconnect": "disconnect"}
+FILE_KINDS = {
+    "File Open": "file_open",
+    "File Write": "file_write",
+    "File Copy": "file_copy",
+    "File Delete": "file_delete",
+}
+# A mail arrives (r5) or is read (r6) at a PC of its reader: both say who saw it, when and where.
+EMAIL_KINDS = {"Send": "email_send", "Receive": "email_view", "View": "email_view"}
+HTTP_KINDS = {"WWW Visit": "http_visit", "WWW Download": "http_download", "WWW Upload": "http_upload"}
 
-R42 = Release(
-    "r4.2",
-    "4.2",
-    (
-        Log("logon", (*KEYED, "activity"), {"Logon": "logon", "Logoff": "logoff"}),
-        Log("device", (*KEYED, "activity"), {"Connect": "connect", "Disconnect": "disconnect"}),
-        Log(
-            "file",
-            (*KEYED, "filename", "content"),
-            {"": "file_copy"},
-            # Readme r4.2: each row is a copy to removable media.
-            events={
-                "object": pl.col("filename"),
-                "content": pl.col("content"),
-                "to_removable": pl.lit(value=True),
-            },
-        ),
-        Log(
-            "email",
-            (*KEYED, "to", "cc", "bcc", "from", "size", "attachments", "content"),
-            {"": "email_send"},
-            numbers=("size", "attachments"),
-            events={
-                "object": pl.concat_str(
-                    pl.col("to").fill_null(""),
-                    pl.lit(COPIES)
-                    + pl.concat_str("cc", "bcc", separator=";", ignore_nulls=True).replace("", None),
-                    ignore_nulls=True,
-                ),
-                "size": pl.col("size").cast(pl.Int64, strict=False),
-                "attachments": pl.col("attachments").cast(pl.Int32, strict=False),
-                "content": pl.col("content"),
-            },
-        ),
-        Log(
-            "http",
-            (*KEYED, "url", "content"),
-            {"": "http_visit"},
-            events={"object": pl.col("url"), "content": pl.col("content")},
-        ),
-    ),
+RECIPIENTS = pl.concat_str(
+    pl.col("to").fill_null(""),
+    pl.lit(COPIES) + pl.concat_str("cc", "bcc", separator=";", ignore_nulls=True).replace("", None),
+    ignore_nulls=True,
+)
+SENT = {"object": RECIPIENTS, "size": pl.col("size").cast(pl.Int64, strict=False), **CONTENT}
+# r5 and r6 list attachments as name(size);name(size), or nothing.
+NAMED_ATTACHMENTS = pl.col("attachments").fill_null("").str.count_matches(r"\(\d+\)")
+
+DEVICE_4 = Log("device", (*KEYED, "activity"), DEVICE_KINDS)
+# Readme r4.2: each row is a copy to removable media.
+FILE_4 = Log(
+    "file",
+    (*KEYED, "filename", "content"),
+    {"": "file_copy"},
+    events={"object": pl.col("filename"), "to_removable": pl.lit(value=True), **CONTENT},
+)
+EMAIL_4 = Log(
+    "email",
+    (*KEYED, "to", "cc", "bcc", "from", "size", "attachments", "content"),
+    {"": "email_send"},
+    numbers=("size", "attachments"),
+    events={**SENT, "attachments": pl.col("attachments").cast(pl.Int32, strict=False)},
+)
+HTTP_4 = Log(
+    "http",
+    (*KEYED, "url", "content"),
+    {"": "http_visit"},
+    events={"object": pl.col("url"), **CONTENT},
 )
 
-RELEASES = {release.name: release for release in (R42,)}
+
+# Since r5: the folders of a drive, what was done to a file and on which side of a drive, and mails seen.
+DEVICE_5 = Log(
+    "device", (*KEYED, "file_tree", "activity"), DEVICE_KINDS, events={"object": pl.col("file_tree")}
+)
+FLAGS = ("to_removable_media", "from_removable_media")
+FILE_5 = Log(
+    "file",
+    (*KEYED, "filename", "activity", *FLAGS, "content"),
+    FILE_KINDS,
+    flags=FLAGS,
+    events={
+        "object": pl.col("filename"),
+        "to_removable": pl.col(FLAGS[0]) == "True",
+        "from_removable": pl.col(FLAGS[1]) == "True",
+        **CONTENT,
+    },
+)
+EMAIL_5 = Log(
+    "email",
+    (*KEYED, "to", "cc", "bcc", "from", "activity", "size", "attachments", "content"),
+    EMAIL_KINDS,
+    numbers=("size",),
+    events={**SENT, "attachments": NAMED_ATTACHMENTS},
+)
+HTTP_6 = Log(
+    "http",
+    (*KEYED, "url", "activity", "content"),
+    HTTP_KINDS,
+    events={"object": pl.col("url"), **CONTENT},
+)
+
+LOGS_4 = (LOGON, DEVICE_4, FILE_4, EMAIL_4, HTTP_4)
+LOGS_5 = (LOGON, DEVICE_5, FILE_5, EMAIL_5, HTTP_4)
+LOGS_6 = tuple(replace(log, quoted=True) for log in (LOGON, DEVICE_5, FILE_5, EMAIL_5, HTTP_6))
+
+# r1 to r3 have other columns and hold one insider or two.
+RELEASES = {
+    release.name: release
+    for release in (
+        Release("r4.1", LOGS_4),
+        Release("r4.2", LOGS_4),
+        Release("r5.1", LOGS_5, projects=True),
+        Release("r5.2", LOGS_5, projects=True),
+        Release("r6.1", LOGS_6, projects=True, decoys=True),
+        Release("r6.2", LOGS_6, projects=True, decoys=True),
+    )
+}
 
 
 def find_release(name: str) -> Release:

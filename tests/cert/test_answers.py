@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from itd_lightning.cert.answers import Answers, read_answers
-from itd_lightning.cert.releases import R42
+from itd_lightning.cert.releases import find_release
 from itd_lightning.contracts.errors import InputError
 
 HEADER = "dataset,scenario,details,user,start,end"
@@ -41,7 +41,7 @@ def write_key(folder: Path, rows: list[str], details: dict[str, list[str]]) -> P
 
 def read(folder: Path) -> Answers:
     """Read a key that is there."""
-    answers = read_answers(folder, R42)
+    answers = read_answers(folder, find_release("r4.2"))
     assert answers is not None
     return answers
 
@@ -126,12 +126,12 @@ def test_campaigns_and_rows_are_sorted_by_user_and_time(tmp_path: Path) -> None:
 
 
 def test_a_release_without_a_key_has_no_answers(tmp_path: Path) -> None:
-    assert read_answers(tmp_path / "answers", R42) is None
+    assert read_answers(tmp_path / "answers", find_release("r4.2")) is None
 
 
 def test_a_folder_of_answers_without_its_index_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"has no insiders\.csv"):
-        read_answers(tmp_path, R42)
+        read_answers(tmp_path, find_release("r4.2"))
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_a_key_that_cannot_be_used_is_refused_in_one_line(
     rows: list[str], message: str, tmp_path: Path
 ) -> None:
     with pytest.raises(InputError, match=message) as raised:
-        read_answers(write_key(tmp_path, rows, {}), R42)
+        read_answers(write_key(tmp_path, rows, {}), find_release("r4.2"))
     assert "\n" not in str(raised.value)
 
 
@@ -187,4 +187,4 @@ def test_a_key_that_cannot_be_used_is_refused_in_one_line(
 def test_a_list_that_is_no_list_of_campaigns_is_refused(text: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "insiders.csv").write_text(text)
     with pytest.raises(InputError, match=message):
-        read_answers(tmp_path, R42)
+        read_answers(tmp_path, find_release("r4.2"))

@@ -9,11 +9,11 @@ import pytest
 
 from itd_lightning.cert import logs
 from itd_lightning.cert.logs import LogReader
-from itd_lightning.cert.releases import R42, Log
+from itd_lightning.cert.releases import Log, find_release
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.events import EVENTS
 
-LOGS = {log.name: log for log in R42.logs}
+LOGS = {log.name: log for log in find_release("r4.2").logs}
 HEADER = "id,date,user,pc,activity"
 GOOD = "{A1},01/04/2010 07:12:31,ABC0001,PC-0001,Logon"
 LATER = "{A2},01/04/2010 17:30:00,ABC0001,PC-0001,Logoff"

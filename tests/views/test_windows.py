@@ -13,7 +13,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from itd_lightning.cert.logs import LogReader
-from itd_lightning.cert.releases import R42
+from itd_lightning.cert.releases import find_release
 from itd_lightning.contracts.batches import WindowBatch
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.events import EVENTS
@@ -177,7 +177,7 @@ def test_only_direct_recipients_make_a_message_internal_or_external(tmp_path: Pa
         "{1},03/01/2010 09:00:00,ann,PC-1,b@dtaa.com,,x@gmail.com,a@dtaa.com,1,0,w\n"
         "{2},03/01/2010 10:00:00,ann,PC-1,x@gmail.com,b@dtaa.com,,a@dtaa.com,1,0,w\n"
     )
-    (block,) = LogReader(tmp_path / "email.csv", R42.logs[3])
+    (block,) = LogReader(tmp_path / "email.csv", find_release("r4.2").logs[3])
     cells = build(block.rows.drop("line"))
     assert cells.select("email_sent", "email_internal", "email_external").rows() == [(1, 1, 0), (1, 0, 1)]
 

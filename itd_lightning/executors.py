@@ -1,0 +1,149 @@
+"""Map a function over shards: in this process, in several, or on Ray; equal results in equal order.
+
+A function gets paths and settings, never tables, so that sending it costs nothing. It must be importable: a
+function of a module, or a ``functools.partial`` of one. On Ray, all machines must see the same files.
+"""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager, contextmanager
+from multiprocessing.connection import wait
+from typing import Any, Literal, Protocol, TypeVar
+
+from itd_lightning.contracts.errors import InputError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+Place = Literal["local", "ray"]
+
+THREADS = "POLARS_MAX_THREADS"  # of one process, read once
+
+
+class Executor(Protocol):
+    """Runs a function on every item.
+
+    Attributes:
+        workers: How many items are worked on at a time, at most.
+    """
+
+    workers: int
+
+    def map(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+        """Yield ``function(item)`` in the order of the items; the first error ends it."""
+
+
+def open_executor(workers: int = 1, place: Place = "local") -> AbstractContextManager[Executor]:
+    """An executor, to be used in a ``with`` statement.
+
+    Args:
+        workers: Items worked on at a time; one local worker is this process itself.
+        place: ``local`` runs processes on this machine. ``ray`` runs tasks on the cluster that the variable
+            RAY_ADDRESS names, or else on a Ray of its own on this machine.
+
+    Raises:
+        InputError: If the number of workers is not positive, or Ray is not installed.
+    """
+    if workers < 1:
+        raise InputError(f"workers must be at least 1, got {workers}")
+    if place == "ray":
+        return ray_tasks(workers)
+    return contextlib.nullcontext(Serial()) if workers == 1 else processes(workers)
+
+
+class Serial:
+    """One item after the other, in this process."""
+
+    workers = 1
+
+    def map(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+        """Yield the results."""
+        return map(function, items)
+
+
+class Processes:
+    """Several processes on this machine, started anew: a forked one would inherit Polars' locked threads."""
+
+    def __init__(self, pool: ProcessPoolExecutor, workers: int) -> None:
+        self.pool, self.workers = pool, workers
+
+    def map(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+        """Yield the results."""
+        try:
+            yield from self.pool.map(function, items)
+        except BrokenProcessPool as error:
+            raise InputError(
+                "a worker process was killed, most likely for memory: use fewer --workers or less --memory"
+            ) from error
+
+
+@contextmanager
+def processes(workers: int) -> Iterator[Executor]:
+    """Processes that end with this block, or with this program, however that ends."""
+    threads = max(1, (os.cpu_count() or 1) // workers)
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, context, initializer=begin_worker, initargs=(threads,))
+    try:
+        yield Processes(pool, workers)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def begin_worker(threads: int) -> None:
+    """Set a worker up: its share of the cores, no Ctrl-C of its own, and an end when the program ends."""
+    os.environ[THREADS] = str(threads)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=end_with_parent, daemon=True).start()
+
+
+def end_with_parent() -> None:
+    """Leave when the parent is gone: a killed program must not leave writers behind."""
+    if parent := multiprocessing.parent_process():
+        wait([parent.sentinel])
+        os._exit(1)
+
+
+class Ray:
+    """Tasks on a Ray cluster."""
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+
+    def map(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+        """Yield the results, with a few tasks a worker in flight."""
+        import ray
+
+        def run(item: Item) -> Result:  # Ray takes functions, and no partial ones
+            return function(item)
+
+        task: Any = ray.remote(run)
+        waiting = [task.remote(item) for item in items[: 2 * self.workers]]
+        for item in [*items[2 * self.workers :], *[None] * len(waiting)]:
+            result = ray.get(waiting.pop(0))
+            if item is not None:
+                waiting.append(task.remote(item))
+            yield result
+
+
+@contextmanager
+def ray_tasks(workers: int) -> Iterator[Executor]:
+    """A connection to Ray that ends with this block."""
+    try:
+        import ray
+    except ImportError as error:
+        raise InputError(
+            "Ray is not installed; install it with `pip install 'itd-lightning[ray]'`"
+        ) from error
+    if "RAY_ADDRESS" in os.environ:
+        ray.init(log_to_driver=False)
+    else:
+        ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False)
+    try:
+        yield Ray(workers)
+    finally:
+        ray.shutdown()
