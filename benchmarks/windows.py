@@ -33,7 +33,7 @@ from itd_lightning.splits import Dates
 from itd_lightning.views import Windows
 from datetime import date
 import time; began, spent = time.perf_counter(), time.process_time()
-build_store(Path(sys.argv[1]), Path(sys.argv[2]))
+build_store([Path(sys.argv[1])], Path(sys.argv[2]))
 view = Windows(Path(sys.argv[2]), Dates(date(2010, 3, 1), date(2010, 3, 2)))
 view.prepare_data()
 view.setup("fit")

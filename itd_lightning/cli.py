@@ -4,6 +4,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
+from inspect import signature
 from pathlib import Path
 from typing import NoReturn
 
@@ -31,7 +32,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "reproduce": commands.reproduce,
 }
 OPTIONS = {"store": ("prepare", "reproduce"), "out": ("report",)}  # required, but named
-SEVERAL = {"evaluate": "scores", "report": "runs"}
+SEVERAL = {"prepare": "sources", "evaluate": "scores", "report": "runs"}
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -43,9 +44,10 @@ def main(args: Sequence[str] | None = None) -> None:
         else:
             run(given)
     except (InputError, OSError, PolarsError) as error:  # the latter two: a full disk, a damaged file
-        sys.exit(say(plain(str(error)), status=2))
-    except KeyboardInterrupt:
-        sys.exit(say("interrupted; a fit goes on with --ckpt_path RUN/checkpoints/last.ckpt", status=130))
+        sys.exit(say("; ".join([plain(str(error)), *notes(error)]), status=2))
+    except KeyboardInterrupt as error:
+        how = notes(error) or ["a fit goes on with --ckpt_path RUN/checkpoints/last.ckpt"]
+        sys.exit(say("; ".join(["interrupted", *how]), status=130))
     except Exception as error:  # whatever it is, a person gets one line
         if os.environ.get("ITD_DEBUG"):
             raise
@@ -53,6 +55,11 @@ def main(args: Sequence[str] | None = None) -> None:
             f"unexpected {type(error).__name__}: {plain(str(error))}; ITD_DEBUG=1 shows where it comes from"
         )
         sys.exit(say(words, status=1))
+
+
+def notes(error: BaseException) -> list[str]:
+    """What those said whom an error passed."""
+    return getattr(error, "__notes__", [])
 
 
 def say(message: str, status: int) -> int:
@@ -93,7 +100,11 @@ def command_parser(name: str, command: Callable[..., None]) -> CommandParser:
         parser.add_argument(several, nargs="+", type=Path, help=argument_help(command, several))
     for option in sorted(named):
         parser.add_argument(f"--{option}", required=True, type=Path, help=argument_help(command, option))
-    skip: set[str | int] = {*named, *([several] if several else [])}
+    flags = [name for name, option in signature(command).parameters.items() if option.default is False]
+    for flag in flags:
+        words = argument_help(command, flag)
+        parser.add_argument(f"--{flag.replace('_', '-')}", action="store_true", help=words)
+    skip: set[str | int] = {*named, *flags, *([several] if several else [])}
     parser.add_function_arguments(command, as_group=False, as_positional=True, skip=skip)
     return parser
 

@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from datetime import date
 from json import dumps
 from pathlib import Path
-from typing import Any, Literal
+from time import monotonic
+from typing import Literal
 
 from jsonargparse.typing import register_type
+from rich.progress import TaskID
 from rich.table import Table
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.terminal import column, console, describe, progress, result_table, safe
+from itd_lightning.executors import Place
+from itd_lightning.terminal import column, console, costs, describe, progress, result_table, safe
 
 register_type(date, str, date.fromisoformat)
 
@@ -40,7 +43,7 @@ def synth(
     from itd_lightning.cert.synth import write_release
 
     with progress() as bar:
-        task = bar.add_task("writing days", total=days)
+        task = bar.add_task("writing days", total=days, note="")
         try:
             rows = write_release(
                 out,
@@ -60,33 +63,69 @@ def synth(
     )
 
 
-def prepare(source: Path, store: Path, release: str = "r4.2", shards: int = 16) -> None:
+def prepare(
+    sources: list[Path],
+    store: Path,
+    release: str = "auto",
+    answers: Path | None = None,
+    append: bool = False,
+    no_content: bool = False,
+    content: str | None = None,
+    shards: int | None = None,
+    memory: float = 3.0,
+    workers: int = 1,
+    executor: Place = "local",
+) -> None:
     """Read a release into an event store; print what was read, kept and refused.
 
+    A build that was interrupted goes on when the same command is given again.
+
     Args:
-        source: Folder of the release: its CSV files, LDAP/ and answers/.
-        store: Folder to make; must not exist.
-        release: Which release it is.
-        shards: Number of parts, by user; each must fit into memory.
+        sources: Folder or .tar.bz2 of the release; several, if it lies in parts of different times.
+        store: Folder to make; with --append, the store to add to.
+        release: r4.1, r4.2, r5.1, r5.2, r6.1 or r6.2; auto recognises it by its files and its name.
+        answers: Folder or .tar.bz2 of the key; default: answers/ of the release, answers.tar.bz2 beside it.
+        append: Add to a store that is there; only the shards of users with new events are written again.
+        no_content: Leave the text of mails, pages and files out.
+        content: Keep the text of these kinds of event only, such as email_send,file_copy; default: of all.
+        shards: Number of parts, by user; default: by size and memory.
+        memory: GiB that may be used, about.
+        workers: Processes that read and sort at the same time; the store does not depend on it.
+        executor: local, or ray: the cluster that RAY_ADDRESS names, which must see the same files.
     """
-    from itd_lightning.events.build import build_store
+    from itd_lightning.events.build import build
+    from itd_lightning.events.estimate import estimate
+    from itd_lightning.events.plan import plan_build
     from itd_lightning.events.store import Store
 
+    if no_content and content is not None:
+        raise InputError("--no-content and --content exclude one another")
+    kinds = [] if no_content else None if content is None else content.split(",")
+    plan = plan_build(sources, store, release, answers, shards, memory, workers, kinds, append)
+    cost = estimate(plan, workers)
+    say = console().print
+    say(f"{plan.release.name}: {costs(*cost)}", highlight=False, soft_wrap=True)
+    if cost.building > cost.free:
+        say("[yellow]this disk may be too small[/]")
     with progress() as bar:
-        tasks: dict[str, Any] = {}
+        tasks: dict[str, TaskID] = {}
+        began: dict[str, float] = {}
 
-        def show(log: str, done: int, total: int) -> None:
-            if log not in tasks:
-                tasks[log] = bar.add_task(f"reading {log}", total=total)
-            bar.update(tasks[log], completed=done)
+        def show(what: str, done: int, total: int, rows: int) -> None:
+            if what not in tasks:
+                tasks[what], began[what] = bar.add_task(what, total=total, note=""), monotonic()
+            rate = rows / max(monotonic() - began[what], 0.001)
+            bar.update(tasks[what], completed=done, note=f"{rows:,} rows, {rate:,.0f} a second")
 
-        manifest = build_store(source, store, release, shards, show)
+        manifest = build(plan, workers, executor, show)
     table = Table(
-        "log", *[column(name) for name in ("read", "kept", "refused")], title=f"{source} -> {store}"
+        "log",
+        *[column(name) for name in ("read", "kept", "refused")],
+        title=" + ".join(map(str, [*sources])) + f" -> {store}",
     )
     for name, log in manifest["logs"].items():
         table.add_row(name, *(f"{log[what]:,}" for what in ("read", "kept", "rejected")))
-    console().print(table)
+    say(table)
     describe(Store(store))
 
 

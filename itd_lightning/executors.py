@@ -9,22 +9,25 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager
 from multiprocessing.connection import wait
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
 from itd_lightning.contracts.errors import InputError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Begun = TypeVar("Begun")
 Place = Literal["local", "ray"]
 
 THREADS = "POLARS_MAX_THREADS"  # of one process, read once
 
 
+@runtime_checkable
 class Executor(Protocol):
     """Runs a function on every item.
 
@@ -34,8 +37,11 @@ class Executor(Protocol):
 
     workers: int
 
-    def map(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
-        """Yield ``function(item)`` in the order of the items; the first error ends it."""
+    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        """Yield ``function(item)`` in the order of the items, which are asked for as needed.
+
+        The first error ends it.
+        """
 
 
 def open_executor(workers: int = 1, place: Place = "local") -> AbstractContextManager[Executor]:
@@ -61,9 +67,22 @@ class Serial:
 
     workers = 1
 
-    def map(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """Yield the results."""
         return map(function, items)
+
+
+def ahead(
+    begin: Callable[[Item], Begun], end: Callable[[Begun], Result], items: Iterable[Item], most: int
+) -> Iterator[Result]:
+    """Begin up to so many items before the first of them must end; yield the results in order."""
+    waiting: deque[Begun] = deque()
+    for item in items:
+        waiting.append(begin(item))
+        if len(waiting) >= most:
+            yield end(waiting.popleft())
+    while waiting:
+        yield end(waiting.popleft())
 
 
 class Processes:
@@ -72,10 +91,14 @@ class Processes:
     def __init__(self, pool: ProcessPoolExecutor, workers: int) -> None:
         self.pool, self.workers = pool, workers
 
-    def map(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """Yield the results."""
+
+        def begin(item: Item) -> Future[Result]:
+            return self.pool.submit(function, item)
+
         try:
-            yield from self.pool.map(function, items)
+            yield from ahead(begin, Future.result, items, 2 * self.workers)
         except BrokenProcessPool as error:
             raise InputError(
                 "a worker process was killed, most likely for memory: use fewer --workers or less --memory"
@@ -114,20 +137,16 @@ class Ray:
     def __init__(self, workers: int) -> None:
         self.workers = workers
 
-    def map(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
-        """Yield the results, with a few tasks a worker in flight."""
+    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        """Yield the results."""
         import ray
 
         def run(item: Item) -> Result:  # Ray takes functions, and no partial ones
             return function(item)
 
         task: Any = ray.remote(run)
-        waiting = [task.remote(item) for item in items[: 2 * self.workers]]
-        for item in [*items[2 * self.workers :], *[None] * len(waiting)]:
-            result = ray.get(waiting.pop(0))
-            if item is not None:
-                waiting.append(task.remote(item))
-            yield result
+        results: Iterator[Result] = ahead(task.remote, ray.get, items, 2 * self.workers)
+        yield from results
 
 
 @contextmanager

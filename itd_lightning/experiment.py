@@ -84,7 +84,8 @@ def config_hash(text: str) -> str:
     """Hash of a config without the places where things lie: equal experiments have equal hashes."""
     whole = yaml.safe_load(text)
     whole["trainer"].pop("default_root_dir", None)
-    whole["data"]["init_args"].pop("store", None)
+    for name in ("store", "build_workers", "executor"):  # none of them changes a score
+        whole["data"]["init_args"].pop(name, None)
     return blake2b(yaml.safe_dump(whole).encode(), digest_size=8).hexdigest()
 
 

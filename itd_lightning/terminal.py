@@ -13,7 +13,7 @@ from rich.table import Column, Table
 
 from itd_lightning.events.store import Store
 
-SHOWN = 5  # refused lines of the answer key
+SHOWN = 5  # remarks on the answer key
 
 
 def describe(store: Store) -> None:
@@ -38,10 +38,10 @@ def describe(store: Store) -> None:
     if answers["missing_by_account"]:
         names = ", ".join(f"{safe(user)} {count}" for user, count in answers["missing_by_account"].items())
         say(f"in no log, by account: {names}", highlight=False)
-    for line in answers["refused"][:SHOWN]:
-        say(f"refused: answers/{safe(line)}", highlight=False)
-    if (more := len(answers["refused"]) - SHOWN) > 0:
-        say(f"and {more:,} more lines of the key that are no row of a log")
+    for line in answers["remarks"][:SHOWN]:
+        say(f"answers/{safe(line)}", highlight=False)
+    if (more := len(answers["remarks"]) - SHOWN) > 0:
+        say(f"and {more:,} more remarks on the key")
 
 
 def result_table(name: str, result: dict[str, Any]) -> Table:
@@ -74,6 +74,26 @@ def rows(result: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     yield from ((f"baseline: {name.replace('_', ' ')}", entry) for name, entry in result["baselines"].items())
 
 
+def costs(rows: int, seconds: float, building: int, kept: int, free: int) -> str:
+    """What a build will cost, in words; the arguments are the fields of ``Estimate``."""
+    time = f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+    return (
+        f"about {rows:,} rows, {time}, {size(building)} of disk while building, {size(kept)} in the end; "
+        f"{size(free)} are free"
+    )
+
+
+def size(count: int) -> str:
+    """Bytes, in the unit that fits.
+
+    Example:
+        >>> size(2_300_000)
+        '2.3 MB'
+    """
+    power = min((len(str(count)) - 1) // 3, 3)
+    return f"{count / 1000**power:.3g} {('bytes', 'kB', 'MB', 'GB')[power]}"
+
+
 def number(value: float | None) -> str:
     """Three digits, or a dash."""
     return "-" if value is None else f"{value:.3f}"
@@ -97,7 +117,13 @@ def console() -> Console:
 @contextmanager
 def progress() -> Iterator[Progress]:
     """A bar on standard error, for a person; silence for a log file."""
-    shown = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    shown = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[note]}"),
+        TimeRemainingColumn(),
+    )
     errors = Console(stderr=True)
     with Progress(*shown, console=errors, transient=True, disable=not errors.is_terminal) as bar:
         yield bar

@@ -31,7 +31,7 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def store(release: Path) -> Path:
     """Return the event store of the slice."""
     folder = release.parent / "store"
-    build_store(release, folder, shards=4)
+    build_store([release], folder, shards=4)
     return folder
 
 

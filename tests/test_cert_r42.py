@@ -25,7 +25,7 @@ def genuine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if source is None:
         pytest.skip("ITD_CERT_R42 names no genuine slice")
     store = tmp_path_factory.mktemp("r42") / "store"
-    manifest = build_store(Path(source), store)
+    manifest = build_store([Path(source)], store)
     assert (manifest["events"], manifest["users"]) == (981_180, 40)
     assert manifest["answers"]["campaigns"] == 35
     assert manifest["answers"]["found_by_id"] == 3_504

@@ -121,7 +121,7 @@ def test_inspect_evaluate_report_and_alerts_speak_of_the_run(
 ) -> None:
     main(["inspect", str(store)])
     assert "view windows: can be built" in capsys.readouterr().out
-    main(["evaluate", str(run), str(run / "scores.parquet"), "--json=true"])
+    main(["evaluate", str(run), str(run / "scores.parquet"), "--json"])
     results = json.loads(capsys.readouterr().out)
     assert results[str(run)] == results[str(run / "scores.parquet")]
     main(["report", str(run), "--out", str(tmp_path)])
@@ -145,7 +145,7 @@ def test_inspect_evaluate_report_and_alerts_speak_of_the_run(
         (["fit", f"--config={CONFIG}", "--data.store=/nowhere"], "no event store at /nowhere"),
         (["fit", "--config=/nowhere.yaml"], "File does not exist"),
         (["test", "--ckpt_path=/nowhere.ckpt"], "no checkpoint at /nowhere.ckpt"),
-        (["prepare", "/nowhere", "--store=/tmp/x"], "no folder at /nowhere"),
+        (["prepare", "/nowhere", "--store=/tmp/x"], "no folder or .tar.bz2 at /nowhere"),
         (["inspect", "/nowhere"], "no event store at /nowhere"),
         (["evaluate", "/nowhere"], "no scores at /nowhere"),
         (["audit", "/nowhere"], "no scores at /nowhere"),

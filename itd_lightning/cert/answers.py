@@ -3,6 +3,7 @@
 Only ``events.build`` may import this module; it copies the key into the store, where ``events.key`` reads it.
 """
 
+import csv
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +11,7 @@ from typing import NamedTuple
 import polars as pl
 
 from itd_lightning.cert.releases import TIME_FORMAT, YEARS, Log, Release
+from itd_lightning.cert.tables import read_table
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.events import Kind
 
@@ -30,18 +32,28 @@ KEY_ROWS = pl.Schema(
 COLUMNS = ("dataset", "scenario", "details", "user", "start", "end")
 
 
+class KeyRow(NamedTuple):
+    """A row of a detail file, without what its log says anyway."""
+
+    event_id: str
+    user: str
+    time: datetime
+    pc: str
+    kind: str
+
+
 class Answers(NamedTuple):
     """The key of one release.
 
     Attributes:
         campaigns: One row a campaign: user, scenario, start, end; the last moment belongs to it.
         rows: One row a key row: whose campaign, whose account, event id, time, pc, kind.
-        refused: Key rows that cannot be read, as "file:line: reason".
+        remarks: What of the key cannot be read, or was repaired, as "file:line: what".
     """
 
     campaigns: pl.DataFrame
     rows: pl.DataFrame
-    refused: list[str]
+    remarks: list[str]
 
 
 def read_answers(folder: Path, release: Release) -> Answers | None:
@@ -60,32 +72,54 @@ def read_answers(folder: Path, release: Release) -> Answers | None:
         return None
     if not path.is_file():
         raise InputError(f"{folder} has no insiders.csv; remove the folder if there is no answer key")
-    try:
-        key = pl.read_csv(
-            path, infer_schema=False, truncate_ragged_lines=True, encoding="utf8-lossy", glob=False
-        )
-    except (pl.exceptions.ComputeError, pl.exceptions.NoDataError) as error:
-        raise InputError(f"{path} cannot be read as CSV: {str(error).splitlines()[0]}") from error
-    if lacking := [name for name in COLUMNS if name not in key.columns]:
-        raise InputError(f"{path} lacks the column {', '.join(map(repr, lacking))}")
-    # The data set is compared as text: "2" stands in "4.2" and "5.2".
-    mine = key.filter(pl.col("dataset") == release.dataset).unique(maintain_order=True)
-    if mine.is_empty():
-        others = ", ".join(sorted(set(key["dataset"].drop_nulls())))
-        raise InputError(f"{path} holds no campaign of {release.dataset}, only of {others or 'nothing'}")
+    mine = read_campaigns(path, release)
+    entries = list(mine.iter_rows(named=True))
+    remarks = [remark for entry in entries if (remark := repair(path, entry, release))]
+    campaigns = [campaign(path, entry, release) for entry in entries]
     rows: list[tuple[object, ...]] = []
-    refused: list[str] = []
-    campaigns = [campaign(path, entry, release) for entry in mine.iter_rows(named=True)]
-    for entry, (user, scenario, _, _) in zip(mine.iter_rows(named=True), campaigns, strict=True):
+    for entry, (user, scenario, _, _) in zip(entries, campaigns, strict=True):
         read, bad = read_details(find_details(folder, release, entry["details"]), release)
         rows += [(user, scenario, *row) for row in read]
-        refused += bad
+        remarks += bad
     return Answers(
         pl.DataFrame(campaigns, schema=CAMPAIGNS, orient="row").sort("user", "start"),
         pl.DataFrame(rows, schema=KEY_ROWS, orient="row")
         .unique()
         .sort("insider", "time", "kind", "event_id"),
-        refused,
+        remarks,
+    )
+
+
+def read_campaigns(path: Path, release: Release) -> pl.DataFrame:
+    """The rows of ``insiders.csv`` that are of a release, as text."""
+    key = read_table(path, COLUMNS)
+    # The data set is compared as text: "2" stands in "4.2" and "5.2".
+    mine = key.filter(pl.col("dataset") == release.dataset).unique(maintain_order=True)
+    if mine.is_empty():
+        others = ", ".join(sorted(set(key["dataset"].drop_nulls())))
+        raise InputError(f"{path} holds no campaign of {release.dataset}, only of {others or 'nothing'}")
+    return mine
+
+
+def join_answers(keys: list[Answers]) -> Answers:
+    """One key of several; a campaign and a row that stand in two count once."""
+    return Answers(
+        pl.concat([key.campaigns for key in keys]).unique().sort("user", "start"),
+        pl.concat([key.rows for key in keys]).unique().sort("insider", "time", "kind", "event_id"),
+        list(dict.fromkeys(remark for key in keys for remark in key.remarks)),
+    )
+
+
+def repair(path: Path, entry: dict[str, str], release: Release) -> str | None:
+    """Give a start without its month, as that of r6.2's scenario 4, the time of the first row; say so."""
+    if not (entry["start"] or "").startswith("/") or not entry["details"]:
+        return None
+    rows, _ = read_details(find_details(path.parent, release, entry["details"]), release)
+    if not rows:
+        return None
+    entry["start"] = min(row.time for row in rows).strftime(TIME_FORMAT)
+    return (
+        f"{path.name}: the start of scenario {entry['scenario']} has no month; taken from {entry['details']}"
     )
 
 
@@ -111,25 +145,37 @@ def find_details(folder: Path, release: Release, name: str) -> Path:
     raise InputError(f"{folder} has no {name}, which its insiders.csv names")
 
 
-def read_details(path: Path, release: Release) -> tuple[list[tuple[object, ...]], list[str]]:
+def read_details(path: Path, release: Release) -> tuple[list[KeyRow], list[str]]:
     """Rows of one detail file: event id, account, time, pc and kind; the rest stands in the logs.
 
-    The file is no proper CSV: no header, rows of different logs and widths interleaved.
+    The file is no proper CSV: no header, rows of different logs and widths interleaved, some quoted, and in
+    r5 and r6 a topic before the content, which no log holds.
     """
     logs = {log.name: log for log in release.logs}
-    rows: list[tuple[object, ...]] = []
-    refused: list[str] = []
+    rows: list[KeyRow] = []
+    remarks: list[str] = []
     for number, line in enumerate(path.read_text("utf-8", "replace").removesuffix("\n").split("\n"), 1):
-        fields = [text.strip('"') for text in line.strip().split(",", 6)]
         try:
+            fields = split_row(line)
             log, event_id, time, user, pc = fields[:5]
             kind = key_kind(logs[log], fields)
-            rows.append((event_id, user, datetime.strptime(time, TIME_FORMAT), pc, kind))
-        except (ValueError, LookupError):
-            refused.append(f"{path.name}:{number}: not a row of a log")
-    return rows, refused
+            rows.append(KeyRow(event_id, user, datetime.strptime(time, TIME_FORMAT), pc, kind))
+        except (ValueError, LookupError, csv.Error):
+            remarks.append(f"{path.name}:{number}: not a row of a log")
+    return rows, remarks
+
+
+def split_row(line: str) -> list[str]:
+    """Fields of a key row; a row with quoted fields is CSV, and in the others a quote is a character.
+
+    Example:
+        >>> split_row('http,"{A}","a,b"')
+        ['http', '{A}', 'a,b']
+    """
+    line = line.strip()
+    return next(csv.reader([line])) if '"' in line.split(",", 2)[1] or line[:1] == '"' else line.split(",")
 
 
 def key_kind(log: Log, fields: list[str]) -> str:
-    """Kind of a key row; its log has the activity in column 6, if at all."""
-    return log.kinds[""] if "" in log.kinds else log.kinds[fields[5]]
+    """Kind of a key row, which has the log's own columns behind the log's name."""
+    return log.kinds[""] if "" in log.kinds else log.kinds[fields[1 + log.columns.index("activity")]]

@@ -1,99 +1,66 @@
-"""One CSV log -> typed event rows and refused rows, block by block, in bounded memory.
+"""Lines of one CSV log -> typed event rows and refused rows.
 
-Every line after the header is one row read; it is kept or refused with a reason, never lost.
-A block that looks whole is parsed at once; only a block with something wrong is looked at line by line.
+Every record after the header is one row read; it is kept or refused with a reason, never lost. A block that
+looks whole is parsed at once; only a block with something wrong is looked at line by line.
 """
 
-from collections.abc import Iterator
-from hashlib import blake2b
+import csv
+import re
+from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
+import numpy as np
 import polars as pl
 
 from itd_lightning.cert.releases import TIME_FORMAT, YEARS, Log
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.events import EVENTS, REJECTS, Kind
+from itd_lightning.contracts.events import EVENTS, Kind
 
-BLOCK_BYTES = 32 << 20
+MAX_LINE = 1 << 20  # bytes; no row of any release comes near
+STRETCH = MAX_LINE // 2
 TIME_PATTERN = r"^\d{2}/\d{2}/\d{4} \d{2}:\d{2}:[0-5]\d$"
+RECORD = re.compile(rb'"?\{[0-9A-Z]{4}-[0-9A-Z]{8}-[0-9A-Z]{8}\}"?,')  # how a genuine row begins
+REFUSED = pl.Schema({"line": pl.UInt32(), "reason": pl.String()})
 
 
 class Block(NamedTuple):
-    """A run of lines of one log.
+    """Some lines of a log, cut into fields.
 
     Attributes:
-        rows: Kept events: the columns of ``EVENTS`` and ``line``, the line number in the file (header: 1).
-        rejects: Refused rows: the columns of ``REJECTS``.
-        read: Lines in the block; ``read == len(rows) + len(rejects)``.
-        bytes_done: Bytes of the file up to the end of this block.
+        rows: Whole rows: the log's columns as text, and ``line``, the number of the line in the file.
+        refused: What is no row: line and reason.
+        lines: Lines in the text; more than rows where a quoted field goes over several.
     """
 
     rows: pl.DataFrame
-    rejects: pl.DataFrame
-    read: int
-    bytes_done: int
+    refused: pl.DataFrame
+    lines: int
 
 
-class LogReader:
-    """Reads one log of a release; iterate over it once.
+class Judged(NamedTuple):
+    """Rows that were looked at one by one.
 
-    Args:
-        path: The CSV file. LF or CRLF ends, with or without a byte-order mark; extra columns are ignored.
-        log: What the file should hold.
-
-    Raises:
-        InputError: If the file is missing, has no header, or lacks a column.
+    Attributes:
+        rows: Kept events: the columns of ``EVENTS`` and ``line``.
+        refused: Refused rows: line and reason.
     """
 
-    def __init__(self, path: Path, log: Log) -> None:
-        if not path.is_file():
-            raise InputError(f"{path.parent} has no {path.name}; a release needs it")
-        self.path, self.log = path, log
-        self.fingerprint = blake2b(digest_size=16)
-        with path.open("rb") as file:
-            self.header = read_header(file, path, log)
-
-    def __iter__(self) -> Iterator[Block]:
-        """Yield the file's blocks in order."""
-        with self.path.open("rb") as file:
-            self.fingerprint.update(file.readline())
-            first_line = 2
-            for text in whole_lines(file):
-                self.fingerprint.update(text)
-                lines = text.replace(b"\r\n", b"\n") if b"\r" in text else text
-                rows, rejects = self.parse(lines, first_line)
-                read = text.count(b"\n")
-                first_line += read
-                yield Block(rows, rejects, read, file.tell())
-
-    def parse(self, text: bytes, first_line: int) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Parse whole lines into kept and refused rows."""
-        refused: list[tuple[int, str]] = []
-        raw = parse_at_once(text, self.header)
-        if raw is None:
-            text, numbers, refused = sift(text, first_line, len(self.header))
-            raw = parse_at_once(text, self.header)
-            if raw is None:  # the sifted lines are whole by construction
-                raise InputError(f"{self.path} cannot be read as CSV near line {first_line}")
-            raw = raw.select(self.log.columns).with_columns(pl.Series("line", numbers, dtype=pl.UInt32))
-        else:
-            raw = raw.select(self.log.columns).with_row_index("line", offset=first_line)
-        typed_once = {"time": parsed_time(), "kind": self.log.kind()}  # both are checked, and then kept
-        checked = raw.with_columns(**typed_once).with_columns(reason=fault(self.log))
-        bad = checked.filter(pl.col("reason").is_not_null()).select("line", "reason")
-        structural = pl.DataFrame(refused, schema={"line": pl.UInt32, "reason": pl.String}, orient="row")
-        rejects = pl.concat([structural, bad]).sort("line").select(pl.lit(self.path.name).alias("file"), "*")
-        return typed(checked.filter(pl.col("reason").is_null()), self.log), rejects.match_to_schema(REJECTS)
+    rows: pl.DataFrame
+    refused: pl.DataFrame
 
 
-def read_header(file: BinaryIO, path: Path, log: Log) -> tuple[str, ...]:
-    """Read the first line and check that every needed column is there."""
-    names = file.readline().removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").strip()
+def check_header(line: bytes, path: Path, columns: tuple[str, ...]) -> tuple[str, ...]:
+    """The names in a log's first line.
+
+    Raises:
+        InputError: If there are none, or some of these columns are not among them.
+    """
+    names = line[:MAX_LINE].removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").strip()
     if not names:
-        raise InputError(f"{path} is empty: its first line must be {','.join(log.columns)}")
-    header = tuple(name.strip() for name in names.split(","))
-    if lacking := [name for name in log.columns if name not in header]:
+        raise InputError(f"{path} is empty: its first line must be {','.join(columns)}")
+    header = tuple(name.strip().strip('"') for name in names.split(","))
+    if lacking := [name for name in columns if name not in header]:
         raise InputError(
             f"{path} lacks the column {', '.join(map(repr, lacking))}; its first line is {names[:120]!r}"
         )
@@ -102,79 +69,149 @@ def read_header(file: BinaryIO, path: Path, log: Log) -> tuple[str, ...]:
     return header
 
 
-def whole_lines(file: BinaryIO) -> Iterator[bytes]:
-    """Cut a file into blocks that end at a line end; the last line may lack its own."""
-    rest = b""
-    while block := file.read(BLOCK_BYTES):
-        text, cut, tail = (rest + block).rpartition(b"\n")
-        rest = tail
-        if cut:
-            yield text + cut
-    if rest:
-        yield rest + b"\n"
+def split(text: bytes, header: tuple[str, ...], log: Log, first_line: int) -> Block:
+    """Cut whole lines into fields.
 
-
-def parse_at_once(text: bytes, header: tuple[str, ...]) -> pl.DataFrame | None:
-    """All fields as text, "" as null; None if a line is not UTF-8 or has another number of fields."""
-    lines = text.count(b"\n")
-    if b"\0" in text or text.count(b",") != lines * (len(header) - 1):
-        return None
-    if not lines:
-        return pl.DataFrame(schema=dict.fromkeys(header, pl.String))
-    try:
-        rows = pl.read_csv(
-            text,
-            has_header=False,
-            schema=dict.fromkeys(header, pl.String),
-            quote_char=None,  # r4.2 has no quoting: a quote is a character like any other
+    Args:
+        text: Lines with their ends, LF or CRLF.
+        header: Names of all columns of the file; those that the log does not need are ignored.
+        log: What the file should hold.
+        first_line: Number of the first line in its file.
+    """
+    lines = count(text, b"\n")
+    if b"\r" in text:
+        text = text.replace(b"\r\n", b"\n")
+    rows = split_at_once(text, lines, header, quoted=log.quoted)
+    if rows is not None:
+        return Block(
+            rows.select(log.columns).with_row_index("line", offset=first_line), REFUSED.to_frame(), lines
         )
-    except (pl.exceptions.ComputeError, pl.exceptions.SchemaError):  # too many fields in a line, or not UTF-8
+    text, numbers, refused = sift(text, first_line, len(header), quoted=log.quoted)
+    rows = split_whole(text, header, quoted=log.quoted)
+    return Block(
+        rows.select(pl.Series("line", numbers, dtype=pl.UInt32), *log.columns),
+        pl.DataFrame(refused, schema=REFUSED, orient="row"),
+        lines,
+    )
+
+
+def judge(rows: pl.DataFrame, log: Log, now: datetime) -> Judged:
+    """Type rows of whole fields, and refuse those that are no event.
+
+    Args:
+        rows: As ``split`` returns them.
+        log: What they are rows of.
+        now: Events after it are refused.
+    """
+    typed_once = {"time": parsed_time(), "kind": log.kind()}  # both are checked, and then kept
+    checked = rows.with_columns(**typed_once).with_columns(reason=fault(log, now))
+    bad = checked.filter(pl.col("reason").is_not_null()).select("line", "reason")
+    good = checked if bad.is_empty() else checked.filter(pl.col("reason").is_null())
+    return Judged(typed(good, log), bad.match_to_schema(REFUSED))
+
+
+def count(text: bytes, byte: bytes) -> int:
+    """How often a byte occurs; four times as fast as ``bytes.count``."""
+    return int(np.count_nonzero(np.frombuffer(text, np.uint8) == ord(byte)))
+
+
+def split_at_once(text: bytes, lines: int, header: tuple[str, ...], *, quoted: bool) -> pl.DataFrame | None:
+    """All fields as text, "" as null; None if a line may be no whole row, or one has a quoted line end."""
+    if b"\0" in text or (not quoted and count(text, b",") != lines * (len(header) - 1)):
+        return None
+    # A line of MAX_LINE bytes covers one of these stretches.
+    if any(text.find(b"\n", at, at + STRETCH) < 0 for at in range(0, len(text) - STRETCH, STRETCH)):
+        return None
+    try:
+        rows = split_whole(text, header, quoted=quoted)
+    except (pl.exceptions.ComputeError, pl.exceptions.SchemaError):  # too many fields, bad quotes, not UTF-8
         return None
     # Lines with too few and too many fields cancel out in the count of commas, but the latter raise.
-    return rows if len(rows) == lines else None
+    # Where commas may be quoted, a line with too few fields shows in an empty last one.
+    whole = len(rows) == lines and not (quoted and rows[header[-1]].null_count())
+    return rows if whole else None
 
 
-def sift(text: bytes, first_line: int, width: int) -> tuple[bytes, list[int], list[tuple[int, str]]]:
-    """Split a block into its whole lines, their numbers, and what is wrong with the others."""
+def split_whole(text: bytes, header: tuple[str, ...], *, quoted: bool) -> pl.DataFrame:
+    """All fields of whole rows as text."""
+    if not text:
+        return pl.DataFrame(schema=dict.fromkeys(header, pl.String))
+    # r4 and r5 have no quoting: a quote is a character like any other.
+    schema, quote = dict.fromkeys(header, pl.String), '"' if quoted else None
+    return pl.read_csv(text, has_header=False, schema=schema, quote_char=quote)
+
+
+def sift(
+    text: bytes, first_line: int, width: int, *, quoted: bool
+) -> tuple[bytes, list[int], list[tuple[int, str]]]:
+    """Split a block into its whole rows, their line numbers, and what is wrong with the others."""
     whole: list[bytes] = []
     numbers: list[int] = []
     refused: list[tuple[int, str]] = []
-    for number, line in enumerate(text.removesuffix(b"\n").split(b"\n"), first_line):
-        if reason := broken(line, width):
+    lines = text.removesuffix(b"\n").split(b"\n") if text else []
+    for number, row in records(lines, first_line) if quoted else enumerate(lines, first_line):
+        if reason := broken(row, width, quoted=quoted):
             refused.append((number, reason))
         else:
-            whole.append(line)
+            whole.append(row)
             numbers.append(number)
-    return b"".join(line + b"\n" for line in whole), numbers, refused
+    return b"".join(row + b"\n" for row in whole), numbers, refused
 
 
-def broken(line: bytes, width: int) -> str | None:
+def records(lines: list[bytes], first_line: int) -> list[tuple[int, bytes]]:
+    """Rows with the number of their first line; quotes join lines, but not across the beginning of a row."""
+    found: list[tuple[int, bytes]] = []
+    for number, line in enumerate(lines, first_line):
+        if found and found[-1][1].count(b'"') % 2 and not RECORD.match(line):
+            found[-1] = (found[-1][0], found[-1][1] + b"\n" + line)
+        else:
+            found.append((number, line))
+    return found
+
+
+def broken(row: bytes, width: int, *, quoted: bool) -> str | None:
     """Why a line is no row at all, or None."""
-    if not line.strip():
+    if len(row) >= MAX_LINE:
+        return "line longer than 1 MiB"
+    if not row.strip():
         return "empty line"
-    if b"\0" in line:
+    if b"\0" in row:
         return "NUL byte"
-    if (fields := line.count(b",") + 1) != width:
-        return f"expected {width} fields, got {fields}"
     try:
-        line.decode()
+        text = row.decode()
     except UnicodeDecodeError:
-        return "invalid UTF-8"
-    return None
+        text = None
+    fields = row.count(b",") + 1
+    if quoted:
+        try:
+            (parsed,) = csv.reader([text or row.decode("utf-8", "replace")], strict=True)
+        except (csv.Error, ValueError):
+            return "unclosed or misplaced quote"
+        fields = len(parsed)
+    if fields != width:
+        return f"expected {width} fields, got {fields}"
+    return "invalid UTF-8" if text is None else None
 
 
-def fault(log: Log) -> pl.Expr:
+def fault(log: Log, now: datetime) -> pl.Expr:
     """Reason to refuse a row of whole fields, or null."""
     repeated = (pl.col("id") == "id") & (pl.col("date") == "date")
     checks = [pl.when(repeated).then(pl.lit("repeated header"))]
     checks += [pl.when(pl.col(name).is_null()).then(pl.lit(f"empty {name}")) for name in ("id", "user", "pc")]
     checks += [pl.when(pl.col("time").is_null()).then(pl.lit("unparsable date"))]
     checks += [pl.when(~pl.col("time").dt.year().is_between(*YEARS)).then(pl.lit("implausible year"))]
+    checks += [pl.when(pl.col("time") > now).then(pl.lit("date in the future"))]
     checks += [
         pl.when(pl.col(name).cast(EVENTS[name], strict=False).is_null()).then(
             pl.lit(f"{name} is not a whole number")
         )
         for name in log.numbers
+    ]
+    checks += [
+        pl.when(pl.col(name).is_in(["True", "False"]).fill_null(value=False).not_()).then(
+            pl.lit(f"{name} is neither True nor False")
+        )
+        for name in log.flags
     ]
     checks += [pl.when(pl.col("kind").is_null()).then(pl.lit("unknown activity"))]
     return pl.coalesce(checks)

@@ -3,9 +3,11 @@
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 
+from itd_lightning.cert.tables import read_table
 from itd_lightning.contracts.errors import InputError
 
 PEOPLE = {
@@ -18,18 +20,26 @@ PEOPLE = {
     "department": "department",
     "team": "team",
     "supervisor": "supervisor",
+    "projects": "projects",
 }
+LATER = {"projects"}  # columns that only some releases have
 TRAITS = ("O", "C", "E", "A", "N")
 
 
-def read_people(source: Path) -> pl.DataFrame | None:
-    """Read the people of a release, or None where it has no LDAP folder.
+class Directory(NamedTuple):
+    """Who stood in LDAP in which month, and the psychometric scores.
 
-    Returns:
-        One row for each user and unbroken run of months with equal attributes: ``user``, ``valid_from`` and
-        ``valid_to`` (days, the latter excluded), the LDAP columns, ``left_on`` (first day of the first month
-        whose file lacks the user for good, else null) and the five traits where known. ``supervisor`` is a
-        name.
+    Attributes:
+        entries: One row a user and month: ``month`` (its first day) and the columns of ``PEOPLE``.
+        traits: One row a user: ``user`` and the columns of ``TRAITS``; empty where the release has none.
+    """
+
+    entries: pl.DataFrame
+    traits: pl.DataFrame
+
+
+def read_directory(source: Path) -> Directory | None:
+    """Read the people of a release, or None where it has no LDAP folder.
 
     Raises:
         InputError: If an LDAP file cannot be read or lacks a column.
@@ -37,12 +47,33 @@ def read_people(source: Path) -> pl.DataFrame | None:
     files = sorted((source / "LDAP").glob("[0-9][0-9][0-9][0-9]-[0-9][0-9].csv"))
     if not files:
         return None
-    months = [month_of(file) for file in files]
+    entries = pl.concat([read_month(file, month_of(file)) for file in files])
+    return Directory(entries, read_traits(source / "psychometric.csv"))
+
+
+def join_directories(directories: list[Directory]) -> Directory:
+    """One directory; of a month, and of a user's scores, what comes first counts."""
+    entries: list[pl.DataFrame] = []
+    for directory in directories:
+        known = pl.concat([*entries, directory.entries.clear()])["month"].unique()
+        entries.append(directory.entries.filter(~pl.col("month").is_in(known.implode())))
+    traits = pl.concat([directory.traits for directory in directories])
+    return Directory(pl.concat(entries), traits.unique("user", keep="first", maintain_order=True))
+
+
+def people_of(directory: Directory) -> pl.DataFrame:
+    """One row for each user and unbroken run of months with equal attributes.
+
+    Returns:
+        ``user``, ``valid_from`` and ``valid_to`` (days, the latter excluded), the LDAP columns, ``left_on``
+        (first day of the first month whose file lacks the user for good, else null) and the five traits where
+        known. ``supervisor`` is a name.
+    """
+    months = directory.entries["month"].unique().sort().to_list()
     following = dict(pairwise([*months, next_month(months[-1])]))
-    rows = pl.concat([read_month(file, month) for file, month in zip(files, months, strict=True)])
     columns = list(PEOPLE.values())
     runs = (
-        rows.sort("user", "month", maintain_order=True)
+        directory.entries.sort("user", "month", maintain_order=True)
         .with_columns(
             attributes=pl.struct(columns),
             until=pl.col("month").replace_strict(following, return_dtype=pl.Date),
@@ -59,8 +90,7 @@ def read_people(source: Path) -> pl.DataFrame | None:
     )
     last = pl.col("valid_to").max().over("user")
     people = runs.drop("run").with_columns(left_on=pl.when(last < next_month(months[-1])).then(last))
-    traits = read_traits(source / "psychometric.csv")
-    return people if traits is None else people.join(traits, on="user", how="left", maintain_order="left")
+    return people.join(directory.traits, on="user", how="left", maintain_order="left")
 
 
 def month_of(path: Path) -> date:
@@ -83,10 +113,9 @@ def next_month(month: date) -> date:
 
 def read_month(path: Path, month: date) -> pl.DataFrame:
     """Read one LDAP file; a user that stands in it twice counts once."""
-    rows = read_text_csv(path)
-    if lacking := [name for name in PEOPLE if name not in rows.columns]:
-        raise InputError(f"{path} lacks the column {', '.join(map(repr, lacking))}")
-    kept = rows.select(pl.col(raw).alias(name) for raw, name in PEOPLE.items())
+    rows = read_table(path, (name for name in PEOPLE if name not in LATER))
+    empty = [pl.lit(None, pl.String).alias(name) for name in LATER if name not in rows.columns]
+    kept = rows.with_columns(empty).select(pl.col(raw).alias(name) for raw, name in PEOPLE.items())
     return (
         kept.drop_nulls("user")
         .unique("user", keep="first", maintain_order=True)
@@ -94,24 +123,12 @@ def read_month(path: Path, month: date) -> pl.DataFrame:
     )
 
 
-def read_traits(path: Path) -> pl.DataFrame | None:
-    """Read the Big Five scores, columns ``user``, O, C, E, A, N; None where the release has none."""
+def read_traits(path: Path) -> pl.DataFrame:
+    """Read the Big Five scores: ``user``, O, C, E, A, N; no row where the release has none."""
     if not path.is_file():
-        return None
-    rows = read_text_csv(path)
-    if lacking := [name for name in ("user_id", *TRAITS) if name not in rows.columns]:
-        raise InputError(f"{path} lacks the column {', '.join(map(repr, lacking))}")
+        return pl.DataFrame(schema={"user": pl.String, **dict.fromkeys(TRAITS, pl.Int32)})
+    rows = read_table(path, ("user_id", *TRAITS))
     traits = (pl.col(name).cast(pl.Int32, strict=False) for name in TRAITS)
     return rows.select(pl.col("user_id").alias("user"), *traits).unique(
         "user", keep="first", maintain_order=True
     )
-
-
-def read_text_csv(path: Path) -> pl.DataFrame:
-    """Read a small CSV as text."""
-    try:
-        return pl.read_csv(
-            path, infer_schema=False, encoding="utf8-lossy", truncate_ragged_lines=True, glob=False
-        )
-    except (pl.exceptions.ComputeError, pl.exceptions.NoDataError, OSError) as error:
-        raise InputError(f"{path} cannot be read as CSV: {str(error).splitlines()[0]}") from error

@@ -40,4 +40,5 @@ EVENTS = pl.Schema(
     }
 )
 
-REJECTS = pl.Schema({"file": pl.String(), "line": pl.UInt32(), "reason": pl.String()})
+# The number of a source counts from 0, in the order in which they came into the store.
+REJECTS = pl.Schema({"source": pl.UInt16(), "file": pl.String(), "line": pl.UInt32(), "reason": pl.String()})

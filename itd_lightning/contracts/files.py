@@ -1,6 +1,8 @@
 """Writing a file so that nobody ever sees half of it."""
 
+import ctypes
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,3 +25,38 @@ def written_beside(target: Path) -> Iterator[Path]:
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def folder_beside(target: Path) -> Iterator[Path]:
+    """Give a folder beside the target to write into; move it into place at the end, or remove it.
+
+    Where another program was faster, its folder stays.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
+    try:
+        yield partial
+        partial.chmod(0o755)
+        try:
+            partial.rename(target)
+        except OSError:
+            if not target.is_dir():
+                raise
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def exchange(one: Path, other: Path) -> None:
+    """Let two folders change names: in one step where the system can, else by way of ``aside(other)``."""
+    here, both = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if rename is None or rename(here, os.fsencode(one), here, os.fsencode(other), both):
+        other.rename(aside(other))
+        one.rename(other)
+        aside(other).rename(one)
+
+
+def aside(folder: Path) -> Path:
+    """Name of a folder while another one takes its place."""
+    return folder.with_name(f".{folder.name}.aside")

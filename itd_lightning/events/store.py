@@ -10,7 +10,7 @@ import polars as pl
 
 from itd_lightning.contracts.errors import InputError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 MANIFEST = {"options"}
 
 

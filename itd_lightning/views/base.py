@@ -1,6 +1,6 @@
 """What every data module has in common: a store, a table of units, and loaders in a seeded order."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from itd_lightning.events.store import Store
+from itd_lightning.executors import Place, open_executor
 from itd_lightning.splits import Split
 
 
@@ -40,6 +41,8 @@ class View(LightningDataModule):
         batch_size: Rows per batch.
         num_workers: Loader processes; 0 loads in the main process. The scores do not depend on it.
         seed: Decides the order of the training rows.
+        build_workers: Processes that build the view from the store's shards.
+        executor: Where they run: on this machine, or on Ray.
 
     Attributes:
         units: One row a scored unit: user, start, end, part; batches point into it by row number.
@@ -49,16 +52,35 @@ class View(LightningDataModule):
     grain: str
     units: pl.DataFrame
 
-    def __init__(self, store: Path, split: Split, batch_size: int, num_workers: int, seed: int) -> None:
+    def __init__(
+        self,
+        store: Path,
+        split: Split,
+        batch_size: int,
+        num_workers: int,
+        seed: int,
+        build_workers: int,
+        executor: Place,
+    ) -> None:
         super().__init__()
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {batch_size}")
         self.store, self.split = Path(store), split
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
+        self.build_workers, self.executor = build_workers, executor
 
     def prepare_data(self) -> None:
         """Check that there is a store, before anything is set up."""
         Store(self.store)
+
+    def build(self, function: Callable[[Path], pl.DataFrame]) -> pl.DataFrame:
+        """What a function makes of each shard, one below the other.
+
+        Args:
+            function: Reads one shard's file; of a module, so that other processes find it.
+        """
+        with open_executor(self.build_workers, self.executor) as executor:
+            return pl.concat(list(executor.map(function, Store(self.store).shards)))
 
     def loader(self, rows: Dataset[Any], sampler: Sampler[int] | None = None) -> DataLoader[Any]:
         """A loader over a dataset that hands out whole batches by ``__getitems__``."""

@@ -24,6 +24,7 @@ from itd_lightning.contracts.events import COPIES
 from itd_lightning.contracts.files import written_beside
 from itd_lightning.contracts.scores import UNITS
 from itd_lightning.events.store import Store
+from itd_lightning.executors import Place
 from itd_lightning.splits import Campaigns, Split
 from itd_lightning.views.base import EpochShuffle, View
 
@@ -74,6 +75,11 @@ def build(events: pl.DataFrame) -> pl.DataFrame:
         .agg(feature.cast(pl.UInt32).alias(name) for name, feature in FEATURES.items())
         .sort("user", "hour")
     )
+
+
+def build_shard(shard: Path) -> pl.DataFrame:
+    """Count what the users of a shard did."""
+    return build(pl.read_parquet(shard, columns=NEEDED, glob=False))
 
 
 def calendar_starts(spans: pl.DataFrame, hours: int) -> pl.DataFrame:
@@ -210,6 +216,8 @@ class Windows(View):
         batch_size: Windows per batch; pairs per training batch.
         num_workers: Loader processes.
         seed: Decides the order of the training rows.
+        build_workers: Processes that count; the view does not depend on it.
+        executor: Where they run: on this machine, or on Ray.
 
     Raises:
         ValueError: If the window length is not one of 12, 24, 48.
@@ -229,8 +237,10 @@ class Windows(View):
         batch_size: int = 32,
         num_workers: int = 0,
         seed: int = 0,
+        build_workers: int = 1,
+        executor: Place = "local",
     ) -> None:
-        super().__init__(store, split, batch_size, num_workers, seed)
+        super().__init__(store, split, batch_size, num_workers, seed, build_workers, executor)
         if hours not in (12, 24, 48):
             raise ValueError(f"hours must be 12, 24 or 48, got {hours}")
         self.hours, self.align, self.pairs = hours, align, pairs
@@ -238,15 +248,12 @@ class Windows(View):
 
     def prepare_data(self) -> None:
         """Count the hours once per store; later runs reuse the file."""
-        store = Store(self.store)
-        target = self.cells_path(store)
+        target = self.cells_path(Store(self.store))
         if target.exists():
             return
-        cells = pl.concat(
-            [build(pl.read_parquet(shard, columns=NEEDED, glob=False)) for shard in store.shards]
-        )
+        cells = self.build(build_shard).sort("user", "hour")
         with written_beside(target) as partial:
-            cells.sort("user", "hour").write_parquet(partial)
+            cells.write_parquet(partial)
 
     def cells_path(self, store: Store) -> Path:
         """Where the hourly counts of a store lie."""

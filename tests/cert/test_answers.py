@@ -67,7 +67,7 @@ def test_detail_files_lie_in_a_folder_of_the_scenario_or_beside_the_list(name: s
         ("{D2}", "disconnect"),
         ("{L2}", "logoff"),
     ]
-    assert answers.refused == []
+    assert answers.remarks == []
 
 
 def test_a_row_of_another_account_keeps_it_and_names_the_insider(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_quoted_details_and_dates_without_leading_zeros_are_read(tmp_path: Path)
 def test_an_unreadable_row_is_refused_by_file_and_line_and_the_rest_is_kept(bad: str, tmp_path: Path) -> None:
     details = [*DETAILS[:2], bad, *DETAILS[2:]]
     answers = read(write_key(tmp_path, [MINE], {"r4.2-1-ABC0001.csv": details}))
-    assert answers.refused == ["r4.2-1-ABC0001.csv:3: not a row of a log"]
+    assert answers.remarks == ["r4.2-1-ABC0001.csv:3: not a row of a log"]
     assert len(answers.rows) == 7
 
 

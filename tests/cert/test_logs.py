@@ -2,14 +2,16 @@
 
 import random
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from itd_lightning.cert import logs
-from itd_lightning.cert.logs import LogReader
+from itd_lightning.cert import pieces
+from itd_lightning.cert.logs import check_header, judge, split
 from itd_lightning.cert.releases import Log, find_release
+from itd_lightning.cert.source import read_headers
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.events import EVENTS
 
@@ -21,19 +23,30 @@ EMAIL_HEADER = "id,date,user,pc,to,cc,bcc,from,size,attachments,content"
 EMAIL = "{E1},01/04/2010 09:00:00,ABC0001,PC-0001,a@dtaa.com;b@x.org,c@dtaa.com,,d@dtaa.com,30,2,two words"
 
 
+NOW = datetime(2026, 1, 1)
+
+
 class Read:
-    """All blocks of a log, put together."""
+    """A log that was read piece by piece and block by block, put together."""
 
     def __init__(self, path: Path, log: Log) -> None:
-        reader = LogReader(path, log)
-        blocks = list(reader)
-        self.blocks = len(blocks)
-        self.fingerprint = reader.fingerprint.hexdigest()
-        self.read = sum(block.read for block in blocks)
-        self.rows = pl.concat([pl.DataFrame(schema={**EVENTS, "line": pl.UInt32}), *(b.rows for b in blocks)])
-        self.rejects = [(line, reason) for b in blocks for _, line, reason in b.rejects.iter_rows()]
-        self.files = {file for block in blocks for file in block.rejects["file"]}
-        assert all(block.read == len(block.rows) + len(block.rejects) for block in blocks)
+        rows, rejects, digests = [pl.DataFrame(schema={**EVENTS, "line": pl.UInt32})], [], []
+        self.blocks, line = 0, 2
+        for piece in pieces.pieces(path, log.name, quoted=log.quoted):
+            header = check_header(piece.header, path, log.columns)
+            digest = sha256()
+            for text in pieces.whole_rows(piece, digest, quoted=log.quoted):
+                block = split(text, header, log, line)
+                judged = judge(block.rows, log, NOW)
+                assert len(judged.rows) + len(judged.refused) == len(block.rows)
+                rows.append(judged.rows)
+                rejects.append(pl.concat([block.refused, judged.refused]).sort("line"))
+                line, self.blocks = line + block.lines, self.blocks + 1
+            digests.append(digest.hexdigest())
+        self.fingerprint = pieces.fingerprint(piece.header, digests)
+        self.rows = pl.concat(rows)
+        self.rejects = [row for part in rejects for row in part.rows()]
+        self.read = len(self.rows) + len(self.rejects)
 
 
 def read(folder: Path, text: str | bytes, name: str = "logon") -> Read:
@@ -126,7 +139,6 @@ def test_a_bad_row_is_refused_with_its_line_and_reason_and_its_neighbours_stay(
     rows.insert(place, bad)
     found = read(tmp_path, lines(HEADER, *rows))
     assert found.rejects == [(place + 2, reason)]
-    assert found.files == {"logon.csv"}
     assert found.rows["event_id"].to_list() == ["{A1}", "{A2}"]
     assert found.rows["line"].to_list() == [number for number in (2, 3, 4) if number != place + 2]
     assert found.read == 3
@@ -221,7 +233,7 @@ def test_the_size_of_a_block_changes_nothing(
     rows = [GOOD, "", LATER, "cut", GOOD.replace("Logon", "x"), HEADER, f"{GOOD},,", *[LATER] * 5]
     text = end.join([HEADER, *rows])
     whole = read(tmp_path, text)
-    monkeypatch.setattr(logs, "BLOCK_BYTES", size)
+    monkeypatch.setattr(pieces, "BLOCK", size)
     parts = read(tmp_path, text)
     assert parts.blocks > whole.blocks or size == 1000
     assert parts.rows.equals(whole.rows)
@@ -264,7 +276,7 @@ def test_a_file_that_is_not_the_log_is_refused_in_one_line(
     if text is not None:
         path.write_text(text)
     with pytest.raises(InputError, match=message) as raised:
-        LogReader(path, LOGS["logon"])
+        read_headers(tmp_path)
     assert "\n" not in str(raised.value)
 
 
@@ -295,7 +307,7 @@ def mutated(text: bytes, dice: random.Random) -> bytes:
 def test_no_damage_crashes_the_reader_or_loses_a_line(
     block: int, end: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(logs, "BLOCK_BYTES", block)
+    monkeypatch.setattr(pieces, "BLOCK", block)
     dice = random.Random(7)
     whole = lines(EMAIL_HEADER, *[EMAIL.replace("{E1}", f"{{E{n}}}") for n in range(6)]).replace("\n", end)
     refused = kept = 0

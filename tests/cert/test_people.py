@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from itd_lightning.cert.people import read_people
+from itd_lightning.cert.people import people_of, read_directory
 from itd_lightning.contracts.errors import InputError
 
 HEADER = "employee_name,user_id,email,role,business_unit,functional_unit,department,team,supervisor"
@@ -24,6 +24,12 @@ def write_months(folder: Path, months: dict[str, list[str]]) -> Path:
     for month, rows in months.items():
         (folder / "LDAP" / f"{month}.csv").write_text("".join(f"{row}\n" for row in [HEADER, *rows]))
     return folder
+
+
+def read_people(folder: Path) -> pl.DataFrame | None:
+    """The people of a folder."""
+    directory = read_directory(folder)
+    return None if directory is None else people_of(directory)
 
 
 def runs(folder: Path) -> list[tuple[object, ...]]:
@@ -50,7 +56,9 @@ def test_equal_months_collapse_to_one_row_with_every_column(tmp_path: Path) -> N
             "department": "3 - Labs",
             "team": None,
             "supervisor": "Ann Boss",
+            "projects": None,
             "left_on": None,
+            **dict.fromkeys("OCEAN"),
         }
     ]
 

@@ -21,7 +21,7 @@ def write_store(folder: Path, manifest: str, shards: int = 2) -> Path:
     return folder
 
 
-MANIFEST = {"schema": 1, "fingerprint": "abc", "options": {"shards": 2}}
+MANIFEST = {"schema": 2, "fingerprint": "abc", "options": {"shards": 2}}
 
 
 def test_a_store_knows_its_shards_in_order_and_its_fingerprint(tmp_path: Path) -> None:
@@ -35,12 +35,12 @@ def test_a_store_knows_its_shards_in_order_and_its_fingerprint(tmp_path: Path) -
     ("manifest", "message"),
     [
         ("", "is damaged; build the store again"),
-        ('{"schema": 1, "finger', "is damaged; build the store again"),
+        ('{"schema": 2, "finger', "is damaged; build the store again"),
         ('"text"', "is damaged; build the store again"),
         ("7", "is damaged; build the store again"),
-        ("[]", "has schema version None, this program reads 1; build it again"),
-        ("{}", "has schema version None, this program reads 1; build it again"),
-        ('{"schema": 2}', "has schema version 2, this program reads 1; build it again"),
+        ("[]", "has schema version None, this program reads 2; build it again"),
+        ("{}", "has schema version None, this program reads 2; build it again"),
+        ('{"schema": 3}', "has schema version 3, this program reads 2; build it again"),
     ],
 )
 def test_a_store_that_cannot_be_read_is_refused_in_one_line(

@@ -33,7 +33,7 @@ def write_store(store: Path, users: tuple[str, ...]) -> None:
     (store / "events" / "shard=000").mkdir(parents=True)
     (store / "answers").mkdir()
     manifest = {
-        "schema": 1,
+        "schema": 2,
         "release": "r4.2",
         "fingerprint": "f" * 32,
         "options": {"shards": 1},

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from itd_lightning.cert.logs import LogReader
+from itd_lightning.cert.logs import check_header, judge, split
 from itd_lightning.cert.releases import find_release
 from itd_lightning.contracts.batches import WindowBatch
 from itd_lightning.contracts.errors import InputError
@@ -55,7 +55,7 @@ def write_store(folder: Path, shards: list[list[dict[str, object]]], fingerprint
         target = folder / "events" / f"shard={number:03d}"
         target.mkdir(parents=True)
         frame(events).write_parquet(target / "events.parquet")
-    manifest = {"schema": 1, "fingerprint": fingerprint, "options": {"shards": len(shards)}}
+    manifest = {"schema": 2, "fingerprint": fingerprint, "options": {"shards": len(shards)}}
     (folder / "manifest.json").write_text(json.dumps(manifest))
     return folder
 
@@ -177,8 +177,11 @@ def test_only_direct_recipients_make_a_message_internal_or_external(tmp_path: Pa
         "{1},03/01/2010 09:00:00,ann,PC-1,b@dtaa.com,,x@gmail.com,a@dtaa.com,1,0,w\n"
         "{2},03/01/2010 10:00:00,ann,PC-1,x@gmail.com,b@dtaa.com,,a@dtaa.com,1,0,w\n"
     )
-    (block,) = LogReader(tmp_path / "email.csv", find_release("r4.2").logs[3])
-    cells = build(block.rows.drop("line"))
+    log = find_release("r4.2").logs[3]
+    header, _, text = (tmp_path / "email.csv").read_bytes().partition(b"\n")
+    names = check_header(header, tmp_path / "email.csv", log.columns)
+    rows, _ = judge(split(text, names, log, 2).rows, log, datetime(2026, 1, 1))
+    cells = build(rows.drop("line"))
     assert cells.select("email_sent", "email_internal", "email_external").rows() == [(1, 1, 0), (1, 0, 1)]
 
 

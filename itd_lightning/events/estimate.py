@@ -1,0 +1,87 @@
+"""How long a build will take, and how much disk it needs: measured on a sample before it begins."""
+
+import io
+import shutil
+from pathlib import Path
+from time import perf_counter
+from typing import NamedTuple
+
+import polars as pl
+
+from itd_lightning.cert.archives import unpacking_rate
+from itd_lightning.cert.logs import check_header, judge, split
+from itd_lightning.cert.pieces import read_header
+from itd_lightning.cert.releases import Log
+from itd_lightning.events.plan import Plan
+from itd_lightning.events.stage import content_of, without_content
+
+SAMPLE = 4 << 20  # bytes of each log
+SORTING = 1.0  # times what reading takes
+ROW = 500  # bytes of a row in an archive that nobody has looked into
+STAGED, KEPT = 60, 40  # bytes of such a row while building and in the store
+
+
+class Estimate(NamedTuple):
+    """What a build will cost, about.
+
+    Attributes:
+        rows: Rows to read.
+        seconds: Time.
+        building: Bytes on disk while it builds.
+        kept: Bytes of the store.
+        free: Bytes that are free there.
+    """
+
+    rows: int
+    seconds: float
+    building: int
+    kept: int
+    free: int
+
+
+def estimate(plan: Plan, workers: int) -> Estimate:
+    """Look at the beginning of each log, and multiply."""
+    costs = [
+        packed_cost(source.path) if source.archived else log_cost(source.path / f"{log.name}.csv", log, plan)
+        for source in plan.sources
+        for log in (plan.release.logs[:1] if source.archived else plan.release.logs)
+    ]
+    rows, seconds, staged, kept = (sum(column) for column in zip(*costs, strict=True))
+    place = plan.store.absolute().parent
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    return Estimate(int(rows), seconds / workers, int(staged + kept), int(kept), free)
+
+
+def log_cost(path: Path, log: Log, plan: Plan) -> tuple[float, float, float, float]:
+    """Rows, seconds, and bytes of a log, staged and kept."""
+    with path.open("rb") as file:
+        header = check_header(read_header(file), path, log.columns)
+        text = file.read(SAMPLE)
+    text = text[: text.rfind(b"\n") + 1]
+    if not text:
+        return 0.0, 0.0, 0.0, 0.0
+    began = perf_counter()
+    block = split(text, header, log, 2)
+    rows, _ = judge(without_content(block.rows, log, plan.content), log, plan.now)
+    rows = rows.with_columns(content_of(plan.content))
+    staged = packed(rows, "lz4")
+    seconds = (perf_counter() - began) * (1 + SORTING)
+    kept = packed(rows.drop("line").sort("user", "time"), "zstd")
+    times = path.stat().st_size / len(text)
+    return len(rows) * times, seconds * times, staged * times, kept * times
+
+
+def packed(rows: pl.DataFrame, compression: str) -> int:
+    """Bytes of rows in a file."""
+    file = io.BytesIO()
+    rows.write_parquet(file, compression="lz4" if compression == "lz4" else "zstd")
+    return file.tell()
+
+
+def packed_cost(path: Path) -> tuple[float, float, float, float]:
+    """Rows, seconds and bytes of an archive, as far as its first bytes tell."""
+    unpacked, rate = unpacking_rate(path, SAMPLE)
+    rows = unpacked / ROW
+    return rows, unpacked / rate, rows * STAGED, rows * KEPT

@@ -1,0 +1,95 @@
+"""The second half of a build: the staged rows of a shard, and those it held before -> one sorted file."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+
+from itd_lightning.cert.releases import Release, find_release
+from itd_lightning.contracts.events import EVENTS, Kind
+from itd_lightning.contracts.files import folder_beside, written_beside
+from itd_lightning.events.stage import STAGED, Job
+
+ROW_GROUP = 250_000  # larger groups cost memory in streaming reads
+DUPLICATES = pl.Schema({"piece": pl.String(), "line": pl.UInt32()})
+
+
+class Shard(NamedTuple):
+    """What a shard holds.
+
+    Attributes:
+        events: Its rows.
+        users: Its users.
+        first: Time of the earliest event, as text; None in an empty shard.
+        last: Time of the latest one.
+        duplicates: Rows left out since their id had been there, as piece and line within it.
+    """
+
+    events: int
+    users: int
+    first: str | None
+    last: str | None
+    duplicates: list[tuple[str, int]]
+
+
+def shard_file(folder: Path, shard: int) -> Path:
+    """Where the events of a shard lie in a store."""
+    return folder / "events" / f"shard={shard:03d}" / "events.parquet"
+
+
+def sort_shard(job: Job, base: Path | None, shard: int) -> Shard:
+    """Put a shard's rows in order; of rows of a user and log with equal ids, keep the first.
+
+    Ids are unique within one log only, and the join to the key asks for the user too: so the same id under
+    two users is kept twice.
+
+    Args:
+        job: The build, all of whose pieces are staged.
+        base: Store that is added to.
+        shard: Number of the shard.
+    """
+    note = job.folder / "sorted" / f"{shard:04d}.json"
+    if note.is_file():
+        return Shard(**json.loads(note.read_text("utf-8")))
+    pieces = sorted(job.folder.glob(f"staging/[0-9]*/{shard:04d}.parquet"))
+    rows = pl.concat([held(base, shard), *(staged(path) for path in pieces)])
+    log = log_order(find_release(job.release))
+    first = rows.select(pl.struct(log, "user", "event_id").is_first_distinct()).to_series()
+    duplicates = rows.filter(~first).select("piece", "line").rows()
+    # Pieces come in the order of the logs; a stable sort keeps it, and each log's own, at equal time stamps.
+    order = ["user", "time"] if base is None else ["user", "time", log]
+    events = rows.filter(first).sort(order, maintain_order=True).select(EVENTS.names())
+    target = shard_file(job.folder, shard)
+    if target.parent.exists():  # sorted, but killed before the note
+        target.unlink(missing_ok=True)
+        target.parent.rmdir()
+    with folder_beside(target.parent) as partial:
+        events.write_parquet(partial / target.name, row_group_size=ROW_GROUP)
+    span: tuple[datetime | None, datetime | None] = events.select(
+        pl.col("time").min().alias("first"), pl.col("time").max().alias("last")
+    ).row(0)
+    earliest, latest = (None if time is None else str(time) for time in span)
+    result = Shard(len(events), events["user"].n_unique(), earliest, latest, duplicates)
+    with written_beside(note) as partial:
+        partial.write_text(json.dumps(result._asdict()), "utf-8")
+    return result
+
+
+def held(base: Path | None, shard: int) -> pl.DataFrame:
+    """Rows that the store holds already; they come before all others of their log."""
+    rows = EVENTS.to_frame() if base is None else pl.read_parquet(shard_file(base, shard), glob=False)
+    return rows.with_columns(line=pl.lit(None, STAGED["line"]), piece=pl.lit(None, pl.String))
+
+
+def staged(path: Path) -> pl.DataFrame:
+    """Rows of one piece."""
+    return pl.read_parquet(path, glob=False).with_columns(piece=pl.lit(path.parent.name))
+
+
+def log_order(release: Release) -> pl.Expr:
+    """Place of the log that an event comes from, by its kind."""
+    order = {kind: place for place, log in enumerate(release.logs) for kind in log.kinds.values()}
+    kinds = pl.Series(list(order), dtype=Kind)
+    return pl.col("kind").replace_strict(kinds, list(order.values()), return_dtype=pl.UInt8).alias("log")
