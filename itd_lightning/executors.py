@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from multiprocessing.connection import wait
 from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
@@ -141,12 +142,16 @@ class Ray:
         """Yield the results."""
         import ray
 
-        def run(item: Item) -> Result:  # Ray takes functions, and no partial ones
-            return function(item)
-
-        task: Any = ray.remote(run)
-        results: Iterator[Result] = ahead(task.remote, ray.get, items, 2 * self.workers)
+        task: Any = ray.remote(apply)
+        results: Iterator[Result] = ahead(
+            partial(task.remote, function), ray.get, items, most=2 * self.workers
+        )
         yield from results
+
+
+def apply(function: Callable[[Item], Result], item: Item) -> Result:
+    """Call a function; Ray takes no partial ones."""
+    return function(item)
 
 
 @contextmanager
@@ -158,6 +163,7 @@ def ray_tasks(workers: int) -> Iterator[Executor]:
         raise InputError(
             "Ray is not installed; install it with `pip install 'itd-lightning[ray]'`"
         ) from error
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing leaves the machine unasked
     if "RAY_ADDRESS" in os.environ:
         ray.init(log_to_driver=False)
     else:

@@ -5,13 +5,13 @@ What no release holds is skipped, links among it, and no name in an archive beco
 """
 
 import bz2
-import io
 import os
 import re
 import shutil
 import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import BufferedIOBase, RawIOBase
 from pathlib import Path, PurePosixPath
 from time import perf_counter
 from typing import IO, cast
@@ -32,10 +32,10 @@ WANTED = re.compile(
 )
 
 
-class Bounded(io.RawIOBase):
+class Bounded(RawIOBase):
     """A stream that ends in an error when more comes out than a release of this size can hold."""
 
-    def __init__(self, unpacked: IO[bytes], path: Path) -> None:
+    def __init__(self, unpacked: BufferedIOBase, path: Path) -> None:
         self.unpacked, self.path, self.passed = unpacked, path, 0
         self.limit = max(ALWAYS, RATIO * path.stat().st_size)
 
@@ -98,14 +98,14 @@ def read_archive(
                 if name in seen:
                     raise InputError(f"{path} holds {name} twice")
                 seen.add(name)
-                stream = cast("IO[bytes]", tar.extractfile(member))
+                stream = cast("BufferedIOBase", tar.extractfile(member))
                 yield from spool(stream, member.size, log, folder, is_done)
             elif WANTED.fullmatch(name):
                 if member.size > SMALL:
                     raise InputError(f"{path} holds a {name} of {member.size >> 20} MiB; no release does")
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 with (folder / name).open("wb") as file:
-                    shutil.copyfileobj(cast("IO[bytes]", tar.extractfile(member)), file)
+                    shutil.copyfileobj(cast("BufferedIOBase", tar.extractfile(member)), file)
 
 
 @contextmanager
@@ -137,7 +137,7 @@ def place(member: tarfile.TarInfo) -> str:
 
 
 def spool(
-    stream: IO[bytes], size: int, log: Log, folder: Path, is_done: Callable[[str, int], bool]
+    stream: BufferedIOBase, size: int, log: Log, folder: Path, is_done: Callable[[str, int], bool]
 ) -> Iterator[Piece]:
     """Write a log out in the pieces that ``pieces`` would find in it on disk."""
     header = read_header(stream)
@@ -153,7 +153,7 @@ def spool(
         yield Piece(log.name, number, path, 0, length, header)
 
 
-def finish(stream: IO[bytes], file: IO[bytes], stop: int, *, quoted: bool) -> list[bytes]:
+def finish(stream: BufferedIOBase, file: BufferedIOBase, stop: int, *, quoted: bool) -> list[bytes]:
     """Copy up to the first row that begins at or after a position; return what was read of that row."""
     while (left := stop - 1 - stream.tell()) > 0 and (part := stream.read(min(BUFFER, left))):
         file.write(part)

@@ -6,9 +6,10 @@ reads them, nor in which order.
 
 from collections.abc import Iterator
 from hashlib import sha256
+from io import BufferedIOBase
 from itertools import pairwise
 from pathlib import Path
-from typing import IO, NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from itd_lightning.cert.logs import MAX_LINE, RECORD
 
@@ -47,7 +48,7 @@ class Digest(Protocol):
         """Hash so far."""
 
 
-def read_header(file: IO[bytes]) -> bytes:
+def read_header(file: BufferedIOBase) -> bytes:
     """The first line; of an endless one, the beginning."""
     line = file.readline(MAX_LINE)
     if not line.endswith(b"\n"):
@@ -73,7 +74,7 @@ def pieces(path: Path, log: str, *, quoted: bool) -> list[Piece]:
     return [Piece(log, number, path, *ends, header) for number, ends in enumerate(pairwise(cuts))]
 
 
-def next_row(file: IO[bytes], position: int, *, quoted: bool) -> int:
+def next_row(file: BufferedIOBase, position: int, *, quoted: bool) -> int:
     """First byte at or after a position at which a line begins, and a row, as far as that can be seen."""
     file.seek(position - 1)
     skip_line(file)
@@ -86,7 +87,7 @@ def next_row(file: IO[bytes], position: int, *, quoted: bool) -> int:
     return found
 
 
-def skip_line(file: IO[bytes]) -> None:
+def skip_line(file: BufferedIOBase) -> None:
     """Go behind the next line end, however far that is, or to the end of the file."""
     while (part := file.readline(MAX_LINE)) and not part.endswith(b"\n"):
         pass

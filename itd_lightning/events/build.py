@@ -233,7 +233,8 @@ def sort_shards(plan: Plan, job: Job, executor: Executor, tell: Progress) -> lis
     if plan.base is not None:
         for shard in set(range(plan.shards)) - set(todo):
             shards[shard] = Shard(**plan.base.manifest["shards"][shard], duplicates=[])
-            link(shard_file(plan.base.path, shard), shard_file(job.folder, shard))
+            for file in shard_file(plan.base.path, shard).parent.iterdir():
+                link(file, shard_file(job.folder, shard).with_name(file.name))
     return [shards[shard] for shard in range(plan.shards)]
 
 

@@ -1,6 +1,7 @@
 """The second half of a build: the staged rows of a shard, and those it held before -> one sorted file."""
 
 import json
+import shutil
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -10,7 +11,10 @@ import polars as pl
 from itd_lightning.cert.releases import Release, find_release
 from itd_lightning.contracts.events import EVENTS, Kind
 from itd_lightning.contracts.files import folder_beside, written_beside
+from itd_lightning.events.calendar import days_present
+from itd_lightning.events.pcs import pc_use
 from itd_lightning.events.stage import STAGED, Job
+from itd_lightning.events.store import PC_USE, PRESENCE
 
 ROW_GROUP = 250_000  # larger groups cost memory in streaming reads
 DUPLICATES = pl.Schema({"piece": pl.String(), "line": pl.UInt32()})
@@ -62,11 +66,11 @@ def sort_shard(job: Job, base: Path | None, shard: int) -> Shard:
     order = ["user", "time"] if base is None else ["user", "time", log]
     events = rows.filter(first).sort(order, maintain_order=True).select(EVENTS.names())
     target = shard_file(job.folder, shard)
-    if target.parent.exists():  # sorted, but killed before the note
-        target.unlink(missing_ok=True)
-        target.parent.rmdir()
+    shutil.rmtree(target.parent, ignore_errors=True)  # sorted, but killed before the note
     with folder_beside(target.parent) as partial:
         events.write_parquet(partial / target.name, row_group_size=ROW_GROUP)
+        days_present(events).write_parquet(partial / PRESENCE)
+        pc_use(events).write_parquet(partial / PC_USE)
     span: tuple[datetime | None, datetime | None] = events.select(
         pl.col("time").min().alias("first"), pl.col("time").max().alias("last")
     ).row(0)

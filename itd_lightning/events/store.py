@@ -9,9 +9,12 @@ from typing import Any
 import polars as pl
 
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.events.calendar import work_calendar
+from itd_lightning.events.pcs import own_pcs
 
 SCHEMA_VERSION = 2
 MANIFEST = {"options"}
+EVENT_FILE, PRESENCE, PC_USE = "events.parquet", "presence.parquet", "pc_use.parquet"  # of each shard
 
 
 class Store:
@@ -57,7 +60,7 @@ class Store:
     @cached_property
     def shards(self) -> list[Path]:
         """Event files, one a shard, in order; each user is whole in one of them."""
-        found = sorted(self.path.glob("events/shard=*/events.parquet"))
+        found = sorted(self.path.glob(f"events/shard=*/{EVENT_FILE}"))
         if len(found) != (shards := self.manifest["options"]["shards"]):
             raise InputError(
                 f"the store at {self.path} holds {len(found)} of its {shards} shards; build it again"
@@ -67,6 +70,22 @@ class Store:
     def scan(self) -> pl.LazyFrame:
         """All events, shard after shard; within a user in time order."""
         return pl.scan_parquet(self.shards, glob=False)
+
+    def beside(self, name: str) -> pl.DataFrame:
+        """A small table that lies beside the events of each shard, of all shards."""
+        return pl.concat([pl.read_parquet(shard.with_name(name), glob=False) for shard in self.shards])
+
+    def presence(self) -> pl.DataFrame:
+        """Days on which each user was there, as ``calendar.days_present`` returns them."""
+        return self.beside(PRESENCE)
+
+    def calendar(self) -> pl.DataFrame:
+        """Work days, weekends and holidays, as ``calendar.work_calendar`` returns them."""
+        return work_calendar(self.presence())
+
+    def own_pcs(self) -> pl.DataFrame:
+        """The own PC of each user, as ``pcs.own_pcs`` returns it."""
+        return own_pcs(self.beside(PC_USE))
 
     def view_folder(self, name: str, settings: dict[str, object]) -> Path:
         """Where a view built with these settings lies; another store or setting gives another folder."""
