@@ -134,7 +134,7 @@ def _draw_world(users: int, calendar: Calendar, seed: int, insiders: float) -> t
     people = settle(roster, cast, calendar, rng)
     contacts = meet(people, calendar.days, rng)
     pages = make_pages(rng)
-    world = World(calendar, people, contacts, pages, Texts(10, rng), Texts(14, rng), Texts(12, rng))
+    world = World(calendar, people, contacts, pages, Texts(50, rng), Texts(49, rng), Texts(47, rng))
     return world, cast, favourite_pages(people, pages, rng)
 
 
