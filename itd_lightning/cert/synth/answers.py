@@ -73,7 +73,7 @@ def write_answers(
     answers = folder / "answers"
     answers.mkdir()
     scenarios = [campaign.scenario for campaign in campaigns]
-    key = [line for line in OTHER_RELEASES if line.split(",")[0] < release.dataset]
+    key = [HEADER, *(line for line in OTHER_RELEASES if line.split(",")[0] < release.dataset)]
     for campaign in sorted(campaigns, key=lambda c: (c.scenario, people.user[c.actor])):
         user, scenario = people.user[campaign.actor], campaign.scenario
         details = answers / _details(release, scenario, user, scenarios.count(scenario) == 1)

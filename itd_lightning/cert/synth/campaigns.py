@@ -81,7 +81,7 @@ class Diary:
 
     def plug(self, t: float, until: float | None, user: int, pc: int) -> None:
         """Note a drive's Connect and its Disconnect, if that is recorded."""
-        tree = self.world.folders.tree[int(drive_tree(np.array(user), np.array(0)))]
+        tree = self.world.folders.tree[int(drive_tree(np.array([user]), np.array([0]))[0])]
         self.add("device", t, user, pc, {"file_tree": tree, "activity": "Connect"})
         if until is not None:
             self.add("device", until, user, pc, {"file_tree": "", "activity": "Disconnect"})
