@@ -8,7 +8,14 @@ import polars as pl
 from itd_lightning.cert.releases import Release
 from itd_lightning.cert.synth import words
 from itd_lightning.cert.synth.file_log import HEADERS, Act
-from itd_lightning.cert.synth.layout import log_of, mails_are_seen, records, seen
+from itd_lightning.cert.synth.layout import (
+    attachments_are_counted,
+    log_of,
+    mails_are_seen,
+    own_columns,
+    records,
+    seen,
+)
 from itd_lightning.cert.synth.logs import Logs
 from itd_lightning.cert.synth.presence_logs import drive_tree
 from itd_lightning.cert.synth.texts import event_id
@@ -63,14 +70,13 @@ class Diary:
         user: int,
         pc: int,
         values: dict[str, str],
-        topic: words.Topic | None = None,
+        topic: str = "",
         keyed: bool = True,
     ) -> KeyRow:
         """Note that a user did something at a PC."""
         people = self.world.people
-        about = topic.name.replace("_", " ").lower() if topic else ""
         name, at = people.user[user], people.places.pcs[pc]
-        row = KeyRow(log, round(t), event_id(self.rng), name, at, values, about, keyed)
+        row = KeyRow(log, round(t), event_id(self.rng), name, at, values, topic, keyed)
         self.rows.append(row)
         return row
 
@@ -91,7 +97,7 @@ class Diary:
         pages, topic = self.world.pages, words.ALL_TOPICS[self.world.pages.topic[page]]
         content = self.world.page_texts.one(topic, self.rng)
         values = {"url": pages.url[page], "activity": activity, "content": content}
-        self.add("http", t, user, user, values, topic)
+        self.add("http", t, user, user, values, topic.plain)
 
     def handle(self, t: float, user: int, pc: int, act: Act, file: int, topic: words.Topic) -> str:
         """Note an act on a file; returns its name, with the path where the release has paths."""
@@ -100,12 +106,12 @@ class Diary:
         if not records(self.world.release, "file", "activity"):
             name = name.rsplit("\\", 1)[1]
         content = f"{HEADERS[int(folders.kind[file])]} {self.world.file_texts.one(topic, self.rng)}"
-        self.add("file", t, user, pc, {"filename": name, **act.columns(), "content": content}, topic)
+        self.add("file", t, user, pc, {"filename": name, **act.columns(), "content": content}, topic.plain)
         return name
 
     def attach(self, count: int) -> str:
         """The attachments of a mail as the release writes them: a count, or names with sizes."""
-        if not mails_are_seen(self.world.release):
+        if attachments_are_counted(self.world.release):
             return str(count)
         return str(self.world.folders.attachments(np.array([count]), self.rng)[0])
 
@@ -129,13 +135,13 @@ class Diary:
             "attachments": attachments,
             "content": self.world.mail_texts.one(topic, self.rng),
         }
-        return self.add("email", t, user, user if pc is None else pc, values, topic, keyed)
+        return self.add("email", t, user, user if pc is None else pc, values, topic.plain, keyed)
 
     def read(self, t: float, reader: int, mail: KeyRow, keyed: bool = True) -> None:
         """Note that a mail was seen at the reader's own PC, where the release records it."""
         if mails_are_seen(self.world.release):
-            row = self.add("email", t, reader, reader, {**mail.values, "activity": seen(self.world.release)})
-            self.rows[-1] = row._replace(topic=mail.topic, keyed=keyed)
+            values = {**mail.values, "activity": seen(self.world.release)}
+            self.add("email", t, reader, reader, values, mail.topic, keyed)
 
     def close(self, scenario: int, actor: int, departures: dict[int, int]) -> Campaign:
         """The campaign, its rows in time order."""
@@ -152,7 +158,7 @@ def planted(campaigns: list[Campaign], release: Release) -> Logs:
             "id": [row.id for row in mine],
             "user": [row.user for row in mine],
             "pc": [row.pc for row in mine],
-            **{own: [row.values[own] for row in mine] for own in log_of(release, name).columns[4:]},
+            **{own: [row.values[own] for row in mine] for own in own_columns(log_of(release, name))},
         }
         text = {column: pl.Series(values, dtype=pl.String) for column, values in columns.items()}
         frames.append(pl.DataFrame({"t": pl.Series([row.t for row in mine], dtype=pl.Int64), **text}))

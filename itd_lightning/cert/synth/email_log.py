@@ -10,7 +10,7 @@ from itd_lightning.cert.synth import words
 from itd_lightning.cert.synth.calendar import DAY, HOUR
 from itd_lightning.cert.synth.contacts import OUTER, Contacts, everybody, to_many
 from itd_lightning.cert.synth.folders import MOST_ATTACHED
-from itd_lightning.cert.synth.layout import mails_are_seen
+from itd_lightning.cert.synth.layout import attachments_are_counted, mails_are_seen
 from itd_lightning.cert.synth.logs import frame
 from itd_lightning.cert.synth.people import Bools, Ints, People
 from itd_lightning.cert.synth.readers import seen_rows
@@ -35,9 +35,10 @@ class Letters(NamedTuple):
 
     Attributes:
         user, pc, t: Who sends it, where and when.
-        table: (m, 7) recipients as indices into ``Contacts.address``, null where a slot is free.
+        table: (m, 7) recipients as indices into ``Contacts.address``, that of null where a slot is free.
         home: Whether it goes to the sender's own private address, with attachments.
         outward: Whether it goes outside.
+        mass: Readers of the mails to many, by row.
     """
 
     user: Ints
@@ -46,6 +47,7 @@ class Letters(NamedTuple):
     table: Ints
     home: Bools
     outward: Bools
+    mass: dict[int, Ints]
 
 
 def _times(people: People, work: WorkDays, rng: np.random.Generator) -> tuple[Ints, Ints]:
@@ -68,12 +70,9 @@ def _away(other: Sessions, rng: np.random.Generator) -> tuple[Ints, Ints]:
     return at[allowed], t[allowed]
 
 
-def _address(
-    contacts: Contacts, user: Ints, pc: Ints, t: Ints, people: People, rng: np.random.Generator
-) -> Letters:
-    """Choose the recipients."""
+def _recipients(contacts: Contacts, user: Ints, outward: Bools, rng: np.random.Generator) -> Ints:
+    """The address table of ordinary mails."""
     m = len(user)
-    outward = rng.random(m) < EXTERNAL_MODE
     counts = [rng.choice(4, m, p=chances) for chances in _RECIPIENTS]
     # Seven consecutive contacts from a random favourite on are distinct, so nobody gets a mail twice.
     favourite = rng.random((m, 1)) ** 1.8
@@ -82,51 +81,73 @@ def _address(
     inner = contacts.inner[user[:, None], (np.floor(favourite * friends).astype(np.int64) + step) % friends]
     outer = contacts.outer[user[:, None], (np.floor(favourite * OUTER).astype(np.int64) + step) % OUTER]
     goes_out = outward[:, None] & ((step == 0) | (rng.random((m, _SLOTS[-1])) < 0.6))
-    table = np.where(goes_out, outer, inner)
+    table: Ints = np.where(goes_out, outer, inner)
     null = len(contacts.address) - 1
     for first, end, count in zip(_SLOTS[:3], _SLOTS[1:], counts, strict=True):
         for slot in range(first, end):
             table[slot - first >= count, slot] = null
-    home = rng.random(m) < np.where(pc == user, *TO_SELF)
-    table[home] = null
-    table[home, 0] = user[home] + len(people.roster)
-    return Letters(user, pc, t, table, home, outward)
+    return table
 
 
-def email_rows(world: World, work: WorkDays, other: Sessions, rng: np.random.Generator) -> pl.DataFrame:
-    """Sent mails, mass mails among them, and since r5 the same mails where they are seen."""
+def _letters(world: World, work: WorkDays, other: Sessions, rng: np.random.Generator) -> Letters:
+    """Draw who writes to whom, when and where."""
     people, contacts = world.people, world.contacts
     at, t = _times(people, work, rng)
     away, away_t = _away(other, rng)
     user = np.concatenate([work.user[at], other.user[away]])
     pc = np.concatenate([work.user[at], other.pc[away]])
-    letters = _address(contacts, user, pc, np.concatenate([t, away_t]), people, rng)
-    m = len(user)
+    outward = rng.random(len(user)) < EXTERNAL_MODE
+    table = _recipients(contacts, user, outward, rng)
+    home = rng.random(len(user)) < np.where(pc == user, *TO_SELF)
+    table[home] = len(contacts.address) - 1
+    table[home, 0] = user[home] + len(people.roster)
+    mass = _mass_mails(people, contacts, work, at, rng)
+    return Letters(user, pc, np.concatenate([t, away_t]), table, home, outward, mass)
+
+
+def _sent(world: World, letters: Letters, rng: np.random.Generator) -> pl.DataFrame:
+    """Write the mails down."""
+    contacts, user, m = world.contacts, letters.user, len(letters.user)
     lists = [_joined(contacts, letters.table[:, a:b]) for a, b in pairwise(_SLOTS)]
+    if letters.mass:
+        values = [to_many(contacts, readers) for readers in letters.mass.values()]
+        lists = [
+            column.scatter([*letters.mass], [value[k] for value in values]) for k, column in enumerate(lists)
+        ]
     private = (rng.random(m) < np.where(letters.outward, *PRIVATE_SENDER[::-1])) & ~letters.home
-    attachments = np.maximum(rng.choice(MOST_ATTACHED + 1, m, p=_ATTACHED), letters.home)
+    attached = np.maximum(rng.choice(MOST_ATTACHED + 1, m, p=_ATTACHED), letters.home)
+    attachments = (
+        pl.Series(attached).cast(pl.String)
+        if attachments_are_counted(world.release)
+        else world.folders.attachments(attached, rng)
+    )
     size = np.rint(28_353 * np.exp(0.32 * rng.standard_normal(m))).astype(np.int64)
     topic = contacts.topics[user, np.floor(4 * rng.random(m) ** 1.5).astype(np.int64)]
     # Honest people, too, complain, console and write about jobs.
     rare = rng.random(m) < RARE_TOPIC
     topic[rare] = rng.choice([words.ALL_TOPICS.index(t) for t in _RARE], int(rare.sum()))
-
-    mass = _mass_mails(people, contacts, work, at, rng)
-    values = [to_many(contacts, readers) for readers in mass.values()]
-    if mass:
-        lists = [column.scatter([*mass], [value[k] for value in values]) for k, column in enumerate(lists)]
-    sends = {
+    return frame(
+        world.people,
+        letters.t,
+        user,
+        letters.pc,
+        rng,
         **dict(zip(("to", "cc", "bcc"), lists, strict=True)),
-        "from": contacts.address.gather(user + private * len(people.roster)),
-        "size": pl.Series(size).cast(pl.String),
-        "content": world.mail_texts.pick(topic, rng),
-    }
+        **{"from": contacts.address.gather(user + private * len(world.people.roster))},
+        size=pl.Series(size).cast(pl.String),
+        attachments=attachments,
+        content=world.mail_texts.pick(topic, rng),
+    )
+
+
+def email_rows(world: World, work: WorkDays, other: Sessions, rng: np.random.Generator) -> pl.DataFrame:
+    """Sent mails, mass mails among them, and since r5 the same mails where they are seen."""
+    letters = _letters(world, work, other, rng)
+    sent = _sent(world, letters, rng)
     if not mails_are_seen(world.release):
-        sends["attachments"] = pl.Series(attachments).cast(pl.String)
-        return frame(people, letters.t, user, pc, rng, **sends)
-    sends["attachments"] = world.folders.attachments(attachments, rng)
-    sent = frame(people, letters.t, user, pc, rng, **sends).with_columns(activity=pl.lit("Send"))
-    return pl.concat([sent, seen_rows(world, sent, letters.table, mass, work, rng)])
+        return sent
+    sent = sent.with_columns(activity=pl.lit("Send"))
+    return pl.concat([sent, seen_rows(world, sent, letters.table, letters.mass, work, rng)])
 
 
 def _joined(contacts: Contacts, table: Ints) -> pl.Series:

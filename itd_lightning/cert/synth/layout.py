@@ -18,6 +18,11 @@ def own_columns(log: Log) -> tuple[str, ...]:
     return log.columns[4:]
 
 
+def attachments_are_counted(release: Release) -> bool:
+    """Whether a mail has a number of attachments, and not their names."""
+    return "attachments" in log_of(release, "email").numbers
+
+
 def mails_are_seen(release: Release) -> bool:
     """Whether mails have rows where they are read, and not only where they are sent."""
     return records(release, "email", "activity")

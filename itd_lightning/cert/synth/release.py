@@ -113,7 +113,10 @@ def _write_logs(
     workers: int,
     on_progress: Callable[[int, int], None] | None,
 ) -> dict[str, int]:
-    """Write the blocks in any order and put them together in theirs; returns the rows of each log."""
+    """Write the blocks in any order and put them together in theirs; returns the rows of each log.
+
+    What reaches beyond the last midnight is no part of the release.
+    """
     story = draw_story(settings)
     logs = story.world.release.logs
     todo = blocks(settings.users, settings.days)

@@ -12,7 +12,7 @@ from itd_lightning.cert.synth.people import Ints
 from itd_lightning.cert.synth.world import World
 
 LAID_OFF = 0.5  # share of the group
-WEEKS = 21  # days in which they leave
+LAY_OFFS = 21  # days before, in which they leave
 
 
 def colleagues(world: World, actor: int) -> Ints:
@@ -35,5 +35,5 @@ def plan(world: World, actor: int, rng: np.random.Generator) -> Campaign:
         t += rng.uniform(20, 180)
     near = colleagues(world, actor)
     laid_off = rng.permutation(near)[: int(np.ceil(LAID_OFF * len(near)))]
-    departures = {int(user): max(1, day - int(rng.integers(1, WEEKS))) for user in laid_off}
+    departures = {int(user): max(1, day - int(rng.integers(1, LAY_OFFS))) for user in laid_off}
     return diary.close(5, actor, {**departures, actor: day + 1 + int(rng.integers(1, 15))})

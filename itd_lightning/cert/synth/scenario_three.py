@@ -16,7 +16,7 @@ from itd_lightning.cert.synth.campaigns import DOWNLOAD, VISIT, Campaign, Diary,
 from itd_lightning.cert.synth.contacts import everybody, to_many
 from itd_lightning.cert.synth.file_log import COPY_FROM_DRIVE, COPY_TO_DRIVE
 from itd_lightning.cert.synth.folders import EXECUTABLE, FILES
-from itd_lightning.cert.synth.layout import mails_are_seen
+from itd_lightning.cert.synth.layout import mails_are_seen, records
 from itd_lightning.cert.synth.people import Ints
 from itd_lightning.cert.synth.world import World
 
@@ -100,7 +100,7 @@ def plan(world: World, actor: int, rng: np.random.Generator) -> Campaign:
     disconnect = connect + rng.uniform(120, 480)
     diary.session(logon, disconnect + rng.uniform(60, 360), actor, boss)
     diary.plug(connect, disconnect, actor, boss)
-    if mails_are_seen(world.release):  # r4 records copies to a drive only
+    if records(world.release, "file", "activity"):  # r4 records copies to a drive only
         diary.handle((connect + disconnect) / 2, actor, boss, COPY_FROM_DRIVE, keylogger, words.KEYLOGGER)
 
     friday = (day + 1) * DAY + (home + rng.uniform(0.4, 1.6)) * HOUR

@@ -74,6 +74,11 @@ class Topic(NamedTuple):
     name: str
     words: tuple[str, ...]
 
+    @property
+    def plain(self) -> str:
+        """Its name in plain words, as the answer key gives it."""
+        return self.name.replace("_", " ").lower()
+
 
 def _topic(name: str, words: str) -> Topic:
     return Topic(name, _words(words))

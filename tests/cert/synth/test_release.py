@@ -149,7 +149,6 @@ def test_what_a_killed_run_left_is_cleaned_up_by_the_next(tmp_path: Path) -> Non
     assert not list((tmp_path / "r").rglob("*.part"))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["r4.2", "r6.2"])
 def test_any_number_of_workers_gives_the_same_bytes(tmp_path: Path, name: str) -> None:
     for workers in (1, 2):
