@@ -16,8 +16,9 @@ from itd_lightning.cert.synth.texts import file_stems
 from itd_lightning.cert.synth.world import World
 
 COPY_DAYS = 0.72  # share of days with a drive on which files are copied: r4.2 .291 / .403
+RECORDED = 0.55  # share of those acts since r5, where acts without a drive come beside them
 AT_DESK = 0.5  # acts on files of the PC, a working day
-AT_OTHER_PC = 1.2  # the same, a session on another PC
+AT_OTHER_PC = 1.2  # the same, in a session on another PC
 DECOY = 0.02  # share of the acts at a PC with a decoy file that touch it
 USED = 300  # files of a user
 
@@ -107,6 +108,8 @@ def file_rows(
     """Rows of the working days and sessions, in the form of the release."""
     at, t = _drive_times(world.people, uses, rng)
     if records(world.release, "file", "activity"):
+        kept = rng.random(len(at)) < RECORDED
+        at, t = at[kept], t[kept]
         return _acts(world, work, other, (uses.user[at], uses.pc[at], t), rng)
     kind = rng.choice(len(EXTENSIONS), len(at), p=EXTENSION_SHARE)
     content = _contents(world, kind, rng)

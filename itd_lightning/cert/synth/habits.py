@@ -125,8 +125,8 @@ def _media(kinds: _Kinds, days: int, rng: np.random.Generator) -> Media:
     device = _pick(max(0.0, DEVICE_SHARE - two.mean()), ~kinds.one & ~two, rng) | two
     starter = _pick(0.025, device & kinds.benign, rng)
     share = np.where((rng.random(n) < 0.65) | two, rng.uniform(0.88, 0.98, n), rng.uniform(0.08, 0.5, n))
-    connects = np.where(two, 2.2 * _spread(n, 0.2, rng), 2.9 * _spread(n, 0.6, rng))
-    copies = np.where(two, 3.2 * _spread(n, 0.3, rng), 7.8 * _spread(n, 0.55, rng))
+    connects = np.where(two, 2.2 * _spread(n, 0.2, rng), 3.4 * _spread(n, 0.6, rng))
+    copies = np.where(two, 3.2 * _spread(n, 0.3, rng), 9.2 * _spread(n, 0.55, rng))
     return Media(
         days=np.where(device, share, 0.0),
         first=np.where(starter, rng.integers(days // 4, days, n), 0),
