@@ -1,7 +1,7 @@
 """Scenario 5: a member of a group decimated by lay-offs uploads documents to public cloud storage.
 
-Half of the group, none of them an insider, leave in the weeks before. Measured on r6.2: four uploads within
-minutes, in working hours, at the own PC.
+Half of the group, none of them an insider, leave in the weeks before, and so does half of another group, in
+which nobody does anything. Measured on r6.2: four uploads within minutes, in working hours, at the own PC.
 """
 
 import numpy as np
@@ -15,12 +15,12 @@ LAID_OFF = 0.5  # share of the group
 LAY_OFFS = 21  # days before, in which they leave
 
 
-def colleagues(world: World, actor: int) -> Ints:
-    """Members of the actor's group who may be laid off: neither insiders nor supervisors."""
+def laid_off(world: World, group: int, rng: np.random.Generator) -> Ints:
+    """Half of a group, without insiders and supervisors."""
     roster = world.people.roster
     kept = {*world.cast.everyone.tolist(), *(person.supervisor for person in roster)}
-    group = roster[actor].group
-    return np.array([i for i, p in enumerate(roster) if p.group == group and i not in kept], dtype=np.int64)
+    members = [i for i, person in enumerate(roster) if person.group == group and i not in kept]
+    return rng.permutation(np.array(members, dtype=np.int64))[: int(np.ceil(LAID_OFF * len(members)))]
 
 
 def plan(world: World, actor: int, rng: np.random.Generator) -> Campaign:
@@ -33,7 +33,8 @@ def plan(world: World, actor: int, rng: np.random.Generator) -> Campaign:
     for _ in range(int(rng.integers(3, 6))):
         diary.visit(t, actor, int(rng.choice(world.pages.cloud)), UPLOAD)
         t += rng.uniform(20, 180)
-    near = colleagues(world, actor)
-    laid_off = rng.permutation(near)[: int(np.ceil(LAID_OFF * len(near)))]
-    departures = {int(user): max(1, day - int(rng.integers(1, LAY_OFFS))) for user in laid_off}
+    group = world.people.roster[actor].group
+    others = [person.group for person in world.people.roster if person.group != group]
+    gone = [*laid_off(world, group, rng), *laid_off(world, int(rng.choice(others)), rng)]
+    departures = {int(user): max(1, day - int(rng.integers(1, LAY_OFFS))) for user in gone}
     return diary.close(5, actor, {**departures, actor: day + 1 + int(rng.integers(1, 15))})

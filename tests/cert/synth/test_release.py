@@ -9,7 +9,9 @@ import polars as pl
 import pytest
 
 from itd_lightning.cert.synth import write_release
-from itd_lightning.cert.synth.blocks import blocks
+from itd_lightning.cert.synth.blocks import EARLY, blocks, draw_block
+from itd_lightning.cert.synth.calendar import DAY
+from itd_lightning.cert.synth.world import Settings, draw_world
 
 HEADERS = [
     ("logon", "id,date,user,pc,activity"),
@@ -154,6 +156,13 @@ def test_any_number_of_workers_gives_the_same_bytes(tmp_path: Path, name: str) -
     for workers in (1, 2):
         write_release(tmp_path / str(workers), name, users=40, days=50, workers=workers)
     assert digest(tmp_path / "1") == digest(tmp_path / "2")
+
+
+def test_no_session_reaches_further_into_the_next_day_than_is_merged() -> None:
+    world = draw_world(Settings("r4.2", 1_000, 56, seed=1, start=date(2010, 1, 2), insiders=0.0))
+    block = blocks(1_000, 56)[1]
+    latest = [rows["t"].to_numpy().max() for rows in draw_block(world, block, seed=1)]
+    assert block.days.stop * DAY < max(latest) < block.days.stop * DAY + EARLY
 
 
 def test_many_users_are_drawn_in_shorter_blocks() -> None:
