@@ -28,22 +28,24 @@ def synth(
     seed: int = 0,
     start: date = date(2010, 1, 2),
     insiders: float = 0.07,
+    workers: int = 1,
 ) -> None:
     """Write a synthetic release in the genuine layout, with people, answer key and planted scenarios.
 
     Args:
         out: Folder to make; must not exist, or be empty.
-        release: Release whose layout is written.
-        users: Number of employees, at least 8.
-        days: Number of days, at least 28; insider scenarios take up to two months.
-        seed: Equal seeds give equal files, byte for byte.
+        release: Release whose layout and scenarios are written: r4.1, r4.2, r5.1, r5.2, r6.1 or r6.2.
+        users: Number of employees, 8 to 9,000.
+        days: Number of days, at least 28; insider scenarios take up to two months, since r5 up to five.
+        seed: Equal seeds give equal files, byte for byte, for any number of workers.
         start: First day.
-        insiders: Share of users who are insiders; at least three are.
+        insiders: Share of users who are insiders, at least one for each scenario of the release; 0 for none.
+        workers: Processes that write at the same time.
     """
     from itd_lightning.cert.synth import write_release
 
     with progress() as bar:
-        task = bar.add_task("writing days", total=days, note="")
+        task = bar.add_task("writing days", total=None, note="")
         try:
             rows = write_release(
                 out,
@@ -53,7 +55,8 @@ def synth(
                 seed,
                 start,
                 insiders,
-                lambda done, _: bar.update(task, completed=done),
+                workers,
+                lambda done, total: bar.update(task, completed=done, total=total),
             )
         except (ValueError, FileExistsError) as error:
             raise InputError(str(error)) from error

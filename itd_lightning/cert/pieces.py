@@ -96,47 +96,42 @@ def skip_line(file: BufferedIOBase) -> None:
 def whole_rows(piece: Piece, digest: Digest, *, quoted: bool) -> Iterator[bytes]:
     """The lines of a piece, in blocks that end where a row does; the last line gets an end if it lacks one.
 
-    A line of more than ``MAX_LINE`` bytes is cut short, to be refused, and costs no memory.
-
     Args:
         piece: Where the lines lie.
         digest: Takes in every byte.
         quoted: Whether a row may have line ends within quotes.
     """
-    rest = b""
     with piece.path.open("rb") as file:
-        file.seek(piece.start)
-        while (left := piece.stop - file.tell()) > 0 and (block := file.read(min(BLOCK, left))):
-            # The end of the last line is read to it, which is cheaper than to cut its beginning off.
-            end = (
-                b""
-                if quoted or block.endswith(b"\n")
-                else file.readline(min(MAX_LINE, piece.stop - file.tell()))
-            )
-            text = b"".join((rest, block, end))
-            digest.update(block)
-            digest.update(end)
-            cut = last_cut(text, quoted=quoted)
-            if cut:
-                yield text[:cut]
-            rest = text[cut:]
-            if len(rest) > 2 * MAX_LINE and b"\n" not in rest:
-                rest = rest[:MAX_LINE]
-    if rest:
-        yield rest if rest.endswith(b"\n") else rest + b"\n"
+        start = piece.start
+        while start < piece.stop:
+            stop = piece.stop
+            if start + BLOCK < stop:
+                stop = min(next_row(file, start + BLOCK, quoted=quoted), stop)
+            file.seek(start)
+            if stop - start > BLOCK + 2 * MAX_LINE:
+                text = shortened(file, stop, digest)
+            else:
+                text = file.read(stop - start)
+                digest.update(text)
+            if not text:
+                return  # the file became shorter meanwhile
+            yield text if text.endswith(b"\n") else text + b"\n"
+            start = stop
 
 
-def last_cut(text: bytes, *, quoted: bool) -> int:
-    """Where the last row of a text begins that may go on behind it; 0 where none is known to be whole."""
-    end = text.rfind(b"\n") + 1
-    if not quoted:
-        return end
-    cut = end
-    while cut and end - cut < MAX_LINE:
-        cut = max(text.rfind(b"\n{", 0, cut), text.rfind(b'\n"{', 0, cut)) + 1
-        if RECORD.match(text, cut):
-            return cut
-    return end if len(text) > MAX_LINE else 0
+def shortened(file: BufferedIOBase, stop: int, digest: Digest) -> bytes:
+    """The lines up to a position; one of more than ``MAX_LINE`` bytes is cut, and will be refused for it."""
+    lines: list[bytes] = []
+    begins = True
+    while file.tell() < stop and (part := file.readline(min(MAX_LINE, stop - file.tell()))):
+        digest.update(part)
+        ends = part.endswith(b"\n")
+        if begins:
+            lines.append(part)
+        elif ends:
+            lines.append(b"\n")
+        begins = ends
+    return b"".join(lines)
 
 
 def fingerprint(header: bytes, digests: list[str]) -> str:

@@ -221,7 +221,7 @@ def pieces_of(release: Release, source: Source, job: Job, number: int, place: in
 
 def sort_shards(plan: Plan, job: Job, executor: Executor, tell: Progress) -> list[Shard]:
     """Sort every shard; one that nothing was added to stays the file it was."""
-    touched = {int(path.stem) for path in job.folder.glob("staging/[0-9]*/[0-9]*.parquet")}
+    touched = {int(path.stem) for path in job.folder.glob("staging/[0-9]*/[0-9]*.arrow")}
     base = None if plan.base is None else plan.base.path
     todo = [shard for shard in range(plan.shards) if base is None or shard in touched]
     shards = {}

@@ -1,19 +1,18 @@
 """How long a build will take, and how much disk it needs: measured on a sample before it begins."""
 
-import io
 import shutil
+from io import BytesIO
 from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
-
-import polars as pl
 
 from itd_lightning.cert.archives import unpacking_rate
 from itd_lightning.cert.logs import check_header, judge, split
 from itd_lightning.cert.pieces import read_header
 from itd_lightning.cert.releases import Log
 from itd_lightning.events.plan import Plan
-from itd_lightning.events.stage import content_of, without_content
+from itd_lightning.events.shards import write_events
+from itd_lightning.events.stage import content_of, packing, without_content
 
 SAMPLE = 4 << 20  # bytes of each log
 SORTING = 1.0  # times what reading takes
@@ -66,18 +65,13 @@ def log_cost(path: Path, log: Log, plan: Plan) -> tuple[float, float, float, flo
     block = split(text, header, log, 2)
     rows, _ = judge(without_content(block.rows, log, plan.content), log, plan.now)
     rows = rows.with_columns(content_of(plan.content))
-    staged = packed(rows, "lz4")
+    staged = BytesIO()
+    rows.write_ipc_stream(staged, compression=packing(plan.content))
     seconds = (perf_counter() - began) * (1 + SORTING)
-    kept = packed(rows.drop("line").sort("user", "time"), "zstd")
+    kept = BytesIO()
+    write_events(rows.drop("line").sort("user", "time"), kept)
     times = path.stat().st_size / len(text)
-    return len(rows) * times, seconds * times, staged * times, kept * times
-
-
-def packed(rows: pl.DataFrame, compression: str) -> int:
-    """Bytes of rows in a file."""
-    file = io.BytesIO()
-    rows.write_parquet(file, compression="lz4" if compression == "lz4" else "zstd")
-    return file.tell()
+    return len(rows) * times, seconds * times, staged.tell() * times, kept.tell() * times
 
 
 def packed_cost(path: Path) -> tuple[float, float, float, float]:

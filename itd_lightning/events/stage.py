@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import cache
 from hashlib import blake2b, sha256
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import polars as pl
 
@@ -115,17 +115,22 @@ def write_piece(job: Job, piece: Piece, folder: Path) -> Note:
         lines += block.lines
     staged = STAGED.to_frame()
     if blocks:
-        rows, bad = judge(pl.concat(blocks), log, job.now)
+        rows, bad = judge(pl.concat(blocks, rechunk=True), log, job.now)
         staged = rows.with_columns(content_of(job.content))
         refused.append(bad)
     for shard, part in by_shard(staged, job.shards).items():
-        part.write_parquet(folder / f"{shard:04d}.parquet", compression="lz4", statistics=False)
+        part.write_ipc_stream(folder / f"{shard:04d}.arrow", compression=packing(job.content))
     rejects = pl.concat(refused).sort("line")
     rejects.write_parquet(folder / REFUSALS)
     size = piece.stop - piece.start
     note = Note(lines, len(staged) + len(rejects), len(staged), size, digest.hexdigest())
     (folder / NOTE).write_text(json.dumps(note._asdict()), "utf-8")
     return note
+
+
+def packing(content: tuple[str, ...] | None) -> Literal["lz4", "uncompressed"]:
+    """How staged rows are packed; without content they are so small that packing costs more than writing."""
+    return "uncompressed" if content == () else "lz4"
 
 
 def without_content(rows: pl.DataFrame, log: Log, kept: tuple[str, ...] | None) -> pl.DataFrame:

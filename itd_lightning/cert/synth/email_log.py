@@ -1,5 +1,6 @@
-"""email.csv of ordinary days: who writes to whom, from which address."""
+"""email.csv of ordinary days: who writes to whom, when, from which PC and address."""
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -7,81 +8,52 @@ import polars as pl
 
 from itd_lightning.cert.synth import words
 from itd_lightning.cert.synth.calendar import DAY, HOUR
+from itd_lightning.cert.synth.contacts import OUTER, Contacts, everybody, to_many
+from itd_lightning.cert.synth.folders import MOST_ATTACHED
+from itd_lightning.cert.synth.layout import attachments_are_counted, mails_are_seen
 from itd_lightning.cert.synth.logs import frame
-from itd_lightning.cert.synth.organisation import ASSISTANT, MANAGER, full_names
-from itd_lightning.cert.synth.people import Ints, People
-from itd_lightning.cert.synth.sessions import WorkDays, gather_bursts
-from itd_lightning.cert.synth.texts import Texts
+from itd_lightning.cert.synth.people import Bools, Ints, People
+from itd_lightning.cert.synth.readers import seen_rows
+from itd_lightning.cert.synth.sessions import Sessions, WorkDays, gather_bursts
+from itd_lightning.cert.synth.world import World
 
-INNER, OUTER = 30, 16  # most contacts inside and outside the company
+OPENS, CLOSES = 7 * HOUR, 22 * HOUR  # no mail is sent outside
 EXTERNAL_MODE = 0.47  # share of mails that go (also) outside
 PRIVATE_SENDER = (0.17, 0.66)  # from a private address: mails inside, mails outside
 RARE_TOPIC = 0.006
+AWAY = 0.15  # mails a session on another PC
+TO_SELF = (0.003, 0.12)  # share of mails to the own private address: from the own PC, from another
 _RARE = (words.GRUDGE, words.CALMING, words.JOBS, words.ALARM)
+_ATTACHED = (0.785, 0.130, 0.045, 0.019, 0.009, 0.005, 0.003, 0.002, 0.001, 0.001)
+_SLOTS = (0, 3, 5, 7)  # of an address table: to, cc and bcc begin here
+# Chances of 0, 1, 2, 3 addresses in to, cc and bcc.
+_RECIPIENTS = ((0, 0.62, 0.26, 0.12), (0.48, 0.34, 0.18, 0), (0.79, 0.17, 0.04, 0))
 
 
-class Contacts(NamedTuple):
-    """The address book.
+class Letters(NamedTuple):
+    """Mails before they are written down.
 
     Attributes:
-        address: All addresses: employees in roster order, their private ones, outsiders, and null at the end.
-        inner: (n, INNER) colleagues, best friend first; ``outer`` (n, OUTER) outsiders.
-        friends: How many of ``inner`` a user writes to; the readme: extraversion drives it.
-        topics: (n, 4) topics that a user writes about.
-        broadcast: (k, 2) mass mails to many: user and day.
+        user, pc, t: Who sends it, where and when.
+        table: (m, 7) recipients as indices into ``Contacts.address``, that of null where a slot is free.
+        home: Whether it goes to the sender's own private address, with attachments.
+        outward: Whether it goes outside.
+        mass: Readers of the mails to many, by row.
     """
 
-    address: pl.Series
-    inner: Ints
-    outer: Ints
-    friends: Ints
-    topics: Ints
-    broadcast: Ints
-
-
-def meet(people: People, days: int, rng: np.random.Generator) -> Contacts:
-    """Draw the friendship and the organisation graph."""
-    n = len(people.roster)
-    hosts = [f"{host}.example" for host in words.MAIL_HOSTS]
-    private = []
-    for person in people.roster:
-        first, middle, last = person.name.split()
-        style = (
-            f"{first}_{last}",
-            f"{first}.{middle}.{last}",
-            f"{last}{first[0]}",
-            f"{first}{middle[0]}{last}",
-        )
-        private.append(f"{style[rng.integers(4)]}{rng.integers(10, 99)}@{hosts[rng.integers(len(hosts))]}")
-    outside = hosts + [f"{host}.example" for host in words.PARTNER_HOSTS + words.COMPETITOR_HOSTS]
-    outsiders = [
-        f"{name.replace(' ', '_')}@{outside[rng.integers(len(outside))]}" for name in full_names(3 * n, rng)
-    ]
-    address = pl.Series([*(person.email for person in people.roster), *private, *outsiders, None])
-
-    group = np.array([person.group for person in people.roster])
-    # Colleagues of one's own team come first, then the supervisor's reach, then noise edges.
-    order = rng.random((n, n)) - 0.6 * (group[:, None] == group[None, :])
-    np.fill_diagonal(order, 9.0)
-    width = min(INNER, n - 1)
-    inner = np.argsort(order, axis=1)[:, :width]
-    mailers = [i for i, person in enumerate(people.roster) if person.role in (ASSISTANT, MANAGER)]
-    sends = rng.random((len(mailers), days)) < 1 / 60
-    who, when = np.nonzero(sends)
-    return Contacts(
-        address=address,
-        inner=inner,
-        outer=2 * n + rng.integers(0, 3 * n, (n, OUTER)),
-        friends=np.minimum(width, 8 + people.psychometric[:, 2] // 3),
-        topics=rng.integers(0, len(words.TOPICS), (n, 4)),
-        broadcast=np.column_stack([np.array(mailers, dtype=np.int64)[who], when]),
-    )
+    user: Ints
+    pc: Ints
+    t: Ints
+    table: Ints
+    home: Bools
+    outward: Bools
+    mass: dict[int, Ints]
 
 
 def _times(people: People, work: WorkDays, rng: np.random.Generator) -> tuple[Ints, Ints]:
-    """Working day and time of each mail; none is sent between 22:00 and 07:00."""
-    opens = np.maximum(work.start + 240, work.day * DAY + 7 * HOUR)
-    closes = np.minimum(work.end - 120, work.day * DAY + 22 * HOUR - 1)
+    """Working day and time of each mail from the own PC."""
+    opens = np.maximum(work.start + 240, work.day * DAY + OPENS)
+    closes = np.minimum(work.end - 120, work.day * DAY + CLOSES - 1)
     rate = people.mails(work.user, work.day)
     sent = np.rint(rate * (1 + 0.09 * rng.standard_normal(len(rate)))).astype(np.int64)
     sent = np.where((closes > opens) & (rng.random(len(rate)) > 0.006), np.maximum(sent, 1), 0)
@@ -90,93 +62,111 @@ def _times(people: People, work: WorkDays, rng: np.random.Generator) -> tuple[In
     return at, gather_bursts(t, at, 0.55, 60.0, closes[at], rng)
 
 
-def _slots(filled: Ints, first: int, count: Ints, width: int, null: int) -> list[pl.Series]:
-    """Columns ``first`` .. of an (m, slots) address table, null beyond ``count`` addresses."""
-    return [pl.Series(np.where(k < count, filled[:, first + k], null)) for k in range(width)]
+def _away(other: Sessions, rng: np.random.Generator) -> tuple[Ints, Ints]:
+    """Session and time of each mail from another PC."""
+    at = np.flatnonzero(~other.night & (rng.random(len(other.user)) < AWAY))
+    t = other.start[at] + np.floor(rng.random(len(at)) * (other.end - other.start)[at]).astype(np.int64)
+    allowed = (t % DAY >= OPENS) & (t % DAY < CLOSES)
+    return at[allowed], t[allowed]
 
 
-def email_rows(
-    people: People, contacts: Contacts, work: WorkDays, texts: Texts, rng: np.random.Generator
-) -> pl.DataFrame:
-    """Sent mails of the working days, mass mails among them."""
-    at, t = _times(people, work, rng)
-    user = work.user[at]
-    m = len(at)
-    outward = rng.random(m) < EXTERNAL_MODE
-    counts = [
-        rng.choice(4, m, p=p) for p in ((0, 0.62, 0.26, 0.12), (0.48, 0.34, 0.18, 0), (0.79, 0.17, 0.04, 0))
-    ]
-
+def _recipients(contacts: Contacts, user: Ints, outward: Bools, rng: np.random.Generator) -> Ints:
+    """The address table of ordinary mails."""
+    m = len(user)
+    counts = [rng.choice(4, m, p=chances) for chances in _RECIPIENTS]
     # Seven consecutive contacts from a random favourite on are distinct, so nobody gets a mail twice.
     favourite = rng.random((m, 1)) ** 1.8
-    step = np.arange(7)[None, :]
+    step = np.arange(_SLOTS[-1])[None, :]
     friends = contacts.friends[user][:, None]
     inner = contacts.inner[user[:, None], (np.floor(favourite * friends).astype(np.int64) + step) % friends]
     outer = contacts.outer[user[:, None], (np.floor(favourite * OUTER).astype(np.int64) + step) % OUTER]
-    goes_out = outward[:, None] & ((step == 0) | (rng.random((m, 7)) < 0.6))
-    table = np.where(goes_out, outer, inner)
-
+    goes_out = outward[:, None] & ((step == 0) | (rng.random((m, _SLOTS[-1])) < 0.6))
+    table: Ints = np.where(goes_out, outer, inner)
     null = len(contacts.address) - 1
-    lists = []
-    for first, width, count in zip((0, 3, 5), (3, 2, 2), counts, strict=True):
-        columns = [pl.lit(contacts.address.gather(s)) for s in _slots(table, first, count, width, null)]
-        lists.append(pl.select(x=pl.concat_str(columns, separator=";", ignore_nulls=True)).to_series())
-    private = rng.random(m) < np.where(outward, PRIVATE_SENDER[1], PRIVATE_SENDER[0])
-    attachments = rng.choice(10, m, p=(0.785, 0.130, 0.045, 0.019, 0.009, 0.005, 0.003, 0.002, 0.001, 0.001))
+    for first, end, count in zip(_SLOTS[:3], _SLOTS[1:], counts, strict=True):
+        for slot in range(first, end):
+            table[slot - first >= count, slot] = null
+    return table
+
+
+def _letters(world: World, work: WorkDays, other: Sessions, rng: np.random.Generator) -> Letters:
+    """Draw who writes to whom, when and where."""
+    people, contacts = world.people, world.contacts
+    at, t = _times(people, work, rng)
+    away, away_t = _away(other, rng)
+    user = np.concatenate([work.user[at], other.user[away]])
+    pc = np.concatenate([work.user[at], other.pc[away]])
+    outward = rng.random(len(user)) < EXTERNAL_MODE
+    table = _recipients(contacts, user, outward, rng)
+    home = rng.random(len(user)) < np.where(pc == user, *TO_SELF)
+    table[home] = len(contacts.address) - 1
+    table[home, 0] = user[home] + len(people.roster)
+    mass = _mass_mails(people, contacts, work, at, rng)
+    return Letters(user, pc, np.concatenate([t, away_t]), table, home, outward, mass)
+
+
+def _sent(world: World, letters: Letters, rng: np.random.Generator) -> pl.DataFrame:
+    """Write the mails down."""
+    contacts, user, m = world.contacts, letters.user, len(letters.user)
+    lists = [_joined(contacts, letters.table[:, a:b]) for a, b in pairwise(_SLOTS)]
+    if letters.mass:
+        values = [to_many(contacts, readers) for readers in letters.mass.values()]
+        lists = [
+            column.scatter([*letters.mass], [value[k] for value in values]) for k, column in enumerate(lists)
+        ]
+    private = (rng.random(m) < np.where(letters.outward, *PRIVATE_SENDER[::-1])) & ~letters.home
+    attached = np.maximum(rng.choice(MOST_ATTACHED + 1, m, p=_ATTACHED), letters.home)
+    attachments = (
+        pl.Series(attached).cast(pl.String)
+        if attachments_are_counted(world.release)
+        else world.folders.attachments(attached, rng)
+    )
     size = np.rint(28_353 * np.exp(0.32 * rng.standard_normal(m))).astype(np.int64)
     topic = contacts.topics[user, np.floor(4 * rng.random(m) ** 1.5).astype(np.int64)]
     # Honest people, too, complain, console and write about jobs.
     rare = rng.random(m) < RARE_TOPIC
     topic[rare] = rng.choice([words.ALL_TOPICS.index(t) for t in _RARE], int(rare.sum()))
-
-    to, cc, bcc = _broadcast(people, contacts, work, at, lists, rng)
     return frame(
-        people,
-        t,
+        world.people,
+        letters.t,
         user,
-        user,
+        letters.pc,
         rng,
-        to=to,
-        cc=cc,
-        bcc=bcc,
-        **{"from": contacts.address.gather(user + private * len(people.roster))},
+        **dict(zip(("to", "cc", "bcc"), lists, strict=True)),
+        **{"from": contacts.address.gather(user + private * len(world.people.roster))},
         size=pl.Series(size).cast(pl.String),
-        attachments=pl.Series(attachments).cast(pl.String),
-        content=texts.pick(topic, rng),
+        attachments=attachments,
+        content=world.mail_texts.pick(topic, rng),
     )
 
 
-def everybody(
-    people: People, contacts: Contacts, sender: int, day: int, rng: np.random.Generator
-) -> list[str]:
-    """To, cc and bcc of a mail to many colleagues who are still there, at most 90 of them."""
-    staff = np.flatnonzero(people.fates.leaves > day)
-    staff = rng.permutation(staff[staff != sender])[: int(rng.integers(40, 91))]
-    parts = np.array_split(
-        contacts.address.gather(staff).to_numpy(), [max(1, len(staff) // 2), len(staff) * 3 // 4]
-    )
-    return [";".join(part) for part in parts]
+def email_rows(world: World, work: WorkDays, other: Sessions, rng: np.random.Generator) -> pl.DataFrame:
+    """Sent mails, mass mails among them, and since r5 the same mails where they are seen."""
+    letters = _letters(world, work, other, rng)
+    sent = _sent(world, letters, rng)
+    if not mails_are_seen(world.release):
+        return sent
+    sent = sent.with_columns(activity=pl.lit("Send"))
+    return pl.concat([sent, seen_rows(world, sent, letters.table, letters.mass, work, rng)])
 
 
-def _broadcast(
-    people: People,
-    contacts: Contacts,
-    work: WorkDays,
-    at: Ints,
-    lists: list[pl.Series],
-    rng: np.random.Generator,
-) -> list[pl.Series]:
-    """Turn the first mail of a few assistants' and managers' days into a mail to all."""
+def _joined(contacts: Contacts, table: Ints) -> pl.Series:
+    """Addresses of each line of a table, joined."""
+    columns = [pl.lit(contacts.address.gather(column)) for column in table.T]
+    return pl.select(pl.concat_str(columns, separator=";", ignore_nulls=True)).to_series()
+
+
+def _mass_mails(
+    people: People, contacts: Contacts, work: WorkDays, at: Ints, rng: np.random.Generator
+) -> dict[int, Ints]:
+    """Readers of the mails to many, by row: the first mail of a few assistants' and managers' days."""
     if len(work.day) == 0:
-        return lists
+        return {}
     within = (contacts.broadcast[:, 1] >= work.day.min()) & (contacts.broadcast[:, 1] <= work.day.max())
-    rows, values = [], []
+    mails = {}
     for user, day in contacts.broadcast[within]:
         hits = np.flatnonzero((work.user == user) & (work.day == day))
         row = int(np.searchsorted(at, hits[0])) if len(hits) else len(at)
         if row < len(at) and at[row] == hits[0]:
-            rows.append(row)
-            values.append(everybody(people, contacts, int(user), int(day), rng))
-    if not rows:
-        return lists
-    return [column.scatter(rows, [value[k] for value in values]) for k, column in enumerate(lists)]
+            mails[row] = everybody(people, int(user), int(day), rng)
+    return mails

@@ -11,7 +11,8 @@ from itd_lightning.cert.synth.organisation import ADMIN, ROLES, Employee
 from itd_lightning.cert.synth.people import Bools, Fates, Floats, Hours, Ints, Media, People, Places, Volumes
 
 DEVICE_SHARE = 0.23  # users with removable media: 230 of 1,000 in the first five weeks of r4.2
-LEAVE_PER_500_DAYS = 0.3  # r4.2: 8.5 % in 501 days, where leaving gives every insider away; so we use more
+# r4.2: 8.5 % in 501 days, where leaving gives every insider away; so we use more.
+LEAVE_PER_500_DAYS = 0.18
 OTHER_PCS = 4
 
 _ARRIVALS = (7.25, 7.5, 7.75, 8.0, 8.25, 8.5, 8.75, 9.0, 9.25)
@@ -124,8 +125,8 @@ def _media(kinds: _Kinds, days: int, rng: np.random.Generator) -> Media:
     device = _pick(max(0.0, DEVICE_SHARE - two.mean()), ~kinds.one & ~two, rng) | two
     starter = _pick(0.025, device & kinds.benign, rng)
     share = np.where((rng.random(n) < 0.65) | two, rng.uniform(0.88, 0.98, n), rng.uniform(0.08, 0.5, n))
-    connects = np.where(two, 2.2 * _spread(n, 0.2, rng), 2.9 * _spread(n, 0.6, rng))
-    copies = np.where(two, 3.2 * _spread(n, 0.3, rng), 7.8 * _spread(n, 0.55, rng))
+    connects = np.where(two, 2.2 * _spread(n, 0.2, rng), 3.4 * _spread(n, 0.6, rng))
+    copies = np.where(two, 3.2 * _spread(n, 0.3, rng), 9.2 * _spread(n, 0.55, rng))
     return Media(
         days=np.where(device, share, 0.0),
         first=np.where(starter, rng.integers(days // 4, days, n), 0),
@@ -147,7 +148,8 @@ def _volumes(roster: list[Employee], rng: np.random.Generator) -> Volumes:
 def _fates(kinds: _Kinds, days: int, rng: np.random.Generator) -> Fates:
     """Draw who leaves, looks for a job, or changes role, all of it honestly."""
     n = len(kinds.admin)
-    leaver = _pick(1 - (1 - LEAVE_PER_500_DAYS) ** (days / 500), kinds.benign & ~kinds.boss, rng)
+    # A short release has as many insiders, who all leave, so it has more leavers than its length asks for.
+    leaver = _pick(1 - (1 - LEAVE_PER_500_DAYS) ** (days / 500) ** 0.5, kinds.benign & ~kinds.boss, rng)
     leaves = np.where(leaver, rng.integers(days // 10, days, n), days)
     hunter = (leaver & (rng.random(n) < 0.5)) | _pick(0.08, kinds.benign, rng)
     hunt_to = np.where(leaver, leaves, rng.integers(days // 5, days + 1, n))

@@ -1,29 +1,22 @@
-"""http.csv of ordinary days: favourite pages, honest job search, administrators' reading."""
+"""http.csv of ordinary days: favourite pages, honest job search, administrators' reading, cloud storage."""
 
 import numpy as np
 import polars as pl
 
 from itd_lightning.cert.synth.calendar import DAY, HOUR
+from itd_lightning.cert.synth.layout import records
 from itd_lightning.cert.synth.logs import frame
-from itd_lightning.cert.synth.people import Floats, Ints, People
+from itd_lightning.cert.synth.pages import FAVOURITES
+from itd_lightning.cert.synth.people import Bools, Floats, Ints, People
 from itd_lightning.cert.synth.sessions import Sessions, WorkDays, gather_bursts
-from itd_lightning.cert.synth.texts import COMMUNITIES, Pages, Texts
+from itd_lightning.cert.synth.world import World
 
-FAVOURITES = 300  # pages of a user; most visits go to the first of them
 SECURITY_SHARE = 0.05  # of an administrator's visits
 KEYLOGGER_PER_DAY = 0.03  # an administrator reads about keyloggers once in six weeks, and means no harm
+CLOUD_PER_DAY = 0.02  # anyone stores something in a cloud once in ten weeks
 NIGHT_VISITS = 2.0  # a night session
-
-
-def favourite_pages(people: People, pages: Pages, rng: np.random.Generator) -> Ints:
-    """(n, FAVOURITES) page indices: mostly of the user's own community, one in six of any."""
-    n = len(people.roster)
-    community = rng.integers(0, COMMUNITIES, n)
-    within = rng.integers(0, pages.community.shape[1], (n, FAVOURITES))
-    anywhere = rng.integers(0, pages.community.size, (n, FAVOURITES))
-    return np.where(
-        rng.random((n, FAVOURITES)) < 1 / 6, anywhere, pages.community[community[:, None], within]
-    )
+_ACTIVITIES = pl.Series(["WWW Visit", "WWW Download", "WWW Upload"])
+_USUAL, _IN_CLOUD = (0.97, 0.024, 0.006), (0.3, 0.25, 0.45)  # chances of the activities
 
 
 def _ordinary(people: People, work: WorkDays, rng: np.random.Generator) -> tuple[Ints, Ints]:
@@ -45,16 +38,23 @@ def _extra(rate: Floats, work: WorkDays, rng: np.random.Generator) -> tuple[Ints
     return work.user[at], work.start[at] + np.rint(share * (work.end - work.start)[at]).astype(np.int64)
 
 
-def http_rows(
-    people: People,
-    favourites: Ints,
-    pages: Pages,
-    work: WorkDays,
-    other: Sessions,
-    texts: Texts,
-    rng: np.random.Generator,
-) -> pl.DataFrame:
+def _cloud(work: WorkDays, rng: np.random.Generator) -> tuple[Ints, Ints]:
+    """User and time of visits to cloud storage, a few within minutes."""
+    user, t = _extra(np.full(len(work.user), CLOUD_PER_DAY), work, rng)
+    at = np.repeat(np.arange(len(user)), 1 + rng.poisson(1.5, len(user)))
+    return user[at], t[at] + np.floor(rng.uniform(0, 600, len(at))).astype(np.int64)
+
+
+def _activities(in_cloud: Bools, rng: np.random.Generator) -> pl.Series:
+    """What is done on each page; storage is there to upload to."""
+    u = rng.random(len(in_cloud))
+    limits = np.where(in_cloud, np.cumsum(_IN_CLOUD)[:2, None], np.cumsum(_USUAL)[:2, None])
+    return _ACTIVITIES.gather((u >= limits).sum(axis=0))
+
+
+def http_rows(world: World, work: WorkDays, other: Sessions, rng: np.random.Generator) -> pl.DataFrame:
     """Visits of the working days and of night sessions."""
+    people, pages, favourites = world.people, world.pages, world.favourites
     at, t = _ordinary(people, work, rng)
     user = work.user[at]
     rank = np.floor(FAVOURITES * rng.random(len(at)) ** 3.0).astype(np.int64)
@@ -65,21 +65,24 @@ def http_rows(
     hunts = (work.day >= people.fates.hunt_from[work.user]) & (work.day < people.fates.hunt_to[work.user])
     hunt_user, hunt_t = _extra(np.where(hunts, people.fates.hunt[work.user], 0.0), work, rng)
     key_user, key_t = _extra(np.where(people.admin[work.user], KEYLOGGER_PER_DAY, 0.0), work, rng)
+    cloud_user, cloud_t = _cloud(work, rng)
     late = np.repeat(np.flatnonzero(other.night), rng.poisson(NIGHT_VISITS, int(other.night.sum())))
     late_t = other.start[late] + np.floor(rng.random(len(late)) * (other.end - other.start)[late]).astype(
         np.int64
     )
 
-    user = np.concatenate([user, hunt_user, key_user, other.user[late]])
-    t = np.concatenate([t, hunt_t, key_t, late_t])
+    user = np.concatenate([user, hunt_user, key_user, cloud_user, other.user[late]])
+    t = np.concatenate([t, hunt_t, key_t, cloud_t, late_t])
     page = np.concatenate(
         [
             page,
             rng.choice(pages.jobs, len(hunt_user)),
             rng.choice(pages.keylogger, len(key_user)),
+            rng.choice(pages.cloud, len(cloud_user)),
             favourites[other.user[late], rng.integers(0, FAVOURITES, len(late))],
         ]
     )
-    return frame(
-        people, t, user, user, rng, url=pages.url.gather(page), content=texts.pick(pages.topic[page], rng)
-    )
+    columns = {"url": pages.url.gather(page), "content": world.page_texts.pick(pages.topic[page], rng)}
+    if records(world.release, "http", "activity"):
+        columns["activity"] = _activities(page >= pages.cloud[0], rng)
+    return frame(people, t, user, user, rng, **columns)

@@ -1,38 +1,25 @@
-"""logon.csv, device.csv and file.csv of ordinary days."""
+"""logon.csv and device.csv of ordinary days."""
 
 from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
-from itd_lightning.cert.synth import words
 from itd_lightning.cert.synth.calendar import HOUR
+from itd_lightning.cert.synth.folders import DRIVES
+from itd_lightning.cert.synth.layout import records
 from itd_lightning.cert.synth.logs import frame
 from itd_lightning.cert.synth.people import Bools, Ints, People
 from itd_lightning.cert.synth.sessions import Sessions, WorkDays
-from itd_lightning.cert.synth.texts import Texts, file_stems
+from itd_lightning.cert.synth.world import World
 
 MISSING_LOGON = 0.002  # "a small number of daily logons is deliberately missing"
 MISSING_DISCONNECT = 0.007
-COPY_DAYS = 0.72  # share of days with a drive on which files are copied: r4.2 .291 / .403
-
-_EXTENSIONS = ("doc", "pdf", "txt", "jpg", "zip", "exe")
-_EXTENSION_SHARE = (0.60, 0.22, 0.06, 0.06, 0.05, 0.01)
-# First bytes by file type, public facts; text files get the bytes of a byte-order mark.
-HEADERS = pl.Series(
-    [
-        "D0-CF-11-E0-A1-B1-1A-E1",
-        "25-50-44-46-2D",
-        "EF-BB-BF-20-20",
-        "FF-D8-FF-E0-00-10",
-        "50-4B-03-04-14",
-        "4D-5A-90-00-03",
-    ]
-)
 
 
-def logon_rows(people: People, work: WorkDays, other: Sessions, rng: np.random.Generator) -> pl.DataFrame:
+def logon_rows(world: World, work: WorkDays, other: Sessions, rng: np.random.Generator) -> pl.DataFrame:
     """Logons and Logoffs of sessions, and unlocks: a Logon that no Logoff answers."""
+    people = world.people
     n = len(work.user)
     seen = rng.random(n) >= MISSING_LOGON
     unlocked = rng.random(n) < people.hours.unlock[work.user]
@@ -64,7 +51,7 @@ class Uses(NamedTuple):
     logged: Bools
 
 
-def _uses(people: People, work: WorkDays, other: Sessions, rng: np.random.Generator) -> Uses:
+def drive_uses(people: People, work: WorkDays, other: Sessions, rng: np.random.Generator) -> Uses:
     """Draw when drives are connected, never two at a time within a group."""
     uses = (rng.random(len(work.user)) < people.media.days[work.user]) & (
         work.day >= people.media.first[work.user]
@@ -93,36 +80,20 @@ def _uses(people: People, work: WorkDays, other: Sessions, rng: np.random.Genera
     return Uses(user, pc, group, start, end, rng.random(len(group)) >= MISSING_DISCONNECT)
 
 
-def device_and_file_rows(
-    people: People, work: WorkDays, other: Sessions, texts: Texts, rng: np.random.Generator
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Connects and Disconnects of drives, and the copies made while a drive is connected."""
-    uses = _uses(people, work, other, rng)
+def drive_tree(user: Ints, drive: Ints) -> Ints:
+    """Which of ``Folders.tree`` a user's drive holds; everyone has a few drives."""
+    return (user * 3 + drive) % DRIVES
+
+
+def device_rows(world: World, uses: Uses, rng: np.random.Generator) -> pl.DataFrame:
+    """Connects and Disconnects; a Connect shows the folders of the drive, where the release records them."""
     group = np.concatenate([uses.group, uses.group[uses.logged]])
     t = np.concatenate([uses.start, uses.end[uses.logged]])
-    activity = pl.Series(["Connect", "Disconnect"]).gather(
-        np.repeat([0, 1], [len(uses.start), uses.logged.sum()])
-    )
-    device = frame(people, t, uses.user[group], uses.pc[group], rng, activity=activity)
-    return device, _copies(people, uses, texts, rng)
-
-
-def _copies(people: People, uses: Uses, texts: Texts, rng: np.random.Generator) -> pl.DataFrame:
-    """Files copied on most days with a drive, spread over that day's connections."""
-    groups = np.arange(len(uses.user))
-    first = np.searchsorted(uses.group, groups)
-    count = np.searchsorted(uses.group, groups, side="right") - first
-    copied = 1 + rng.poisson(np.maximum(people.media.copies[uses.user] - 1.0, 0.0))
-    at = np.repeat(groups, np.where(rng.random(len(groups)) < COPY_DAYS, copied, 0))
-    use = first[at] + np.floor(rng.random(len(at)) * count[at]).astype(np.int64)
-    t = uses.start[use] + np.rint(rng.random(len(at)) * (uses.end - uses.start)[use]).astype(np.int64)
-    kind = rng.choice(len(_EXTENSIONS), len(at), p=_EXTENSION_SHARE)
-    ending = pl.Series([f".{name}" for name in _EXTENSIONS]).gather(kind)
-    topic = rng.integers(0, len(words.TOPICS), len(at))
-    text = pl.select(
-        filename=pl.concat_str(*(pl.lit(part) for part in file_stems(len(at), rng)), pl.lit(ending)),
-        content=pl.concat_str(pl.lit(HEADERS.gather(kind)), pl.lit(texts.pick(topic, rng)), separator=" "),
-    )
-    return frame(
-        people, t, uses.user[at], uses.pc[at], rng, filename=text["filename"], content=text["content"]
-    )
+    closes = np.repeat([0, 1], [len(uses.start), uses.logged.sum()])
+    columns = {"activity": pl.Series(["Connect", "Disconnect"]).gather(closes)}
+    user = uses.user[group]
+    if records(world.release, "device", "file_tree"):
+        trees = pl.concat([world.folders.tree, pl.Series([""])])
+        tree = drive_tree(user, rng.integers(0, 3, len(user)))
+        columns["file_tree"] = trees.gather(np.where(closes, DRIVES, tree))
+    return frame(world.people, t, user, uses.pc[group], rng, **columns)

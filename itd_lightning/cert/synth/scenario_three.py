@@ -3,18 +3,24 @@
 Thursday: two angry mails and two calming replies, a few visits to keylogger sites, one executable on a drive
 at the own PC; after hours a short session with the drive on the supervisor's PC. Friday, after hours: a short
 session there again, then one under the supervisor's account with a mail to many. Then the actor is gone.
+
+The key of r4 and r6 holds all of it, that of r5 only what the actor's own account did. Since r5 the mails are
+seen: replies by the actor, the mail to many by its readers, when they next come to work.
 """
 
 import numpy as np
 
 from itd_lightning.cert.synth import words
 from itd_lightning.cert.synth.calendar import DAY, HOUR, THURSDAY
-from itd_lightning.cert.synth.campaigns import DEVICE, FILE, LOGON, Campaign, Diary, World
-from itd_lightning.cert.synth.email_log import everybody
-from itd_lightning.cert.synth.presence_logs import HEADERS
-from itd_lightning.cert.synth.texts import file_stems
+from itd_lightning.cert.synth.campaigns import DOWNLOAD, VISIT, Campaign, Diary, KeyRow
+from itd_lightning.cert.synth.contacts import everybody, to_many
+from itd_lightning.cert.synth.file_log import COPY_FROM_DRIVE, COPY_TO_DRIVE
+from itd_lightning.cert.synth.folders import EXECUTABLE, FILES
+from itd_lightning.cert.synth.layout import mails_are_seen, records
+from itd_lightning.cert.synth.people import Ints
+from itd_lightning.cert.synth.world import World
 
-EXECUTABLE = 5  # position in HEADERS
+KEYED_READERS = 24  # r6.2: rows of 24 other accounts in the key
 
 
 def _thursday(world: World, rng: np.random.Generator) -> int:
@@ -26,6 +32,11 @@ def _thursday(world: World, rng: np.random.Generator) -> int:
     return int(rng.choice(working if len(working) else thursdays))
 
 
+def others_are_keyed(world: World) -> bool:
+    """Whether the key holds rows of other accounts."""
+    return world.release.decoys or not mails_are_seen(world.release)
+
+
 def _quarrel(diary: Diary, actor: int, boss: int, hours: tuple[float, float], day: int) -> float:
     """Mails and replies in the hours that both work; returns the hour at which they end."""
     rng, world = diary.rng, diary.world
@@ -34,28 +45,42 @@ def _quarrel(diary: Diary, actor: int, boss: int, hours: tuple[float, float], da
     hour = hours[0] + share * (hours[1] - hours[0])
     for k, at in enumerate(hour):
         writer, reader = (actor, boss) if k % 2 == 0 else (boss, actor)
-        text = world.mail_texts.one(words.GRUDGE if writer == actor else words.CALMING, rng)
+        topic = words.GRUDGE if writer == actor else words.CALMING
         copy = address[actor] if writer == actor and rng.random() < 0.5 else ""
-        attachments = int(rng.random() < 0.2)
-        diary.mail(
-            day * DAY + at * HOUR, writer, [address[reader], "", copy], address[writer], attachments, text
-        )
+        keyed = writer == actor or others_are_keyed(world)
+        attachments = diary.attach(int(rng.random() < 0.2))
+        t, recipients = day * DAY + at * HOUR, [address[reader], "", copy]
+        mail = diary.mail(t, writer, recipients, address[writer], attachments, topic, keyed=keyed)
+        diary.read(t + rng.uniform(60, 600), reader, mail, reader == actor or others_are_keyed(world))
     return float(hour[-1])
 
 
-def _keylogger(diary: Diary, actor: int, hour: float, until: float, day: int) -> None:
-    """Visits to keylogger sites, then one executable on the drive, at the own PC."""
-    rng, world = diary.rng, diary.world
+def _keylogger(diary: Diary, actor: int, hour: float, until: float, day: int) -> int:
+    """Visits to keylogger sites, then one executable on the drive, at the own PC; returns the file."""
+    rng, folders = diary.rng, diary.world.folders
     visits = np.sort(rng.uniform(hour + 0.1, hour + 0.45 * (until - hour), int(rng.integers(1, 10))))
     for at in visits:
-        diary.visit(day * DAY + at * HOUR, actor, int(rng.choice(world.pages.keylogger)))
+        activity = DOWNLOAD if at == visits[-1] else VISIT
+        diary.visit(day * DAY + at * HOUR, actor, int(rng.choice(diary.world.pages.keylogger)), activity)
     connect = day * DAY + (hour + rng.uniform(0.5, 0.7) * (until - hour)) * HOUR
     copy = connect + rng.uniform(60, 600)
-    name = "".join(part[0] for part in file_stems(1, rng)) + ".exe"
-    content = f"{HEADERS[EXECUTABLE]} {world.file_texts.one(words.KEYLOGGER, rng)}"
-    diary.add(DEVICE, connect, actor, actor, "Connect")
-    diary.add(FILE, copy, actor, actor, name, content)
-    diary.add(DEVICE, copy + rng.uniform(60, 480), actor, actor, "Disconnect")
+    file = int(rng.choice(np.flatnonzero(folders.kind[:FILES] == EXECUTABLE)))
+    diary.plug(connect, copy + rng.uniform(60, 480), actor, actor)
+    diary.handle(copy, actor, actor, COPY_TO_DRIVE, FILES + file, words.KEYLOGGER)
+    return file
+
+
+def _alarmed(diary: Diary, mail: KeyRow, readers: Ints, friday: int) -> None:
+    """The readers of the mail to many, on the next open day; a few of them are in the key of r6."""
+    world, rng = diary.world, diary.rng
+    monday = world.calendar.next_office_day(friday + 1)
+    if monday >= world.calendar.days:
+        return
+    there = readers[world.people.fates.leaves[readers] > monday]
+    for k, reader in enumerate(there):
+        hour = world.people.hours.start[reader] + rng.uniform(1.5, 4.0)
+        keyed = others_are_keyed(world) and k < KEYED_READERS
+        diary.read(monday * DAY + hour * HOUR, int(reader), mail, keyed)
 
 
 def plan(world: World, actor: int, rng: np.random.Generator) -> Campaign:
@@ -67,26 +92,26 @@ def plan(world: World, actor: int, rng: np.random.Generator) -> Campaign:
     opens = float(people.hours.start[both].max()) + 0.6
     closes = float(people.home[both].min()) - 0.4
     calm = _quarrel(diary, actor, boss, (opens, closes), day)
-    _keylogger(diary, actor, calm, closes, day)
+    keylogger = _keylogger(diary, actor, calm, closes, day)
 
     home = float(people.home[both].max())
     logon = day * DAY + (home + rng.uniform(0.5, 2.0)) * HOUR
     connect = logon + rng.uniform(90, 480)
     disconnect = connect + rng.uniform(120, 480)
-    diary.add(LOGON, logon, actor, boss, "Logon")
-    diary.add(DEVICE, connect, actor, boss, "Connect")
-    diary.add(DEVICE, disconnect, actor, boss, "Disconnect")
-    diary.add(LOGON, disconnect + rng.uniform(60, 360), actor, boss, "Logoff")
+    diary.session(logon, disconnect + rng.uniform(60, 360), actor, boss)
+    diary.plug(connect, disconnect, actor, boss)
+    if records(world.release, "file", "activity"):  # r4 records copies to a drive only
+        diary.handle((connect + disconnect) / 2, actor, boss, COPY_FROM_DRIVE, keylogger, words.KEYLOGGER)
 
     friday = (day + 1) * DAY + (home + rng.uniform(0.4, 1.6)) * HOUR
     leave = friday + rng.uniform(500, 900)
-    diary.add(LOGON, friday, actor, boss, "Logon")
-    diary.add(LOGON, leave, actor, boss, "Logoff")
+    diary.session(friday, leave, actor, boss)
     posing = leave + rng.uniform(180, 600)
-    mail = posing + rng.uniform(120, 560)
-    diary.add(LOGON, posing, boss, boss, "Logon")
-    recipients = everybody(people, world.contacts, boss, day, rng)
-    alarm = world.mail_texts.one(words.ALARM, rng)
-    diary.mail(mail, boss, recipients, world.contacts.address[boss], 0, alarm)
-    diary.add(LOGON, mail + rng.uniform(90, 240), boss, boss, "Logoff")
-    return diary.close(3, actor, day + 2)
+    mailed = posing + rng.uniform(120, 560)
+    keyed = others_are_keyed(world)
+    diary.session(posing, mailed + rng.uniform(90, 240), boss, boss, keyed)
+    readers = everybody(people, boss, day, rng)
+    recipients, sender = to_many(world.contacts, readers), world.contacts.address[boss]
+    mail = diary.mail(mailed, boss, recipients, sender, diary.attach(0), words.ALARM, keyed=keyed)
+    _alarmed(diary, mail, readers[readers != actor], day + 1)
+    return diary.close(3, actor, {actor: day + 2})

@@ -8,9 +8,10 @@ import numpy as np
 
 from itd_lightning.cert.synth import words
 from itd_lightning.cert.synth.calendar import DAY, HOUR
-from itd_lightning.cert.synth.campaigns import DEVICE, QUIET, Campaign, Diary, World
+from itd_lightning.cert.synth.campaigns import Campaign, Diary
 from itd_lightning.cert.synth.organisation import full_names
 from itd_lightning.cert.synth.people import Floats, Ints
+from itd_lightning.cert.synth.world import QUIET, World
 
 LONGEST = 58.5  # days
 MISSING_DISCONNECT = 0.002
@@ -37,9 +38,7 @@ def _drive(diary: Diary, actor: int, connects: Floats, rng: np.random.Generator)
     until = np.append(connects[1:], np.inf)
     for start, limit in zip(connects, until, strict=True):
         end = min(start + 13 * 60 * np.exp(rng.standard_normal()), start + 0.8 * HOUR, limit - 5)
-        diary.add(DEVICE, start, actor, actor, "Connect")
-        if rng.random() >= MISSING_DISCONNECT:
-            diary.add(DEVICE, max(end, start), actor, actor, "Disconnect")
+        diary.plug(start, max(end, start) if rng.random() >= MISSING_DISCONNECT else None, actor, actor)
 
 
 def plan(world: World, actor: int, rng: np.random.Generator) -> Campaign:
@@ -65,11 +64,10 @@ def plan(world: World, actor: int, rng: np.random.Generator) -> Campaign:
         private = rng.random() < 0.5
         sender = contacts.address[actor + private * len(world.people.roster)]
         to = recruiters[int(rng.integers(len(recruiters)))]
-        text = world.mail_texts.one(words.JOBS, rng)
-        diary.mail(t, actor, [to, "", ""], sender, int(rng.random() < 0.3), text)
+        diary.mail(t, actor, [to, "", ""], sender, diary.attach(int(rng.random() < 0.3)), words.JOBS)
 
     carrying = int(first + scale * rng.uniform(28, 34))
     uses = round(scale * np.clip(40 * np.exp(0.3 * rng.standard_normal()), 28, 104))
     _drive(diary, actor, _moments(world, actor, min(carrying, int(end)), end, max(4, uses), rng), rng)
     last = max(row.t for row in diary.rows) // DAY
-    return diary.close(2, actor, last + 1)
+    return diary.close(2, actor, {actor: last + 1})

@@ -1,24 +1,28 @@
-"""Pools of text that rows point into: ids, key words, pages. Rows hold views of these strings, not copies."""
-
-from typing import NamedTuple
+"""Ids, file names, and pools of contents; rows hold views of these strings, not copies."""
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from itd_lightning.cert.synth import words
-
-Ints = NDArray[np.int64]
+from itd_lightning.cert.synth.people import Ints
 
 VARIANTS = 192  # texts per topic
-COMMUNITIES = 4
-SITES = 360
-PAGES_PER_SITE = 9
 
 _HEX = pl.Series([f"{i:04X}" for i in range(1 << 16)])
 _BASE36 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _PAIRS = pl.Series([a + b for a in _BASE36 for b in _BASE36])
-_ENDINGS = (".html", ".htm", ".php", ".jsp", ".asp", ".aspx")
+
+# About half of these have a comma, a third have quotes, so that readers meet both.
+_SENTENCES = (
+    "The {} was late, so the {} had to wait for the next {}.",
+    "Please compare the {} with the {} before you order a {}.",
+    'They call it the "{}", and nobody in the {} knows why.',
+    "We saw a {} near the {} and thought of the old {}.",
+    'Her note said "{} before {}" and then went on about the {}.',
+    "After the {}, the {} and the {} were as good as new.",
+    "A {} costs less than a {} but more than a {}.",
+    'Is this the "{}" that the {} wrote to the {} about?',
+)
 
 
 def event_ids(count: int, rng: np.random.Generator) -> pl.Series:
@@ -41,18 +45,34 @@ def file_stems(count: int, rng: np.random.Generator) -> list[pl.Series]:
     return [_PAIRS.gather(part) for part in rng.integers(0, len(_PAIRS), (4, count))]
 
 
-class Texts:
-    """Key words by topic: ``VARIANTS`` texts of ``length`` words for each of ``words.ALL_TOPICS``."""
+def key_words(pool: list[str], length: int, rng: np.random.Generator) -> list[str]:
+    """``VARIANTS`` texts of about ``length`` words, one after the other."""
+    drawn = np.array(pool)[rng.integers(0, len(pool), (VARIANTS, length + 2))].tolist()
+    counts = rng.integers(length - 2, length + 3, VARIANTS)
+    return [" ".join(row[:count]) for row, count in zip(drawn, counts, strict=True)]
 
-    def __init__(self, length: int, rng: np.random.Generator) -> None:
+
+def prose(pool: list[str], length: int, rng: np.random.Generator) -> list[str]:
+    """``VARIANTS`` texts of about ``length`` words in sentences, with commas and quotes."""
+    shape = (VARIANTS, round(length / 11))  # words a sentence
+    forms = rng.integers(0, len(_SENTENCES), shape).tolist()
+    drawn = np.array(pool)[rng.integers(0, len(pool), (*shape, 3))].tolist()
+    return [
+        " ".join(_SENTENCES[form].format(*nouns) for form, nouns in zip(*text, strict=True))
+        for text in zip(forms, drawn, strict=True)
+    ]
+
+
+class Texts:
+    """Contents by topic: ``VARIANTS`` texts of ``length`` words for each of ``words.ALL_TOPICS``."""
+
+    def __init__(self, length: int, natural: bool, rng: np.random.Generator) -> None:
         texts: list[str] = []
         for topic in words.ALL_TOPICS:
             # Several topics a text: one word in five is of a neighbour.
             other = words.TOPICS[int(rng.integers(len(words.TOPICS)))]
-            pool = np.array([*topic.words] * 4 + [*other.words])
-            drawn = pool[rng.integers(0, len(pool), (VARIANTS, length + 2))].tolist()
-            counts = rng.integers(length - 2, length + 3, VARIANTS)
-            texts.extend(" ".join(row[:count]) for row, count in zip(drawn, counts, strict=True))
+            pool = [*topic.words] * 4 + [*other.words]
+            texts.extend((prose if natural else key_words)(pool, length, rng))
         self.pool = pl.Series(texts)
 
     def pick(self, topic: Ints, rng: np.random.Generator) -> pl.Series:
@@ -62,65 +82,3 @@ class Texts:
     def one(self, topic: words.Topic, rng: np.random.Generator) -> str:
         """One text about a topic."""
         return str(self.pick(np.array([words.ALL_TOPICS.index(topic)]), rng)[0])
-
-
-class Pages(NamedTuple):
-    """The web as the company sees it.
-
-    Attributes:
-        url: Address of each page.
-        topic: Index into ``words.ALL_TOPICS`` of each page.
-        community: (COMMUNITIES, pages) page indices; sites of one community are visited by the same people.
-        jobs: Pages of job sites and of competitors that hire, 16 hosts.
-        security: Pages for administrators.
-        keylogger: Pages of keylogger makers.
-        leak: The leak site.
-    """
-
-    url: pl.Series
-    topic: Ints
-    community: Ints
-    jobs: Ints
-    security: Ints
-    keylogger: Ints
-    leak: Ints
-
-
-class _PageList:
-    """Pages in the making."""
-
-    def __init__(self, rng: np.random.Generator) -> None:
-        self.rng = rng
-        self.urls: list[str] = []
-        self.topics: list[int] = []
-
-    def add_host(self, host: str, topic: words.Topic, pages: int) -> None:
-        """Write the addresses of one host."""
-        for _ in range(pages):
-            slug = "".join(self.rng.choice(topic.words, 4))
-            section, number = self.rng.choice(topic.words), self.rng.integers(10**8, 2 * 10**9)
-            ending = _ENDINGS[int(self.rng.integers(len(_ENDINGS)))]
-            self.urls.append(f"http://{host}.example/{topic.name}/{section}s/{slug}{number}{ending}")
-            self.topics.append(words.ALL_TOPICS.index(topic))
-
-    def add_hosts(self, hosts: tuple[str, ...], topic: words.Topic, pages: int) -> Ints:
-        """Write the addresses of several hosts and return their indices."""
-        first = len(self.urls)
-        for host in hosts:
-            self.add_host(host, topic, pages)
-        return np.arange(first, len(self.urls))
-
-
-def make_pages(rng: np.random.Generator) -> Pages:
-    """Invent the web: ordinary sites in communities, and the sites that the scenarios need."""
-    pages = _PageList(rng)
-    heads, tails = len(words.SITE_HEADS), len(words.SITE_TAILS)
-    for code in rng.choice(heads * tails, SITES, replace=False):
-        host = words.SITE_HEADS[code % heads] + words.SITE_TAILS[code // heads]
-        pages.add_host(host, words.TOPICS[int(rng.integers(len(words.TOPICS)))], PAGES_PER_SITE)
-    community = np.arange(SITES * PAGES_PER_SITE).reshape(COMMUNITIES, -1)
-    jobs = pages.add_hosts(words.JOB_HOSTS + words.COMPETITOR_HOSTS, words.JOBS, 1)
-    security = pages.add_hosts(words.SECURITY_HOSTS, words.SECURITY, 5)
-    keylogger = pages.add_hosts(words.KEYLOGGER_HOSTS, words.KEYLOGGER, 2)
-    leak = pages.add_hosts((words.LEAK_HOST,), words.LEAK, 3)
-    return Pages(pl.Series(pages.urls), np.array(pages.topics), community, jobs, security, keylogger, leak)

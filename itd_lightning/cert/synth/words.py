@@ -47,6 +47,7 @@ SITE_TAILS = _words(
     "almanac bazaar corner digest exchange forum gazette harbor index journal kiosk lounge market notes "
     "outlet portal review square tribune weekly"
 )
+PROJECT_TAILS = _words("beacon bridge compass falcon horizon lantern meridian orchard summit tempest")
 
 JOB_HOSTS = _words(
     "careerlantern jobharvest hireglen worknest vacancyvale talentferry resumerow staffwharf nextdesk "
@@ -63,6 +64,7 @@ KEYLOGGER_HOSTS = (
     "hiddenscribe",
     "tapmirror",
 )
+CLOUD_HOSTS = ("cloudcupboard", "skylocker", "nimbusdrawer")
 SECURITY_HOSTS = ("patchbulletin", "firewallnotes", "adminwatch", "cveroundup", "hardenhost", "packetdesk")
 
 
@@ -71,6 +73,11 @@ class Topic(NamedTuple):
 
     name: str
     words: tuple[str, ...]
+
+    @property
+    def plain(self) -> str:
+        """Its name in plain words, as the answer key gives it."""
+        return self.name.replace("_", " ").lower()
 
 
 def _topic(name: str, words: str) -> Topic:
@@ -155,6 +162,9 @@ KEYLOGGER = _topic(
 SECURITY = _topic(
     "Security", "patch firewall advisory antivirus policy update malware scan hardening alert password"
 )
+CLOUD = _topic(
+    "Cloud_Storage", "folder share sync upload backup storage link account archive quota space album"
+)
 GRUDGE = _topic(
     "Grudge", "unfair ignored overworked resent unappreciated quit angry fault demand blame deserve"
 )
@@ -162,4 +172,4 @@ CALMING = _topic("Calming", "valued schedule rest thanks talk training support p
 ALARM = _topic(
     "Alarm", "urgent shutdown evacuate layoffs collapse immediately everyone warning disaster leave now"
 )
-ALL_TOPICS = (*TOPICS, JOBS, LEAK, KEYLOGGER, SECURITY, GRUDGE, CALMING, ALARM)
+ALL_TOPICS = (*TOPICS, JOBS, LEAK, KEYLOGGER, SECURITY, CLOUD, GRUDGE, CALMING, ALARM)

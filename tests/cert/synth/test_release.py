@@ -9,6 +9,9 @@ import polars as pl
 import pytest
 
 from itd_lightning.cert.synth import write_release
+from itd_lightning.cert.synth.blocks import EARLY, blocks, draw_block
+from itd_lightning.cert.synth.calendar import DAY
+from itd_lightning.cert.synth.world import Settings, draw_world
 
 HEADERS = [
     ("logon", "id,date,user,pc,activity"),
@@ -139,10 +142,39 @@ def test_an_interrupted_release_leaves_nothing_under_its_name(tmp_path: Path) ->
     assert [path.name for path in tmp_path.iterdir()] == ["r"]
 
 
+def test_what_a_killed_run_left_is_cleaned_up_by_the_next(tmp_path: Path) -> None:
+    left = tmp_path / ".r.partial"
+    left.mkdir()
+    (left / "http-0.part").write_text("half a row")
+    write_release(tmp_path / "r", users=8, days=28)
+    assert [path.name for path in tmp_path.iterdir()] == ["r"]
+    assert not list((tmp_path / "r").rglob("*.part"))
+
+
+@pytest.mark.parametrize("name", ["r4.2", "r6.2"])
+def test_any_number_of_workers_gives_the_same_bytes(tmp_path: Path, name: str) -> None:
+    for workers in (1, 2):
+        write_release(tmp_path / str(workers), name, users=40, days=50, workers=workers)
+    assert digest(tmp_path / "1") == digest(tmp_path / "2")
+
+
+def test_no_session_reaches_further_into_the_next_day_than_is_merged() -> None:
+    world = draw_world(Settings("r4.2", 1_000, 56, seed=1, start=date(2010, 1, 2), insiders=0.0))
+    block = blocks(1_000, 56)[1]
+    latest = [rows["t"].to_numpy().max() for rows in draw_block(world, block, seed=1)]
+    assert block.days.stop * DAY < max(latest) < block.days.stop * DAY + EARLY
+
+
+def test_many_users_are_drawn_in_shorter_blocks() -> None:
+    assert [len(block.days) for block in blocks(users=1_000, days=30)] == [14, 14, 2]
+    assert {len(block.days) for block in blocks(users=9_000, days=30)} == {1}
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"release": "r5.2"}, "release must be 'r4.2', the only layout so far, got 'r5.2'"),
+        ({"release": "r3.2"}, "release must be one of r4.1, r4.2, r5.1, r5.2, r6.1, r6.2, got 'r3.2'"),
+        ({"workers": 0}, "workers must be at least 1, got 0"),
         ({"users": 7}, "users must be 8 .. 9000, got 7"),
         ({"days": 27}, "days must be at least 28, got 27"),
         ({"insiders": 0.6}, "insiders must be a share of the users, 0 .. 0.5, got 0.6"),
