@@ -62,12 +62,14 @@ layers: setup  ## do imports follow the pipeline?
 test: setup  ## tests without the markers slow, gpu and cert
 	$(BIN)/pytest -q
 
-test-slow: setup  ## the slow tests
+test-slow: setup  ## the slow tests, on Ray too
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[ray]'
 	$(BIN)/pytest -q -m slow
 
 test-cert: setup  ## tests on a genuine CERT r4.2 slice, whose folder ITD_CERT_R42 names
 	$(BIN)/pytest -q -m cert
 
-benchmark: setup  ## from raw CSV to windows: seconds, events per CPU-second, memory
-	$(BIN)/pip install --quiet --editable '.[benchmark]'
+benchmark: setup  ## from CSV to sorted shards, and to windows: seconds, events per CPU-second, memory
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[benchmark]'
+	$(BIN)/python benchmarks/prepare.py
 	$(BIN)/python benchmarks/windows.py

@@ -102,7 +102,8 @@ class Processes:
             yield from ahead(begin, Future.result, items, 2 * self.workers)
         except BrokenProcessPool as error:
             raise InputError(
-                "a worker process was killed, most likely for memory: use fewer --workers or less --memory"
+                "a worker process ended, killed for memory or unable to start: use fewer --workers; a script "
+                "must start them below `if __name__ == '__main__'`"
             ) from error
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import torch
 import yaml
 
 from itd_lightning.cli import main
+from itd_lightning.events.store import Store
 from itd_lightning.terminal import console, safe
 
 CONFIG = Path(__file__).parents[1] / "configs" / "mask_value.yaml"
@@ -221,3 +223,48 @@ def test_both_names_are_installed_and_answer(name: str) -> None:
         "alerts",
     ):
         assert f"    {command} " in done.stdout
+
+
+def test_prepare_says_what_it_will_cost_and_what_became_of_each_log(
+    release: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["prepare", str(release), f"--store={tmp_path / 'store'}", "--no-content", "--shards=2"])
+    first, *rest = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(
+        r"r4\.2: about [\d,]+ rows, \d+ s, \S+ MB of disk while building, \S+ MB in the end; \S+ GB are free",
+        first,
+    )
+    assert any("http" in line and line.rstrip("│ ").endswith(" 0") for line in rest)
+    kept = Store(tmp_path / "store").scan().select(pl.col("content").is_not_null().any()).collect().item()
+    assert not kept
+
+
+def test_prepare_keeps_the_content_of_named_kinds(release: Path, tmp_path: Path) -> None:
+    main(["prepare", str(release), f"--store={tmp_path / 'store'}", "--content=email_send,file_copy"])
+    events = Store(tmp_path / "store").scan().filter(pl.col("content").is_not_null())
+    assert set(events.select(pl.col("kind").unique()).collect()["kind"]) == {"email_send", "file_copy"}
+
+
+def test_prepare_adds_to_a_store(release: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = f"--store={tmp_path / 'store'}"
+    main(["prepare", str(release), store, "--no-content"])
+    assert "exists already" in refused(["prepare", str(release), store], capsys)
+    main(["prepare", str(release), store, "--append"])
+    assert len(Store(tmp_path / "store").manifest["sources"]) == 2
+    assert "exclude one another" in refused(
+        ["prepare", str(release), store, "--no-content", "--content=other"], capsys
+    )
+
+
+def test_an_interrupted_prepare_says_how_it_goes_on(
+    release: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("itd_lightning.events.build.sort_shards", interrupted)
+    with pytest.raises(SystemExit) as stop:
+        main(["prepare", str(release), f"--store={tmp_path / 'store'}"])
+    assert stop.value.code == 130
+    words = capsys.readouterr().err
+    assert words.startswith("itd: interrupted; the same command goes on with what is done, which lies in ")

@@ -80,7 +80,7 @@ def test_an_error_in_a_process_arrives_as_it_is() -> None:
 
 
 def test_a_killed_worker_ends_in_one_line() -> None:
-    with open_executor(2) as executor, pytest.raises(InputError, match="a worker process was killed"):
+    with open_executor(2) as executor, pytest.raises(InputError, match="a worker process ended"):
         list(executor.map(die, range(3)))
 
 

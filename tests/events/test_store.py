@@ -8,6 +8,8 @@ import pytest
 
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.events import EVENTS
+from itd_lightning.events.calendar import days_present, work_calendar
+from itd_lightning.events.pcs import own_pcs, pc_use
 from itd_lightning.events.store import Store
 
 
@@ -82,3 +84,13 @@ def test_a_view_lies_elsewhere_for_another_name_setting_or_store(tmp_path: Path)
         other.view_folder("windows", {"a": 1, "b": (2, 3)}).name,
     ]
     assert len({folder.name, *names}) == 4
+
+
+def test_presence_calendar_and_own_pcs_are_those_of_all_shards(store: Path) -> None:
+    opened = Store(store)
+    events = opened.scan().collect()
+    assert opened.presence().sort("user", "day").equals(days_present(events))
+    assert opened.calendar().equals(work_calendar(days_present(events)))
+    assert opened.own_pcs().sort("user").equals(own_pcs(pc_use(events)))
+    assert opened.calendar()["kind"].n_unique() > 1
+    assert len(opened.own_pcs()) == 24

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import shutil
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -19,6 +20,7 @@ from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.events import EVENTS
 from itd_lightning.contracts.scores import UNITS
 from itd_lightning.events.store import Store
+from itd_lightning.executors import Place
 from itd_lightning.splits import Campaigns, Dates, Split
 from itd_lightning.views import Windows, windows
 from itd_lightning.views.base import EpochShuffle
@@ -605,3 +607,20 @@ def test_shards_do_not_change_the_cells(small: Path, tmp_path: Path) -> None:
     events = [*daily("ann", range(1, 11), times=2), *daily("bob", range(1, 11))]
     one = write_store(tmp_path / "one", [events, []])
     assert pl.read_parquet(built(one)).equals(pl.read_parquet(built(small)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("executor", ["local", "ray"])
+def test_two_processes_and_ray_build_the_same_view(executor: Place, store: Path, tmp_path: Path) -> None:
+    if executor == "ray":
+        pytest.importorskip("ray")
+    shutil.copytree(store, tmp_path / "store", ignore=shutil.ignore_patterns("views"))
+    one, several = (
+        Windows(folder, SPLIT, build_workers=workers, executor=executor)
+        for folder, workers in ((store, 1), (tmp_path / "store", 2))
+    )
+    for view in (one, several):
+        view.prepare_data()
+    mine, theirs = (view.cells_path(Store(view.store)) for view in (one, several))
+    assert mine != theirs
+    assert mine.read_bytes() == theirs.read_bytes()
