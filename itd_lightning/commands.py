@@ -75,7 +75,7 @@ def prepare(
     no_content: bool = False,
     content: str | None = None,
     shards: int | None = None,
-    memory: float = 3.0,
+    memory: float | None = None,
     workers: int = 1,
     executor: Place = "local",
 ) -> None:
@@ -92,7 +92,7 @@ def prepare(
         no_content: Leave the text of mails, pages and files out.
         content: Keep the text of these kinds of event only, such as email_send,file_copy; default: of all.
         shards: Number of parts, by user; default: by size and memory.
-        memory: GiB that may be used, about.
+        memory: GiB that all workers together may use, about; default: 1.5 for each.
         workers: Processes that read and sort at the same time; the store does not depend on it.
         executor: local, or ray: the cluster that RAY_ADDRESS names, which must see the same files.
     """
@@ -107,7 +107,8 @@ def prepare(
     plan = plan_build(sources, store, release, answers, shards, memory, workers, kinds, append)
     cost = estimate(plan, workers)
     say = console().print
-    say(f"{plan.release.name}: {costs(*cost)}", highlight=False, soft_wrap=True)
+    guess = " (a guess: an archive does not tell)" if any(source.archived for source in plan.sources) else ""
+    say(f"{plan.release.name}: {costs(*cost)}{guess}", highlight=False, soft_wrap=True)
     if cost.building > cost.free:
         say("[yellow]this disk may be too small[/]")
     with progress() as bar:

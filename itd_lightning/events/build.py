@@ -27,7 +27,7 @@ from itd_lightning.cert.pieces import Piece, pieces
 from itd_lightning.cert.releases import Release
 from itd_lightning.cert.source import Source
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.files import exchange
+from itd_lightning.contracts.files import exchange, written_beside
 from itd_lightning.events.facts import Facts, join_facts, read_facts, read_raw, unpack_answers, write_facts
 from itd_lightning.events.manifest import Staged, collect_rejects, describe
 from itd_lightning.events.plan import Plan, plan_build
@@ -36,7 +36,7 @@ from itd_lightning.events.shards import Shard, shard_file, sort_shard
 from itd_lightning.events.stage import Job, Note, piece_folder, read_note, stage_piece
 from itd_lightning.executors import Executor, Place, open_executor
 
-PLAN = "plan.json"
+PLAN, MANIFEST = "plan.json", "manifest.json"
 Progress = Callable[[str, int, int, int], None]  # what is done, how much of it, of how much, rows
 
 
@@ -47,7 +47,7 @@ def build_store(
     *,
     answers: Path | None = None,
     shards: int | None = None,
-    memory: float = 3.0,
+    memory: float | None = None,
     workers: int = 1,
     place: Place = "local",
     content: Sequence[str] | None = None,
@@ -82,35 +82,45 @@ def build(
         InputError: If a log or the key does not fit the release, or another program builds this store.
     """
     tell = on_progress or (lambda *_: None)
-    with alone(plan.partial, plan.identity) as folder, open_executor(workers, place) as executor:
-        job = Job(folder, plan.release.name, plan.shards, plan.content, plan.now)
-        keys = [
-            unpack_answers(source, folder / "small" / f"key-{n}") for n, source in enumerate(plan.sources)
-        ]
-        # A folder shows at once whether its key and people can be read, an archive when it has been streamed.
-        early = [
-            None if source.archived else read_facts(source.path, key, plan.release)
-            for source, key in zip(plan.sources, keys, strict=True)
-        ]
-        logs = list(stage_logs(plan, job, executor, tell))
-        late = [
-            facts or read_facts(small_files(folder, number), key, plan.release)
-            for number, (facts, key) in enumerate(zip(early, keys, strict=True))
-        ]
-        facts = join_facts([*base_facts(plan), *late])
-        shards = sort_shards(plan, job, executor, tell)
-        write_facts(folder, facts)
-        files = [shard_file(folder, shard) for shard in range(plan.shards)]
-        key = facts.answers and resolve_key(folder, facts.answers, files, executor)
-        rejects = collect_rejects(plan, job, logs, shards)
-        (folder / "rejects").mkdir(exist_ok=True)
-        rejects.write_parquet(folder / "rejects" / "rejects.parquet")
-        manifest = describe(plan, logs, shards, rejects, facts, key)
-        (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
-        for left in ("staging", "sorted", "small", PLAN):
+    if plan.base is not None and was_added(plan):
+        remove(plan.partial)
+        return plan.base.manifest
+    with alone(plan.partial, plan.identity) as folder:
+        if not (folder / MANIFEST).is_file():
+            with open_executor(workers, place) as executor:
+                write_store(plan, folder, executor, tell)
+        for left in ("staging", "sorted", "small"):
             remove(folder / left)
+        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text("utf-8"))
         publish(folder, plan.store)
     return manifest
+
+
+def write_store(plan: Plan, folder: Path, executor: Executor, tell: Progress) -> None:
+    """Write all of a store, its manifest last."""
+    job = Job(folder, plan.release.name, plan.shards, plan.content, plan.now)
+    keys = [unpack_answers(source, folder / "small" / f"key-{n}") for n, source in enumerate(plan.sources)]
+    # A folder shows at once whether its key and people can be read, an archive when it has been streamed.
+    early = [
+        None if source.archived else read_facts(source.path, key, plan.release)
+        for source, key in zip(plan.sources, keys, strict=True)
+    ]
+    logs = list(stage_logs(plan, job, executor, tell))
+    late = [
+        facts or read_facts(small_files(folder, number), key, plan.release)
+        for number, (facts, key) in enumerate(zip(early, keys, strict=True))
+    ]
+    facts = join_facts([*base_facts(plan), *late])
+    shards = sort_shards(plan, job, executor, tell)
+    write_facts(folder, facts)
+    files = [shard_file(folder, shard) for shard in range(plan.shards)]
+    answers = facts.answers and resolve_key(folder, facts.answers, files, executor)
+    rejects = collect_rejects(plan, job, logs, shards)
+    (folder / "rejects").mkdir(exist_ok=True)
+    rejects.write_parquet(folder / "rejects" / "rejects.parquet")
+    manifest = describe(plan, logs, shards, rejects, facts, answers)
+    with written_beside(folder / MANIFEST) as file:
+        file.write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
 
 
 @contextmanager
@@ -151,11 +161,27 @@ def remove(path: Path) -> None:
 
 def publish(folder: Path, store: Path) -> None:
     """Give a folder the store's name; the store that had it is removed."""
-    if store.exists():
-        exchange(folder, store)
-        remove(folder)
-    else:
+    if not store.exists():
+        remove(folder / PLAN)
         folder.replace(store)
+        return
+    # Whoever finds the old store in the folder later knows by the plan in it that the new one is complete.
+    shutil.copyfile(folder / PLAN, store / PLAN)
+    remove(folder / PLAN)
+    exchange(folder, store)
+    for left in folder.iterdir():
+        if left.name not in (PLAN, MANIFEST):
+            remove(left)
+    remove(folder)
+
+
+def was_added(plan: Plan) -> bool:
+    """Whether a build of the same plan was killed when all but the removal of the old store was done."""
+    manifest, said = plan.partial / MANIFEST, plan.partial / PLAN
+    if not (manifest.is_file() and said.is_file()):
+        return False
+    before = json.loads(manifest.read_text("utf-8"))["fingerprint"]
+    return said.read_text("utf-8") == plan.identity_upon(before)
 
 
 def small_files(folder: Path, source: int) -> Path:

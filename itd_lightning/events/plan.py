@@ -19,6 +19,7 @@ MOST_SHARDS = 1024
 SHARD = 256 << 20  # bytes of CSV in a shard, about
 PACKED = 5  # a release unpacks to about so many times its archive
 WITHOUT_CONTENT = 0.35  # share of a CSV
+WORKER = 1.5  # GiB
 COPIES = 4  # of a shard's rows, while they are sorted
 PIECES = 6  # times a piece's bytes are in memory, while it is read
 
@@ -59,8 +60,11 @@ class Plan(NamedTuple):
     @property
     def identity(self) -> str:
         """Text that is equal for two builds that may continue one another."""
+        return self.identity_upon(None if self.base is None else self.base.fingerprint)
+
+    def identity_upon(self, base: str | None) -> str:
+        """The same, were the store that is added to the one of this fingerprint."""
         stamps = [stamp(path) for source in self.sources for path in source if path is not None]
-        base = None if self.base is None else self.base.fingerprint
         return json.dumps([SCHEMA_VERSION, PIECE, self.release.name, self.options, base, stamps])
 
 
@@ -70,7 +74,7 @@ def plan_build(
     release: str = "auto",
     answers: Path | None = None,
     shards: int | None = None,
-    memory: float = 3.0,
+    memory: float | None = None,
     workers: int = 1,
     content: Sequence[str] | None = None,
     append: bool = False,
@@ -83,7 +87,7 @@ def plan_build(
         release: Name of the release, or ``auto``.
         answers: Folder or archive of the answer key; default: where the release has it.
         shards: Number of parts; default: by size and memory.
-        memory: GiB that all workers together may use, about.
+        memory: GiB that all workers together may use, about; default: 1.5 for each.
         workers: Parts worked on at a time.
         content: Kinds of event whose content is kept; none for an empty list, all for None.
         append: Whether to add to a store that is there, with its options.
@@ -91,6 +95,7 @@ def plan_build(
     Raises:
         InputError: If anything does not fit.
     """
+    memory = WORKER * workers if memory is None else memory
     if workers < 1 or memory <= 0:
         raise InputError(f"workers and memory must be positive, got {workers} and {memory}")
     found = tuple(find_source(path, answers if number == 0 else None) for number, path in enumerate(sources))

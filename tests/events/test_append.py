@@ -161,6 +161,31 @@ def test_an_addition_that_is_interrupted_leaves_the_store_as_it_was_and_goes_on(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["store", "straight"]
 
 
+@pytest.mark.parametrize("moment", ["exchange", "remove"])
+def test_an_addition_that_is_killed_after_the_exchange_is_not_added_twice(
+    moment: str, parts: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, week = parts
+    store = tmp_path / "store"
+    build_store([before], store, shards=2)
+
+    def killed(one: Path, other: Path) -> None:
+        exchange(one, other)
+        if moment == "remove":
+            shutil.rmtree(one / "events")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(build, "exchange", killed)
+        with pytest.raises(KeyboardInterrupt):
+            build_store([week], store, append=True)
+    manifest = build_store([week], store, append=True)
+    build_store(parts, tmp_path / "straight", shards=2)
+    assert files(store) == files(tmp_path / "straight")
+    assert manifest == Store(store).manifest
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["store", "straight"]
+
+
 @pytest.mark.parametrize("system", ["in one step", "by two renames"])
 def test_two_folders_change_names(system: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if system == "by two renames":
