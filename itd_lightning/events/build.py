@@ -222,6 +222,7 @@ def stage_logs(plan: Plan, job: Job, executor: Executor, tell: Progress) -> Iter
         headers[number, piece.log] = piece.header
         done, rows = done + note.size, rows + note.read
         tell("reading", min(done, total), total, rows)
+    tell("reading", total, total, rows)
     for number, source in enumerate(plan.sources, first):
         for log in plan.release.logs:
             if (number, log.name) not in notes:

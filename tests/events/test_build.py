@@ -374,11 +374,11 @@ def test_equal_input_gives_an_equal_fingerprint_and_anything_else_another(tmp_pa
 def test_progress_counts_bytes_and_rows_and_then_shards(source: Path, tmp_path: Path) -> None:
     said: list[tuple[str, int, int, int]] = []
     build_store([source], tmp_path / "store", shards=3, on_progress=lambda *step: said.append(step))
-    size = sum(path.stat().st_size - len(HEADERS[path.stem]) - 1 for path in source.glob("*.csv"))
-    assert [step[0] for step in said] == ["reading"] * 5 + ["sorting"] * 3
-    assert said[4][1] == size
+    size = sum(path.stat().st_size for path in source.glob("*.csv"))
+    assert [step[0] for step in said] == ["reading"] * 6 + ["sorting"] * 3
+    assert said[5][1:] == (size, size, 10)
     assert [step[3] for step in said[:5]] == [4, 6, 7, 8, 10]
-    assert [step[1:3] for step in said[5:]] == [(1, 3), (2, 3), (3, 3)]
+    assert [step[1:3] for step in said[6:]] == [(1, 3), (2, 3), (3, 3)]
     assert said[-1][3] == 10
 
 
