@@ -125,7 +125,7 @@ def prepare(
     table = Table(
         "log",
         *[column(name) for name in ("read", "kept", "refused")],
-        title=" + ".join(map(str, [*sources])) + f" -> {store}",
+        title=safe(f"{' + '.join(map(str, sources))} -> {store}"),
     )
     for name, log in manifest["logs"].items():
         table.add_row(name, *(f"{log[what]:,}" for what in ("read", "kept", "rejected")))
@@ -145,7 +145,7 @@ def inspect(store: Path) -> None:
     opened = Store(store)
     summary = summarise(opened)
     table = Table(
-        "kind", column("events"), column("users"), column("first"), column("last"), title=str(store)
+        "kind", column("events"), column("users"), column("first"), column("last"), title=safe(str(store))
     )
     for row in summary.kinds.iter_rows(named=True):
         table.add_row(
@@ -213,7 +213,7 @@ def audit(run: Path, null: bool = True) -> None:
     moved, reason = null_attack(scores) if null else (None, "left out on request")
     audits = audit_scores(scores, true, moved, reason)
     write_json(run / "audit.json", {"audits": [entry._asdict() for entry in audits], "null": moved})
-    table = Table("audit", "", "verdict", title=f"audit of {run}", show_lines=True)
+    table = Table("audit", "", "verdict", title=safe(f"audit of {run}"), show_lines=True)
     marks = {True: "[green]pass[/]", False: "[red]FAIL[/]", None: "[yellow]open[/]"}
     for entry in audits:
         table.add_row(entry.name, marks[entry.passed], entry.verdict)
@@ -251,7 +251,7 @@ def alerts(run: Path, budget: str = "10") -> None:
         "day",
         column("score"),
         "what contributed most",
-        title=f"look at these first: {run}",
+        title=safe(f"look at these first: {run}"),
     )
     for row in days.iter_rows(named=True):
         if row["rank"] == 1:

@@ -130,8 +130,10 @@ def alone(folder: Path, identity: str) -> Iterator[Path]:
     It is removed when what was given does not fit; after any other failure it waits for the next build.
 
     Raises:
-        InputError: If another program is writing to it.
+        InputError: If another program is writing to it, or it is a link.
     """
+    if folder.is_symlink():
+        raise InputError(f"{folder} is a link, where this store would be built; remove it")
     folder.mkdir(parents=True, exist_ok=True)
     lock = os.open(folder, os.O_RDONLY)
     try:

@@ -180,7 +180,8 @@ def unpacked_size(source: Source, release: Release) -> int:
 
 
 def stamp(path: Path) -> list[Any]:
-    """Size and time of change of a file, or of the files of a folder and its folders."""
-    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
-    states = [(str(file.resolve()), file.stat()) for file in files]
+    """Size and time of change of a file, or of the files of a folder that a release may have."""
+    patterns = ("*", "*/*.csv", "answers/*/*.csv")
+    found = {file for pattern in patterns for file in path.glob(pattern)} if path.is_dir() else {path}
+    states = [(str(file.resolve()), file.stat()) for file in sorted(found) if file.is_file()]
     return [[name, state.st_size, state.st_mtime_ns] for name, state in states]
