@@ -2,6 +2,7 @@
 
 import bz2
 import io
+import os
 import re
 import tarfile
 from collections.abc import Callable
@@ -547,6 +548,9 @@ def test_a_directory_that_cannot_be_read_is_refused(
 
 def test_a_month_that_is_a_folder_or_a_pipe_is_refused(source: Path, capsys: Capture) -> None:
     (source / "LDAP" / "2010-01.csv").mkdir(parents=True)
+    assert "2010-01.csv is no file" in refusal(capsys, source)
+    (source / "LDAP" / "2010-01.csv").rmdir()
+    os.mkfifo(source / "LDAP" / "2010-01.csv")
     assert "2010-01.csv is no file" in refusal(capsys, source)
 
 
