@@ -63,8 +63,8 @@ def notes(error: BaseException) -> list[str]:
 
 
 def say(message: str, status: int) -> int:
-    """Write one line to standard error."""
-    sys.stderr.write(f"itd: {message}\n")
+    """Write one line to standard error; what a file smuggles into it cannot steer the terminal."""
+    sys.stderr.write(f"itd: {''.join(sign if sign.isprintable() else '?' for sign in message)}\n")
     return status
 
 

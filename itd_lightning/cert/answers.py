@@ -11,7 +11,7 @@ from typing import NamedTuple
 import polars as pl
 
 from itd_lightning.cert.releases import TIME_FORMAT, YEARS, Log, Release
-from itd_lightning.cert.tables import read_table
+from itd_lightning.cert.tables import read_small, read_table
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.events import Kind
 
@@ -154,7 +154,9 @@ def read_details(path: Path, release: Release) -> tuple[list[KeyRow], list[str]]
     logs = {log.name: log for log in release.logs}
     rows: list[KeyRow] = []
     remarks: list[str] = []
-    for number, line in enumerate(path.read_text("utf-8", "replace").removesuffix("\n").split("\n"), 1):
+    for number, line in enumerate(
+        read_small(path).decode("utf-8", "replace").removesuffix("\n").split("\n"), 1
+    ):
         try:
             fields = split_row(line)
             log, event_id, time, user, pc = fields[:5]

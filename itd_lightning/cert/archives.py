@@ -19,16 +19,23 @@ from typing import IO, cast
 from itd_lightning.cert.logs import MAX_LINE, RECORD
 from itd_lightning.cert.pieces import PIECE, Piece, read_header
 from itd_lightning.cert.releases import SYNTHETIC, Log
+from itd_lightning.cert.tables import SMALL
 from itd_lightning.contracts.errors import InputError
 
 ENDINGS = (".tar.bz2", ".tbz2", ".tar")
 RATIO = 100  # times its size; a genuine release unpacks to about five
 ALWAYS = 256 << 20  # bytes that an archive may unpack to, however small it is
-SMALL = 64 << 20  # bytes of a file that is no log
 BUFFER = 1 << 20
 WANTED = re.compile(
-    r"LDAP/\d{4}-\d\d\.csv|answers/([\w.-]+/)?[\w.-]+\.csv|psychometric\.csv|decoy_file\.csv|"
-    + re.escape(SYNTHETIC)
+    r"LDAP/[0-9][\w.-]{0,99}\.csv|answers/(r[\d.]+-[\w-]{1,20}/)?[\w.-]{1,100}\.csv|psychometric\.csv|"
+    r"decoy_file\.csv|" + re.escape(SYNTHETIC)
+)
+EXTENSIONS = (  # headers whose content is read at once, as names and times
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
 )
 
 
@@ -46,6 +53,23 @@ class Bounded(RawIOBase):
         if self.passed > self.limit:
             raise InputError(f"{self.path} unpacks to more than {RATIO} times its size; no release does")
         return part
+
+
+class Member(tarfile.TarInfo):
+    """A member whose header is whole; by itself, ``tarfile`` ends quietly at the first that is not."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "Member":
+        """Read a header."""
+        try:
+            member = super().frombuf(buf, encoding, errors)
+        except tarfile.HeaderError as error:
+            if len(buf) == tarfile.BLOCKSIZE and not buf.strip(b"\0"):  # marks the end
+                raise
+            raise tarfile.ReadError(str(error)) from error
+        if member.size < 0 or (member.type in EXTENSIONS and member.size > MAX_LINE):
+            raise tarfile.ReadError(f"a header of {member.size} bytes")
+        return member
 
 
 def is_archive(path: Path) -> bool:
@@ -70,7 +94,10 @@ def unpacking_rate(path: Path, sample: int) -> tuple[float, float]:
     """Bytes that an archive unpacks to, and bytes a second, as far as its beginning tells."""
     began = perf_counter()
     with path.open("rb") as packed, bz2.open(packed) if "bz" in path.suffix else packed as unpacked:
-        length = len(unpacked.read(sample))
+        try:
+            length = len(unpacked.read(sample))
+        except (EOFError, OSError) as error:
+            raise InputError(f"{path} is damaged or cut short: {error}") from error
         ratio = length / max(packed.tell(), 1)
     return path.stat().st_size * ratio, length / max(perf_counter() - began, 1e-9)
 
@@ -92,15 +119,17 @@ def read_archive(
     seen: set[str] = set()
     with opened(path) as tar:
         for member in tar:
+            tar.members.clear()  # type: ignore[attr-defined]  # it keeps them all, and there may be millions
             name = place(member)
+            if name in seen:
+                raise InputError(f"{path} holds {name} twice")
             log = logs.get(name.removesuffix(".csv"))
             if log is not None and name.endswith(".csv"):
-                if name in seen:
-                    raise InputError(f"{path} holds {name} twice")
                 seen.add(name)
                 stream = cast("BufferedIOBase", tar.extractfile(member))
                 yield from spool(stream, member.size, log, folder, is_done)
             elif WANTED.fullmatch(name):
+                seen.add(name)
                 if member.size > SMALL:
                     raise InputError(f"{path} holds a {name} of {member.size >> 20} MiB; no release does")
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -114,23 +143,26 @@ def opened(path: Path) -> Iterator[tarfile.TarFile]:
     try:
         with bz2.open(path) if "bz" in path.suffix else path.open("rb") as unpacked:
             bounded = cast("IO[bytes]", Bounded(unpacked, path))
-            with tarfile.open(fileobj=bounded, mode="r|", bufsize=BUFFER) as tar:
+            with tarfile.open(fileobj=bounded, mode="r|", bufsize=BUFFER, tarinfo=Member) as tar:
                 yield tar
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except InputError:
+        raise
+    # The last three: numbers that are none, and headers within headers without end.
+    except (tarfile.TarError, EOFError, OSError, ValueError, LookupError, RecursionError) as error:
         if isinstance(error, OSError) and error.errno:  # a full disk, say, is not the archive's fault
             raise
         raise InputError(f"{path} is damaged or cut short: {error}") from error
 
 
 def place(member: tarfile.TarInfo) -> str:
-    """Where a member stands in its release; "" for what is no plain file.
+    """Where a member stands in its release; "" for what is no plain file, or a sparse one: a bomb at no cost.
 
     Example:
         >>> place(tarfile.TarInfo("./r4.2/LDAP/2010-01.csv"))
         'LDAP/2010-01.csv'
     """
     parts = [part for part in PurePosixPath(member.name).parts if part != "."]
-    if not member.isreg() or ".." in parts:
+    if not member.isreg() or member.issparse() or ".." in parts:
         return ""
     first = next((at for at, part in enumerate(parts) if part in ("LDAP", "answers")), len(parts) - 1)
     return "/".join(parts[first:]) if first < 2 else ""  # beside the release's folder, or right in it

@@ -4,7 +4,6 @@ Every record after the header is one row read; it is kept or refused with a reas
 looks whole is parsed at once; only a block with something wrong is looked at line by line.
 """
 
-import csv
 import re
 from datetime import datetime
 from pathlib import Path
@@ -54,9 +53,11 @@ def check_header(line: bytes, path: Path, columns: tuple[str, ...]) -> tuple[str
     """The names in a log's first line.
 
     Raises:
-        InputError: If there are none, or some of these columns are not among them.
+        InputError: If there are none, or some of these columns are not among them, or it has no end.
     """
-    names = line[:MAX_LINE].removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").strip()
+    if len(line) >= MAX_LINE:
+        raise InputError(f"{path} has a first line longer than 1 MiB; it must be {','.join(columns)}")
+    names = line.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").strip()
     if not names:
         raise InputError(f"{path} is empty: its first line must be {','.join(columns)}")
     header = tuple(name.strip().strip('"') for name in names.split(","))
@@ -119,6 +120,8 @@ def split_at_once(text: bytes, lines: int, header: tuple[str, ...], *, quoted: b
     """All fields as text, "" as null; None if a line may be no whole row, or one has a quoted line end."""
     if b"\0" in text or (not quoted and count(text, b",") != lines * (len(header) - 1)):
         return None
+    if quoted and outside_quotes(text) is None:
+        return None
     # A line of MAX_LINE bytes covers one of these stretches.
     if any(text.find(b"\n", at, at + STRETCH) < 0 for at in range(0, len(text) - STRETCH, STRETCH)):
         return None
@@ -133,12 +136,12 @@ def split_at_once(text: bytes, lines: int, header: tuple[str, ...], *, quoted: b
 
 
 def split_whole(text: bytes, header: tuple[str, ...], *, quoted: bool) -> pl.DataFrame:
-    """All fields of whole rows as text."""
+    """All fields of whole rows as text; an empty one is null, quoted or not."""
     if not text:
         return pl.DataFrame(schema=dict.fromkeys(header, pl.String))
     # r4 and r5 have no quoting: a quote is a character like any other.
     schema, quote = dict.fromkeys(header, pl.String), '"' if quoted else None
-    return pl.read_csv(text, has_header=False, schema=schema, quote_char=quote)
+    return pl.read_csv(text, has_header=False, schema=schema, quote_char=quote, null_values="")
 
 
 def sift(
@@ -160,13 +163,32 @@ def sift(
 
 def records(lines: list[bytes], first_line: int) -> list[tuple[int, bytes]]:
     """Rows with the number of their first line; quotes join lines, but not across the beginning of a row."""
-    found: list[tuple[int, bytes]] = []
+    found: list[tuple[int, list[bytes]]] = []
+    length, is_open = 0, False  # of the last row
     for number, line in enumerate(lines, first_line):
-        if found and found[-1][1].count(b'"') % 2 and not RECORD.match(line):
-            found[-1] = (found[-1][0], found[-1][1] + b"\n" + line)
+        if is_open and length < MAX_LINE and not RECORD.match(line):
+            found[-1][1].append(line)
         else:
-            found.append((number, line))
-    return found
+            found.append((number, [line]))
+            length, is_open = 0, False
+        length, is_open = length + len(line) + 1, is_open != bool(line.count(b'"') % 2)
+    return [(number, b"\n".join(parts)) for number, parts in found]
+
+
+def outside_quotes(text: bytes) -> list[bytes] | None:
+    """What stands outside of quoted fields; None if a quote is unclosed, or begins or ends no field.
+
+    A doubled quote closes its field and opens it again, with nothing between.
+
+    Example:
+        >>> outside_quotes(b'1,"two, three",4')
+        [b'1,', b',4']
+    """
+    parts = text.split(b'"')
+    outside, bounds = parts[::2], (b"", b",", b"\n")
+    opens = all(part[-1:] in bounds for part in outside[:-1])
+    closes = all(part[:1] in bounds for part in outside[1:])
+    return outside if len(parts) % 2 and opens and closes else None
 
 
 def broken(row: bytes, width: int, *, quoted: bool) -> str | None:
@@ -181,13 +203,10 @@ def broken(row: bytes, width: int, *, quoted: bool) -> str | None:
         text = row.decode()
     except UnicodeDecodeError:
         text = None
-    fields = row.count(b",") + 1
-    if quoted:
-        try:
-            (parsed,) = csv.reader([text or row.decode("utf-8", "replace")], strict=True)
-        except (csv.Error, ValueError):
-            return "unclosed or misplaced quote"
-        fields = len(parsed)
+    outside = outside_quotes(row) if quoted else [row]
+    if outside is None:
+        return "unclosed or misplaced quote"
+    fields = sum(part.count(b",") for part in outside) + 1
     if fields != width:
         return f"expected {width} fields, got {fields}"
     return "invalid UTF-8" if text is None else None

@@ -1,12 +1,13 @@
 """Who worked where and when: monthly LDAP files and psychometric scores -> people with validity dates."""
 
-from datetime import date
+from datetime import date, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
 
+from itd_lightning.cert.releases import YEARS
 from itd_lightning.cert.tables import read_table
 from itd_lightning.contracts.errors import InputError
 
@@ -42,9 +43,9 @@ def read_directory(source: Path) -> Directory | None:
     """Read the people of a release, or None where it has no LDAP folder.
 
     Raises:
-        InputError: If an LDAP file cannot be read or lacks a column.
+        InputError: If an LDAP file cannot be read, lacks a column, or is not named after a month.
     """
-    files = sorted((source / "LDAP").glob("[0-9][0-9][0-9][0-9]-[0-9][0-9].csv"))
+    files = sorted((source / "LDAP").glob("[0-9]*.csv"))
     if not files:
         return None
     entries = pl.concat([read_month(file, month_of(file)) for file in files])
@@ -96,9 +97,12 @@ def people_of(directory: Directory) -> pl.DataFrame:
 def month_of(path: Path) -> date:
     """First day of the month that an LDAP file is named after."""
     try:
-        return date.fromisoformat(f"{path.stem}-01")
-    except ValueError as error:
-        raise InputError(f"{path} is not named after a month, such as 2010-01.csv") from error
+        month = datetime.strptime(path.stem, "%Y-%m").date()
+    except ValueError:
+        month = date.min
+    if f"{month:%Y-%m}" != path.stem or not YEARS[0] <= month.year <= YEARS[1]:
+        raise InputError(f"{path} is not named after a month, such as 2010-01.csv")
+    return month
 
 
 def next_month(month: date) -> date:

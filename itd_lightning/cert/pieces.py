@@ -69,7 +69,7 @@ def pieces(path: Path, log: str, *, quoted: bool) -> list[Piece]:
         header = read_header(file)
         cuts = [file.tell()]
         for share in range(PIECE, size, PIECE):
-            cuts.append(max(cuts[-1], next_row(file, share, quoted=quoted)))
+            cuts.append(next_row(file, share, quoted=quoted) if cuts[-1] < share else cuts[-1])
     cuts.append(size)
     return [Piece(log, number, path, *ends, header) for number, ends in enumerate(pairwise(cuts))]
 

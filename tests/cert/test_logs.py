@@ -24,6 +24,7 @@ EMAIL = "{E1},01/04/2010 09:00:00,ABC0001,PC-0001,a@dtaa.com;b@x.org,c@dtaa.com,
 
 
 NOW = datetime(2026, 1, 1)
+NOON = "01/04/2010 12:00:00"
 
 
 class Read:
@@ -325,3 +326,48 @@ def test_no_damage_crashes_the_reader_or_loses_a_line(
         refused, kept = refused + len(found.rejects), kept + len(found.rows)
     assert refused > 20
     assert kept > 60
+
+
+def test_what_becomes_of_a_quoted_row_does_not_depend_on_its_neighbours() -> None:
+    log = {log.name: log for log in find_release("r6.2").logs}["http"]
+    dice = random.Random(5)
+    kept = refused = 0
+    for _ in range(300):
+        rows = []
+        for number in range(dice.randint(2, 6)):
+            signs = dice.choices(
+                ["a", " ", '"', '""', ",", '"x"', "\n", "é", "\r", "{", ""], k=dice.randrange(6)
+            )
+            content = dice.choice(["".join(signs), '"b, c"', '"d ""e"""', '"f\ng"'])
+            rows.append(f"{{{number:04}-ABCD1234-ABCD1234}},{NOON},ann,PC-1,u,WWW Visit,{content}\n".encode())
+        whole = split(b"".join(rows), log.columns, log, 0)
+        line = 0
+        alone: list[tuple[object, ...]] = []
+        reasons: list[tuple[object, ...]] = []
+        for row in rows:
+            block = split(row, log.columns, log, line)
+            alone, reasons, line = (
+                alone + block.rows.rows(),
+                reasons + block.refused.rows(),
+                line + block.lines,
+            )
+        assert whole.rows.rows() == alone
+        assert whole.refused.rows() == reasons
+        assert whole.lines == line
+        kept, refused = kept + len(alone), refused + len(reasons)
+    assert kept > 400
+    assert refused > 150
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_field_of_two_quotes_is_as_empty_as_one_of_none(end: str) -> None:
+    log = {log.name: log for log in find_release("r6.2").logs}["logon"]
+    rows = [
+        '"{A1}","01/04/2010 08:00:00","ann","PC-1","Logon"',
+        end,
+        '"{A2}","01/04/2010 08:00:00","","PC-1","Logon"',
+        end,
+    ]
+    judged = judge(split("".join(rows).encode(), log.columns, log, 2).rows, log, NOW)
+    assert judged.rows["event_id"].to_list() == ["{A1}"]
+    assert judged.refused.rows() == [(3, "empty user")]
