@@ -19,7 +19,7 @@ def read_small(path: Path) -> bytes:
     if not path.is_file():
         raise InputError(f"{path} is no file")
     if (size := path.stat().st_size) > SMALL:
-        raise InputError(f"{path} has {size >> 20} MiB; in no release it does")
+        raise InputError(f"{path} has {size >> 20} MiB; no release has such a file")
     return path.read_bytes()
 
 

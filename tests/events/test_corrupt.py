@@ -749,13 +749,11 @@ def test_a_full_disk_ends_in_one_line_and_the_same_command_goes_on(
     assert sorted(file.name for file in tmp_path.iterdir()) == ["r4.2.tar.bz2", "store"]
 
 
-@pytest.mark.xfail(strict=True, reason="the table's title is read as markup, after the store is built")
 def test_a_path_that_looks_like_markup_is_a_path(tmp_path: Path) -> None:
     (tmp_path / "[").mkdir()
     prepare(write_logs(tmp_path / "[" / "b]"), "--store", tmp_path / "store", "--shards=1")
 
 
-@pytest.mark.xfail(strict=True, reason="the folder is emptied wherever the link leads, and becomes the store")
 def test_a_link_in_place_of_the_builds_folder_is_refused(source: Path, capsys: Capture) -> None:
     victim = source.parent / "victim"
     victim.mkdir()
@@ -765,7 +763,6 @@ def test_a_link_in_place_of_the_builds_folder_is_refused(source: Path, capsys: C
     assert (victim / "precious").read_text() == "mine"
 
 
-@pytest.mark.xfail(strict=True, reason="what a build leaves in its source counts as a change of the source")
 def test_a_build_within_its_source_goes_on_too(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
