@@ -20,6 +20,7 @@ MAX_LINE = 1 << 20  # bytes; no row of any release comes near
 STRETCH = MAX_LINE // 2
 TIME_PATTERN = r"^\d{2}/\d{2}/\d{4} \d{2}:\d{2}:[0-5]\d$"
 RECORD = re.compile(rb'"?\{[0-9A-Z]{4}-[0-9A-Z]{8}-[0-9A-Z]{8}\}"?,')  # how a genuine row begins
+BESIDE_QUOTE = np.isin(np.arange(256), list(b',\n"'))  # a doubled quote closes its field and opens it again
 REFUSED = pl.Schema({"line": pl.UInt32(), "reason": pl.String()})
 
 
@@ -120,7 +121,7 @@ def split_at_once(text: bytes, lines: int, header: tuple[str, ...], *, quoted: b
     """All fields as text, "" as null; None if a line may be no whole row, or one has a quoted line end."""
     if b"\0" in text or (not quoted and count(text, b",") != lines * (len(header) - 1)):
         return None
-    if quoted and outside_quotes(text) is None:
+    if quoted and not quotes_fit(text):
         return None
     # A line of MAX_LINE bytes covers one of these stretches.
     if any(text.find(b"\n", at, at + STRETCH) < 0 for at in range(0, len(text) - STRETCH, STRETCH)):
@@ -133,6 +134,17 @@ def split_at_once(text: bytes, lines: int, header: tuple[str, ...], *, quoted: b
     # Where commas may be quoted, a line with too few fields shows in an empty last one.
     whole = len(rows) == lines and not (quoted and rows[header[-1]].null_count())
     return rows if whole else None
+
+
+def quotes_fit(lines: bytes) -> bool:
+    """Whether ``outside_quotes`` finds nothing wrong with whole lines: a look beside each quote tells."""
+    signs = np.frombuffer(lines, np.uint8)
+    quotes = np.flatnonzero(signs == ord('"'))
+    opening, closing = quotes[::2], quotes[1::2]
+    if len(opening) != len(closing):
+        return False
+    # Before the first sign stands, as it were, the last one: a line end.
+    return bool(BESIDE_QUOTE[signs[opening - 1]].all() and BESIDE_QUOTE[signs[closing + 1]].all())
 
 
 def split_whole(text: bytes, header: tuple[str, ...], *, quoted: bool) -> pl.DataFrame:

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from itd_lightning.cert import pieces
-from itd_lightning.cert.logs import check_header, judge, split
+from itd_lightning.cert.logs import check_header, judge, outside_quotes, quotes_fit, split
 from itd_lightning.cert.releases import Log, find_release
 from itd_lightning.cert.source import read_headers
 from itd_lightning.contracts.errors import InputError
@@ -326,6 +326,16 @@ def test_no_damage_crashes_the_reader_or_loses_a_line(
         refused, kept = refused + len(found.rejects), kept + len(found.rows)
     assert refused > 20
     assert kept > 60
+
+
+def test_the_fast_and_the_plain_look_at_quotes_agree() -> None:
+    dice = random.Random(6)
+    found = []
+    for _ in range(2000):
+        text = bytes(dice.choices(b'"""a,,\n', k=dice.randrange(12))) + b"\n"
+        found.append(quotes_fit(text))
+        assert found[-1] == (outside_quotes(text) is not None)
+    assert min(found.count(True), found.count(False)) > 300
 
 
 def test_what_becomes_of_a_quoted_row_does_not_depend_on_its_neighbours() -> None:
