@@ -29,11 +29,9 @@ def pc_use(events: pl.DataFrame) -> pl.DataFrame:
     """
     day = pl.col("time").dt.date()
     logon = pl.col("kind") == "logon"
-    begun = events.group_by("user").agg(until=day.min().dt.offset_by(TWO_WEEKS))
     return (
-        events.filter(pl.col("pc").is_not_null())
-        .join(begun, on="user")
-        .filter(day < pl.col("until"))
+        events.filter(day < day.min().over("user").dt.offset_by(TWO_WEEKS))
+        .filter(pl.col("pc").is_not_null())
         .group_by("user", "pc")
         .agg(
             days=day.filter(logon).n_unique(), logons=logon.sum().cast(pl.UInt32), first=pl.col("time").min()

@@ -8,11 +8,12 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
-from hashlib import blake2b, sha256
+from hashlib import blake2b
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import polars as pl
+from xxhash import xxh3_128
 
 from itd_lightning.cert.logs import REFUSED, check_header, judge, split
 from itd_lightning.cert.pieces import Piece, whole_rows
@@ -105,7 +106,7 @@ def write_piece(job: Job, piece: Piece, folder: Path) -> Note:
     """Parse a piece and write its rows, its refused rows and its note."""
     log = {log.name: log for log in find_release(job.release).logs}[piece.log]
     header = check_header(piece.header, Path(f"{log.name}.csv"), log.columns)
-    digest = sha256()
+    digest = xxh3_128()
     lines = 0
     blocks, refused = [], [REFUSED.to_frame()]
     for text in whole_rows(piece, digest, quoted=log.quoted):

@@ -2,11 +2,11 @@
 
 import random
 from collections.abc import Iterator
-from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from xxhash import xxh3_128
 
 from itd_lightning.cert import logs, pieces
 from itd_lightning.cert.logs import RECORD
@@ -71,13 +71,13 @@ def test_blocks_of_any_size_cover_a_piece_exactly(
     for text in random_logs():
         text = text.replace(b"x" * LONG, b"y")  # a long line loses its end, which is another test's matter
         (tmp_path / "http.csv").write_bytes(text)
-        digest = sha256()
+        digest = xxh3_128()
         piece = Piece("http", 0, tmp_path / "http.csv", len(HEADER), len(text), HEADER)
         blocks = list(whole_rows(piece, digest, quoted=quoted))
         rows = text[len(HEADER) :]
         assert b"".join(blocks) == rows + b"\n" * (bool(rows) and not rows.endswith(b"\n"))
         assert all(block.endswith(b"\n") for block in blocks)
-        assert digest.digest() == sha256(rows).digest()
+        assert digest.digest() == xxh3_128(rows).digest()
 
 
 @pytest.mark.parametrize("quoted", [False, True], ids=["plain", "quoted"])
@@ -88,13 +88,13 @@ def test_a_long_line_is_cut_short_and_costs_no_memory_but_every_byte_is_hashed(
     monkeypatch.setattr(pieces, "BLOCK", block)
     text = b"x" * 9999 + b"\nshort\n" + b"y" * 9999
     (tmp_path / "http.csv").write_bytes(text)
-    digest = sha256()
+    digest = xxh3_128()
     piece = Piece("http", 0, tmp_path / "http.csv", 0, len(text), HEADER)
     first, *_, last = lines = b"".join(whole_rows(piece, digest, quoted=quoted)).splitlines()
     assert len(lines) == 3
     assert all(logs.MAX_LINE <= len(line) < 4 * logs.MAX_LINE for line in (first, last))
     assert lines[1] == b"short"
-    assert digest.digest() == sha256(text).digest()
+    assert digest.digest() == xxh3_128(text).digest()
 
 
 def test_a_quoted_line_end_does_not_end_a_block_where_records_can_be_told(
@@ -105,7 +105,7 @@ def test_a_quoted_line_end_does_not_end_a_block_where_records_can_be_told(
     text = b"".join(record % number for number in range(20))
     (tmp_path / "http.csv").write_bytes(text)
     piece = Piece("http", 0, tmp_path / "http.csv", 0, len(text), HEADER)
-    blocks = list(whole_rows(piece, sha256(), quoted=True))
+    blocks = list(whole_rows(piece, xxh3_128(), quoted=True))
     assert len(blocks) > 5
     assert all(RECORD.match(block) for block in blocks)
 
@@ -117,6 +117,6 @@ def test_lines_behind_an_unclosed_quote_do_not_pile_up_in_memory(
     text = b'{0000-ABCD1234-ABCD1234},"open\n' + b"no record\n" * 1000
     (tmp_path / "http.csv").write_bytes(text)
     piece = Piece("http", 0, tmp_path / "http.csv", 0, len(text), HEADER)
-    blocks = list(whole_rows(piece, sha256(), quoted=True))
+    blocks = list(whole_rows(piece, xxh3_128(), quoted=True))
     assert b"".join(blocks) == text
     assert max(map(len, blocks)) < 2 * LONG
