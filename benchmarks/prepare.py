@@ -216,36 +216,38 @@ def main() -> None:
     if args.folder:
         args.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=args.folder) as name:
-        folder = args.folder or Path(name)
-        events: dict[float, int] = {}
-        spent: dict[str, dict[float, Spent]] = {side: {} for side in args.sides}
-        print(f"{'events':>12}  {'side':16}{'wall s':>8}{'CPU s':>8}{'events per CPU-s':>18}{'peak GiB':>10}")
-        for size in args.sizes:
-            release = release_of(folder, size)
-            for log in release.glob("*.csv"):  # no side shall pay for what the others find in memory
-                subprocess.run(["cat", log], stdout=subprocess.DEVNULL, check=True)
-            answers = set()
-            for side in args.sides:
-                out = Path(name) / side.replace(", ", "-").replace(" ", "-")
-                run = measure(SIDES[side], release, out)
-                answers.add(check(out))
-                spent[side][size] = run
-                events[size], _ = max(answers)
-                rate = events[size] / run.cpu
-                print(
-                    f"{events[size]:12,}  {side:16}{run.wall:8.1f}{run.cpu:8.1f}{rate:18,.0f}{run.memory:10.2f}",
-                    flush=True,
-                )
-                for left in Path(name).iterdir():
-                    shutil.rmtree(left) if left.is_dir() else left.unlink()
-            if len(answers) > 1:
-                sys.exit(f"the sides disagree on events and users: {answers}")
-        if len(args.sizes) > 1:
-            for side, took in spent.items():
-                slope = exponent(
-                    [events[size] for size in args.sizes], [took[size].cpu for size in args.sizes]
-                )
-                print(f"{side}: CPU time grows with the number of events to the power of {slope:.2f}")
+        compare(args.folder or Path(name), Path(name), args.sizes, args.sides)
+
+
+def compare(releases: Path, folder: Path, sizes: list[float], sides: list[str]) -> None:
+    """Run each side on each size, and print what it took."""
+    events: dict[float, int] = {}
+    spent: dict[str, list[Spent]] = {side: [] for side in sides}
+    print(f"{'events':>12}  {'side':18}{'wall s':>8}{'CPU s':>8}{'events per CPU-s':>18}{'peak GiB':>10}")
+    for size in sizes:
+        release = release_of(releases, size)
+        for log in release.glob("*.csv"):  # no side shall pay for what the others find in memory
+            subprocess.run(["cat", log], stdout=subprocess.DEVNULL, check=True)
+        answers = set()
+        for side in sides:
+            out = folder / side.replace(", ", "-").replace(" ", "-")
+            run = measure(SIDES[side], release, out)
+            answers.add(check(out))
+            spent[side].append(run)
+            events[size] = max(answers)[0]
+            rate = events[size] / run.cpu
+            print(
+                f"{events[size]:12,}  {side:18}{run.wall:8.1f}{run.cpu:8.1f}{rate:18,.0f}{run.memory:10.2f}",
+                flush=True,
+            )
+            for left in folder.glob(f"*{out.name}*"):
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
+        if len(answers) > 1:
+            sys.exit(f"the sides disagree on events and users: {answers}")
+    if len(sizes) > 1:
+        for side, runs in spent.items():
+            slope = exponent(list(events.values()), [run.cpu for run in runs])
+            print(f"{side}: CPU time grows with the number of events to the power of {slope:.2f}")
 
 
 if __name__ == "__main__":

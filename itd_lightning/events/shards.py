@@ -63,7 +63,7 @@ def sort_shard(job: Job, base: Path | None, shard: int) -> Shard:
     rows = pl.concat([held(base, shard), *(staged(path) for path in pieces)], rechunk=True)
     log = log_order(find_release(job.release))
     rows, duplicates = distinct(rows if base is None else rows.sort(log, maintain_order=True), log)
-    events = in_order(rows).select(EVENTS.names())
+    events = in_order(rows.select(EVENTS.names()))
     target = shard_file(job.folder, shard)
     shutil.rmtree(target.parent, ignore_errors=True)  # sorted, but killed before the note
     with folder_beside(target.parent) as folder:
