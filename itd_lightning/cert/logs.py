@@ -18,6 +18,8 @@ from itd_lightning.contracts.events import EVENTS, Kind
 
 MAX_LINE = 1 << 20  # bytes; no row of any release comes near
 STRETCH = MAX_LINE // 2
+SHORTEST = 16  # bytes of a line, on average; of a genuine one, 60
+SHORT_LINES = 10_000  # of which nothing is expected
 TIME_PATTERN = r"^\d{2}/\d{2}/\d{4} \d{2}:\d{2}:[0-5]\d$"
 RECORD = re.compile(rb'"?\{[0-9A-Z]{4}-[0-9A-Z]{8}-[0-9A-Z]{8}\}"?,')  # how a genuine row begins
 BESIDE_QUOTE = np.isin(np.arange(256), list(b',\n"'))  # a doubled quote closes its field and opens it again
@@ -79,8 +81,13 @@ def split(text: bytes, header: tuple[str, ...], log: Log, first_line: int) -> Bl
         header: Names of all columns of the file; those that the log does not need are ignored.
         log: What the file should hold.
         first_line: Number of the first line in its file.
+
+    Raises:
+        InputError: If the lines are so short that to refuse them one by one would cost more than it tells.
     """
     lines = count(text, b"\n")
+    if lines > SHORT_LINES + len(text) // SHORTEST:
+        raise InputError(f"{log.name}.csv has {lines:,} nearly empty lines in a row; it is no log")
     if b"\r" in text:
         text = text.replace(b"\r\n", b"\n")
     rows = split_at_once(text, lines, header, quoted=log.quoted)

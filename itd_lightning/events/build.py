@@ -115,7 +115,7 @@ def write_store(plan: Plan, folder: Path, executor: Executor, tell: Progress) ->
     write_facts(folder, facts)
     files = [shard_file(folder, shard) for shard in range(plan.shards)]
     answers = facts.answers and resolve_key(folder, facts.answers, files, executor)
-    rejects = collect_rejects(plan, job, logs, shards)
+    rejects = collect_rejects(plan, job, logs)
     (folder / "rejects").mkdir(exist_ok=True)
     rejects.write_parquet(folder / "rejects" / "rejects.parquet")
     manifest = describe(plan, logs, shards, rejects, facts, answers)
@@ -261,7 +261,7 @@ def sort_shards(plan: Plan, job: Job, executor: Executor, tell: Progress) -> lis
         tell("sorting", len(shards), len(todo), rows)
     if plan.base is not None:
         for shard in set(range(plan.shards)) - set(todo):
-            shards[shard] = Shard(**plan.base.manifest["shards"][shard], duplicates=[])
+            shards[shard] = Shard(**plan.base.manifest["shards"][shard])
             for file in shard_file(plan.base.path, shard).parent.iterdir():
                 link(file, shard_file(job.folder, shard).with_name(file.name))
     return [shards[shard] for shard in range(plan.shards)]

@@ -83,10 +83,7 @@ def describe(
         "answers": answers,
         "options": plan.options,
         "sources": sources,
-        "shards": [
-            {name: value for name, value in shard._asdict().items() if name != "duplicates"}
-            for shard in shards
-        ],
+        "shards": [shard._asdict() for shard in shards],
         "software": {
             "itd_lightning": itd_lightning.__version__,
             "polars": pl.__version__,
@@ -97,14 +94,13 @@ def describe(
     return manifest
 
 
-def collect_rejects(plan: Plan, job: Job, logs: list[Staged], shards: list[Shard]) -> pl.DataFrame:
+def collect_rejects(plan: Plan, job: Job, logs: list[Staged]) -> pl.DataFrame:
     """Every refused row, by its line in its file: no row at all, no event, or an id that had been there."""
     rejects = [REJECTS.to_frame()]
     if plan.base is not None:
         rejects.append(pl.read_parquet(plan.base.path / "rejects" / "rejects.parquet", glob=False))
-    repeated = pl.DataFrame(
-        [duplicate for shard in shards for duplicate in shard.duplicates], schema=DUPLICATES, orient="row"
-    ).partition_by("piece", as_dict=True)
+    notes = [pl.read_parquet(path, glob=False) for path in sorted(job.folder.glob("sorted/*.parquet"))]
+    repeated = pl.concat([DUPLICATES.to_frame(), *notes]).partition_by("piece", as_dict=True)
     for log in logs:
         for number, first_line in enumerate(log.first_lines):
             folder = piece_folder(job, log.source, log.log, number)

@@ -95,9 +95,11 @@ def plan_build(
     Raises:
         InputError: If anything does not fit.
     """
+    if workers < 1:
+        raise InputError(f"workers must be at least 1, got {workers}")
     memory = WORKER * workers if memory is None else memory
-    if workers < 1 or memory <= 0:
-        raise InputError(f"workers and memory must be positive, got {workers} and {memory}")
+    if memory <= 0:
+        raise InputError(f"memory must be more than 0 GiB, got {memory}")
     found = tuple(find_source(path, answers if number == 0 else None) for number, path in enumerate(sources))
     kept = kinds(content)
     base: Store | None = None

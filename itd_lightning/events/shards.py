@@ -29,14 +29,12 @@ class Shard(NamedTuple):
         users: Its users.
         first: Time of the earliest event, as text; None in an empty shard.
         last: Time of the latest one.
-        duplicates: Rows left out since their id had been there, as piece and line within it.
     """
 
     events: int
     users: int
     first: str | None
     last: str | None
-    duplicates: list[tuple[str, int]]
 
 
 def shard_file(folder: Path, shard: int) -> Path:
@@ -45,7 +43,7 @@ def shard_file(folder: Path, shard: int) -> Path:
 
 
 def sort_shard(job: Job, base: Path | None, shard: int) -> Shard:
-    """Put a shard's rows in order; of rows of a user and log with equal ids, keep the first.
+    """Put a shard's rows in order; of rows of one user and log with equal ids, only the first is kept.
 
     Ids are unique within one log only, and the join to the key asks for the user too: so the same id under
     two users is kept twice.
@@ -74,9 +72,11 @@ def sort_shard(job: Job, base: Path | None, shard: int) -> Shard:
         pl.col("time").min().alias("first"), pl.col("time").max().alias("last")
     ).row(0)
     earliest, latest = (None if time is None else str(time) for time in span)
-    result = Shard(len(events), events["user"].n_unique(), earliest, latest, duplicates.rows())
-    with written_beside(note) as partial:
-        partial.write_text(json.dumps(result._asdict()), "utf-8")
+    result = Shard(len(events), events["user"].n_unique(), earliest, latest)
+    with written_beside(note.with_suffix(".parquet")) as file:
+        duplicates.write_parquet(file)
+    with written_beside(note) as file:
+        file.write_text(json.dumps(result._asdict()), "utf-8")
     return result
 
 

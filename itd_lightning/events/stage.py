@@ -18,10 +18,12 @@ from xxhash import xxh3_128
 from itd_lightning.cert.logs import REFUSED, check_header, judge, split
 from itd_lightning.cert.pieces import Piece, whole_rows
 from itd_lightning.cert.releases import Log, find_release
+from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.events import EVENTS
 from itd_lightning.contracts.files import folder_beside
 
 STAGED = pl.Schema({**EVENTS, "line": pl.UInt32()})  # a line counts from the beginning of its piece, from 0
+MOST_REFUSED = 1_000_000  # lines of a piece that are no rows: to refuse more one by one tells nothing
 NOTE, REFUSALS = "note.json", "refused.parquet"
 
 
@@ -114,6 +116,8 @@ def write_piece(job: Job, piece: Piece, folder: Path) -> Note:
         blocks.append(without_content(block.rows, log, job.content))
         refused.append(block.refused)
         lines += block.lines
+        if sum(map(len, refused)) > MOST_REFUSED:
+            raise InputError(f"{log.name}.csv has a million lines that are no rows; it is not the log")
     staged = STAGED.to_frame()
     if blocks:
         rows, bad = judge(pl.concat(blocks, rechunk=True), log, job.now)

@@ -641,9 +641,9 @@ def test_a_damaged_key_row_is_a_remark_and_the_others_are_found(source: Path) ->
         (["--shards=-1"], "shards must be 1 to 1024, got -1"),
         (["--shards=5000"], "shards must be 1 to 1024, got 5000"),
         (["--shards=many"], "shards: Expected a"),
-        (["--memory=0"], "workers and memory must be positive, got 1 and 0.0"),
-        (["--workers=0"], "workers and memory must be positive, got 0"),
-        (["--workers=-2"], "workers and memory must be positive, got -2"),
+        (["--memory=0"], "memory must be more than 0 GiB, got 0.0"),
+        (["--workers=0"], "workers must be at least 1, got 0"),
+        (["--workers=-2"], "workers must be at least 1, got -2"),
         (["--memory=1e-9"], "use fewer workers, more shards, or more memory"),
         (["--content=email_send,mail"], "content names no kind of event: mail; kinds are logon, logoff"),
         (["--content="], "content names no kind of event"),
@@ -773,3 +773,18 @@ def test_a_build_within_its_source_goes_on_too(source: Path, monkeypatch: pytest
             build_store([source], source / "store", shards=1)
     monkeypatch.setattr(stage, "write_piece", fail)  # all pieces are staged: none is written again
     build_store([source], source / "store", shards=1)
+
+
+def test_a_log_of_line_ends_is_no_log_and_is_not_counted_line_by_line(source: Path, capsys: Capture) -> None:
+    with (source / "logon.csv").open("ab") as file:
+        file.write(b"\n" * 200_000)
+    assert "logon.csv has 200,004 nearly empty lines in a row; it is no log" in refusal(capsys, source)
+
+
+def test_a_million_lines_that_are_no_rows_are_no_log(
+    source: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage, "MOST_REFUSED", 3)
+    with (source / "logon.csv").open("a") as file:
+        file.write("this is no row of any log at all\n" * 4)
+    assert "logon.csv has a million lines that are no rows; it is not the log" in refusal(capsys, source)
