@@ -18,7 +18,7 @@ from functools import partial
 from multiprocessing.connection import wait
 from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
-from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.errors import InputError, LostWorkerError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -101,7 +101,7 @@ class Processes:
         try:
             yield from ahead(begin, Future.result, items, 2 * self.workers)
         except BrokenProcessPool as error:
-            raise InputError(
+            raise LostWorkerError(
                 "a worker process ended, killed for memory or unable to start: use fewer --workers; a script "
                 "must start them below `if __name__ == '__main__'`"
             ) from error
@@ -134,7 +134,7 @@ def end_with_parent() -> None:
 
 
 class Ray:
-    """Tasks on a Ray cluster."""
+    """Tasks on a Ray cluster, of one core each."""
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
@@ -143,11 +143,12 @@ class Ray:
         """Yield the results."""
         import ray
 
-        task: Any = ray.remote(apply)
-        results: Iterator[Result] = ahead(
-            partial(task.remote, function), ray.get, items, most=2 * self.workers
-        )
-        yield from results
+        task: Any = ray.remote(apply).options(runtime_env={"env_vars": {THREADS: "1"}})
+        results: Iterator[Result] = ahead(partial(task.remote, function), ray.get, items, most=self.workers)
+        try:
+            yield from results
+        except ray.exceptions.RayTaskError as error:
+            raise error.cause from error
 
 
 def apply(function: Callable[[Item], Result], item: Item) -> Result:

@@ -1,6 +1,6 @@
 """The red-team answer key: who was malicious, when, in which scenario, by which events.
 
-Only ``events.build`` may import this module; it copies the key into the store, where ``events.key`` reads it.
+Only ``events`` may import this module; it copies the key into the store, where ``events.key`` reads it.
 """
 
 import csv
@@ -29,6 +29,8 @@ KEY_ROWS = pl.Schema(
         "kind": Kind,
     }
 )
+CAMPAIGN_ORDER = ["user", "start", "end", "scenario"]
+ROW_ORDER = ["insider", "time", "kind", "event_id", "user", "pc", "scenario"]
 COLUMNS = ("dataset", "scenario", "details", "user", "start", "end")
 
 
@@ -82,10 +84,8 @@ def read_answers(folder: Path, release: Release) -> Answers | None:
         rows += [(user, scenario, *row) for row in read]
         remarks += bad
     return Answers(
-        pl.DataFrame(campaigns, schema=CAMPAIGNS, orient="row").sort("user", "start"),
-        pl.DataFrame(rows, schema=KEY_ROWS, orient="row")
-        .unique()
-        .sort("insider", "time", "kind", "event_id"),
+        pl.DataFrame(campaigns, schema=CAMPAIGNS, orient="row").sort(CAMPAIGN_ORDER),
+        pl.DataFrame(rows, schema=KEY_ROWS, orient="row").unique().sort(ROW_ORDER),
         remarks,
     )
 
@@ -104,8 +104,8 @@ def read_campaigns(path: Path, release: Release) -> pl.DataFrame:
 def join_answers(keys: list[Answers]) -> Answers:
     """One key of several; a campaign and a row that stand in two count once."""
     return Answers(
-        pl.concat([key.campaigns for key in keys]).unique().sort("user", "start"),
-        pl.concat([key.rows for key in keys]).unique().sort("insider", "time", "kind", "event_id"),
+        pl.concat([key.campaigns for key in keys]).unique().sort(CAMPAIGN_ORDER),
+        pl.concat([key.rows for key in keys]).unique().sort(ROW_ORDER),
         list(dict.fromkeys(remark for key in keys for remark in key.remarks)),
     )
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from xxhash import xxh3_128
 
 from itd_lightning.cert.logs import MAX_LINE, RECORD
+from itd_lightning.contracts.errors import InputError
 
 PIECE = 128 << 20  # bytes; as much as a kill can cost
 BLOCK = 8 << 20  # bytes parsed at once: small enough for memory to be reused
@@ -90,6 +91,9 @@ def whole_rows(piece: Piece, digest: xxh3_128, *, quoted: bool) -> Iterator[byte
         piece: Where the lines lie.
         digest: Takes in every byte.
         quoted: Whether a row may have line ends within quotes.
+
+    Raises:
+        InputError: If the file ends before the piece does.
     """
     with piece.path.open("rb") as file:
         start = piece.start
@@ -103,8 +107,8 @@ def whole_rows(piece: Piece, digest: xxh3_128, *, quoted: bool) -> Iterator[byte
             else:
                 text = file.read(stop - start)
                 digest.update(text)
-            if not text:
-                return  # the file became shorter meanwhile
+            if file.tell() < stop:
+                raise InputError(f"{piece.path} became shorter while it was read")
             yield text if text.endswith(b"\n") else text + b"\n"
             start = stop
 

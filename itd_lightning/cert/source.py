@@ -13,7 +13,7 @@ from itd_lightning.cert.releases import RELEASES, Release, find_release
 from itd_lightning.cert.tables import read_table
 from itd_lightning.contracts.errors import InputError
 
-NAME = re.compile(r"r?([456]\.[12])(?!\d)")
+NAME = re.compile(r"(?<![\d.])r?([456]\.[12])(?!\d)")
 
 
 class Source(NamedTuple):

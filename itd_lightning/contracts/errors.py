@@ -13,6 +13,10 @@ class InputError(ValueError):
     """Something the user gave does not fit; the message is one line and names the fix."""
 
 
+class LostWorkerError(InputError):
+    """A worker process ended before its work; what is done so far stays."""
+
+
 def plain(message: str) -> str:
     """One line with the reasons in a parser's message, without the types that it tried.
 

@@ -1,7 +1,8 @@
 """CERT releases on disk -> an event store, in two halves: read every piece, then sort every shard.
 
     STORE/manifest.json               what went in: rows read, kept and rejected a log, fingerprints, options
-    STORE/events/shard=000/           users by a stable hash, each whole in one shard, sorted by time
+    STORE/events/shard=000/           users by a stable hash, each whole in one shard, sorted by time: events,
+                                      presence (their days) and pc_use (their first two weeks)
     STORE/people.parquet              LDAP and psychometric data with validity dates
     STORE/decoys.parquet              decoy files, where the release has any
     STORE/answers/                    campaigns and malicious events; absent where there is no key
@@ -12,12 +13,10 @@ Everything is written to ``.STORE.partial`` beside the store, which gets its nam
 killed build left there is used by the next one, if nothing that it depends on has changed.
 """
 
-import fcntl
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,16 +26,18 @@ from itd_lightning.cert.pieces import Piece, pieces
 from itd_lightning.cert.releases import Release
 from itd_lightning.cert.source import Source
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.files import exchange, written_beside
+from itd_lightning.contracts.files import aside, written_beside
 from itd_lightning.events.facts import Facts, join_facts, read_facts, read_raw, unpack_answers, write_facts
 from itd_lightning.events.manifest import Staged, collect_rejects, describe
 from itd_lightning.events.plan import Plan, plan_build
+from itd_lightning.events.publish import alone, discard, publish, remove, take_up, was_added
 from itd_lightning.events.resolve import resolve_key
 from itd_lightning.events.shards import Shard, shard_file, sort_shard
 from itd_lightning.events.stage import Job, Note, piece_folder, read_note, stage_piece
+from itd_lightning.events.store import MANIFEST
 from itd_lightning.executors import Executor, Place, open_executor
 
-PLAN, MANIFEST = "plan.json", "manifest.json"
+NOW = "now.txt"  # in the folder: after when events are refused
 Progress = Callable[[str, int, int, int], None]  # what is done, how much of it, of how much, rows
 
 
@@ -82,14 +83,16 @@ def build(
         InputError: If a log or the key does not fit the release, or another program builds this store.
     """
     tell = on_progress or (lambda *_: None)
-    if plan.base is not None and was_added(plan):
-        remove(plan.partial)
-        return plan.base.manifest
-    with alone(plan.partial, plan.identity) as folder:
+    with alone(plan.partial) as folder:
+        if plan.base is not None and was_added(plan):
+            for old in (aside(plan.store), folder):
+                discard(old)
+            return plan.base.manifest
+        take_up(plan, folder)
         if not (folder / MANIFEST).is_file():
             with open_executor(workers, place) as executor:
                 write_store(plan, folder, executor, tell)
-        for left in ("staging", "sorted", "small"):
+        for left in ("staging", "sorted", "small", NOW):
             remove(folder / left)
         manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text("utf-8"))
         publish(folder, plan.store)
@@ -98,7 +101,8 @@ def build(
 
 def write_store(plan: Plan, folder: Path, executor: Executor, tell: Progress) -> None:
     """Write all of a store, its manifest last."""
-    job = Job(folder, plan.release.name, plan.shards, plan.content, plan.now)
+    job = Job(folder, plan.release.name, plan.shards, plan.content, latest(plan, folder))
+    identity = plan.identity
     keys = [unpack_answers(source, folder / "small" / f"key-{n}") for n, source in enumerate(plan.sources)]
     # A folder shows at once whether its key and people can be read, an archive when it has been streamed.
     early = [
@@ -106,6 +110,8 @@ def write_store(plan: Plan, folder: Path, executor: Executor, tell: Progress) ->
         for source, key in zip(plan.sources, keys, strict=True)
     ]
     logs = list(stage_logs(plan, job, executor, tell))
+    if plan.identity != identity:
+        raise InputError("a source was changed while it was read; build again")
     late = [
         facts or read_facts(small_files(folder, number), key, plan.release)
         for number, (facts, key) in enumerate(zip(early, keys, strict=True))
@@ -114,7 +120,7 @@ def write_store(plan: Plan, folder: Path, executor: Executor, tell: Progress) ->
     shards = sort_shards(plan, job, executor, tell)
     write_facts(folder, facts)
     files = [shard_file(folder, shard) for shard in range(plan.shards)]
-    answers = facts.answers and resolve_key(folder, facts.answers, files, executor)
+    answers = None if facts.answers is None else resolve_key(folder, facts.answers, files, executor)
     rejects = collect_rejects(plan, job, logs)
     (folder / "rejects").mkdir(exist_ok=True)
     rejects.write_parquet(folder / "rejects" / "rejects.parquet")
@@ -123,67 +129,12 @@ def write_store(plan: Plan, folder: Path, executor: Executor, tell: Progress) ->
         file.write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
 
 
-@contextmanager
-def alone(folder: Path, identity: str) -> Iterator[Path]:
-    """A folder that only this program writes to, with what a build of the same identity left in it.
-
-    It is removed when what was given does not fit; after any other failure it waits for the next build.
-
-    Raises:
-        InputError: If another program is writing to it, or it is a link.
-    """
-    if folder.is_symlink():
-        raise InputError(f"{folder} is a link, where this store would be built; remove it")
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # goes with the program, however that ends
-        plan = folder / PLAN
-        if not plan.is_file() or plan.read_text("utf-8") != identity:
-            for left in folder.iterdir():
-                remove(left)
-            plan.write_text(identity, "utf-8")
-        yield folder
-    except BlockingIOError as error:
-        raise InputError(f"another program is building this store in {folder}; wait for it") from error
-    except InputError:
-        remove(folder)
-        raise
-    except BaseException as error:
-        error.add_note(f"the same command goes on with what is done, which lies in {folder}")
-        raise
-    finally:
-        os.close(lock)
-
-
-def remove(path: Path) -> None:
-    """Remove a file or a folder, if it is there."""
-    shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-
-
-def publish(folder: Path, store: Path) -> None:
-    """Give a folder the store's name; the store that had it is removed."""
-    if not store.exists():
-        remove(folder / PLAN)
-        folder.replace(store)
-        return
-    # Whoever finds the old store in the folder later knows by the plan in it that the new one is complete.
-    shutil.copyfile(folder / PLAN, store / PLAN)
-    remove(folder / PLAN)
-    exchange(folder, store)
-    for left in folder.iterdir():
-        if left.name not in (PLAN, MANIFEST):
-            remove(left)
-    remove(folder)
-
-
-def was_added(plan: Plan) -> bool:
-    """Whether a build of the same plan was killed when all but the removal of the old store was done."""
-    manifest, said = plan.partial / MANIFEST, plan.partial / PLAN
-    if not (manifest.is_file() and said.is_file()):
-        return False
-    before = json.loads(manifest.read_text("utf-8"))["fingerprint"]
-    return said.read_text("utf-8") == plan.identity_upon(before)
+def latest(plan: Plan, folder: Path) -> datetime:
+    """The moment after which events are refused: that of the plan with which the build began."""
+    said = folder / NOW
+    if not said.is_file():
+        said.write_text(plan.now.isoformat(), "utf-8")
+    return datetime.fromisoformat(said.read_text("utf-8"))
 
 
 def small_files(folder: Path, source: int) -> Path:
@@ -218,8 +169,8 @@ def stage_logs(plan: Plan, job: Job, executor: Executor, tell: Progress) -> Iter
 
     notes: dict[tuple[int, str], list[Note]] = {}
     headers: dict[tuple[int, str], bytes] = {}
-    for place, note in enumerate(executor.map(partial(stage_piece, job), items())):
-        number, piece = sent[place]
+    for turn, note in enumerate(executor.map(partial(stage_piece, job), items())):
+        number, piece = sent[turn]
         notes.setdefault((number, piece.log), []).append(note)
         headers[number, piece.log] = piece.header
         done, rows = done + note.size, rows + note.read
@@ -232,7 +183,7 @@ def stage_logs(plan: Plan, job: Job, executor: Executor, tell: Progress) -> Iter
             yield Staged(number, log.name, notes[number, log.name], headers[number, log.name])
 
 
-def pieces_of(release: Release, source: Source, job: Job, number: int, place: int) -> Iterator[Piece]:
+def pieces_of(release: Release, source: Source, job: Job, number: int, in_store: int) -> Iterator[Piece]:
     """The pieces of all logs of a source; of an archive, in its order, each written out when it is due."""
     if not source.archived:
         for log in release.logs:
@@ -240,7 +191,7 @@ def pieces_of(release: Release, source: Source, job: Job, number: int, place: in
         return
 
     def is_done(log: str, piece: int) -> bool:
-        return read_note(piece_folder(job, place, log, piece)) is not None
+        return read_note(piece_folder(job, in_store, log, piece)) is not None
 
     logs = {log.name: log for log in release.logs}
     folder = small_files(job.folder, number)

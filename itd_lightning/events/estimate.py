@@ -50,6 +50,8 @@ def estimate(plan: Plan, workers: int) -> Estimate:
     while not place.exists():
         place = place.parent
     free = shutil.disk_usage(place).free
+    shards = [] if plan.base is None else plan.base.shards  # at worst, all of them are written again
+    kept += sum(shard.stat().st_size for shard in shards)
     return Estimate(int(rows), seconds / workers, int(staged + kept), int(kept), free)
 
 

@@ -10,6 +10,7 @@ import polars as pl
 
 import itd_lightning
 from itd_lightning.cert.pieces import fingerprint
+from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.events import REJECTS
 from itd_lightning.events.facts import Facts
 from itd_lightning.events.plan import Plan
@@ -90,6 +91,11 @@ def describe(
             "python": platform.python_version(),
         },
     }
+    if (kept := sum(log["kept"] for log in manifest["logs"].values())) != manifest["events"]:
+        raise InputError(
+            f"{kept:,} rows were kept and the shards hold {manifest['events']:,}: something was lost; "
+            "build again"
+        )
     manifest["fingerprint"] = fingerprint_of(manifest, facts)
     return manifest
 

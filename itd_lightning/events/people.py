@@ -13,7 +13,7 @@ def as_of(people: pl.DataFrame, rows: pl.DataFrame, lag: int = 1) -> pl.DataFram
     leaving, has null everywhere.
 
     Args:
-        people: As ``cert.people.read_people`` returns them: ``valid_from`` is included, ``valid_to`` is not.
+        people: As ``cert.people.people_of`` returns them: ``valid_from`` is included, ``valid_to`` is not.
         rows: ``user`` and ``day``, and any columns but those that are added.
         lag: Months from the date of an entry to the day on which it is known. A directory file of genuine
             r4.2 shows the end of its month: who leaves in May is at work in May but not in its file. Read

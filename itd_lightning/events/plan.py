@@ -1,6 +1,7 @@
 """What a build is about to do: sources, release, shards, options, checked before anything is written."""
 
 import json
+import os
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,12 +15,13 @@ from itd_lightning.contracts.events import KINDS
 from itd_lightning.contracts.files import aside
 from itd_lightning.events.store import SCHEMA_VERSION, Store
 
-SHARDS = (16, 128)  # fewest and most that are chosen without being asked
+SHARDS = (16, 128)  # fewest, and most as long as memory does not ask for more
 MOST_SHARDS = 1024
 SHARD = 256 << 20  # bytes of CSV in a shard, about
 PACKED = 5  # a release unpacks to about so many times its archive
 WITHOUT_CONTENT = 0.35  # share of a CSV
 WORKER = 1.5  # GiB
+ROW = 500  # bytes of CSV, about
 COPIES = 4  # of a shard's rows, while they are sorted
 PIECES = 6  # times a piece's bytes are in memory, while it is read
 
@@ -100,7 +102,9 @@ def plan_build(
     memory = WORKER * workers if memory is None else memory
     if memory <= 0:
         raise InputError(f"memory must be more than 0 GiB, got {memory}")
-    found = tuple(find_source(path, answers if number == 0 else None) for number, path in enumerate(sources))
+    store = absolute(store)  # other machines may stand in other folders
+    key = None if answers is None else absolute(answers)
+    found = tuple(find_source(absolute(path), None if n else key) for n, path in enumerate(sources))
     kept = kinds(content)
     base: Store | None = None
     if append:
@@ -113,18 +117,24 @@ def plan_build(
     for source in found:
         check_release(source, meant)
     size = sum(unpacked_size(source, meant) for source in found)
-    used = size if kept is None else int(size * WITHOUT_CONTENT)
+    held = 0 if base is None else ROW * int(base.manifest["events"])
+    used = int((size + held) * (1 if kept is None else WITHOUT_CONTENT))
     parts = choose_shards(used, memory / workers) if shards is None else shards
     if not 1 <= parts <= MOST_SHARDS:
         raise InputError(f"shards must be 1 to {MOST_SHARDS}, got {parts}")
     needed = workers * max(min(PIECE, size) * PIECES, used / parts * COPIES) / 2**30
     if needed > memory:
+        more = "" if append else ", more shards"
         raise InputError(
-            f"needs about {needed:.1f} GiB and memory allows {memory}: use fewer workers, more shards, or "
-            "more memory"
+            f"needs about {needed:.1f} GiB and memory allows {memory}: use fewer workers{more} or more memory"
         )
     today = datetime.now().replace(hour=0, minute=0, second=0, microsecond=0)
     return Plan(found, store, meant, parts, kept, base, today + timedelta(days=2), size)
+
+
+def absolute(path: Path) -> Path:
+    """A path that begins at the root; links in it stay."""
+    return Path(os.path.abspath(path))  # noqa: PTH100 - Path.absolute would leave "." without a name
 
 
 def kinds(content: Sequence[str] | None) -> tuple[str, ...] | None:
@@ -169,8 +179,9 @@ def choose_shards(size: int, memory: float) -> int:
         >>> choose_shards(16 * 2**30, memory=1.5)
         64
     """
-    wanted = max(size / SHARD, COPIES * size / (memory * 2**30), 1)
-    return min(max(SHARDS[0], 1 << (int(wanted - 1e-9)).bit_length()), SHARDS[1])
+    by_size = min(size / SHARD, SHARDS[1])
+    wanted = max(by_size, COPIES * size / (memory * 2**30), 1)
+    return min(max(SHARDS[0], 1 << (int(wanted - 1e-9)).bit_length()), MOST_SHARDS)
 
 
 def unpacked_size(source: Source, release: Release) -> int:

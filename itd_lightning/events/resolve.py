@@ -63,7 +63,7 @@ def resolve(key: pl.DataFrame, hits: list[pl.DataFrame]) -> pl.DataFrame:
         .with_columns(event_id=pl.coalesce("event_id_found", "event_id"))
         .select(taken.columns)
     )
-    return pl.concat([taken, paired]).sort("insider", "time", "event_id")
+    return pl.concat([taken, paired]).sort("insider", "time", "event_id", "kind", "user", "scenario")
 
 
 def count_key(answers: Answers, resolved: pl.DataFrame) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from itd_lightning.events.calendar import work_calendar
 from itd_lightning.events.pcs import own_pcs
 
 SCHEMA_VERSION = 2
-MANIFEST = {"options"}
+MANIFEST, NEEDED = "manifest.json", {"options"}
 EVENT_FILE, PRESENCE, PC_USE = "events.parquet", "presence.parquet", "pc_use.parquet"  # of each shard
 
 
@@ -29,7 +29,7 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
-        manifest = self.path / "manifest.json"
+        manifest = self.path / MANIFEST
         if not manifest.is_file():
             raise InputError(f"no event store at {path}; build it with `itd prepare SOURCE --store {path}`")
         try:
@@ -42,7 +42,7 @@ class Store:
                 "build it again with `itd prepare`"
             )
 
-        if lacking := MANIFEST - set(self.manifest):
+        if lacking := NEEDED - set(self.manifest):
             raise InputError(
                 f"{manifest} is damaged, it lacks {', '.join(sorted(lacking))}; build the store again"
             )

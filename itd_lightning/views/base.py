@@ -65,7 +65,7 @@ class View(LightningDataModule):
         super().__init__()
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {batch_size}")
-        self.store, self.split = Path(store), split
+        self.store, self.split = Path(store).absolute(), split
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
         self.build_workers, self.executor = build_workers, executor
 

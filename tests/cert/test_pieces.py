@@ -11,6 +11,7 @@ from xxhash import xxh3_128
 from itd_lightning.cert import logs, pieces
 from itd_lightning.cert.logs import RECORD
 from itd_lightning.cert.pieces import Piece, whole_rows
+from itd_lightning.contracts.errors import InputError
 
 HEADER = b"id,date,user,pc,url,activity,content\n"
 LONG = 500  # bytes; as a line, over the small limit
@@ -120,3 +121,12 @@ def test_lines_behind_an_unclosed_quote_do_not_pile_up_in_memory(
     blocks = list(whole_rows(piece, xxh3_128(), quoted=True))
     assert b"".join(blocks) == text
     assert max(map(len, blocks)) < 2 * LONG
+
+
+def test_a_file_that_becomes_shorter_while_it_is_read_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "logon.csv"
+    path.write_bytes(b"id\n" + b"x\n" * 50)
+    (piece,) = pieces.pieces(path, "logon", quoted=False)
+    path.write_bytes(b"id\n" + b"x\n" * 20)
+    with pytest.raises(InputError, match="became shorter while it was read"):
+        list(whole_rows(piece, xxh3_128(), quoted=False))

@@ -10,7 +10,7 @@ import pytest
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.events import EVENTS
 from itd_lightning.contracts.files import aside, exchange
-from itd_lightning.events import build
+from itd_lightning.events import build, publish
 from itd_lightning.events.build import build_store
 from itd_lightning.events.store import Store
 
@@ -161,7 +161,7 @@ def test_an_addition_that_is_interrupted_leaves_the_store_as_it_was_and_goes_on(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["store", "straight"]
 
 
-@pytest.mark.parametrize("moment", ["exchange", "remove"])
+@pytest.mark.parametrize("moment", ["exchange", "remove", "second of three renames"])
 def test_an_addition_that_is_killed_after_the_exchange_is_not_added_twice(
     moment: str, parts: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -170,13 +170,17 @@ def test_an_addition_that_is_killed_after_the_exchange_is_not_added_twice(
     build_store([before], store, shards=2)
 
     def killed(one: Path, other: Path) -> None:
+        if moment == "second of three renames":
+            other.rename(aside(other))
+            one.rename(other)
+            raise KeyboardInterrupt
         exchange(one, other)
         if moment == "remove":
             shutil.rmtree(one / "events")
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(build, "exchange", killed)
+        patch.setattr(publish, "exchange", killed)
         with pytest.raises(KeyboardInterrupt):
             build_store([week], store, append=True)
     manifest = build_store([week], store, append=True)

@@ -9,10 +9,12 @@ import polars as pl
 import pytest
 
 from itd_lightning.cert import pieces
-from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.errors import InputError, LostWorkerError
 from itd_lightning.contracts.events import EVENTS
 from itd_lightning.events import build as build_module
 from itd_lightning.events.build import build_store
+from itd_lightning.events.plan import plan_build
+from itd_lightning.events.publish import alone, publish
 from itd_lightning.events.stage import shard_of
 from itd_lightning.events.store import Store
 from tests.events.handmade import HEADERS, INSIDER, KEY, LOGS, NOON, write_key, write_ldap, write_logs
@@ -171,6 +173,73 @@ def test_a_build_that_fails_goes_on_where_it_was(
     build_store([source], tmp_path / "store")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["source", "store", "straight"]
     assert files(tmp_path / "store") == files(tmp_path / "straight")
+
+
+def test_a_lost_worker_loses_nothing_that_is_done(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(*_: object) -> None:
+        raise LostWorkerError("a worker process ended")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(build_module, "sort_shards", lost)
+        with pytest.raises(InputError, match="a worker process ended"):
+            build_store([source], tmp_path / "store")
+    assert len(list((tmp_path / ".store.partial" / "staging").iterdir())) == 5
+
+
+def test_what_killed_workers_left_does_not_enter_the_store(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def left(folder: Path, store: Path) -> None:
+        for name in (".manifest.json.x.partial", "events/.shard=001.x.partial"):
+            (folder / name).mkdir()
+        publish(folder, store)
+
+    monkeypatch.setattr(build_module, "publish", left)
+    build_store([source], tmp_path / "store", shards=2)
+    monkeypatch.undo()
+    build_store([source], tmp_path / "other", shards=2)
+    assert files(tmp_path / "store") == files(tmp_path / "other")
+    assert not list((tmp_path / "store").rglob(".*"))
+
+
+def test_a_source_that_changes_while_it_is_read_is_refused(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = build_module.stage_logs
+
+    def changed(*args: Any) -> Any:  # noqa: ANN401
+        yield from whole(*args)
+        with (source / "logon.csv").open("a") as file:
+            file.write(LOGS["logon"][0])
+
+    monkeypatch.setattr(build_module, "stage_logs", changed)
+    with pytest.raises(InputError, match="a source was changed while it was read"):
+        build_store([source], tmp_path / "store")
+
+
+def test_a_row_that_is_lost_on_the_way_is_missed(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = build_module.sort_shards
+
+    def lossy(*args: Any) -> Any:  # noqa: ANN401
+        next(iter((tmp_path / ".store.partial" / "staging").rglob("*.arrow"))).unlink()
+        return whole(*args)
+
+    monkeypatch.setattr(build_module, "sort_shards", lossy)
+    with pytest.raises(InputError, match=r"10 rows were kept and the shards hold \d: something was lost"):
+        build_store([source], tmp_path / "store")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["source"]
+
+
+def test_of_two_builds_that_were_planned_together_the_second_is_refused(source: Path, tmp_path: Path) -> None:
+    one, two = (plan_build([source], tmp_path / "store", shards=shards) for shards in (1, 2))
+    build_module.build(one)
+    with pytest.raises(InputError, match="exists already; another program built it meanwhile"):
+        build_module.build(two)
+    assert Store(tmp_path / "store").manifest["options"]["shards"] == 1
 
 
 def test_input_that_does_not_fit_leaves_nothing_behind(source: Path, tmp_path: Path) -> None:
@@ -339,7 +408,7 @@ def test_a_synthetic_release_is_called_synthetic_and_another_one_is_not(
 
 def test_a_second_build_of_one_store_waits_its_turn(release: Path, tmp_path: Path) -> None:
     with (
-        build_module.alone(tmp_path / ".store.partial", "another build"),
+        alone(tmp_path / ".store.partial"),
         pytest.raises(InputError, match="another program is building this store"),
     ):
         build_store([release], tmp_path / "store")

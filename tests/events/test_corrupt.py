@@ -644,7 +644,7 @@ def test_a_damaged_key_row_is_a_remark_and_the_others_are_found(source: Path) ->
         (["--memory=0"], "memory must be more than 0 GiB, got 0.0"),
         (["--workers=0"], "workers must be at least 1, got 0"),
         (["--workers=-2"], "workers must be at least 1, got -2"),
-        (["--memory=1e-9"], "use fewer workers, more shards, or more memory"),
+        (["--memory=1e-9"], "use fewer workers, more shards or more memory"),
         (["--content=email_send,mail"], "content names no kind of event: mail; kinds are logon, logoff"),
         (["--content="], "content names no kind of event"),
         (["--content=logon", "--no-content"], "--no-content and --content exclude one another"),

@@ -47,7 +47,15 @@ def test_an_archive_is_estimated_by_how_fast_it_unpacks(release: Path, tmp_path:
 
 @pytest.mark.parametrize(
     ("gib", "memory", "shards"),
-    [(0, 3.0, 16), (1, 3.0, 16), (5, 3.0, 32), (16, 3.0, 64), (16, 0.6, 128), (100, 3.0, 128)],
+    [
+        (0, 3.0, 16),
+        (1, 3.0, 16),
+        (5, 3.0, 32),
+        (16, 3.0, 64),
+        (16, 0.6, 128),
+        (100, 3.0, 256),
+        (999, 0.1, 1024),
+    ],
 )
 def test_shards_grow_with_the_release_and_shrink_with_memory(gib: int, memory: float, shards: int) -> None:
     assert choose_shards(gib << 30, memory) == shards
