@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -144,8 +144,8 @@ def _pour(part: Path, file: BinaryIO) -> None:
     """Move the content of a part file to the end of a file."""
     with part.open("rb") as source:
         if sys.platform == "linux":  # within the kernel, six times faster
-            while os.copy_file_range(source.fileno(), file.fileno(), 1 << 30):
-                pass
-        else:
-            shutil.copyfileobj(source, file, 1 << 20)
+            with suppress(OSError):  # where a file system cannot
+                while os.copy_file_range(source.fileno(), file.fileno(), 1 << 30):
+                    pass
+        shutil.copyfileobj(source, file, 1 << 20)  # what is left
     part.unlink()
