@@ -124,7 +124,9 @@ from itd_lightning.cert import archives, pieces
 from itd_lightning.events.build import build_store
 if __name__ == "__main__":
     pieces.PIECE = archives.PIECE = 1 << 20
-    build_store([Path(sys.argv[1])], Path(sys.argv[2]), shards=8, workers=int(sys.argv[3]))
+    source, store, workers, *append = sys.argv[1:]
+    shards = None if append else 8
+    build_store([Path(source)], Path(store), shards=shards, workers=int(workers), append=bool(append))
 """
 
 
@@ -158,3 +160,30 @@ def test_killed_at_random_moments_and_continued_it_is_the_same_store(
     manifest = Store(tmp_path / "store").manifest
     assert all(log["read"] == log["kept"] + log["rejected"] for log in manifest["logs"].values())
     assert not (tmp_path / ".store.partial").exists()
+
+
+@pytest.mark.slow
+def test_an_addition_that_is_killed_at_random_moments_is_made_once(
+    release: Path, straight: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pieces, "PIECE", SMALL_PIECE)
+    for name in ("killed", "whole"):
+        for path, content in straight.items():
+            (tmp_path / name / path).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name / path).write_bytes(content)
+    build_store([release], tmp_path / "whole", append=True)
+    script = tmp_path / "build.py"
+    script.write_text(BUILD)
+    store = tmp_path / "killed"
+    command = [sys.executable, str(script), str(release), str(store), "1", "append"]
+    dice = random.Random(3)
+    for _ in range(6):
+        with subprocess.Popen(command, stderr=subprocess.PIPE) as build:
+            time.sleep(dice.uniform(0.4, 2.2))
+            build.kill()
+        if len(Store(store).manifest["sources"]) == 2:
+            break
+    if len(Store(store).manifest["sources"]) == 1 or (tmp_path / ".killed.partial").exists():
+        subprocess.run(command, check=True)
+    assert files(store) == files(tmp_path / "whole")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["build.py", "killed", "whole"]
