@@ -151,7 +151,7 @@ def read_details(path: Path, release: Release) -> tuple[list[KeyRow], list[str]]
     The file is no proper CSV: no header, rows of different logs and widths interleaved, some quoted, and in
     r5 and r6 a topic before the content, which no log holds.
     """
-    logs = {log.name: log for log in release.logs}
+    logs = release.by_name
     rows: list[KeyRow] = []
     remarks: list[str] = []
     for number, line in enumerate(

@@ -67,6 +67,11 @@ class Release:
         """As the answer key writes it, such as ``"4.2"``."""
         return self.name.removeprefix("r")
 
+    @property
+    def by_name(self) -> dict[str, Log]:
+        """Its logs by name."""
+        return {log.name: log for log in self.logs}
+
 
 KEYED = ("id", "date", "user", "pc")
 CONTENT = {"content": pl.col("content")}

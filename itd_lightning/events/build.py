@@ -193,10 +193,9 @@ def pieces_of(release: Release, source: Source, job: Job, number: int, in_store:
     def is_done(log: str, piece: int) -> bool:
         return read_note(piece_folder(job, in_store, log, piece)) is not None
 
-    logs = {log.name: log for log in release.logs}
     folder = small_files(job.folder, number)
     folder.mkdir(parents=True, exist_ok=True)
-    yield from read_archive(source.path, logs, folder, is_done)
+    yield from read_archive(source.path, release.by_name, folder, is_done)
 
 
 def sort_shards(plan: Plan, job: Job, executor: Executor, tell: Progress) -> list[Shard]:

@@ -106,7 +106,7 @@ def stage_piece(job: Job, item: tuple[int, Piece]) -> Note:
 
 def write_piece(job: Job, piece: Piece, folder: Path) -> Note:
     """Parse a piece and write its rows, its refused rows and its note."""
-    log = {log.name: log for log in find_release(job.release).logs}[piece.log]
+    log = find_release(job.release).by_name[piece.log]
     header = check_header(piece.header, Path(f"{log.name}.csv"), log.columns)
     digest = xxh3_128()
     lines = 0

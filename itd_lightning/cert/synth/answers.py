@@ -7,7 +7,7 @@ import numpy as np
 from itd_lightning.cert.releases import Release
 from itd_lightning.cert.synth.calendar import DateText
 from itd_lightning.cert.synth.campaigns import Campaign, KeyRow
-from itd_lightning.cert.synth.layout import log_of, mails_are_seen, own_columns
+from itd_lightning.cert.synth.layout import mails_are_seen, own_columns
 from itd_lightning.cert.synth.people import People
 
 HEADER = "dataset,scenario,details,user,start,end"
@@ -45,7 +45,7 @@ def key_line(row: KeyRow, date: str, release: Release, scenario: int) -> str:
 
     In r6 rows are quoted but those of http, whose content has neither commas nor quotes here.
     """
-    columns = list(own_columns(log_of(release, row.log)))
+    columns = list(own_columns(release.by_name[row.log]))
     values = [row.values[column] for column in columns]
     plain_file = row.log == "file" and scenario == 4 and not release.decoys
     if row.topic and mails_are_seen(release) and not plain_file:

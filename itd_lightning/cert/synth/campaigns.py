@@ -10,7 +10,6 @@ from itd_lightning.cert.synth import words
 from itd_lightning.cert.synth.file_log import HEADERS, Act
 from itd_lightning.cert.synth.layout import (
     attachments_are_counted,
-    log_of,
     mails_are_seen,
     own_columns,
     records,
@@ -158,7 +157,7 @@ def planted(campaigns: list[Campaign], release: Release) -> Logs:
             "id": [row.id for row in mine],
             "user": [row.user for row in mine],
             "pc": [row.pc for row in mine],
-            **{own: [row.values[own] for row in mine] for own in own_columns(log_of(release, name))},
+            **{own: [row.values[own] for row in mine] for own in own_columns(release.by_name[name])},
         }
         text = {column: pl.Series(values, dtype=pl.String) for column, values in columns.items()}
         frames.append(pl.DataFrame({"t": pl.Series([row.t for row in mine], dtype=pl.Int64), **text}))

@@ -3,14 +3,9 @@
 from itd_lightning.cert.releases import Log, Release
 
 
-def log_of(release: Release, name: str) -> Log:
-    """The log of a release by name."""
-    return next(log for log in release.logs if log.name == name)
-
-
 def records(release: Release, log: str, column: str) -> bool:
     """Whether a log of the release has a column."""
-    return column in log_of(release, log).columns
+    return column in release.by_name[log].columns
 
 
 def own_columns(log: Log) -> tuple[str, ...]:
@@ -20,7 +15,7 @@ def own_columns(log: Log) -> tuple[str, ...]:
 
 def attachments_are_counted(release: Release) -> bool:
     """Whether a mail has a number of attachments, and not their names."""
-    return "attachments" in log_of(release, "email").numbers
+    return "attachments" in release.by_name["email"].numbers
 
 
 def mails_are_seen(release: Release) -> bool:
