@@ -46,7 +46,8 @@ def main(args: Sequence[str] | None = None) -> None:
     except (InputError, OSError, PolarsError) as error:  # the latter two: a full disk, a damaged file
         sys.exit(say("; ".join([plain(str(error)), *notes(error)]), status=2))
     except KeyboardInterrupt as error:
-        how = notes(error) or ["a fit goes on with --ckpt_path RUN/checkpoints/last.ckpt"]
+        fit = ["a fit goes on with --ckpt_path RUN/checkpoints/last.ckpt"] if given[:1] == ["fit"] else []
+        how = notes(error) or fit
         sys.exit(say("; ".join(["interrupted", *how]), status=130))
     except Exception as error:  # whatever it is, a person gets one line
         if os.environ.get("ITD_DEBUG"):

@@ -98,6 +98,7 @@ def prepare(
     """
     from itd_lightning.events.build import build
     from itd_lightning.events.estimate import estimate
+    from itd_lightning.events.inspect import refusals
     from itd_lightning.events.plan import plan_build
     from itd_lightning.events.store import Store
 
@@ -127,9 +128,19 @@ def prepare(
         *[column(name) for name in ("read", "kept", "refused")],
         title=safe(f"{' + '.join(map(str, sources))} -> {store}"),
     )
-    for name, log in manifest["logs"].items():
-        table.add_row(name, *(f"{log[what]:,}" for what in ("read", "kept", "rejected")))
+    added = manifest["sources"][-len(sources) :]
+    for name in manifest["logs"]:
+        counts = (sum(log[name][what] for log in added) for what in ("read", "kept", "rejected"))
+        table.add_row(name, *(f"{count:,}" for count in counts))
     say(table)
+    refused = refusals(Store(store), last=len(sources))
+    if refused:
+        say(
+            f"refused: {refused}; see {store}/rejects/rejects.parquet",
+            highlight=False,
+            soft_wrap=True,
+            markup=False,
+        )
     describe(Store(store))
 
 

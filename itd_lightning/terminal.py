@@ -24,6 +24,7 @@ def describe(store: Store) -> None:
         f"{safe(str(store.path))}: {store.data}, {manifest['events']:,} events of {manifest['users']:,} "
         f"users, {manifest['first']} to {manifest['last']}",
         highlight=False,
+        soft_wrap=True,
     )
     answers = manifest["answers"]
     if answers is None:
@@ -34,12 +35,13 @@ def describe(store: Store) -> None:
         f"answer key: {answers['campaigns']} campaigns, {answers['rows']:,} rows; {by_id + by_time:,} in the "
         f"logs ({by_id:,} by id, {by_time:,} by time), {answers['missing']:,} in none",
         highlight=False,
+        soft_wrap=True,
     )
     if answers["missing_by_account"]:
         names = ", ".join(f"{safe(user)} {count}" for user, count in answers["missing_by_account"].items())
-        say(f"in no log, by account: {names}", highlight=False)
+        say(f"in no log, by account: {names}", highlight=False, soft_wrap=True)
     for line in answers["remarks"][:SHOWN]:
-        say(f"answers/{safe(line)}", highlight=False)
+        say(f"answers/{safe(line)}", highlight=False, soft_wrap=True)
     if (more := len(answers["remarks"]) - SHOWN) > 0:
         say(f"and {more:,} more remarks on the key")
 

@@ -249,7 +249,11 @@ def test_prepare_adds_to_a_store(release: Path, tmp_path: Path, capsys: pytest.C
     store = f"--store={tmp_path / 'store'}"
     main(["prepare", str(release), store, "--no-content"])
     assert "exists already" in refused(["prepare", str(release), store], capsys)
+    capsys.readouterr()
     main(["prepare", str(release), store, "--append"])
+    assert re.search(
+        r"^refused: duplicate id [\d,]+; see .*rejects\.parquet$", capsys.readouterr().out, re.MULTILINE
+    )
     assert len(Store(tmp_path / "store").manifest["sources"]) == 2
     assert "exclude one another" in refused(
         ["prepare", str(release), store, "--no-content", "--content=other"], capsys

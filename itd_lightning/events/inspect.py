@@ -50,6 +50,21 @@ def summarise(store: Store) -> Summary:
     )
 
 
+def refusals(store: Store, last: int) -> str:
+    """Why rows of the last so many sources were refused, and how many, in words; "" if none was."""
+    first = len(store.manifest["sources"]) - last
+    reasons = (
+        pl.scan_parquet(store.path / "rejects" / "rejects.parquet", glob=False)
+        .filter(pl.col("source") >= first)
+        .group_by("reason")
+        .len()
+        .sort("len", "reason", descending=[True, False])
+        .head(5)
+        .collect()
+    )
+    return ", ".join(f"{reason} {count:,}" for reason, count in reasons.iter_rows())
+
+
 def count_shard(events: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
     """Events by kind, and days with any, of one shard; a user lies whole in it, so the numbers add up."""
     kinds = events.group_by("kind").agg(
