@@ -51,14 +51,12 @@ class Note(NamedTuple):
     Attributes:
         lines: Lines of the file in it.
         read: Rows in it.
-        kept: Rows that were staged.
         size: Its bytes.
         digest: Hash of its bytes.
     """
 
     lines: int
     read: int
-    kept: int
     size: int
     digest: str
 
@@ -128,7 +126,7 @@ def write_piece(job: Job, piece: Piece, folder: Path) -> Note:
     rejects = pl.concat(refused).sort("line")
     rejects.write_parquet(folder / REFUSALS)
     size = piece.stop - piece.start
-    note = Note(lines, len(staged) + len(rejects), len(staged), size, digest.hexdigest())
+    note = Note(lines, len(staged) + len(rejects), size, digest.hexdigest())
     (folder / NOTE).write_text(json.dumps(note._asdict()), "utf-8")
     return note
 
