@@ -1,0 +1,1 @@
+"""Mathematics without learned parameters, as pure functions over batches."""
