@@ -139,7 +139,9 @@ class ScoreWriter(Callback):
             checkpoint=Path(str(trainer.ckpt_path)).name,
         )
         scored = view.units[torch.cat(self.units).numpy()].with_columns(
-            score=torch.cat(self.scores).numpy(), event_id=pl.lit(None, pl.String)
+            score=torch.cat(self.scores).numpy(),
+            event_id=pl.lit(None, pl.String),
+            sequence=pl.lit(None, pl.Int64),
         )
         write_scores(folder / "scores.parquet", scored.select(SCORES.names()).sort("user", "start"), about)
         if self.cells and isinstance(view, Windows):

@@ -14,13 +14,13 @@ from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import written_beside
 from itd_lightning.contracts.labels import LabelPolicy
 from itd_lightning.evaluation.baselines import baseline_scores
-from itd_lightning.evaluation.labels import label
 from itd_lightning.evaluation.operating import Alarms, alarms, daily_list, recall_at_share, threshold_at_fpr
 from itd_lightning.evaluation.ranking import REPLICATES, Ranking, interval
 from itd_lightning.events.key import Key, read_key
 from itd_lightning.events.store import Store
 from itd_lightning.scores.pool import POOLS, pool_days, pool_sequences
 from itd_lightning.scores.table import About, read_scores
+from itd_lightning.splits.labels import label
 
 SHARES = (0.05, 0.10, 0.15)  # of all test units
 PER_DAY = (1, 5, 10, 50)  # user-days

@@ -52,7 +52,11 @@ def pooled(member: pl.DataFrame, by: list[str], pool: Pool) -> pl.DataFrame:
     return (
         member.group_by(by)
         .agg(
-            pl.col("start").min(), pl.col("end").max(), POOLS[pool], pl.lit(None, pl.String).alias("event_id")
+            pl.col("start").min(),
+            pl.col("end").max(),
+            POOLS[pool],
+            event_id=pl.lit(None, pl.String),
+            sequence=pl.lit(None, pl.Int64),
         )
         .sort("user", "start")
         .select(SCORES.names())

@@ -1,11 +1,17 @@
 """What every split has in common: units in, units with their part out."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import polars as pl
 
 from itd_lightning.contracts.labels import LabelPolicy
+from itd_lightning.events.key import read_key
+from itd_lightning.splits.labels import label
+
+Shown = Literal["train", "val"]
 
 
 class Split(ABC):
@@ -18,6 +24,8 @@ class Split(ABC):
         moved_days: Pretend that every campaign happened at least so many days earlier, by whole weeks; 0 for
             the key as it is. The null attack uses it: nothing happened then, so a sound protocol finds
             nothing.
+        shown: Parts whose labels a method may see, whole units only: () for an unsupervised method,
+            ``[train, val]`` for a supervised one, or for a weakly supervised one whose units are sequences.
 
     Raises:
         ValueError: If ``moved_days`` is negative.
@@ -25,11 +33,11 @@ class Split(ABC):
 
     leaks: str
 
-    def __init__(self, labels: LabelPolicy, moved_days: int) -> None:
+    def __init__(self, labels: LabelPolicy, moved_days: int, shown: Sequence[Shown] = ()) -> None:
         if moved_days < 0:
             raise ValueError(f"moved_days must be at least 0, got {moved_days}")
         self.labels: LabelPolicy = labels
-        self.moved_days = moved_days
+        self.moved_days, self.shown = moved_days, tuple(shown)
 
     @abstractmethod
     def assign(self, units: pl.DataFrame, store: Path) -> pl.DataFrame:
@@ -42,3 +50,16 @@ class Split(ABC):
         Returns:
             The same rows in the same order, the columns of ``contracts.scores.UNITS``.
         """
+
+    def labels_shown(self, units: pl.DataFrame, store: Path) -> pl.Series:
+        """What a method may know of each unit: whether it is malicious; null where nothing is shown.
+
+        Args:
+            units: The columns of ``contracts.scores.UNITS``.
+            store: The store with the key, which is read only if anything is shown.
+        """
+        if not self.shown:
+            return pl.Series("malicious", [None], dtype=pl.Boolean).new_from_index(0, len(units))
+        labelled = label(units, read_key(store).moved(self.moved_days), self.labels)
+        visible = pl.when(pl.col("part").is_in(self.shown)).then("malicious")
+        return labelled.select(malicious=visible).to_series()

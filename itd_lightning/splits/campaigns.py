@@ -1,5 +1,6 @@
 """Split by campaign: the protocol of Cain and Beadles, with and without its attack-anchored windows."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.labels import LabelPolicy
 from itd_lightning.contracts.scores import UNITS
 from itd_lightning.events.key import read_key
-from itd_lightning.splits.base import Split
+from itd_lightning.splits.base import Shown, Split
 
 
 class Campaigns(Split):
@@ -30,6 +31,7 @@ class Campaigns(Split):
         max_hours: Campaigns must last shorter.
         labels: Label policy of the evaluation; the paper's is ``interval``.
         moved_days: See the base class.
+        shown: See the base class.
 
     Raises:
         ValueError: If a share lies outside 0 .. 1, or the hours leave no room.
@@ -53,8 +55,9 @@ class Campaigns(Split):
         max_hours: float = 168,
         labels: LabelPolicy = "interval",
         moved_days: int = 0,
+        shown: Sequence[Shown] = (),
     ) -> None:
-        super().__init__(labels, moved_days)
+        super().__init__(labels, moved_days, shown)
         for name, share in (("train_share", train_share), ("val_share", val_share)):
             if not 0 <= share < 1:
                 raise ValueError(f"{name} must lie in 0 .. 1, got {share}")

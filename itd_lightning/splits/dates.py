@@ -1,5 +1,6 @@
 """Split by date, over all users: what a detection engineer would do."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import polars as pl
 
 from itd_lightning.contracts.labels import LabelPolicy
 from itd_lightning.contracts.scores import UNITS
-from itd_lightning.splits.base import Split
+from itd_lightning.splits.base import Shown, Split
 
 
 class Dates(Split):
@@ -18,20 +19,26 @@ class Dates(Split):
         test_from: First test day.
         labels: Label policy of the evaluation.
         moved_days: See the base class; the parts do not depend on it, only the labels do.
+        shown: See the base class.
 
     Raises:
         ValueError: If the test days do not come after the validation days.
     """
 
     leaks = (
-        "nothing of a later day reaches an earlier part; campaigns in training days stay there, unlabelled, "
-        "and a campaign that runs over test_from is partly trained on"
+        "nothing of a later day reaches an earlier part; campaigns in training days stay there, labelled "
+        "only where labels are shown, and a campaign that runs over test_from is partly trained on"
     )
 
     def __init__(
-        self, val_from: date, test_from: date, labels: LabelPolicy = "event", moved_days: int = 0
+        self,
+        val_from: date,
+        test_from: date,
+        labels: LabelPolicy = "event",
+        moved_days: int = 0,
+        shown: Sequence[Shown] = (),
     ) -> None:
-        super().__init__(labels, moved_days)
+        super().__init__(labels, moved_days, shown)
         if test_from <= val_from:
             raise ValueError(f"test_from must be later than val_from = {val_from}, got {test_from}")
         self.val_from = datetime(val_from.year, val_from.month, val_from.day)

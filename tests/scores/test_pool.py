@@ -16,7 +16,8 @@ def scored(
 ) -> pl.DataFrame:
     """Consecutive units with these scores."""
     starts = [first + number * timedelta(hours=hours) for number in range(len(values))]
-    rows = [(user, s, s + timedelta(hours=hours), None, v, part) for s, v in zip(starts, values, strict=True)]
+    long = timedelta(hours=hours)
+    rows = [(user, s, s + long, None, None, v, part) for s, v in zip(starts, values, strict=True)]
     return pl.DataFrame(rows, schema=SCORES, orient="row")
 
 

@@ -28,8 +28,8 @@ ABOUT = About(
 )
 SCORED = pl.DataFrame(
     [
-        ("ann", datetime(2010, 3, 1), datetime(2010, 3, 2), None, 0.25, "val"),
-        ("ann", datetime(2010, 3, 2), datetime(2010, 3, 3), None, 1.5, "test"),
+        ("ann", datetime(2010, 3, 1), datetime(2010, 3, 2), None, None, 0.25, "val"),
+        ("ann", datetime(2010, 3, 2), datetime(2010, 3, 3), None, None, 1.5, "test"),
     ],
     schema=SCORES,
     orient="row",

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from itd_lightning.contracts.scores import UNITS
+from itd_lightning.events.store import Store
 from itd_lightning.splits import Dates
 
 SPLIT = Dates(val_from=date(2010, 3, 8), test_from=date(2010, 3, 15))
@@ -72,3 +73,18 @@ def test_test_days_must_follow_validation_days(test_from: date) -> None:
 def test_a_negative_move_is_refused() -> None:
     with pytest.raises(ValueError, match="moved_days must be at least 0, got -7"):
         Dates(val_from=date(2010, 3, 8), test_from=date(2010, 3, 15), moved_days=-7)
+
+
+def test_labels_are_shown_of_chosen_parts_and_never_of_the_test(store: Path) -> None:
+    split = Dates(date(2010, 2, 20), date(2010, 3, 10), shown=["train"])
+    starts = pl.DataFrame(
+        {"start": pl.datetime_range(datetime(2010, 1, 2), datetime(2010, 4, 9), "1d", eager=True)}
+    )
+    users = Store(store).presence().select(pl.col("user").unique(maintain_order=True))
+    units = users.join(starts, how="cross").with_columns(end=pl.col("start") + timedelta(days=1))
+    parted = split.assign(units, store)
+    shown = split.labels_shown(parted, store)
+    assert (shown.is_not_null() == (parted["part"] == "train")).all()
+    assert 0 < shown.sum() < len(parted)
+    nothing = Dates(date(2010, 2, 20), date(2010, 3, 10)).labels_shown(parted, store)
+    assert nothing.null_count() == len(parted)

@@ -6,8 +6,8 @@ import polars as pl
 import pytest
 
 from itd_lightning.contracts.labels import LabelPolicy
-from itd_lightning.evaluation.labels import label
 from itd_lightning.events.key import Key
+from itd_lightning.splits.labels import label
 
 START = datetime(2010, 3, 1)
 KEY = Key(
@@ -58,3 +58,15 @@ def test_a_moved_key_marks_the_days_that_many_weeks_before() -> None:
         days("a").with_columns(pl.col("start", "end") - timedelta(days=14)), KEY.moved(14), "event"
     )
     assert [day.day for day in labelled.filter("malicious")["start"]] == [17, 20]
+
+
+def test_a_behaviour_is_malicious_by_its_id_and_not_by_its_moment() -> None:
+    times = [START, START]
+    rows = pl.DataFrame({"user": ["ann", "ann"], "start": times, "event_id": ["bad", "good"]})
+    rows = rows.with_columns(end=pl.col("start") + timedelta(microseconds=1))
+    key = Key(
+        pl.DataFrame({"user": ["ann"], "scenario": ["1"], "start": [START], "end": [START]}),
+        pl.DataFrame({"user": ["ann"], "scenario": ["1"], "time": [START], "event_id": ["bad"]}),
+    )
+    assert label(rows, key, "event")["malicious"].to_list() == [True, False]
+    assert label(rows, key, "interval")["malicious"].to_list() == [True, True]

@@ -12,9 +12,14 @@ def label(units: pl.DataFrame, key: Key, policy: LabelPolicy) -> pl.DataFrame:
     Args:
         units: ``user``, ``start``, ``end``; a unit is [start, end).
         key: The answer key.
-        policy: ``event``: the unit holds a malicious event of its own user. ``interval``: it overlaps the
-            campaign's interval, even if nothing happened in it. ``user``: it belongs to an insider.
+        policy: ``event``: the unit holds a malicious event of its own user; a behaviour, which ``event_id``
+            names, is one. ``interval``: it overlaps the campaign's interval, even if nothing happened in it.
+            ``user``: it belongs to an insider.
     """
+    if policy == "event" and "event_id" in units and units["event_id"].count():
+        hits = key.events.group_by("user", "event_id").agg(pl.col("scenario").min())
+        named = units.join(hits, on=["user", "event_id"], how="left", maintain_order="left")
+        return named.with_columns(malicious=pl.col("scenario").is_not_null())
     spans = {
         "event": key.events.select(
             "user", "scenario", pl.col("time").alias("from"), pl.col("time").alias("to")
