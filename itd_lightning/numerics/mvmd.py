@@ -44,9 +44,8 @@ from jaxtyping import Bool, Complex, Float, Int
 from torch import Tensor
 
 Init = Literal["uniform", "zero", "random"]
-# Users side by side, times T: 128 users of 500 days. Fewer pay more for each call, more leave of the cache.
-CELLS = 64_000
-FFT_BLOCK = 8  # users transformed together
+CELLS = 64_000  # users side by side times T, so 128 of 500 days; fewer pay for calls, more outgrow the cache
+FFT_BLOCK = 8  # users transformed together, for the same reasons
 
 
 class Decomposition(NamedTuple):
