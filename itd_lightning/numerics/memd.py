@@ -160,8 +160,8 @@ def curvatures(
 ) -> Float[np.ndarray, "s+1 e c"]:
     """Second derivatives M at the knots, by one elimination for all columns and channels.
 
-    With steps h and slopes s: h_{i-1} M_{i-1} + 2 (h_{i-1} + h_i) M_i + h_i M_{i+1} = 6 (s_i - s_{i-1}),
-    inside; M = 0 at both ends; a column's last knot is the one without a step to its right.
+    With steps h and slopes s: h_{i-1} M_{i-1} + 2 (h_{i-1} + h_i) M_i + h_i M_{i+1} = 6 (s_i - s_{i-1})
+    inside, M = 0 at both ends; a column's last knot is the one without a step to its right.
     """
     inside = step[1:] > 0
     low, high = np.where(inside, step[:-1], 0), np.where(inside, step[1:], 0)
