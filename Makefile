@@ -64,7 +64,7 @@ test: setup  ## tests without the markers slow, gpu and cert
 
 test-slow: setup $(VENV)/oracles/mamba_ssm  ## the slow tests, on Ray and beside mamba_ssm too
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[ray]'
-	PYTHONPATH=$(VENV)/oracles $(BIN)/pytest -q -m slow
+	PYTHONPATH=$(abspath $(VENV)/oracles) $(BIN)/pytest -q -m slow
 
 # In a folder of its own: without its dependencies, which want CUDA, it fails `pip check`, and transformers fails
 # on a CPU where it finds it. Its setup.py needs torch, and must be told twice that nothing is to be compiled.
@@ -77,7 +77,8 @@ $(VENV)/oracles/mamba_ssm: | setup
 test-cert: setup  ## tests on a genuine CERT r4.2 slice, whose folder ITD_CERT_R42 names
 	$(BIN)/pytest -q -m cert
 
-benchmark: setup  ## from CSV to sorted shards, and to windows: seconds, events per CPU-second, memory
+benchmark: setup  ## from CSV to sorted shards, and to windows; sequence encoders: seconds and memory beside peers
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[benchmark]'
 	$(BIN)/python benchmarks/prepare.py
 	$(BIN)/python benchmarks/windows.py
+	$(BIN)/python benchmarks/mamba.py

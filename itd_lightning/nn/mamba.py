@@ -138,15 +138,17 @@ def scan(
         channels_first = [part.to(u.dtype).transpose(1, 2) for part in (u, dt, b, c)]
         y: Tensor = fused(*channels_first[:2], a.float(), *channels_first[2:])
         return y.transpose(1, 2)
-    kernel = compiled() if way == "compiled" else Kernel(forward_blocks, backward_blocks)
     u_, dt_, a_, b_, c_ = [part.to(at_least_float32(u)).contiguous() for part in (u, dt, a.T, b, c)]
     run: Callable[..., Tensor] = Scan.apply
-    # Of more rows, not even the shortest block would fit into the cache; scan.cpp goes row by row anyhow.
-    rows = max(CACHE // (SHORTEST * a.numel() * a_.element_size()), 1)
-    if way == "compiled" or u.is_cuda or len(u) <= rows:
-        return run(u_, dt_, a_, b_, c_, kernel).to(u.dtype)
+    state = a.numel() * a_.element_size()
+    if way == "compiled":  # row by row
+        return run(u_, dt_, a_, b_, c_, compiled(), block_length(state)).to(u.dtype)
+    plan = Kernel(forward_blocks, backward_blocks), block_length(len(u) * state)
+    rows = max(CACHE // (SHORTEST * state), 1)  # of more, not even the shortest block fits into the cache
+    if u.is_cuda or len(u) <= rows:
+        return run(u_, dt_, a_, b_, c_, *plan).to(u.dtype)
     parts = zip(*(part.split(rows) for part in (u_, dt_, b_, c_)), strict=True)
-    return torch.cat([run(u_, dt_, a_, b_, c_, kernel) for u_, dt_, b_, c_ in parts]).to(u.dtype)
+    return torch.cat([run(u_, dt_, a_, b_, c_, *plan) for u_, dt_, b_, c_ in parts]).to(u.dtype)
 
 
 def chosen(backend: Backend, u: Tensor) -> Backend:
@@ -188,10 +190,10 @@ def scan_plain(
 class Kernel(NamedTuple):
     """One way to run the recurrence forward and back.
 
-    Both parts take u, dt (B, L, D), A (N, D), B and C (B, L, N), contiguous and of one dtype, and the number
-    of steps in a block. ``forward`` returns y (B, L, D) and the state before each block (B, K, N, D);
-    ``backward`` takes the gradient of y, then what ``forward`` took with these states before the number, and
-    returns the five gradients.
+    ``forward(u, dt, a, b, c, every)`` takes u, dt (B, L, D), A (N, D), B and C (B, L, N), contiguous and of
+    one dtype, and the steps of a block; it returns y (B, L, D) and the state before each block (B, K, N, D).
+    ``backward(grad, u, dt, a, b, c, kept, every)`` takes the gradient of y and these states too, and returns
+    the five gradients.
     """
 
     forward: Callable[..., tuple[Tensor, Tensor]]
@@ -199,16 +201,16 @@ class Kernel(NamedTuple):
 
 
 class Scan(torch.autograd.Function):
-    """The recurrence with a hand-written gradient: one state a block is kept, the others come again."""
+    """The recurrence with a hand-written gradient: one state a block is kept, the others are made again."""
 
     @staticmethod
     def forward(
-        ctx: Context, u: Tensor, dt: Tensor, a: Tensor, b: Tensor, c: Tensor, kernel: Kernel
+        ctx: Context, u: Tensor, dt: Tensor, a: Tensor, b: Tensor, c: Tensor, kernel: Kernel, every: int
     ) -> Tensor:
-        """Step through time."""
-        ctx.kernel, ctx.every = kernel, block_length(len(u) * a.numel() * u.element_size())
+        """Step through time, keeping the state before every so many steps."""
+        ctx.kernel, ctx.every = kernel, every
         with torch.autocast(u.device.type, enabled=False):
-            y, kept = kernel.forward(u, dt, a, b, c, ctx.every)
+            y, kept = kernel.forward(u, dt, a, b, c, every)
         ctx.save_for_backward(u, dt, a, b, c, kept)
         return y
 
@@ -217,11 +219,11 @@ class Scan(torch.autograd.Function):
     def backward(ctx: Context, grad: Tensor) -> tuple[Tensor | None, ...]:
         """Step back through time, one block of steps after the other."""
         with torch.autocast(grad.device.type, enabled=False):
-            return (*ctx.kernel.backward(grad.contiguous(), *ctx.saved_tensors, ctx.every), None)
+            return (*ctx.kernel.backward(grad.contiguous(), *ctx.saved_tensors, ctx.every), None, None)
 
 
 def block_length(state: int) -> int:
-    """Steps whose states fit into the cache together, if a state takes so many bytes; within limits."""
+    """Steps, within limits, whose states fit into the cache if the states of one step take so many bytes."""
     return min(max(CACHE // max(state, 1), SHORTEST), LONGEST)
 
 

@@ -5,6 +5,7 @@
 
 #include <torch/extension.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <limits>
@@ -43,7 +44,7 @@ inline T decay_of(T x) {
   return sum * power;
 }
 
-// h = exp(dt A) h' + dt u B; keeps exp(dt A) where there is room for it.
+// h = exp(dt A) h' + dt u B, and exp(dt A), which the way back needs again.
 template <typename T>
 inline void step(const T* u, const T* dt, const T* a, const T* b, const T* before, T* h, T* decay, int64_t D,
                  int64_t N) {
@@ -128,11 +129,23 @@ void backward_row(const T* grad, const T* u, const T* dt, const T* a, const T* b
   }
 }
 
+// A wrong shape would read past the end.
+void check(const at::Tensor& u, const at::Tensor& dt, const at::Tensor& a, const at::Tensor& b,
+           const at::Tensor& c) {
+  TORCH_CHECK(u.dim() == 3 && a.dim() == 2 && dt.sizes() == u.sizes() && a.size(1) == u.size(2) &&
+                  b.sizes() == at::IntArrayRef({u.size(0), u.size(1), a.size(0)}) && c.sizes() == b.sizes(),
+              "u and dt must be (B, L, D), a (N, D), b and c (B, L, N)");
+  for (const at::Tensor& part : {u, dt, a, b, c})
+    TORCH_CHECK(part.is_contiguous() && part.device().is_cpu() && part.scalar_type() == u.scalar_type(),
+                "all parts must be contiguous, on the CPU and of one dtype");
+}
+
 }  // namespace
 
 // u, dt (B, L, D), a (N, D), b, c (B, L, N), all contiguous and of one dtype; returns y and every so many states.
 std::vector<at::Tensor> forward(const at::Tensor& u, const at::Tensor& dt, const at::Tensor& a,
                                 const at::Tensor& b, const at::Tensor& c, int64_t every) {
+  check(u, dt, a, b, c);
   const int64_t B = u.size(0), L = u.size(1), D = u.size(2), N = a.size(0), blocks = (L + every - 1) / every;
   at::Tensor y = at::empty_like(u), kept = at::empty({B, blocks, N, D}, u.options());
   AT_DISPATCH_FLOATING_TYPES(u.scalar_type(), "selective_scan", [&] {
@@ -152,6 +165,8 @@ std::vector<at::Tensor> forward(const at::Tensor& u, const at::Tensor& dt, const
 std::vector<at::Tensor> backward(const at::Tensor& grad, const at::Tensor& u, const at::Tensor& dt,
                                  const at::Tensor& a, const at::Tensor& b, const at::Tensor& c,
                                  const at::Tensor& kept, int64_t every) {
+  check(u, dt, a, b, c);
+  TORCH_CHECK(grad.sizes() == u.sizes() && grad.is_contiguous(), "the gradient must be like u");
   const int64_t B = u.size(0), L = u.size(1), D = u.size(2), N = a.size(0), blocks = kept.size(1);
   at::Tensor du = at::empty_like(u), ddt = at::empty_like(u), da = at::zeros({B, N, D}, u.options());
   at::Tensor db = at::empty_like(b), dc = at::empty_like(c);

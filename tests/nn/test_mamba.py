@@ -196,6 +196,29 @@ def test_mamba_ssm_is_never_imported_on_a_cpu(tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.mark.slow
+@compiles
+def test_the_compiled_scan_refuses_shapes_that_do_not_fit() -> None:
+    u, dt, a, b, c = (part.detach() for part in parts(2, 6, 3, 4))
+    with pytest.raises(RuntimeError, match="u and dt must be"):
+        mamba.compiled().forward(u, dt[:, :5].contiguous(), a.T.contiguous(), b, c, 8)
+    with pytest.raises(RuntimeError, match="contiguous"):
+        mamba.compiled().forward(u, dt, a.T, b, c, 8)
+
+
+@pytest.mark.slow
+@compiles
+def test_the_number_of_threads_changes_no_bit() -> None:
+    results = []
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        y = backend_of("compiled")(*(inputs := parts(5, 70, 33, 16, torch.float32)))
+        results.append((y, *torch.autograd.grad(y.square().sum(), inputs)))
+    torch.set_num_threads(1)
+    for one, two in zip(*results, strict=True):
+        assert torch.equal(one, two)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("backend", "reason"),
     [
