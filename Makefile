@@ -62,14 +62,23 @@ layers: setup  ## do imports follow the pipeline?
 test: setup  ## tests without the markers slow, gpu and cert
 	$(BIN)/pytest -q
 
-test-slow: setup  ## the slow tests, on Ray too
+test-slow: setup $(VENV)/oracles/mamba_ssm  ## the slow tests, on Ray and beside mamba_ssm too
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[ray]'
-	$(BIN)/pytest -q -m slow
+	PYTHONPATH=$(abspath $(VENV)/oracles) $(BIN)/pytest -q -m slow
+
+# In a folder of its own: without its dependencies, which want CUDA, it fails `pip check`, and transformers fails
+# on a CPU where it finds it. Its setup.py needs torch, and must be told twice that nothing is to be compiled.
+$(VENV)/oracles/mamba_ssm: | setup
+	$(BIN)/pip install --quiet setuptools wheel packaging
+	$(BIN)/pip install --quiet --no-deps --target $(VENV)/oracles einops==0.8.2
+	MAMBA_SKIP_CUDA_BUILD=TRUE MAMBA_FORCE_BUILD=TRUE $(BIN)/pip install --quiet --no-deps --no-build-isolation \
+	  --target $(VENV)/oracles mamba-ssm==2.3.2.post1
 
 test-cert: setup  ## tests on a genuine CERT r4.2 slice, whose folder ITD_CERT_R42 names
 	$(BIN)/pytest -q -m cert
 
-benchmark: setup  ## from CSV to sorted shards, and to windows: seconds, events per CPU-second, memory
+benchmark: setup  ## from CSV to sorted shards, and to windows; sequence encoders: seconds and memory beside peers
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[benchmark]'
 	$(BIN)/python benchmarks/prepare.py
 	$(BIN)/python benchmarks/windows.py
+	$(BIN)/python benchmarks/mamba.py
