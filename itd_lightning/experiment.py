@@ -21,7 +21,13 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveCon
 from lightning.pytorch.loggers import CSVLogger
 
 import itd_lightning
-from itd_lightning.callbacks import AtomicCheckpointIO, Checkpoints, QuietProgressBar, ScoreWriter
+from itd_lightning.callbacks import (
+    AtomicCheckpointIO,
+    Checkpoints,
+    QuietProgressBar,
+    RandomState,
+    ScoreWriter,
+)
 from itd_lightning.callbacks.checkpoints import load_checkpoint
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import written_beside
@@ -101,6 +107,7 @@ class ExperimentCLI(LightningCLI):
         """Give each shape once, in the view; views and methods without it are skipped."""
         parser.add_lightning_class_args(Checkpoints, "checkpoint")
         parser.link_arguments("data.init_args.hours", "model.init_args.hours")
+        parser.link_arguments("data.init_args.vocabulary", "model.init_args.vocabulary")
         parser.link_arguments("seed_everything", "data.init_args.seed", compute_fn=int)
 
     def _parse_ckpt_path(self) -> None:
@@ -124,7 +131,7 @@ class ExperimentCLI(LightningCLI):
         writer = ScoreWriter(seed=int(seed or 0), config=config_hash(text))
         chosen = self._get(self.config_init, "trainer")
         bar = [] if chosen["enable_progress_bar"] is False else [QuietProgressBar()]
-        self.trainer_defaults["callbacks"] = [writer, *bar]
+        self.trainer_defaults["callbacks"] = [writer, RandomState(), *bar]
         folder = chosen["default_root_dir"] or "runs/default"
         if chosen["logger"] is None:
             logs = self.subcommand == "fit" and not chosen["fast_dev_run"]

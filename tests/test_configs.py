@@ -7,28 +7,27 @@ import pytest
 from itd_lightning.cli import main
 
 CONFIGS = Path(__file__).parents[1] / "configs"
+DATES = ["--data.split.val_from=2010-02-20", "--data.split.test_from=2010-03-01"]  # of the small slice
+
+
+def fitting(config: Path, store: Path, folder: Path) -> list[str]:
+    """Arguments that fit a config to the small slice."""
+    dates = DATES if "val_from" in config.read_text("utf-8") else []
+    return [f"--config={config}", f"--data.store={store}", f"--trainer.default_root_dir={folder}", *dates]
 
 
 @pytest.mark.parametrize("name", ["itd", "lightning"])
 @pytest.mark.parametrize("config", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_config_trains(name: str, config: Path, store: Path, tmp_path: Path) -> None:
-    main(
-        [
-            "fit",
-            f"--config={config}",
-            f"--data.store={store}",
-            "--trainer.fast_dev_run=true",
-            f"--trainer.default_root_dir={tmp_path / name}",
-        ]
-    )
+    main(["fit", *fitting(config, store, tmp_path / name), "--trainer.fast_dev_run=true"])
 
 
 @pytest.mark.parametrize("config", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_config_tests_and_predicts(config: Path, store: Path, tmp_path: Path) -> None:
-    where = [f"--data.store={store}", f"--trainer.default_root_dir={tmp_path}"]
-    main(["fit", f"--config={config}", *where, "--trainer.max_epochs=1", "--trainer.limit_train_batches=2"])
+    short = [f"--trainer.{name}=2" for name in ("limit_train_batches", "limit_val_batches")]
+    main(["fit", *fitting(config, store, tmp_path), *short, "--trainer.max_epochs=1"])
     checkpoint = f"--ckpt_path={tmp_path / 'checkpoints' / 'best.ckpt'}"
-    main(["test", checkpoint])
+    main(["test", checkpoint, "--trainer.limit_test_batches=4"])
     main(["predict", checkpoint, "--trainer.limit_predict_batches=2"])
     assert (tmp_path / "evaluation.json").is_file()
     assert (tmp_path / "predict" / "scores.parquet").is_file()
@@ -36,7 +35,9 @@ def test_config_tests_and_predicts(config: Path, store: Path, tmp_path: Path) ->
 
 @pytest.mark.parametrize("overlay", sorted((CONFIGS / "overlays").glob("*.yaml")), ids=lambda path: path.stem)
 def test_overlay_changes_a_config(overlay: Path, store: Path, tmp_path: Path) -> None:
-    configs = [f"--config={CONFIGS / 'mask_value.yaml'}", f"--config={overlay}"]
-    dates = ["--data.split.val_from=2010-02-20", "--data.split.test_from=2010-03-01"]
+    """An overlay that is named after a method, such as rmsl_slice, fits that method's config."""
+    method = CONFIGS / f"{overlay.stem.split('_')[0]}.yaml"
+    config = method if method.is_file() else CONFIGS / "mask_value.yaml"
     where = [f"--data.store={store}", f"--trainer.default_root_dir={tmp_path}"]
-    main(["fit", *configs, *where, *dates, "--trainer.fast_dev_run=true"])
+    overlaid = [f"--config={config}", f"--config={overlay}"]
+    main(["fit", *overlaid, *where, *DATES, "--trainer.fast_dev_run=true"])

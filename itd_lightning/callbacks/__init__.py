@@ -2,6 +2,16 @@
 
 from itd_lightning.callbacks.checkpoints import AtomicCheckpointIO, Checkpoints
 from itd_lightning.callbacks.progress import QuietProgressBar
+from itd_lightning.callbacks.random_state import RandomState
 from itd_lightning.callbacks.scores import ScoreWriter
+from itd_lightning.callbacks.stages import Stage, StageSchedule
 
-__all__ = ["AtomicCheckpointIO", "Checkpoints", "QuietProgressBar", "ScoreWriter"]
+__all__ = [
+    "AtomicCheckpointIO",
+    "Checkpoints",
+    "QuietProgressBar",
+    "RandomState",
+    "ScoreWriter",
+    "Stage",
+    "StageSchedule",
+]

@@ -96,6 +96,13 @@ class Checkpoints(ModelCheckpoint):
                 "(--checkpoint.monitor, --trainer.callbacks.monitor) or give the split a validation part"
             )
 
+    def forget_best(self) -> None:
+        """Look for the best anew: what was measured so far is not comparable with what comes."""
+        self.best_k_models = {}
+        self.best_model_path = self.kth_best_model_path = ""
+        self.best_model_score = self.current_score = None
+        self.kth_value = torch.tensor(torch.inf)
+
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over what the run knew of its best, wherever its folder lies now."""
         here = Path(self.dirpath or "")

@@ -3,7 +3,9 @@
 Axes: T hours, F features.
 """
 
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import torch
@@ -12,7 +14,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from itd_lightning.contracts.files import written_beside
-from itd_lightning.contracts.scores import SCORES, UNITS, UnitScores
+from itd_lightning.contracts.scores import SCORES, UnitScores
 from itd_lightning.events.store import Store
 from itd_lightning.methods import Method
 from itd_lightning.scores.table import About, write_scores
@@ -95,9 +97,14 @@ class ScoreWriter(Callback):
         if not isinstance(method, Method) or not isinstance(scored, UnitScores):
             raise TypeError(f"scores come from a Method, got {type(method).__name__}")
         self.units.append(scored.unit.cpu())
-        self.scores.append(scored.score.double().cpu())
+        self.scores.append(scored.score.cpu())
         view = view_of(trainer)
-        rows = view.units[self.units[-1].numpy()].with_columns(score=self.scores[-1].numpy())
+        if isinstance(view, Windows):
+            self.keep_best(view, method, batch)
+
+    def keep_best(self, view: Windows, method: Method[Any], batch: object) -> None:
+        """Keep where the scores of a batch come from that are among the highest so far."""
+        rows = view.units[self.units[-1].numpy()].with_columns(score=self.scores[-1].double().numpy())
         rows = rows.with_columns(unit=self.units[-1].numpy(), row=pl.int_range(pl.len()))
         best = self.best_of(
             pl.concat([self.best, rows.filter(pl.col("part") != "val").select(self.best.columns)])
@@ -138,38 +145,21 @@ class ScoreWriter(Callback):
             config=self.config,
             checkpoint=Path(str(trainer.ckpt_path)).name,
         )
-        scored = view.units[torch.cat(self.units).numpy()].with_columns(
-            score=torch.cat(self.scores).numpy(),
-            event_id=pl.lit(None, pl.String),
-            sequence=pl.lit(None, pl.Int64),
-        )
-        write_scores(folder / "scores.parquet", scored.select(SCORES.names()).sort("user", "start"), about)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".scores.") as parts:
+            self.write_parts(view, Path(parts))
+            scored = pl.scan_parquet(sorted(Path(parts).iterdir()), glob=False)
+            write_scores(folder / "scores.parquet", scored, about)
         if self.cells and isinstance(view, Windows):
             with written_beside(folder / "explanations.parquet") as partial:
-                self.explanations(view).write_parquet(partial)
+                view.explanations(self.best, self.cells).write_parquet(partial)
 
-    def explanations(self, view: Windows) -> pl.DataFrame:
-        """One row a cell of the highest scores."""
-        hours, features = torch.meshgrid(
-            torch.arange(view.hours), torch.arange(len(view.features)), indexing="ij"
-        )
-        names = torch.arange(len(view.features))[features].flatten().numpy()
-        tables = [
-            pl.DataFrame(
-                {
-                    "hour": hours.flatten().numpy(),
-                    "feature": pl.Series(view.features).gather(names),
-                    "seen": view.counts[unit].ravel(),
-                    "expected": expected.flatten().numpy(),
-                    "part": parts.flatten().numpy(),
-                }
-            ).with_columns(unit=pl.lit(unit), score=pl.lit(score))
-            for unit, score in self.best.select("unit", "score").iter_rows()
-            for parts, expected in [self.cells[unit]]
-        ]
-        keyed = view.units.select(UNITS.names()).drop("part").with_columns(unit=pl.int_range(pl.len()))
-        cells = pl.concat(tables).with_columns(pl.col("unit").cast(pl.Int64))
-        return cells.join(keyed, on="unit", maintain_order="left").drop("unit")
+    def write_parts(self, view: View, folder: Path) -> None:
+        """Write the scores block by block, each user's in time order."""
+        order = torch.argsort(torch.cat(self.units))
+        numbers, scores = torch.cat(self.units)[order].numpy(), torch.cat(self.scores)[order].numpy()
+        for part, (here, rows) in enumerate(view.described(numbers)):
+            scored = rows.with_columns(score=scores[here].astype(float)).select(SCORES.names())
+            scored.sort("user", "start").write_parquet(folder / f"{part:06}.parquet")
 
 
 def view_of(trainer: Trainer) -> View:

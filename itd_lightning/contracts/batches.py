@@ -1,12 +1,14 @@
-"""What a view hands to a method. One NamedTuple a view; a row knows its unit and no label.
+"""What a view hands to a method. One NamedTuple a view; a row knows its unit and no label but a shown one.
 
-Axes: B rows, T hours, F features.
+Axes: B rows, T hours, F features, L places of behaviours, N behaviours that count, S sequences.
 """
 
 from typing import NamedTuple
 
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+
+from itd_lightning.contracts.scores import UnitScores
 
 
 class WindowBatch(NamedTuple):
@@ -23,3 +25,54 @@ class WindowBatch(NamedTuple):
     values: Float[Tensor, "b t f"]
     following: Int[Tensor, " b"]
     unit: Int[Tensor, " b"]
+
+    def named(self, score: Float[Tensor, " b"]) -> UnitScores:
+        """Name scores by the units they are of."""
+        return UnitScores(self.unit, score)
+
+
+class SequenceBatch(NamedTuple):
+    """Behaviours in time order, padded on the right; a long sequence lies in several overlapping rows.
+
+    Attributes:
+        tokens: Behaviours, int64 ``(B, L)``; 0 is padding, 1 unknown.
+        lengths: Behaviours in each row, int64 ``(B,)``, at least 1.
+        behaviour: Number of each behaviour in the view, int64 ``(B, L)``; -1 for padding, and for what is
+            context only since another row of the sequence counts it.
+        sequence: Number of the row's sequence in the view, int64 ``(B,)``; all rows of one are in one batch.
+        label: What the split shows of the row's sequence, float32 ``(B,)``: 1 malicious, 0 harmless, NaN
+            where it shows nothing. Nothing says which of the behaviours is malicious.
+    """
+
+    tokens: Int[Tensor, "b l"]
+    lengths: Int[Tensor, " b"]
+    behaviour: Int[Tensor, "b l"]
+    sequence: Int[Tensor, " b"]
+    label: Float[Tensor, " b"]
+
+    @property
+    def counted(self) -> Bool[Tensor, "b l"]:
+        """Which places hold a behaviour that counts in this row; each one of a sequence does so once."""
+        return self.behaviour >= 0
+
+    def named(self, score: Float[Tensor, "b l"]) -> UnitScores:
+        """Name scores by the behaviours they are of."""
+        return UnitScores(self.behaviour[self.counted], score[self.counted])
+
+    def bags(self) -> tuple[Int[Tensor, " n"], Float[Tensor, " s"]]:
+        """Which of the batch's S sequences each counted behaviour is of, and their labels."""
+        known, owner = self.sequence.unique(return_inverse=True)
+        labels = self.label.new_empty(len(known)).index_copy(0, owner, self.label)
+        return owner[:, None].expand_as(self.counted)[self.counted], labels
+
+    def where(self, rows: Bool[Tensor, " b"]) -> "SequenceBatch":
+        """The rows that are chosen, without the padding that only others needed."""
+        lengths = self.lengths[rows]
+        longest = int(lengths.max()) if len(lengths) else 0
+        return SequenceBatch(
+            self.tokens[rows, :longest],
+            lengths,
+            self.behaviour[rows, :longest],
+            self.sequence[rows],
+            self.label[rows],
+        )

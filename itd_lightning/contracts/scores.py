@@ -33,7 +33,7 @@ class UnitScores(NamedTuple):
     """One score a unit.
 
     Attributes:
-        unit: Row number in the view's table of units, int64 ``(B,)``.
+        unit: Number of what is scored, in the order of its view, int64 ``(B,)``.
         score: Anomaly score, float32 ``(B,)``; higher is more anomalous.
     """
 

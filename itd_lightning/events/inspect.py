@@ -7,7 +7,10 @@ import polars as pl
 from itd_lightning.events.store import Store
 
 # What each view needs to find at least one event of.
-VIEW_NEEDS = {"windows": ("logon", "connect", "http_visit", "email_send", "file_copy")}
+VIEW_NEEDS = {
+    "windows": ("logon", "connect", "http_visit", "email_send", "file_copy"),
+    "sequences": ("logon", "logoff"),
+}
 COLUMNS = ["user", "time", "kind"]
 
 

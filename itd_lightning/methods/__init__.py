@@ -2,5 +2,6 @@
 
 from itd_lightning.methods.base import Method
 from itd_lightning.methods.mask_value_autoencoder import MaskValueAutoencoder
+from itd_lightning.methods.rmsl import Rmsl
 
-__all__ = ["MaskValueAutoencoder", "Method"]
+__all__ = ["MaskValueAutoencoder", "Method", "Rmsl"]

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from typing import Generic, Protocol, TypeVar, runtime_checkable
 
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import OptimizerCallable
 from torch import Tensor
@@ -14,11 +14,10 @@ from itd_lightning.contracts.scores import Explanation, UnitScores
 
 @runtime_checkable
 class UnitBatch(Protocol):
-    """Any batch that knows which unit each of its rows describes."""
+    """Any batch that knows what its scores are of."""
 
-    @property
-    def unit(self) -> Int[Tensor, " b"]:
-        """Row numbers in the view's table of units."""
+    def named(self, score: Tensor) -> UnitScores:
+        """Name scores by what they are of: windows, behaviours, days."""
 
 
 BatchT = TypeVar("BatchT", bound=UnitBatch)
@@ -37,8 +36,8 @@ class Method(LightningModule, ABC, Generic[BatchT]):
         self.automatic_optimization = optimizer is not None
 
     @abstractmethod
-    def score(self, batch: BatchT) -> Float[Tensor, " b"]:
-        """Anomaly score of each row; higher is more anomalous, the scale is free."""
+    def score(self, batch: BatchT) -> Float[Tensor, "b ..."]:
+        """Anomaly score of each row, or of each place of it; higher is more anomalous, the scale is free."""
 
     def explain(self, batch: BatchT) -> Explanation | None:
         """Where each row's score comes from; None where a method cannot say."""
@@ -46,13 +45,14 @@ class Method(LightningModule, ABC, Generic[BatchT]):
 
     # Lightning hands any output on to the callbacks, whatever its annotation says.
     def test_step(self, batch: BatchT, batch_idx: int) -> UnitScores:  # type: ignore[override]
-        """Name the scores of a batch by unit."""
-        return UnitScores(batch.unit, self.score(batch))
+        """Name the scores of a batch by what they are of."""
+        return batch.named(self.score(batch))
 
     def predict_step(self, batch: BatchT, batch_idx: int) -> UnitScores:
-        """Name the scores of a batch by unit."""
-        return UnitScores(batch.unit, self.score(batch))
+        """Name the scores of a batch by what they are of."""
+        return batch.named(self.score(batch))
 
     def configure_optimizers(self) -> Optimizer | None:
         """Build the optimizer that the config asks for."""
-        return self.optimizer(self.parameters()) if self.optimizer else None
+        learning = (parameter for parameter in self.parameters() if parameter.requires_grad)
+        return self.optimizer(learning) if self.optimizer else None

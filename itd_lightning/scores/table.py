@@ -12,6 +12,7 @@ from itd_lightning.contracts.labels import LabelPolicy
 from itd_lightning.contracts.scores import SCORES
 
 METADATA = "itd_lightning"
+ROWS_AT_ONCE = 250_000  # of behaviours there are many millions: who reads the table can do so piece by piece
 
 
 class About(NamedTuple):
@@ -48,11 +49,13 @@ class About(NamedTuple):
     checkpoint: str
 
 
-def write_scores(path: Path, scores: pl.DataFrame, about: About) -> None:
+def write_scores(path: Path, scores: pl.DataFrame | pl.LazyFrame, about: About) -> None:
     """Write a score table beside its final name and move it into place."""
     metadata = {METADATA: json.dumps(about._asdict())}
     with written_beside(path) as partial:
-        scores.match_to_schema(SCORES).write_parquet(partial, metadata=metadata)
+        scores.lazy().match_to_schema(SCORES).sink_parquet(
+            partial, metadata=metadata, row_group_size=ROWS_AT_ONCE
+        )
 
 
 def read_scores(path: Path) -> tuple[pl.DataFrame, About]:

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 import torch
+from jaxtyping import Int
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from itd_lightning.contracts.scores import SCORES
 from itd_lightning.events.store import Store
 from itd_lightning.executors import Place, open_executor
 from itd_lightning.splits import Split
@@ -45,7 +47,8 @@ class View(LightningDataModule):
         executor: Where they run: on this machine, or on Ray.
 
     Attributes:
-        units: One row a scored unit: user, start, end, part; batches point into it by row number.
+        units: One row a unit of the split: user, start, end, part; batches point into it by row number.
+        grain: What a score is of.
     """
 
     name: str
@@ -82,11 +85,32 @@ class View(LightningDataModule):
         with open_executor(self.build_workers, self.executor) as executor:
             return pl.concat(list(executor.map(function, Store(self.store).shards)))
 
-    def loader(self, rows: Dataset[Any], sampler: Sampler[int] | None = None) -> DataLoader[Any]:
-        """A loader over a dataset that hands out whole batches by ``__getitems__``."""
+    def described(self, numbers: Int[np.ndarray, " n"]) -> Iterator[tuple[slice, pl.DataFrame]]:
+        """Say which units these are, block by block.
+
+        Args:
+            numbers: As batches name what is scored, rising.
+
+        Yields:
+            Which of the numbers, and one row for each of them: the columns of ``contracts.scores.SCORES`` but
+            the score. All rows of a user are in one block.
+        """
+        nothing = {name: pl.lit(None, SCORES[name]) for name in ("event_id", "sequence")}
+        yield slice(0, len(numbers)), self.units[numbers].with_columns(**nothing)
+
+    def loader(
+        self, rows: Dataset[Any], sampler: Sampler[Any] | None = None, batch_size: int | None = 0
+    ) -> DataLoader[Any]:
+        """A loader over a dataset that hands out whole batches.
+
+        Args:
+            rows: Gives them by ``__getitems__``; by ``__getitem__`` where the sampler names batches.
+            sampler: Names rows, or whole batches; in order without one.
+            batch_size: Rows per batch, 0 for the view's; None where the sampler names batches.
+        """
         return DataLoader(
             rows,
-            batch_size=self.batch_size,
+            batch_size=self.batch_size if batch_size == 0 else batch_size,
             sampler=sampler,
             num_workers=self.num_workers,
             collate_fn=as_it_is,

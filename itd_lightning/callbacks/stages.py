@@ -1,0 +1,178 @@
+"""Training in stages: which part learns when, how fast, and from where each stage starts."""
+
+import shutil
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from itd_lightning.callbacks.checkpoints import Checkpoints, load_checkpoint
+from itd_lightning.contracts.files import written_beside
+
+
+@dataclass
+class Stage:
+    """One stage of a training.
+
+    Attributes:
+        name: What the method calls it; its best checkpoint is ``checkpoints/NAME.ckpt``.
+        epochs: Most epochs.
+        lr: Learning rate.
+        learns: Parts of the method that learn, by dotted names; all others rest. Empty for all that can.
+        patience: Epochs without improvement after which the stage ends early; None to use all.
+    """
+
+    name: str
+    epochs: int
+    lr: float
+    learns: list[str] = field(default_factory=list)
+    patience: int | None = None
+
+
+@runtime_checkable
+class Staged(Protocol):
+    """A method that trains in stages."""
+
+    stage: str
+
+    def on_stage_start(self) -> None:
+        """Prepare for the stage that ``stage`` names; not called where a run goes on in the middle of it."""
+
+
+class StageSchedule(Callback):
+    """Runs the stages one after another; each starts from the best weights of the one before.
+
+    A stage ends after its epochs, or early; then its best checkpoint is kept under its name, the optimizer
+    forgets its moments, and the next stage begins. A run that goes on from ``last.ckpt`` does so within its
+    stage, with the same result. ``--trainer.max_epochs`` must be no smaller than all epochs together, or the
+    last stages are left out.
+
+    Args:
+        stages: In their order; a subset is an ablation.
+        monitor: Logged quantity whose smallest value is best within a stage.
+
+    Raises:
+        ValueError: If there is no stage, a name comes twice, or a number is not positive.
+    """
+
+    def __init__(self, stages: list[Stage], monitor: str = "val/loss") -> None:
+        names = [stage.name for stage in stages]
+        if not stages or len(set(names)) < len(names):
+            raise ValueError(f"stages need different names, at least one, got {names}")
+        if any(stage.epochs < 1 or stage.lr <= 0 or (stage.patience or 1) < 1 for stage in stages):
+            raise ValueError("epochs, lr and patience of a stage must be positive")
+        self.stages, self.monitor = stages, monitor
+        self.place = self.epochs = self.waited = 0
+        self.best = float("inf")
+        self.over = self.resumed = False
+
+    @property
+    def stage(self) -> Stage:
+        """The present stage."""
+        return self.stages[self.place]
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Tell the method its stage before anything is measured; forget what an earlier run left."""
+        staged(pl_module).stage = self.stage.name
+        if not self.resumed:
+            for stage in self.stages:
+                self.kept(trainer, stage).unlink(missing_ok=True)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Begin the first stage, or go on with the present one."""
+        self.let_learn(pl_module)
+        if not self.resumed:
+            self.begin(trainer, pl_module)
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Begin the next stage where the one before is over."""
+        if self.over:
+            self.restart_from_best(trainer, pl_module)
+            self.place, self.epochs, self.waited, self.best, self.over = (
+                self.place + 1,
+                0,
+                0,
+                float("inf"),
+                False,
+            )
+            self.let_learn(pl_module)
+            self.begin(trainer, pl_module)
+        pl_module.log("stage", float(self.place + 1), on_step=False, on_epoch=True, batch_size=1)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Decide whether the stage is over."""
+        value = float(trainer.callback_metrics.get(self.monitor, -float("inf")))
+        self.waited = 0 if value < self.best else self.waited + 1
+        self.best = min(self.best, value)
+        self.epochs += 1
+        patience = self.stage.patience or self.stage.epochs
+        self.over = self.epochs >= self.stage.epochs or self.waited >= patience
+        if self.over and self.place + 1 == len(self.stages):
+            trainer.should_stop = True
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Keep the best of the last stage under its name too."""
+        if self.over:
+            self.keep_best(trainer)
+
+    def let_learn(self, method: LightningModule) -> None:
+        """Freeze what rests in the present stage."""
+        learns = self.stage.learns
+        if not learns:
+            return
+        for name, parameter in method.named_parameters():
+            parameter.requires_grad_(any(name.startswith(f"{part}.") for part in learns))
+
+    def begin(self, trainer: Trainer, method: LightningModule) -> None:
+        """Enter the present stage."""
+        for optimizer in trainer.optimizers:
+            optimizer.state = defaultdict(dict)  # moments of other weights, and another loss
+            for group in optimizer.param_groups:
+                group["lr"] = self.stage.lr
+        staged(method).stage = self.stage.name
+        staged(method).on_stage_start()
+
+    def restart_from_best(self, trainer: Trainer, method: LightningModule) -> None:
+        """Load the best weights of the stage that is over, and begin to look for the best of the next one."""
+        if (kept := self.keep_best(trainer)) is not None:
+            method.load_state_dict(load_checkpoint(kept)["state_dict"])
+        if isinstance(trainer.checkpoint_callback, Checkpoints):
+            trainer.checkpoint_callback.forget_best()
+
+    def keep_best(self, trainer: Trainer) -> Path | None:
+        """Copy the best checkpoint to the stage's own name, unless that was done before a kill."""
+        kept, keeper = self.kept(trainer, self.stage), trainer.checkpoint_callback
+        best = (
+            Path(keeper.best_model_path)
+            if isinstance(keeper, Checkpoints) and keeper.best_model_path
+            else None
+        )
+        if best is not None and best.is_file() and not kept.is_file():
+            with written_beside(kept) as partial:
+                shutil.copyfile(best, partial)
+        return kept if kept.is_file() else None
+
+    def kept(self, trainer: Trainer, stage: Stage) -> Path:
+        """Where the best checkpoint of a stage lies."""
+        return Path(trainer.default_root_dir) / "checkpoints" / f"{stage.name}.ckpt"
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the run stands; it travels in the checkpoint."""
+        return {name: getattr(self, name) for name in ("place", "epochs", "waited", "best", "over")}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on where another run stood."""
+        for name, value in state_dict.items():
+            setattr(self, name, value)
+        self.resumed = True
+
+
+def staged(method: LightningModule) -> Staged:
+    """The method, if it has stages."""
+    if not isinstance(method, Staged):
+        raise TypeError(
+            f"stages need a method with `stage` and `on_stage_start`, got {type(method).__name__}"
+        )
+    return method

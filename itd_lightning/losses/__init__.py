@@ -1,0 +1,1 @@
+"""Losses that two or more methods share, as pure functions over batches."""

@@ -1,0 +1,288 @@
+"""RMSL: a behaviour is anomalous when it lies far from every sphere of normal ones, or looks like an attack.
+
+Axes: B rows, L behaviours of a row, N behaviours that count, S sequences, M spheres, D features.
+"""
+
+from typing import Literal, cast
+
+import torch
+from jaxtyping import Float
+from lightning.pytorch.cli import OptimizerCallable
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy, scaled_dot_product_attention, softplus
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torchmetrics import MeanMetric
+
+from itd_lightning.contracts.batches import SequenceBatch
+from itd_lightning.contracts.errors import InputError
+from itd_lightning.losses.bags import bag_scores, balanced, sequence_means
+from itd_lightning.losses.pseudo_labels import PseudoLabels, confident_loss, corrected_loss, pseudo_labels
+from itd_lightning.methods.base import Method
+from itd_lightning.nn.bidirectional import Bidirectional
+
+RmslStage = Literal["warm_up", "multiple_instance", "self_training"]
+
+
+def multi_centre(nearest: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+    """Squared distance of each behaviour to its nearest centre. Equation 6, before its mean."""
+    return nearest.square()
+
+
+def separability(nearest: Float[Tensor, " n"], second: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+    """How little nearer the nearest centre is than the second one. Equation 7, before its mean.
+
+    ``BCE(exp(second) / (exp(nearest) + exp(second)), 1)`` is ``log(1 + exp(nearest - second))``; this form
+    does not overflow.
+    """
+    return softplus(nearest - second)
+
+
+def deviation(nearest: Float[Tensor, "*n"], spread: Float[Tensor, ""]) -> Float[Tensor, "*n"]:
+    """Distance to the nearest sphere, squashed to 0 .. 1: one half at three times the usual distance.
+
+    Departure: equation 3 scores the distance itself, which the cross-entropy of equations 8 to 12 cannot
+    take. The squashing is monotone, so that this score alone ranks as the distance does.
+
+    Args:
+        nearest: Distance to the nearest centre.
+        spread: Mean squared distance of behaviours in normal training sequences.
+    """
+    squared = nearest.square()
+    return squared / (squared + 9 * spread)
+
+
+class Detector(nn.Module):
+    """Sequence encoder, spheres and classifier. Equations 1 to 4.
+
+    Args:
+        vocabulary: Number of tokens V.
+        width: Features D of a behaviour.
+        spheres: Number M of centres.
+        dropout: Share of features dropped between the encoder's layers.
+    """
+
+    def __init__(self, vocabulary: int, width: int, spheres: int, dropout: float) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(vocabulary, width, padding_idx=0)
+        # Half as wide each way, so that both together are as wide as the embedding.
+        self.encoder = Bidirectional("gru", width, width // 2, layers=2, dropout=dropout)
+        self.centres = nn.Embedding(spheres, width)
+        self.attention = nn.Linear(width, 3 * width)  # query, key, value
+        self.norm = nn.LayerNorm(width)
+        self.classifier = nn.Linear(width, 1)
+
+    def encode(self, batch: SequenceBatch) -> Float[Tensor, "b l d"]:
+        """Behaviours in the context of their sequence."""
+        encoded: Tensor = self.encoder(self.embedding(batch.tokens), batch.lengths)
+        return encoded
+
+    def distances(self, encoded: Float[Tensor, "b l d"]) -> tuple[Float[Tensor, "b l"], Float[Tensor, "b l"]]:
+        """Distances of behaviours to the nearest and to the second nearest centre; infinite without one."""
+        near = torch.cdist(encoded.flatten(0, 1), self.centres.weight).view(*encoded.shape[:2], -1)
+        values = near.topk(min(2, near.shape[-1]), largest=False).values
+        nearest = values[..., 0]
+        return nearest, values[..., 1] if near.shape[-1] > 1 else torch.full_like(nearest, torch.inf)
+
+    def classify(self, encoded: Float[Tensor, "b l d"], batch: SequenceBatch) -> Float[Tensor, "b l"]:
+        """Probability that each behaviour is anomalous; equation 4 with one head, a residual and its norm."""
+        query, key, value = self.attention(encoded)[:, None].chunk(3, dim=-1)
+        known = torch.arange(encoded.shape[1], device=encoded.device) < batch.lengths[:, None].to(
+            encoded.device
+        )
+        attended = scaled_dot_product_attention(query, key, value, attn_mask=known[:, None, None])[:, 0]
+        return torch.sigmoid(self.classifier(self.norm(encoded + attended)).squeeze(-1))
+
+
+class Rmsl(Method[SequenceBatch]):
+    """Robust multi-sphere learning from labels of sequences, in three stages that ``StageSchedule`` runs.
+
+    ``warm_up`` draws normal behaviours to spheres; ``multiple_instance`` makes the highest scores of
+    malicious sequences exceed those of normal ones; ``self_training`` learns from the behaviours of
+    malicious sequences of which the model is sure. Before a stage trains the classifier, the score is the
+    deviation alone.
+
+    Args:
+        optimizer: Builds the optimizer from the trainable parameters; the schedule sets its learning rate.
+        vocabulary: Number of tokens V.
+        width: Features D of a behaviour; even.
+        spheres: Number M of spheres.
+        alpha: Weight of the classifier in the score; the rest is the deviation's.
+        separation: Weight of the separability loss in the warm-up.
+        dropout: Share of dropped features, also in the passes that estimate how sure the model is.
+        passes: Passes T with dropout for each batch of self-training.
+        high_share: Share of surest behaviours that get hard labels, ``r_hi``.
+        middle_share: Share of the next ones that get hard and soft labels, ``r_mid``.
+        hard_weight: Weight of the hard label beside the soft one.
+        threshold: Score from which a behaviour counts as anomalous, ``tau_a``.
+        clear_momentum: ``beta_c``, of the threshold ``tau_c``.
+        teacher_momentum: ``beta_ema``, of the teacher's weights.
+
+    Raises:
+        ValueError: If a share, a weight or a size is out of its range.
+
+    Source:
+        RMSL: Weakly-Supervised Insider Threat Detection with Robust Multi-Sphere Learning, sections 3 and
+        A.3. The paper leaves open, and this is ours: dropout and its places, the number of highest
+        behaviours, T, both shares, all thresholds and momenta, one head and the residual of the attention.
+        Departure: the deviation is squashed (see ``deviation``); both kinds of sequence weigh the same in the
+        loss of the second stage, whatever a batch holds; ``tau_c`` stays at ``tau_a`` or above, since below
+        one half its two rules contradict each other.
+    """
+
+    def __init__(
+        self,
+        optimizer: OptimizerCallable,
+        vocabulary: int = 512,
+        width: int = 128,
+        spheres: int = 40,
+        alpha: float = 0.1,
+        separation: float = 0.5,
+        dropout: float = 0.1,
+        passes: int = 10,
+        high_share: float = 0.5,
+        middle_share: float = 0.3,
+        hard_weight: float = 0.5,
+        threshold: float = 0.5,
+        clear_momentum: float = 0.99,
+        teacher_momentum: float = 0.999,
+    ) -> None:
+        super().__init__(optimizer)
+        self.save_hyperparameters()
+        shares = (alpha, dropout, high_share, middle_share, hard_weight, clear_momentum, teacher_momentum)
+        if not all(0 <= share <= 1 for share in shares) or high_share + middle_share > 1:
+            raise ValueError(f"shares, weights and momenta must lie in 0 .. 1, got {shares}")
+        if spheres < 1 or passes < 2 or width % 2:
+            raise ValueError(
+                "rmsl needs a sphere, two passes and an even width, "
+                f"got spheres {spheres}, passes {passes}, width {width}"
+            )
+        self.alpha, self.separation, self.passes, self.hard_weight = alpha, separation, passes, hard_weight
+        self.high_share, self.middle_share, self.threshold = high_share, middle_share, threshold
+        self.clear_momentum = clear_momentum
+        self.detector = Detector(vocabulary, width, spheres, dropout)
+        self.teacher = AveragedModel(
+            self.detector, multi_avg_fn=get_ema_multi_avg_fn(teacher_momentum), use_buffers=False
+        ).requires_grad_(requires_grad=False)
+        self.stage: RmslStage = "multiple_instance"
+        self.register_buffer("spread", torch.zeros(()))
+        self.register_buffer("classifies", torch.zeros((), dtype=torch.bool))
+        self.register_buffer("clear", torch.tensor(threshold))
+        self.spread: Tensor
+        self.classifies: Tensor
+        self.clear: Tensor
+        self.val_normal, self.val_malicious = MeanMetric(), MeanMetric()
+
+    def on_stage_start(self) -> None:
+        """Begin a stage: the teacher starts as a copy of the student, ``tau_c`` as ``tau_a``."""
+        self.classifies.fill_(self.stage != "warm_up")
+        self.clear.fill_(self.threshold)
+        self.teacher.n_averaged.zero_()
+        self.teacher.update_parameters(self.detector)
+
+    def on_train_batch_end(self, outputs: object, batch: SequenceBatch, batch_idx: int) -> None:
+        """Let the teacher follow."""
+        if self.stage == "self_training":
+            self.teacher.update_parameters(self.detector)
+
+    def training_step(self, batch: SequenceBatch, batch_idx: int) -> Tensor | None:
+        """Return the loss of the stage; None where the batch holds nothing to learn from."""
+        if self.spread == 0:  # there was no warm-up, or it begins
+            self.measure(batch.where(batch.label != 1))
+        rows = self.learned_from(batch)
+        if not len(rows.tokens):
+            return None
+        loss = self.loss(rows)
+        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(rows.tokens))
+        return loss
+
+    def learned_from(self, batch: SequenceBatch) -> SequenceBatch:
+        """The sequences that the stage learns from."""
+        if self.stage == "warm_up":
+            return batch.where(batch.label != 1)
+        if batch.label.isnan().all():
+            raise InputError(
+                f"the stage {self.stage} learns from labels of sequences, and the split shows none: "
+                "--data.split.shown '[train, val]'"
+            )
+        return batch.where(~batch.label.isnan() if self.stage == "multiple_instance" else batch.label == 1)
+
+    def loss(self, rows: SequenceBatch) -> Float[Tensor, ""]:
+        """Loss of the stage on sequences that it learns from."""
+        sequence, labels = rows.bags()
+        if self.stage == "warm_up":
+            near, far = self.detector.distances(self.detector.encode(rows))
+            nearest, second = near[rows.counted], far[rows.counted]
+            self.follow(nearest)
+            losses = multi_centre(nearest) + self.separation * separability(nearest, second)
+            return sequence_means(losses, sequence, len(labels)).mean()
+        if self.stage == "multiple_instance":
+            return balanced(bag_scores(self.scores(self.detector, rows), sequence, len(labels)), labels)
+        pseudo, soft = self.taught(rows)
+        scores = self.scores(self.detector, rows)
+        sure = confident_loss(scores, pseudo, sequence, len(labels))
+        return sure + corrected_loss(scores, soft, pseudo, sequence, len(labels), self.hard_weight)
+
+    @torch.no_grad()
+    def taught(self, rows: SequenceBatch) -> tuple[PseudoLabels, Float[Tensor, " n"]]:
+        """Hard labels by the student's passes with dropout, soft ones by the teacher; moves ``tau_c``."""
+        sequence, labels = rows.bags()
+        passes = torch.stack([self.scores(self.detector, rows) for _ in range(self.passes)])
+        shares = (self.high_share, self.middle_share, self.threshold, float(self.clear))
+        pseudo = pseudo_labels(passes, sequence, len(labels), *shares)
+        self.clear.lerp_(pseudo.certainty, 1 - self.clear_momentum).clamp_(min=self.threshold)
+        return pseudo, self.scores(cast(Detector, self.teacher.eval().module), rows)
+
+    @torch.no_grad()
+    def measure(self, normal: SequenceBatch) -> None:
+        """Learn from one batch how far from the spheres normal behaviours lie."""
+        if len(normal.tokens):
+            self.follow(self.detector.distances(self.detector.encode(normal))[0][normal.counted])
+
+    def follow(self, nearest: Float[Tensor, " n"]) -> None:
+        """Let the usual distance follow that of a training batch."""
+        if self.training:
+            usual = nearest.detach().square().mean()
+            self.spread.copy_(usual if self.spread == 0 else self.spread.lerp(usual, 0.01))
+
+    def validation_step(self, batch: SequenceBatch, batch_idx: int) -> None:
+        """Measure the loss: of the warm-up on normal sequences, later that of the second stage.
+
+        What self-training learns from are its own labels, so that its loss says nothing about how good it is.
+        """
+        if self.stage == "warm_up":
+            rows = self.learned_from(batch)
+            if len(rows.tokens):
+                self.val_normal.update(self.loss(rows), weight=len(rows.bags()[1]))
+            return
+        sequence, labels = batch.bags()
+        scores = bag_scores(self.scores(self.detector, batch), sequence, len(labels))
+        for kind, metric in enumerate((self.val_normal, self.val_malicious)):
+            here = labels == kind
+            if here.any():
+                metric.update(binary_cross_entropy(scores[here], labels[here], reduction="none"))
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the loss; both kinds of sequence weigh the same."""
+        metrics = (self.val_normal, self.val_malicious)
+        measured = [metric.compute() for metric in metrics if metric.update_called]
+        if not measured:
+            raise InputError(
+                f"the stage {self.stage} needs validation sequences whose label is shown, and there is none: "
+                "--data.split.shown '[train, val]'"
+            )
+        self.log("val/loss", torch.stack(measured).mean(), prog_bar=True)
+        for metric in metrics:
+            metric.reset()
+
+    def scores(self, detector: Detector, batch: SequenceBatch) -> Float[Tensor, " n"]:
+        """Score of each behaviour that counts. Equation 5."""
+        encoded = detector.encode(batch)
+        score = deviation(detector.distances(encoded)[0], self.spread)
+        if self.classifies:
+            score = self.alpha * detector.classify(encoded, batch) + (1 - self.alpha) * score
+        return score[batch.counted]
+
+    def score(self, batch: SequenceBatch) -> Float[Tensor, "b l"]:
+        """Score behaviours; 0 in the padding."""
+        scores = self.scores(self.detector, batch)
+        return scores.new_zeros(batch.tokens.shape).masked_scatter(batch.counted, scores)

@@ -1,0 +1,83 @@
+"""Recurrent layers that read padded rows in both directions, in time linear in their length.
+
+``nn.GRU`` on packed rows gives the same numbers, but on a CPU its gradient fills a tensor of full length at
+every step: three times slower for rows of 200 steps, and worse for longer ones.
+
+Axes: B rows, L steps, D features in, H features each way.
+"""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+Context = Any  # torch has no public type for a context that saves tensors
+Cell = Literal["rnn", "gru", "lstm"]
+CELLS: dict[Cell, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
+
+
+def mirrored(lengths: Int[Tensor, " b"], longest: int) -> Int[Tensor, "b l"]:
+    """Where each step lies if every row is read backwards; the padding on the right stays where it is.
+
+    Example:
+        >>> mirrored(torch.tensor([3, 1]), 3).tolist()
+        [[2, 1, 0], [0, 1, 2]]
+    """
+    at = torch.arange(longest, device=lengths.device)
+    back = lengths[:, None] - 1 - at
+    return torch.where(back >= 0, back, at)
+
+
+class Mirror(torch.autograd.Function):
+    """Rows read backwards. Doing so twice changes nothing, so the gradient is mirrored likewise."""
+
+    @staticmethod
+    def forward(ctx: Context, rows: Tensor, order: Tensor) -> Tensor:
+        """Take the steps of each row in their order."""
+        ctx.save_for_backward(order)
+        return rows.flatten(0, 1).index_select(0, order).view_as(rows)
+
+    @staticmethod
+    def backward(ctx: Context, gradient: Tensor) -> tuple[Tensor, None]:
+        """Take the gradient in the same order."""
+        (order,) = ctx.saved_tensors
+        return gradient.flatten(0, 1).index_select(0, order).view_as(gradient), None
+
+
+def mirror(rows: Float[Tensor, "b l d"], order: Int[Tensor, " bl"]) -> Float[Tensor, "b l d"]:
+    """Read rows backwards; ``order`` numbers the steps of all rows."""
+    turned: Tensor = Mirror.apply(rows, order)  # type: ignore[no-untyped-call]  # torch's
+    return turned
+
+
+class Bidirectional(nn.Module):
+    """Stacked recurrent layers; each reads the rows forwards and backwards, and the next reads both.
+
+    Padding on the right changes no valid step; what comes out of it means nothing.
+
+    Args:
+        cell: What a layer is made of.
+        width: Features D in.
+        half: Features H each way; the output has twice as many.
+        layers: Number of layers.
+        dropout: Share of features dropped between layers.
+    """
+
+    def __init__(self, cell: Cell, width: int, half: int, layers: int, dropout: float) -> None:
+        super().__init__()
+        sizes = [width, *[2 * half] * (layers - 1)]
+        self.forwards = nn.ModuleList(CELLS[cell](size, half, batch_first=True) for size in sizes)
+        self.backwards = nn.ModuleList(CELLS[cell](size, half, batch_first=True) for size in sizes)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, rows: Float[Tensor, "b l d"], lengths: Int[Tensor, " b"]) -> Float[Tensor, "b l h2"]:
+        """Read rows in both directions."""
+        begins = torch.arange(len(rows), device=rows.device)[:, None] * rows.shape[1]
+        order = (begins + mirrored(lengths.to(rows.device), rows.shape[1])).flatten()
+        for layer, (ahead, back) in enumerate(zip(self.forwards, self.backwards, strict=True)):
+            rows = rows if layer == 0 else self.dropout(rows)
+            turned = back(mirror(rows, order))[0]
+            rows = torch.cat([ahead(rows)[0], mirror(turned, order)], dim=2)
+        return rows

@@ -1,0 +1,60 @@
+"""Events of users -> sequences: what somebody did in one session at a PC, or on one day."""
+
+from typing import Literal
+
+import polars as pl
+
+Unit = Literal["session", "day"]
+IDLE = 12.0  # hours; in genuine r4.2 no session that a logoff ends lasts longer than 12.5 hours in all
+
+
+def by_session(events: pl.DataFrame, idle: float = IDLE) -> pl.DataFrame:
+    """Number the sessions: what a user does at one PC from a logon to the logoff there.
+
+    - A logon while the session is open is the unlocking of a screen, which CERT logs so, and goes on with it.
+    - Sessions at several PCs run side by side; each event belongs to the session of its own PC.
+    - Whatever happens at a PC without a session opens one, as if its logon were missing.
+    - A session whose logoff is missing ends where ``idle`` hours pass without any event.
+    - Nothing is cut at midnight or at a week's end, and nothing is left out.
+
+    An event that names no PC belongs to a session of such events.
+
+    Args:
+        events: One shard: ``user``, ``time``, ``pc``, ``kind``; each user's in the order of the log.
+        idle: Hours without any event at the PC after which a session is over.
+
+    Returns:
+        The rows, sorted by user, sequence and time, with ``sequence``, numbered from 0 in the order of user,
+        first moment and PC.
+    """
+    placed = events.with_row_index("row").sort("user", "pc", "time", "row")
+    same = pl.struct("user", "pc")
+    gap = pl.col("time").diff().over(same) > pl.duration(seconds=idle * 3600)
+    over = (pl.col("kind").shift().over(same) == "logoff") | gap
+    begins = over.fill_null(value=True)
+    return numbered(placed.with_columns(run=begins.cum_sum()), ["user", "run"])
+
+
+def by_day(events: pl.DataFrame) -> pl.DataFrame:
+    """Number the user-days: everything that a user does on one calendar day, at whichever PC.
+
+    Args:
+        events: One shard: ``user``, ``time``; each user's in the order of the log.
+
+    Returns:
+        As ``by_session`` does.
+    """
+    placed = events.with_row_index("row").sort("user", "time", "row")
+    return numbered(placed.with_columns(run=pl.col("time").dt.date()), ["user", "run"])
+
+
+def numbered(rows: pl.DataFrame, by: list[str]) -> pl.DataFrame:
+    """Number the groups of rows in the order of user and first moment, and sort by them."""
+    groups = rows.group_by(by, maintain_order=True).agg(first=pl.col("time").min())
+    numbers = groups.sort("user", "first", maintain_order=True).with_row_index("sequence").drop("first")
+    return (
+        rows.join(numbers, on=by, maintain_order="left")
+        .sort("sequence", "time", "row")
+        .with_columns(pl.col("sequence").cast(pl.Int64))
+        .drop("run", "row")
+    )

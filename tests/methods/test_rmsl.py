@@ -1,0 +1,271 @@
+"""What RMSL promises; each equation beside a literal one."""
+
+import math
+from functools import partial
+from pathlib import Path
+
+import polars as pl
+import pytest
+import torch
+from torch import Tensor
+
+from itd_lightning.cli import main
+from itd_lightning.contracts.batches import SequenceBatch
+from itd_lightning.contracts.errors import InputError
+from itd_lightning.methods.rmsl import Rmsl, RmslStage, deviation, multi_centre, separability
+
+CONFIG = Path(__file__).parents[2] / "configs" / "rmsl.yaml"
+LENGTHS = [9, 1, 5, 9]
+
+
+def batch(labels: list[float] | None = None) -> SequenceBatch:
+    """Four sequences, the last two malicious."""
+    torch.manual_seed(4)
+    known = torch.arange(9) < torch.tensor(LENGTHS)[:, None]
+    tokens = torch.randint(1, 20, (4, 9)) * known
+    behaviour = torch.where(known, torch.arange(36).view(4, 9), -1)
+    shown = torch.tensor([0.0, 0.0, 1.0, 1.0] if labels is None else labels)
+    return SequenceBatch(tokens, torch.tensor(LENGTHS), behaviour, torch.arange(4), shown)
+
+
+def model(stage: RmslStage = "multiple_instance", **settings: float) -> Rmsl:
+    """A small model in a stage."""
+    torch.manual_seed(0)
+    made = Rmsl(partial(torch.optim.AdamW, lr=1e-2), vocabulary=20, width=8, spheres=3, **settings)  # type: ignore[arg-type]
+    made.log = lambda *_, **__: None  # type: ignore[method-assign]
+    made.stage = stage
+    made.spread.fill_(0.7)
+    made.on_stage_start()
+    return made
+
+
+def test_distances_and_both_losses_of_the_warm_up_are_those_of_equations_3_6_and_7() -> None:
+    rmsl, rows = model("warm_up").eval(), batch()
+    normal = rows.where(rows.label != 1)
+    encoded = rmsl.detector.encode(normal)
+    expected = []
+    for row, length in enumerate(LENGTHS[:2]):
+        total = 0.0
+        for place in range(length):
+            far = sorted(
+                math.dist(encoded[row, place].tolist(), centre)
+                for centre in rmsl.detector.centres.weight.tolist()
+            )
+            ratio = math.exp(far[1]) / (math.exp(far[0]) + math.exp(far[1]))
+            total += far[0] ** 2 - 0.5 * math.log(ratio)
+        expected.append(total / length)
+    assert rmsl.loss(normal).item() == pytest.approx(sum(expected) / 2, abs=1e-5)
+
+
+def test_the_losses_are_literal_to_a_millionth() -> None:
+    nearest, second = torch.rand(50, dtype=torch.float64), 1 + torch.rand(50, dtype=torch.float64)
+    for near, far, centre, apart in zip(
+        nearest.tolist(),
+        second.tolist(),
+        multi_centre(nearest).tolist(),
+        separability(nearest, second).tolist(),
+        strict=True,
+    ):
+        assert centre == pytest.approx(near**2, abs=1e-9)
+        assert apart == pytest.approx(-math.log(math.exp(far) / (math.exp(near) + math.exp(far))), abs=1e-9)
+
+
+def test_far_distances_do_not_overflow() -> None:
+    apart = separability(torch.tensor([1e4, 0.0]), torch.tensor([2e4, torch.inf]))
+    assert apart.isfinite().all()
+
+
+def test_the_deviation_rises_with_the_distance_from_0_to_1() -> None:
+    far = torch.linspace(0, 1e4, 1001, dtype=torch.float64)
+    found = deviation(far, torch.tensor(2.0, dtype=torch.float64))
+    assert found[0] == 0
+    assert (found.diff() > 0).all()
+    assert found[-1] < 1
+    assert deviation(torch.tensor(3 * 2.0**0.5), torch.tensor(2.0)).item() == pytest.approx(0.5)
+
+
+def test_the_score_is_that_of_equations_4_and_5() -> None:
+    rmsl, rows = model(alpha=0.3).eval(), batch()
+    detector = rmsl.detector
+    encoded = detector.encode(rows)
+    for row, length in enumerate(LENGTHS):
+        x = encoded[row, :length]
+        query, key, value = (
+            x @ part.T + bias
+            for part, bias in zip(
+                detector.attention.weight.chunk(3), detector.attention.bias.chunk(3), strict=True
+            )
+        )
+        attended = torch.softmax(query @ key.T / math.sqrt(8), dim=1) @ value
+        summed = x + attended
+        normal = (summed - summed.mean(1, keepdim=True)) / (
+            summed.var(1, unbiased=False, keepdim=True) + 1e-5
+        ).sqrt()
+        logit = (normal * detector.norm.weight + detector.norm.bias) @ detector.classifier.weight[
+            0
+        ] + detector.classifier.bias
+        near = torch.cdist(x, detector.centres.weight).min(dim=1).values
+        expected = 0.3 * torch.sigmoid(logit) + 0.7 * near**2 / (near**2 + 9 * 0.7)
+        torch.testing.assert_close(rmsl.score(rows)[row, :length], expected, atol=1e-6, rtol=0)
+
+
+def test_before_the_classifier_learned_the_score_is_the_deviation() -> None:
+    rmsl, rows = model("warm_up").eval(), batch()
+    near = rmsl.detector.distances(rmsl.detector.encode(rows))[0]
+    torch.testing.assert_close(rmsl.score(rows), deviation(near, rmsl.spread) * rows.counted)
+
+
+def test_the_second_stage_is_the_cross_entropy_of_bags() -> None:
+    rmsl, rows = model().eval(), batch()
+    score = rmsl.score(rows)
+    bags = [score[row, :length].max() for row, length in enumerate(LENGTHS)]  # none has 16 behaviours
+    normal = -(torch.log(1 - bags[0]) + torch.log(1 - bags[1])) / 2
+    malicious = -(torch.log(bags[2]) + torch.log(bags[3])) / 2
+    torch.testing.assert_close(rmsl.loss(rows), (normal + malicious) / 2)
+
+
+@pytest.mark.parametrize(
+    ("stage", "parts"),
+    [
+        ("warm_up", {"embedding", "encoder", "centres"}),
+        ("multiple_instance", {"embedding", "encoder", "centres", "attention", "norm", "classifier"}),
+        ("self_training", {"embedding", "encoder", "centres", "attention", "norm", "classifier"}),
+    ],
+)
+def test_a_stage_moves_what_it_trains_and_nothing_else(stage: RmslStage, parts: set[str]) -> None:
+    rmsl = model(stage)
+    loss = rmsl.training_step(batch(), 0)
+    assert loss is not None
+    loss.backward()
+    moved = {
+        name.split(".")[1]
+        for name, weight in rmsl.named_parameters()
+        if weight.grad is not None and weight.grad.any()
+    }
+    assert moved == parts
+    assert all(
+        name.startswith("detector.") for name, weight in rmsl.named_parameters() if weight.grad is not None
+    )
+
+
+def test_the_optimizer_gets_no_weight_of_the_teacher() -> None:
+    rmsl = model()
+    optimizer = rmsl.configure_optimizers()
+    assert optimizer
+    given = {id(weight) for group in optimizer.param_groups for weight in group["params"]}
+    assert given == {id(weight) for weight in rmsl.detector.parameters()}
+
+
+def test_the_teacher_starts_as_a_copy_and_follows_slowly() -> None:
+    rmsl = model("self_training", teacher_momentum=0.9)
+    begun = rmsl.detector.centres.weight.detach().clone()
+    torch.testing.assert_close(rmsl.teacher.module.centres.weight, begun)  # type: ignore[union-attr]
+    with torch.no_grad():
+        rmsl.detector.centres.weight.add_(1.0)
+    rmsl.on_train_batch_end(None, batch(), 0)
+    torch.testing.assert_close(rmsl.teacher.module.centres.weight, begun + 0.1)  # type: ignore[union-attr]
+
+
+def test_the_threshold_of_pseudo_labels_never_falls_below_that_of_alarms() -> None:
+    rmsl = model("self_training", clear_momentum=0.5)
+    for _ in range(5):
+        rmsl.training_step(batch(), 0)
+        assert 0.5 <= float(rmsl.clear) <= 1
+
+
+def test_padding_company_and_context_rows_change_no_score() -> None:
+    rmsl, rows = model().eval(), batch()
+    alone = rmsl.score(rows.where(torch.tensor([False, False, True, False])))
+    torch.testing.assert_close(rmsl.score(rows)[2:3, :5], alone)
+
+
+def test_one_sphere_is_enough() -> None:
+    torch.manual_seed(0)
+    rmsl = Rmsl(partial(torch.optim.AdamW, lr=1e-2), vocabulary=20, width=8, spheres=1)
+    rmsl.stage = "warm_up"
+    assert rmsl.loss(batch().where(torch.tensor([True, True, False, False]))).isfinite()
+
+
+def test_a_stage_that_needs_labels_says_so() -> None:
+    with pytest.raises(InputError, match="the split shows none"):
+        model().training_step(batch([math.nan] * 4), 0)
+    assert model("warm_up").training_step(batch([math.nan] * 4), 0) is not None
+    assert model("warm_up").training_step(batch([1.0] * 4), 0) is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"alpha": 1.5}, "0 .. 1"),
+        ({"high_share": 0.8}, "0 .. 1"),
+        ({"passes": 1}, "two passes"),
+        ({"width": 7}, "even"),
+    ],
+)
+def test_numbers_out_of_range_are_refused(settings: dict[str, float], complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        Rmsl(torch.optim.AdamW, **settings)  # type: ignore[arg-type]
+
+
+def overrides(store: Path, folder: Path, *more: str) -> list[str]:
+    """A short training of the small slice."""
+    return [
+        f"--config={CONFIG}",
+        f"--data.store={store}",
+        f"--trainer.default_root_dir={folder}",
+        "--data.split.val_from=2010-03-01",
+        "--data.split.test_from=2010-03-15",
+        "--model.width=32",
+        "--model.spheres=8",
+        "--model.passes=2",
+        *more,
+    ]
+
+
+def stages(*named: str) -> str:
+    """Stages as the command line takes them: name, epochs, rate."""
+    made = [
+        f'{{"name": "{name}", "epochs": {epochs}, "lr": {lr}}}'
+        for name, epochs, lr in (text.split(":") for text in named)
+    ]
+    return f"--trainer.callbacks.stages=[{', '.join(made)}]"
+
+
+def test_a_run_that_stopped_within_a_stage_ends_with_the_same_weights(store: Path, tmp_path: Path) -> None:
+    plan = stages("warm_up:1:1e-3", "multiple_instance:2:1e-3", "self_training:2:1e-4")
+    few = ["--trainer.limit_train_batches=3", "--trainer.limit_val_batches=2", plan]
+    main(["fit", *overrides(store, tmp_path / "straight", *few)])
+    stopped = tmp_path / "stopped"
+    for epochs in (1, 2, 4, 5):  # at the end of a stage, within the second and the third one
+        again = [f"--ckpt_path={stopped / 'checkpoints' / 'last.ckpt'}"] if epochs > 1 else []
+        main(["fit", *overrides(store, stopped, *few, f"--trainer.max_epochs={epochs}"), *again])
+    for name in ("warm_up", "multiple_instance", "self_training"):
+        one, other = (
+            torch.load(folder / "checkpoints" / f"{name}.ckpt", weights_only=True)["state_dict"]
+            for folder in (tmp_path / "straight", stopped)
+        )
+        assert all(torch.equal(one[weight], other[weight]) for weight in one)
+
+
+def test_labels_of_sequences_find_behaviours_that_no_label_finds_not(store: Path, tmp_path: Path) -> None:
+    """Stages 1 and 2 together find malicious behaviours better than stage 1 alone; the ablation in small."""
+    plan = stages("warm_up:2:3e-3", "multiple_instance:4:3e-3")
+    main(["fit", *overrides(store, tmp_path, plan)])
+    areas = {}
+    for stage in ("warm_up", "multiple_instance"):
+        main(["test", f"--ckpt_path={tmp_path / 'checkpoints' / f'{stage}.ckpt'}"])
+        scores = pl.read_parquet(tmp_path / "scores.parquet").filter(part="test")
+        areas[stage] = roc_auc(scores, store)
+    assert areas["multiple_instance"] > areas["warm_up"]
+
+
+def roc_auc(scores: pl.DataFrame, store: Path) -> float:
+    """Probability that a malicious behaviour scores above another one."""
+    from torchmetrics.functional.classification import binary_auroc
+
+    from itd_lightning.events.key import read_key
+    from itd_lightning.splits.labels import label
+
+    labelled = label(scores, read_key(store), "event")
+    values: Tensor = labelled["score"].to_torch()
+    return float(binary_auroc(values, labelled["malicious"].cast(pl.Int64).to_torch()))
