@@ -8,11 +8,15 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.evaluation.evaluate import TESTED, labelled
+from itd_lightning.evaluation.pieces import scan_scores
+from itd_lightning.evaluation.score_table import BEHAVIOUR, ScoreTable, of_test
 from itd_lightning.events.store import Store
-from itd_lightning.scores.table import About, read_scores
+from itd_lightning.report.behaviours import highest, told, user_days
+from itd_lightning.report.curves import Curves, day_curves, unit_curves
+from itd_lightning.scores.table import About
 
 NO_STORE = "the event store is not at hand, so it is not known which units are malicious"
+FIRST = 20  # behaviours to look at first
 Evaluation = dict[str, Any]  # evaluation.json, as ``evaluation.evaluate`` writes it
 
 
@@ -36,6 +40,27 @@ class Audit(NamedTuple):
     verdict: str
 
 
+class Truth(NamedTuple):
+    """What the answer key says of a run's test part.
+
+    Attributes:
+        labelled: What the timelines draw, with ``malicious`` and ``scenario``; None where there is no key.
+        curves: Precision over recall of the units.
+        day_curves: The same of the user-days.
+        behaviours: The behaviours to look at first, labelled; None for other units.
+        missing: Why there are no labels.
+    """
+
+    labelled: pl.DataFrame | None
+    curves: Curves
+    day_curves: Curves
+    behaviours: pl.DataFrame | None
+    missing: str = ""
+
+
+UNKNOWN = Truth(None, Curves({}), Curves({}), None, NO_STORE)
+
+
 class Run(NamedTuple):
     """A run that was tested and evaluated.
 
@@ -43,9 +68,11 @@ class Run(NamedTuple):
         name: Unique on the page.
         about: What made the scores.
         evaluation: The numbers.
-        tested: Test units with their scores, by user and start.
-        labelled: The same with ``malicious`` and ``scenario``; None where the store is not at hand.
-        unlabelled: Why there are no labels.
+        rows: The score table, which may be longer than memory.
+        days: Test user-days, each as its highest unit.
+        tested: Test units with their scores, by user and start; of behaviours the user-days instead.
+        behaviours: The behaviours to look at first, as the store tells them; None for other units.
+        truth: What the answer key says.
         audits: Empty where none was run.
         explanations: One row a cell of the highest scores, or None.
         losses: One row an epoch, or None.
@@ -55,9 +82,11 @@ class Run(NamedTuple):
     name: str
     about: About
     evaluation: Evaluation
+    rows: pl.LazyFrame
+    days: pl.DataFrame
     tested: pl.DataFrame
-    labelled: pl.DataFrame | None
-    unlabelled: str
+    behaviours: pl.DataFrame | None
+    truth: Truth
     audits: list[Audit]
     explanations: pl.DataFrame | None
     losses: pl.DataFrame | None
@@ -85,17 +114,20 @@ def read_run(folder: Path, name: str) -> Run:
     Raises:
         InputError: If it lacks its scores or its evaluation.
     """
-    scores, about = read_scores(folder / "scores.parquet")
-    evaluation = read_evaluation(folder)
-    store = read_manifest(Path(about.store))
-    labels, unlabelled = read_labels(folder / "scores.parquet", evaluation) if store else (None, NO_STORE)
+    rows, about = scan_scores(folder / "scores.parquet")
+    evaluation, store = read_evaluation(folder), read_manifest(Path(about.store))
+    days = user_days(rows)
+    first = told(highest(rows, FIRST), Path(about.store)) if about.grain == BEHAVIOUR else None
+    tested = days if first is not None else of_test(rows.collect()).sort("user", "start")
     return Run(
         name=name,
         about=about,
         evaluation=evaluation,
-        tested=scores.filter(pl.col("part").is_in(TESTED)).sort("user", "start"),
-        labelled=labels,
-        unlabelled=unlabelled,
+        rows=rows,
+        days=days,
+        tested=tested,
+        behaviours=first,
+        truth=read_truth(folder / "scores.parquet", evaluation, days, tested, first) if store else UNKNOWN,
         audits=read_audits(folder / "audit.json"),
         explanations=read_table(folder / "explanations.parquet"),
         losses=read_losses(folder / "metrics.csv"),
@@ -133,12 +165,24 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def read_labels(scores: Path, evaluation: Evaluation) -> tuple[pl.DataFrame | None, str]:
-    """Label the test units as the evaluation did, or say why that cannot be done."""
+def read_truth(
+    scores: Path,
+    evaluation: Evaluation,
+    days: pl.DataFrame,
+    tested: pl.DataFrame,
+    behaviours: pl.DataFrame | None,
+) -> Truth:
+    """Label as the evaluation did, or say why that cannot be done."""
     try:
-        return labelled(scores, labels=evaluation["protocol"].get("labels")), ""
+        table = ScoreTable(scores, labels=evaluation["protocol"].get("labels"))
     except InputError as error:
-        return None, str(error)
+        return UNKNOWN._replace(missing=str(error))
+    return Truth(
+        labelled=table.label(table.without_true_campaigns(tested), table.policy),
+        curves=unit_curves(table),
+        day_curves=day_curves(table.label(table.without_true_campaigns(days), table.policy)),
+        behaviours=None if behaviours is None else table.label(behaviours, table.policy),
+    )
 
 
 def read_audits(path: Path) -> list[Audit]:
@@ -182,9 +226,12 @@ def read_losses(path: Path) -> pl.DataFrame | None:
     # Where one line says "nan" the whole column is read as text.
     numbers = lines.with_columns(pl.col(kinds).cast(pl.Float64, strict=False))
     finite = [pl.when(pl.col(name).is_finite()).then(pl.col(name)).mean() for name in kinds]
-    losses = numbers.group_by("epoch").agg(finite).drop_nulls("epoch").sort("epoch")
+    stage = [pl.col("stage").cast(pl.Float64, strict=False).max().cast(pl.Int64)] if "stage" in lines else []
+    losses = numbers.group_by("epoch").agg(*finite, *stage).drop_nulls("epoch").sort("epoch")
     known = [name for name in kinds if losses[name].count()]
-    return losses.select("epoch", *known) if known else None
+    if stage and losses["stage"].count():
+        losses, known = losses.with_columns(pl.col("stage").forward_fill().backward_fill()), [*known, "stage"]
+    return losses.select("epoch", *known) if known != ["stage"] and known else None
 
 
 def read_manifest(store: Path) -> dict[str, Any]:

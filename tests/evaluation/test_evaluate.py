@@ -7,8 +7,9 @@ import polars as pl
 import pytest
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.evaluation.evaluate import evaluate, labelled
-from itd_lightning.evaluation.ranking import Ranking
+from itd_lightning.evaluation.evaluate import evaluate
+from itd_lightning.evaluation.ranking import rank
+from itd_lightning.evaluation.score_table import labelled
 from itd_lightning.scores.table import read_scores, write_scores
 
 HEADLINE = ("pr_auc", "roc_auc", "base_rate", "precision", "recall", "fpr", "f1", "accuracy", "threshold")
@@ -25,7 +26,7 @@ def test_the_top_level_holds_every_number_the_design_names(run: Path) -> None:
 def test_the_headline_is_the_ranking_of_the_labelled_test_units(run: Path) -> None:
     unit = labelled(run / "scores.parquet")
     result = json.loads((run / "evaluation.json").read_text())
-    ranking = Ranking(unit["score"].to_numpy(), unit["malicious"].to_numpy())
+    ranking = rank(unit["score"].to_numpy(), unit["malicious"].to_numpy())
     assert result["pr_auc"] == pytest.approx(ranking.pr_auc())
     assert result["counts"]["units"] == len(unit)
     assert result["base_rate"] == pytest.approx(unit["malicious"].mean())

@@ -76,6 +76,7 @@ def score_table(users: tuple[str, ...]) -> pl.DataFrame:
         pl.col("start").cast(pl.Datetime("us")),
         (pl.col("start") + DAY).cast(pl.Datetime("us")).alias("end"),
         pl.lit(None, pl.String).alias("event_id"),
+        pl.lit(None, pl.Int64).alias("sequence"),
         "score",
         pl.col("part").cast(pl.Enum(["train", "val", "test", "unused", "predict"])),
     )
