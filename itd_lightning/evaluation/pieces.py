@@ -36,25 +36,24 @@ def scan_scores(path: Path) -> tuple[pl.LazyFrame, About]:
     return table, about
 
 
-def pieces(table: pl.LazyFrame, rows: int = ROWS) -> Iterator[pl.DataFrame]:
+def pieces(table: pl.LazyFrame) -> Iterator[pl.DataFrame]:
     """The rows of a table in order, so many at a time."""
-    count = table.select(pl.len()).collect().item()
-    for first in range(0, count, rows):
-        yield table.slice(first, rows).collect()
+    for first in range(0, length(table), ROWS):
+        yield table.slice(first, ROWS).collect()
 
 
-def user_pieces(table: pl.LazyFrame, rows: int = ROWS) -> Iterator[pl.DataFrame]:
+def user_pieces(table: pl.LazyFrame) -> Iterator[pl.DataFrame]:
     """The rows of a table in order, and in no piece but one the rows of any user.
 
     Raises:
         InputError: If a table of several pieces does not keep the rows of a user together.
     """
-    if table.select(pl.len()).collect().item() <= rows:
-        yield from pieces(table, rows)
+    if length(table) <= ROWS:
+        yield from pieces(table)
         return
     held = table.head(0).collect()
     seen: set[str] = set()
-    for piece in pieces(table, rows):
+    for piece in pieces(table):
         begun = pl.concat([held, piece])
         whole = len(begun) - begun["user"].rle().struct.field("len")[-1]
         held = begun[whole:]
@@ -62,6 +61,11 @@ def user_pieces(table: pl.LazyFrame, rows: int = ROWS) -> Iterator[pl.DataFrame]
             yield unseen(begun[:whole], seen)
     if len(held):
         yield unseen(held, seen)
+
+
+def length(table: pl.LazyFrame) -> int:
+    """Number of rows."""
+    return int(table.select(pl.len()).collect().item())
 
 
 def unseen(piece: pl.DataFrame, seen: set[str]) -> pl.DataFrame:
