@@ -9,31 +9,17 @@ matrices, users' weights times users' counts.
 Axes: N units, M malicious units, G groups of units from the highest scores to the lowest, U users, R draws.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from copy import copy
-from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt
 
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.evaluation.areas import Areas, areas
 from itd_lightning.evaluation.bootstrap import FEWEST_USERS, REPLICATES, Span, interval, user_weights
 
 CELLS = 2_000_000  # of a block of counts, 16 MB
-
-
-class Areas(NamedTuple):
-    """The measures of R draws, each ``(R,)``; NaN where a draw holds no malicious or no harmless unit.
-
-    Attributes:
-        pr_auc: Average precision: precision at each distinct score, weighted by the recall that it adds.
-        roc_auc: Probability that a malicious unit scores higher than another one; a tie counts half.
-        clean_recall: Recall before the first false alarm; 0 where a harmless unit has the highest score.
-    """
-
-    pr_auc: Float[np.ndarray, " r"]
-    roc_auc: Float[np.ndarray, " r"]
-    clean_recall: Float[np.ndarray, " r"]
 
 
 class Ranking:
@@ -42,7 +28,7 @@ class Ranking:
     torchmetrics squashes scores outside 0 .. 1 by a sigmoid, which makes ties of large ones; the tests check
     this class against it on scores within.
 
-    A harmless unit takes up to 12 bytes, and all harmless units of a user in one gap together no more, if
+    A harmless unit takes 5 to 12 bytes, and all harmless units of a user in one gap together no more, if
     they come in one call of ``add``.
 
     Args:
@@ -83,7 +69,7 @@ class Ranking:
         keys = (group * self.users + owner).astype(np.min_scalar_type(self.groups * self.users))
         unique, numbers = np.unique(keys, return_counts=True)
         self.keys.append(unique)
-        self.numbers.append(numbers.astype(np.uint32))
+        self.numbers.append(numbers.astype(np.min_scalar_type(int(numbers.max(initial=0)))))
         self.false += np.bincount(group, minlength=self.groups)
         self.harmless += np.bincount(owner, minlength=self.users)
 
@@ -214,22 +200,6 @@ def rank(
     if not malicious.all():
         ranking.add(score[~malicious], owner[~malicious])
     return ranking
-
-
-def areas(blocks: Iterable[tuple[Float[np.ndarray, "r b"], Float[np.ndarray, "r b"]]]) -> Areas:
-    """The measures from malicious and harmless units in each group, highest first, block by block."""
-    precisions, pairs, clean = np.zeros(1), np.zeros(1), np.zeros(1)
-    above_true, above_false = np.zeros((1, 1)), np.zeros((1, 1))
-    for true, false in blocks:
-        found, alarms = above_true + np.cumsum(true, axis=1), above_false + np.cumsum(false, axis=1)
-        precisions = precisions + (true * found / np.maximum(found + alarms, 1e-12)).sum(axis=1)
-        pairs = pairs + (false * (found - true / 2)).sum(axis=1)
-        clean = np.maximum(clean, np.where(alarms == 0, found, 0).max(axis=1))
-        above_true, above_false = found[:, -1:], alarms[:, -1:]
-    true, false = above_true[:, 0], above_false[:, 0]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        known = np.where(true * false > 0, true, np.nan)
-        return Areas(precisions / known, pairs / (known * false), clean / known)
 
 
 def grid(

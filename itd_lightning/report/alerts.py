@@ -9,7 +9,7 @@ from itd_lightning.evaluation.score_table import BEHAVIOUR
 from itd_lightning.report import behaviours
 from itd_lightning.report.behaviours import user_days
 from itd_lightning.report.numbers import signed
-from itd_lightning.report.runs import read_table
+from itd_lightning.report.run_folder import read_table
 from itd_lightning.scores.table import About
 
 REASONS = 3

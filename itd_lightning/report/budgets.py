@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from itd_lightning.report.numbers import DASH, Cell, many, measured
-from itd_lightning.report.runs import Evaluation, Run
+from itd_lightning.report.run_folder import Evaluation
+from itd_lightning.report.runs import Run
 from itd_lightning.report.tables import NO_INTERVAL, NOT_MEASURED, Group, Row, Table
 
 HEADLINE = {

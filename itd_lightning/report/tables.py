@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from itd_lightning.evaluation.baselines import BASELINES
 from itd_lightning.report.numbers import DASH, Cell, count, many, measured
-from itd_lightning.report.runs import Evaluation, Run
+from itd_lightning.report.run_folder import Evaluation
+from itd_lightning.report.runs import Run
 
 NO_INTERVAL = "fewer than three users have a malicious unit, which says nothing about other users"
 MEASURES = {
@@ -138,7 +139,7 @@ def ranking_table(runs: Sequence[Run], measures: list[str], title: str) -> Table
         ("This method", method_entries),
         (f"The same scores under each label policy ({POLICIES})", label_entries),
         ("Scores that need no method", baseline_entries),
-        ("The same scores pooled to user-days, and between", pooled_entries),
+        ("The same scores at coarser grains", pooled_entries),
     ]
     groups = [
         Group(name, ranked_rows([dict(entries(run.evaluation)) for run in runs], measures))
@@ -166,11 +167,13 @@ def baseline_entries(result: Evaluation) -> Entries:
     """Chance, then how much happened."""
     names = {
         "random": "random scores",
-        "events": "number of events in the unit",
+        "events": "number of events",
         "active_hours": "number of active hours",
         "day_events": "number of events on the day",
     }
     known = result.get("baselines", {})
+    if "day_events" in known:  # a behaviour is one event; what counts is how many lie around it
+        names["events"] = "number of events in the sequence"
     for name in [*BASELINES, *sorted(set(known) - set(BASELINES))]:
         if name in known:
             yield names.get(name, name), known[name]

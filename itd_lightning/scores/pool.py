@@ -59,11 +59,13 @@ def in_every_way(member: pl.DataFrame, by: list[str]) -> pl.DataFrame:
 
 def pool_days(scores: pl.DataFrame, pool: Pool = "max") -> pl.DataFrame:
     """Bring scores to the user-day: each unit counts on every calendar day that it reaches into."""
-    last = pl.col("end").dt.offset_by("-1us").dt.truncate("1d")
-    days = pl.datetime_ranges(pl.col("start").dt.truncate("1d"), last, "1d")
-    member = scores.with_columns(day=days).explode("day").with_columns(start=pl.col("day"))
+    first, last = (time.dt.truncate("1d") for time in (pl.col("start"), pl.col("end").dt.offset_by("-1us")))
+    if scores.select((first == last).all()).item():  # as of all behaviours, which are many
+        member = scores.with_columns(day=first)
+    else:
+        member = scores.with_columns(day=pl.datetime_ranges(first, last, "1d")).explode("day")
     return (
-        member.with_columns(end=pl.col("day").dt.offset_by("1d"))
+        member.with_columns(start=pl.col("day"), end=pl.col("day").dt.offset_by("1d"))
         .group_by("user", "part", "day")
         .agg(
             pl.col("start").min(),

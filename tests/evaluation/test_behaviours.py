@@ -13,6 +13,7 @@ from itd_lightning.contracts.errors import InputError
 from itd_lightning.evaluation.audit import audit_scores
 from itd_lightning.evaluation.evaluate import evaluate
 from itd_lightning.events.key import read_key
+from itd_lightning.terminal import result_table
 from tests.evaluation.behaviours import behaviour_scores, write_behaviours
 from tests.evaluation.test_ranking import literal
 
@@ -218,6 +219,12 @@ def test_one_user_without_malice_and_validation_gives_reasons(
     assert found["undefined"]["pr_auc"] == "no unit is malicious, so nothing can be found"
     assert "no validation units" in found["undefined"]["threshold"]
     json.dumps(found, allow_nan=False)
+
+
+def test_the_terminal_shows_sessions_and_shares(result: Numbers) -> None:
+    table = result_table("run", result)
+    assert {"user-days", "sessions, max", "sessions, top2"} <= set(table.columns[0].cells)
+    assert "recall within the highest 5% 0." in str(table.caption)
 
 
 def test_a_null_attack_takes_the_behaviours_of_a_quiet_time_as_malicious(path: Path) -> None:

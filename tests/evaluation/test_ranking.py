@@ -10,8 +10,9 @@ import torch
 from torchmetrics.functional.classification import binary_auroc, binary_average_precision
 
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.evaluation.areas import Areas
 from itd_lightning.evaluation.bootstrap import user_weights
-from itd_lightning.evaluation.ranking import Areas, Ranking, rank
+from itd_lightning.evaluation.ranking import Ranking, rank
 
 
 @pytest.mark.parametrize("seed", range(5))
