@@ -58,10 +58,12 @@ def result_table(name: str, result: dict[str, Any]) -> Table:
         table.add_row(
             row, *(number(entry[key]) if key else limits for key in ("pr_auc", None, "roc_auc", "base_rate"))
         )
+    found = result["budgets"]["share"].items()
+    shares = ", ".join(f"{float(share):.0%} {number(recall)}" for share, recall in found)
     table.caption = (
         f"threshold {number(result['threshold'])}: precision {number(result['precision'])}, recall "
         f"{number(result['recall'])}, FPR {number(result['fpr'])}; recall before the first false alarm "
-        f"{number(result['clean_recall'])}"
+        f"{number(result['clean_recall'])}; recall within the highest {shares}"
     )
     return table
 
@@ -72,7 +74,8 @@ def rows(result: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     yield from ((f"scenario {name}", entry) for name, entry in result["scenarios"].items())
     yield from ((f"{name} labels", entry) for name, entry in result["labels"].items())
     yield "user-days", result["pooled"]["user_days"]
-    yield from ((f"six in a row, {pool}", entry) for pool, entry in result["pooled"]["sequences"].items())
+    for kind, what in (("sequences", "six in a row"), ("sessions", "sessions")):
+        yield from ((f"{what}, {pool}", entry) for pool, entry in result["pooled"].get(kind, {}).items())
     yield from ((f"baseline: {name.replace('_', ' ')}", entry) for name, entry in result["baselines"].items())
 
 

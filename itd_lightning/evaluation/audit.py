@@ -1,5 +1,6 @@
 """Could the result be an artefact? Each audit gives a number, a reference, and a verdict in words."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,9 +9,10 @@ import polars as pl
 
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.evaluation.baselines import baseline_scores
-from itd_lightning.evaluation.evaluate import arrays, labelled
-from itd_lightning.evaluation.ranking import Ranking, interval
-from itd_lightning.scores.table import read_scores
+from itd_lightning.evaluation.bootstrap import interval
+from itd_lightning.evaluation.ranking import Ranking, rank
+from itd_lightning.evaluation.score_table import ScoreTable, labelled
+from itd_lightning.evaluation.survey import rankings, survey
 
 QUIET_DAYS = {"Campaigns": 42}  # by split: how far back campaigns move; elsewhere as little as they must
 LEAST_DAYS = 14
@@ -76,7 +78,7 @@ def audit_empty(unit: pl.DataFrame, events: np.ndarray, pr_auc: float | None) ->
     harmless = ~unit["malicious"].to_numpy()
     share = float(empty[harmless].mean()) if harmless.any() else 0.0
     try:
-        rest = Ranking(unit["score"].to_numpy()[~empty], unit["malicious"].to_numpy()[~empty]).pr_auc()
+        rest = rank(unit["score"].to_numpy()[~empty], unit["malicious"].to_numpy()[~empty]).pr_auc()
     except InputError as error:
         return Audit("empty units", share, None, None, None, f"Not answered without empty units: {error}.")
     whole = "undefined" if pr_auc is None else f"{pr_auc:.3f}"
@@ -87,12 +89,18 @@ def audit_empty(unit: pl.DataFrame, events: np.ndarray, pr_auc: float | None) ->
     return Audit("empty units", share, None, 0.5, share <= 0.5 and not off, words)
 
 
-def audit_volume(unit: pl.DataFrame, name: str, volume: np.ndarray, seed: int) -> Audit:
-    """Does the method beat a count? The difference of PR-AUC, paired draw by draw."""
-    score, malicious, user = arrays(unit)
-    ours, plain = Ranking(score, malicious), Ranking(volume, malicious)
-    gain = ours.pr_auc() - plain.pr_auc()
-    span = interval(lambda weight: ours.pr_auc(weight) - plain.pr_auc(weight), user, malicious, seed)
+def audit_volume(ours: Ranking, plain: Ranking, name: str, seed: int) -> Audit:
+    """Does the method beat a count? The difference of PR-AUC, paired draw by draw.
+
+    Args:
+        ours: The test units ranked by the method.
+        plain: The same ranked by the count.
+        name: What is counted.
+        seed: Decides the draws.
+    """
+    mine, other = ours.pr_auc(), plain.pr_auc()
+    weights = ours.draws(seed)
+    span = None if weights is None else interval(ours.areas(weights).pr_auc - plain.areas(weights).pr_auc)
     passed = None if span is None else span[0] > 0
     words = {
         True: "Better than",
@@ -100,14 +108,28 @@ def audit_volume(unit: pl.DataFrame, name: str, volume: np.ndarray, seed: int) -
         None: "Too few users to compare with",
     }[passed]
     what = name.replace("_", " ")
-    verdict = f"{words} counting {what}: PR-AUC {ours.pr_auc():.3f} against {plain.pr_auc():.3f}."
-    return Audit(f"volume: {what}", gain, span, 0.0, passed, verdict)
+    verdict = f"{words} counting {what}: PR-AUC {mine:.3f} against {other:.3f}."
+    return Audit(f"volume: {what}", mine - other, span, 0.0, passed, verdict)
+
+
+def audit_volumes(table: ScoreTable) -> list[Audit]:
+    """Compare with every count that needs no method."""
+    seen = survey(table)
+    ours = rankings(seen, table.policy, table.scores)["score"]
+    counts = rankings(seen, table.policy, lambda: volumes(table))
+    return [audit_volume(ours, plain, name, table.about.seed) for name, plain in counts.items()]
+
+
+def volumes(table: ScoreTable) -> Iterator[dict[str, np.ndarray]]:
+    """The baselines that count."""
+    for scores in baseline_scores(table):
+        yield {name: values for name, values in scores.items() if name != "random"}
 
 
 def audit_scores(
     scores: Path, true: dict[str, Any], null: dict[str, Any] | None, reason: str = ""
 ) -> list[Audit]:
-    """All audits that a score table allows.
+    """All audits that a score table allows; a behaviour is never empty, so that audit is of windows only.
 
     Args:
         scores: ``scores.parquet`` of a run.
@@ -115,12 +137,9 @@ def audit_scores(
         null: The evaluation of the null attack, or None.
         reason: Why there is none.
     """
-    _, about = read_scores(scores)
-    unit = labelled(scores)
-    counts = baseline_scores(unit, Path(about.store), about.seed)
-    audits = [audit_null(true, null, reason), audit_empty(unit, counts["events"], true["pr_auc"])]
-    if true["pr_auc"] is None:
-        return audits
-    return audits + [
-        audit_volume(unit, name, counts[name], about.seed) for name in ("events", "active_hours")
-    ]
+    table = ScoreTable(scores)
+    audits = [audit_null(true, null, reason)]
+    if not table.behaviours:
+        events = np.concatenate([counts["events"] for counts in baseline_scores(table)])
+        audits.append(audit_empty(labelled(scores), events, true["pr_auc"]))
+    return audits if true["pr_auc"] is None else audits + audit_volumes(table)

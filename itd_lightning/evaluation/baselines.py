@@ -1,27 +1,42 @@
 """Scores that need no method: chance, and how much happened."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 from jaxtyping import Float
 
+from itd_lightning.evaluation.score_table import ScoreTable
 from itd_lightning.events.store import Store
 
-BASELINES = ("random", "events", "active_hours")
+BASELINES = ("random", "events", "active_hours", "day_events")
 
 
-def baseline_scores(units: pl.DataFrame, store: Path, seed: int) -> dict[str, Float[np.ndarray, " n"]]:
-    """Score units without a method.
+def baseline_scores(table: ScoreTable) -> Iterator[dict[str, Float[np.ndarray, " n"]]]:
+    """Score the test units without a method, piece by piece.
 
-    Args:
-        units: ``user``, ``start``, ``end``.
-        store: The event store.
-        seed: Decides the random scores.
-
-    Returns:
-        By name: ``random``, uniform; ``events``, events in the unit; ``active_hours``, hours with any event.
+    Yields:
+        By name: ``random``, uniform by the run's seed; then how much happened. For windows: ``events`` in the
+        unit, and ``active_hours``, those with any event. For a behaviour, in which a single event happens:
+        ``events``, test behaviours of its sequence, and ``day_events``, those of its user-day.
     """
+    draw = np.random.default_rng(table.about.seed)
+    for unit in table.tested("user", "start", "end", "sequence"):
+        volume = volume_around(unit) if table.behaviours else volume_within(unit, table.store.path)
+        yield {"random": draw.random(len(unit)), **volume}
+
+
+def volume_around(behaviours: pl.DataFrame) -> dict[str, Float[np.ndarray, " n"]]:
+    """How much happened around each behaviour; one of no sequence counts with its day."""
+    day = pl.len().over("user", pl.col("start").dt.truncate("1d"))
+    sequence = pl.when(pl.col("sequence").is_null()).then(day).otherwise(pl.len().over("user", "sequence"))
+    counts = behaviours.select(events=sequence.cast(pl.Float64), day_events=day.cast(pl.Float64))
+    return {name: counts[name].to_numpy() for name in counts.columns}
+
+
+def volume_within(units: pl.DataFrame, store: Path) -> dict[str, Float[np.ndarray, " n"]]:
+    """How much happened in each unit: ``user``, ``start``, ``end``."""
     times = (
         Store(store)
         .scan()
@@ -30,11 +45,7 @@ def baseline_scores(units: pl.DataFrame, store: Path, seed: int) -> dict[str, Fl
         .collect()
     )
     hours = times.select("user", pl.col("time").dt.truncate("1h")).unique().sort("user", "time")
-    return {
-        "random": np.random.default_rng(seed).random(len(units)),
-        "events": counts_within(units, times),
-        "active_hours": counts_within(units, hours),
-    }
+    return {"events": counts_within(units, times), "active_hours": counts_within(units, hours)}
 
 
 def counts_within(units: pl.DataFrame, times: pl.DataFrame) -> Float[np.ndarray, " n"]:

@@ -1,83 +1,103 @@
 """What an analyst meets: alarms at a threshold, and short lists under a budget.
 
-Axes: N units.
+Axes: N units, U users, R draws of users.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 import polars as pl
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.evaluation.ranking import Ranking
 
 
 class Alarms(NamedTuple):
-    """What happens if everything above a threshold is an alarm; all numbers are shares."""
+    """What happens if everything above a threshold is an alarm; all are shares, one of each draw ``(R,)``."""
 
-    precision: float
-    recall: float
-    fpr: float
-    f1: float
-    accuracy: float
+    precision: Float[np.ndarray, " r"]
+    recall: Float[np.ndarray, " r"]
+    fpr: Float[np.ndarray, " r"]
+    f1: Float[np.ndarray, " r"]
+    accuracy: Float[np.ndarray, " r"]
 
 
-def threshold_at_fpr(score: Float[np.ndarray, " n"], malicious: Bool[np.ndarray, " n"], fpr: float) -> float:
+class Above(NamedTuple):
+    """Who raises alarms.
+
+    Attributes:
+        true: Malicious units above the threshold, of each user ``(U,)``.
+        false: Harmless ones.
+        missed: Malicious units that are not above it.
+        right: Harmless ones.
+    """
+
+    true: Float[np.ndarray, " u"]
+    false: Float[np.ndarray, " u"]
+    missed: Float[np.ndarray, " u"]
+    right: Float[np.ndarray, " u"]
+
+
+def threshold_at_fpr(harmless: Float[np.ndarray, " n"], fpr: float) -> float:
     """Smallest threshold with at most a share ``fpr`` of harmless validation units above it.
 
     Args:
-        score: Scores of validation units.
-        malicious: Which of them are malicious; they do not count.
+        harmless: Scores of harmless validation units; their order is lost.
         fpr: Share of false alarms that is accepted.
 
     Raises:
-        InputError: If validation holds no harmless unit.
+        InputError: If there is none, or a score is no number.
 
     Example:
-        >>> threshold_at_fpr(np.arange(100.0), np.zeros(100, dtype=bool), fpr=0.01)
+        >>> threshold_at_fpr(np.arange(100.0), fpr=0.01)
         98.0
     """
-    harmless = np.sort(score[~malicious])
     if not len(harmless):
         raise InputError("the split has no validation units, so no threshold can be chosen")
-    return float(harmless[len(harmless) - 1 - int(fpr * len(harmless))])
+    if unusable := len(harmless) - int(np.isfinite(harmless).sum()):
+        raise InputError(f"{unusable} of {len(harmless)} validation scores are no numbers")
+    place = len(harmless) - 1 - int(fpr * len(harmless))
+    harmless.partition(place)
+    return float(harmless[place])
 
 
-def alarms(
-    score: Float[np.ndarray, " n"],
-    malicious: Bool[np.ndarray, " n"],
-    threshold: float,
-    weight: Float[np.ndarray, " n"] | None = None,
-) -> Alarms:
-    """Count the alarms above a threshold; precision and F1 are NaN without any alarm."""
-    counted = np.ones(len(score)) if weight is None else weight
-    above = score > threshold
-    true, false = float(counted[above & malicious].sum()), float(counted[above & ~malicious].sum())
-    missed, right = float(counted[~above & malicious].sum()), float(counted[~above & ~malicious].sum())
-    with np.errstate(invalid="ignore"):
+def alarms(above: Above, weights: Float[np.ndarray, "r u"] | None = None) -> Alarms:
+    """Count the alarms above a threshold; precision and F1 are NaN without any alarm.
+
+    Args:
+        above: Who raises them.
+        weights: How often each user counts in each of R draws; without it, once, in the only draw.
+
+    Example:
+        >>> alarms(Above(*np.array([[3.0], [1.0], [1.0], [5.0]]))).precision
+        array([0.75])
+    """
+    counted = np.ones((1, len(above.true))) if weights is None else weights
+    true, false, missed, right = (counted @ number for number in above)
+    raised = np.where(true + false > 0, true + false, np.nan)
+    with np.errstate(divide="ignore", invalid="ignore"):
         return Alarms(
-            precision=float(np.divide(true, true + false)),
-            recall=float(np.divide(true, true + missed)),
-            fpr=float(np.divide(false, false + right)),
-            f1=float(np.divide(2 * true, 2 * true + false + missed)) if true + false else float("nan"),
-            accuracy=float(np.divide(true + right, counted.sum())),
+            precision=true / raised,
+            recall=true / (true + missed),
+            fpr=false / (false + right),
+            f1=2 * true / (raised + true + missed),
+            accuracy=(true + right) / (true + false + missed + right),
         )
 
 
-def recall_at_share(score: Float[np.ndarray, " n"], malicious: Bool[np.ndarray, " n"], share: float) -> float:
+def recall_at_share(ranking: Ranking, share: float) -> float:
     """Share of malicious units (DR) among the ``share`` highest scores.
 
     Ties at the cut count as not found, so that a constant score earns nothing.
 
     Example:
-        >>> recall_at_share(np.array([0.9, 0.2, 0.8, 0.1]), np.array([True, True, False, False]), share=0.25)
+        >>> from itd_lightning.evaluation.ranking import rank
+        >>> ranking = rank(np.array([0.9, 0.2, 0.8, 0.1]), np.array([True, True, False, False]))
+        >>> recall_at_share(ranking, share=0.25)
         0.5
     """
-    budget = int(np.ceil(share * len(score)))
-    if budget >= len(score):
-        return 1.0
-    cut = -np.sort(-score)[budget]
-    return float((malicious & (score > cut)).sum() / malicious.sum())
+    return float((ranking.ranks() <= np.ceil(share * ranking.units)).mean())
 
 
 class Listed(NamedTuple):

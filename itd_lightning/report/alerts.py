@@ -4,11 +4,13 @@ from pathlib import Path
 
 import polars as pl
 
-from itd_lightning.evaluation.evaluate import TESTED
+from itd_lightning.evaluation.pieces import scan_scores
+from itd_lightning.evaluation.score_table import BEHAVIOUR
+from itd_lightning.report import behaviours
+from itd_lightning.report.behaviours import user_days
 from itd_lightning.report.numbers import signed
-from itd_lightning.report.runs import read_table
-from itd_lightning.scores.pool import pool_days
-from itd_lightning.scores.table import read_scores
+from itd_lightning.report.run_folder import read_table
+from itd_lightning.scores.table import About
 
 REASONS = 3
 
@@ -22,41 +24,52 @@ def top_days(run: Path, count: int = 10, daily: bool = False) -> pl.DataFrame:
         daily: Take the ``count`` highest of each calendar day instead of all days together.
 
     Returns:
-        ``rank``, ``user``, ``day``, ``score`` and ``reasons``: up to three features, highest contribution
-        first, as "http_count +0.120"; null where no unit of the day was explained.
+        ``rank``, ``user``, ``day``, ``score``, ``reasons`` and ``event_ids``. Of windows the reasons are up
+        to three features, highest contribution first, as "http_count +0.120"; null where no unit of the day
+        was explained. Of behaviours they are the day's three highest, as "file_copy plans.doc at 22:14", and
+        the raw events behind them have the ids.
 
     Raises:
         InputError: If the run lacks its scores.
     """
-    scores, _ = read_scores(run / "scores.parquet")
-    return ranked_days(
-        scores.filter(pl.col("part").is_in(TESTED)), read_table(run / "explanations.parquet"), count, daily
-    )
+    rows, about = scan_scores(run / "scores.parquet")
+    listed = ranked_days(user_days(rows), count, daily=daily)
+    return with_reasons(listed, rows, about, read_table(run / "explanations.parquet"))
 
 
-def ranked_days(
-    tested: pl.DataFrame,
-    explanations: pl.DataFrame | None,
-    count: int,
-    daily: bool = False,
-) -> pl.DataFrame:
-    """The same from tables: test units, and cells of explained units if there are any.
+def ranked_days(days: pl.DataFrame, count: int, *, daily: bool = False) -> pl.DataFrame:
+    """The highest of some user-days: ``rank``, ``user``, ``day``, ``score``.
 
     Equal scores are settled by user and day, so that the list is the same each time.
     """
     order = pl.struct(-pl.col("score"), pl.col("user"), pl.col("day")).rank("ordinal")
-    days = (
-        pool_days(tested)
-        .select("user", pl.col("start").dt.date().alias("day"), "score")
+    return (
+        days.select("user", pl.col("start").dt.date().alias("day"), "score")
         .with_columns(rank=(order.over("day") if daily else order).cast(pl.Int64))
         .filter(pl.col("rank") <= count)
         .sort(["day", "rank"] if daily else ["rank"])
+        .select("rank", "user", "day", "score")
     )
-    if explanations is None:
-        why = days.with_columns(reasons=pl.lit(None, pl.List(pl.String)))
+
+
+def with_reasons(
+    days: pl.DataFrame, rows: pl.LazyFrame, about: About, explanations: pl.DataFrame | None
+) -> pl.DataFrame:
+    """Add ``reasons`` and ``event_ids`` to user-days.
+
+    Args:
+        days: ``user`` and ``day``.
+        rows: The score table.
+        about: What made it.
+        explanations: Cells of explained windows, if there are any.
+    """
+    if about.grain == BEHAVIOUR:
+        why = behaviours.reasons(rows, days, Path(about.store), REASONS)
     else:
-        why = days.join(reasons(explanations), on=["user", "day"], how="left", maintain_order="left")
-    return why.select("rank", "user", "day", "score", "reasons")
+        nothing = pl.lit(None, pl.List(pl.String))
+        known = days.select("user", "day", reasons=nothing) if explanations is None else reasons(explanations)
+        why = known.with_columns(event_ids=nothing)
+    return days.join(why, on=["user", "day"], how="left", maintain_order="left")
 
 
 def reasons(explanations: pl.DataFrame) -> pl.DataFrame:

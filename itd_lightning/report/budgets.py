@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from itd_lightning.report.numbers import DASH, Cell, measured
-from itd_lightning.report.runs import Evaluation, Run
+from itd_lightning.report.numbers import DASH, Cell, many, measured
+from itd_lightning.report.run_folder import Evaluation
+from itd_lightning.report.runs import Run
 from itd_lightning.report.tables import NO_INTERVAL, NOT_MEASURED, Group, Row, Table
 
 HEADLINE = {
@@ -34,15 +35,16 @@ def operating_cell(result: Evaluation, name: str) -> Cell:
 
 def share_table(runs: Sequence[Run]) -> Table:
     """Detection rate among the highest scores."""
+    units = many([run.about.grain for run in runs])
     shares = dict.fromkeys(share for run in runs for share in budget(run, "share"))
     rows = [
         Row(
-            f"highest {100 * float(share):.0f} % of units",
+            f"highest {100 * float(share):.0f} % of {units}",
             [nothing(budget(run, "share").get(share), run) for run in runs],
         )
         for share in shares
     ]
-    return Table("Recall within a share of all units", "", ["Recall"], [Group("", rows)])
+    return Table(f"Recall within a share of all {units}", "", ["Recall"], [Group("", rows)])
 
 
 def daily_table(runs: Sequence[Run]) -> Table:

@@ -80,3 +80,27 @@ def measured(
 def count(value: int | None) -> str:
     """A count with its thousands apart."""
     return DASH if value is None else f"{value:,}"
+
+
+def shortened(text: str, longest: int) -> str:
+    """Text of so many letters at most; what is cut stands in the middle, since names tell by both ends.
+
+    Example:
+        >>> shortened("http://example.org/a/long/path.html", 15)
+        'http://…th.html'
+    """
+    if len(text) <= longest:
+        return text
+    end = (longest - 1) // 2
+    return f"{text[: longest - 1 - end]}…{text[len(text) - end :]}"
+
+
+def many(grains: Sequence[str]) -> str:
+    """What is scored, as a plural: of grains that differ, units.
+
+    Example:
+        >>> many(["behaviour", "behaviour"]), many(["behaviour", "window"])
+        ('behaviours', 'units')
+    """
+    kinds = set(grains)
+    return f"{kinds.pop()}s" if len(kinds) == 1 else "units"

@@ -17,11 +17,13 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from itd_lightning.contracts.files import written_beside
-from itd_lightning.report.alerts import ranked_days
+from itd_lightning.report.alerts import ranked_days, with_reasons
+from itd_lightning.report.behaviours import OBJECT
 from itd_lightning.report.budgets import daily_table, operating_table, share_table
-from itd_lightning.report.figures import Figure, Panel, colour, dash, losses, precision_recall
+from itd_lightning.report.figures import Figure, Panel, colour, dash, precision_recall
 from itd_lightning.report.heatmaps import Window, explained
-from itd_lightning.report.numbers import number
+from itd_lightning.report.losses import losses
+from itd_lightning.report.numbers import DASH, number, shortened
 from itd_lightning.report.runs import Run, read_runs
 from itd_lightning.report.tables import about_table, ranking_tables
 from itd_lightning.report.timelines import timelines
@@ -38,6 +40,7 @@ class Details(NamedTuple):
     run: Run
     timelines: Figure
     windows: list[tuple[Window, Figure]]
+    behaviours: list[dict[str, Any]]
     days: list[dict[str, Any]]
     losses: Figure
 
@@ -130,11 +133,27 @@ def title(runs: list[Run]) -> str:
 
 def details(run: Run) -> Details:
     """What is shown of one run by itself."""
-    days = ranked_days(run.tested, run.explanations, count=10)
+    days = with_reasons(ranked_days(run.days, count=10), run.rows, run.about, run.explanations)
     rows = [
         {**row, "campaign": campaign_on(run, row["user"], row["day"])} for row in days.iter_rows(named=True)
     ]
-    return Details(run, timelines(run), explained(run), rows, losses(run))
+    return Details(run, timelines(run), explained(run), behaviours(run), rows, losses(run))
+
+
+def behaviours(run: Run) -> list[dict[str, Any]]:
+    """The behaviours to look at first, as rows of a table; empty for other units."""
+    known = run.behaviours if run.truth.behaviours is None else run.truth.behaviours
+    if known is None:
+        return []
+    answers = {True: "yes", False: "no", None: DASH}
+    return [
+        {
+            **row,
+            "object": shortened(row["object"] or DASH, OBJECT),
+            "malicious": answers[row.get("malicious")],
+        }
+        for row in known.iter_rows(named=True)
+    ]
 
 
 def campaign_on(run: Run, user: str, day: date) -> str:

@@ -4,18 +4,18 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from itd_lightning.evaluation.baselines import BASELINES
-from itd_lightning.report.numbers import DASH, Cell, count, measured
-from itd_lightning.report.runs import Evaluation, Run
+from itd_lightning.report.numbers import DASH, Cell, count, many, measured
+from itd_lightning.report.run_folder import Evaluation
+from itd_lightning.report.runs import Run
 
 NO_INTERVAL = "fewer than three users have a malicious unit, which says nothing about other users"
-RANKED = "How well malicious units are ranked"
 MEASURES = {
     "pr_auc": "PR-AUC",
     "base_rate": "Base rate",
     "roc_auc": "ROC-AUC",
     "clean_recall": "Recall before a false alarm",
 }
-POLICIES = "event: the unit holds a malicious event; interval: it overlaps a campaign"
+POLICIES = "event: malicious events only, or what holds one; interval: all that overlaps a campaign"
 NOT_MEASURED = "this run's evaluation does not hold it"
 
 
@@ -70,7 +70,7 @@ def about_table(runs: Sequence[Run]) -> Table:
         "Seed": lambda run: str(run.about.seed),
         "Data": data,
         "Test part": tested,
-        "Malicious units": by_scenario,
+        "Malicious": by_scenario,
         "Threshold rule": lambda run: str(run.evaluation["protocol"].get("threshold_rule", DASH)),
         "Intervals": lambda run: str(run.evaluation["protocol"].get("intervals", DASH)),
         "What the split leaks": lambda run: run.about.leaks or "nothing that is known",
@@ -96,18 +96,19 @@ def data(run: Run) -> str:
 
 def tested(run: Run) -> str:
     """How many units, users and insiders the numbers rest on."""
-    counts = run.evaluation.get("counts", {})
+    counts, noun = run.evaluation.get("counts", {}), many([run.about.grain])
     return (
-        f"{count(counts.get('units'))} units, of which {count(counts.get('malicious'))} malicious; "
+        f"{count(counts.get('units'))} {noun}, of which {count(counts.get('malicious'))} malicious; "
         f"{count(counts.get('users'))} users, of which {count(counts.get('insiders'))} insiders; "
-        f"{count(counts.get('validation_units'))} validation units"
+        f"{count(counts.get('validation_units'))} validation {noun}"
     )
 
 
 def by_scenario(run: Run) -> str:
     """How many malicious units and insiders each scenario has."""
+    noun = many([run.about.grain])
     return "; ".join(
-        f"scenario {name}: {count(entry.get('malicious'))} units of {count(entry.get('insiders'))} insiders"
+        f"scenario {name}: {count(entry.get('malicious'))} {noun} of {count(entry.get('insiders'))} insiders"
         for name, entry in run.evaluation.get("scenarios", {}).items()
     )
 
@@ -127,8 +128,9 @@ def ranking_tables(runs: Sequence[Run]) -> list[Table]:
 
     One table for one or two runs; two for more, which would not fit beside each other.
     """
+    title = f"How well malicious {many([run.about.grain for run in runs])} are ranked"
     halves = [list(MEASURES)] if len(runs) <= 2 else [["pr_auc", "base_rate"], ["roc_auc", "clean_recall"]]
-    return [ranking_table(runs, half, RANKED if place == 0 else "") for place, half in enumerate(halves)]
+    return [ranking_table(runs, half, title if place == 0 else "") for place, half in enumerate(halves)]
 
 
 def ranking_table(runs: Sequence[Run], measures: list[str], title: str) -> Table:
@@ -137,7 +139,7 @@ def ranking_table(runs: Sequence[Run], measures: list[str], title: str) -> Table
         ("This method", method_entries),
         (f"The same scores under each label policy ({POLICIES})", label_entries),
         ("Scores that need no method", baseline_entries),
-        ("The same scores pooled to user-days, and to six units in a row", pooled_entries),
+        ("The same scores at coarser grains", pooled_entries),
     ]
     groups = [
         Group(name, ranked_rows([dict(entries(run.evaluation)) for run in runs], measures))
@@ -167,15 +169,18 @@ def baseline_entries(result: Evaluation) -> Entries:
         "random": "random scores",
         "events": "number of events",
         "active_hours": "number of active hours",
+        "day_events": "number of events on the day",
     }
     known = result.get("baselines", {})
+    if "day_events" in known:  # a behaviour is one event; what counts is how many lie around it
+        names["events"] = "number of events in the sequence"
     for name in [*BASELINES, *sorted(set(known) - set(BASELINES))]:
         if name in known:
             yield names.get(name, name), known[name]
 
 
 def pooled_entries(result: Evaluation) -> Entries:
-    """User-days, then sequences of six units."""
+    """User-days, then what lies between: six units in a row, or sessions."""
     pooled = result.get("pooled", {})
     if "user_days" in pooled:
         yield "user-days, highest", pooled["user_days"]
@@ -185,8 +190,9 @@ def pooled_entries(result: Evaluation) -> Entries:
         "top2": "mean of top two",
         "top3": "mean of top three",
     }
-    for pool, entry in pooled.get("sequences", {}).items():
-        yield f"six in a row, {how.get(pool, pool)}", entry
+    for kind, what in (("sequences", "six in a row"), ("sessions", "sessions")):
+        for pool, entry in pooled.get(kind, {}).items():
+            yield f"{what}, {how.get(pool, pool)}", entry
 
 
 def ranked_rows(entries: list[dict[str, Evaluation]], measures: list[str]) -> list[Row]:

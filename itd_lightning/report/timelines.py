@@ -18,7 +18,8 @@ HARMLESS, MALICIOUS, CAMPAIGN = "#8a8a8a", "#D55E00", "#F5D9C8"
 def timelines(run: Run) -> Figure:
     """One panel a user: scores as dots, malicious units as diamonds, campaigns shaded."""
     unknown = run.tested.with_columns(malicious=pl.lit(None, pl.Boolean))
-    units = (unknown if run.labelled is None else run.labelled).filter(pl.col("score").is_finite())
+    known = run.truth.labelled
+    units = (unknown if known is None else known).filter(pl.col("score").is_finite())
     if units.is_empty():
         return Figure("timeline", "", [], "the run holds no test units")
     best = units.group_by("user").agg(pl.col("score").max()).sort(["score", "user"], descending=[True, False])
@@ -28,15 +29,16 @@ def timelines(run: Run) -> Figure:
     room = (high - low or 1) * 0.06
     scale = [low - room, high + room]
     panels = [panel(run, shown.filter(pl.col("user") == user), user, scale) for user in users]
-    return Figure("timeline", caption(run, shown, len(users)), panels, run.unlabelled)
+    return Figure("timeline", caption(run, shown, len(users)), panels, run.truth.missing)
 
 
 def caption(run: Run, shown: pl.DataFrame, users: int) -> str:
     """What to see: whether the peaks are malicious."""
     who = "The user with the highest score" if users == 1 else f"The {users} users with the highest scores"
     dashed = "" if run.evaluation.get("threshold") is None else "; dashed: the threshold"
-    drawn = f"{who}, on one scale{dashed}; shaded: the campaign; grey dots: units"
-    if run.labelled is None:
+    dots = "units" if run.behaviours is None else "user-days, each as its highest behaviour"
+    drawn = f"{who}, on one scale{dashed}; shaded: the campaign; grey dots: {dots}"
+    if run.truth.labelled is None:
         return f"{drawn}; which of them are malicious is not known here."
     peaks = shown.sort("score", descending=True).group_by("user", maintain_order=True).first()
     hits = int(peaks["malicious"].sum())
@@ -139,4 +141,4 @@ def scenarios(run: Run, user: str) -> str:
     )
     if known:
         return f"; insider of scenario {', '.join(known)}"
-    return "" if run.labelled is None else "; no insider"
+    return "" if run.truth.labelled is None else "; no insider"

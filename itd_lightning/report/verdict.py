@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from itd_lightning.report.numbers import Cell, measured, number, span
-from itd_lightning.report.runs import Audit, Evaluation, Run
+from itd_lightning.report.run_folder import Audit, Evaluation
+from itd_lightning.report.runs import Run
 
 ANSWER = {True: "passed", False: "failed", None: "open"}
 

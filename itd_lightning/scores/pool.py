@@ -1,4 +1,4 @@
-"""Scores of units -> scores of what holds them: sequences of windows (campaigns), user-days.
+"""Scores of units -> scores of what holds them: sequences of windows (campaigns), sessions, user-days.
 
 Every function keeps ``part`` apart: nothing of one part is pooled with another.
 """
@@ -18,10 +18,13 @@ POOLS: dict[Pool, pl.Expr] = {
 }
 
 
-def pool_sequences(scores: pl.DataFrame, pool: Pool, length: int = 6, stride: int = 3) -> pl.DataFrame:
-    """Slide over each user's units in time order and pool ``length`` of them at a time.
+def pool_sequences(scores: pl.DataFrame, length: int = 6, stride: int = 3) -> pl.DataFrame:
+    """Slide over each user's units in time order and pool ``length`` of them at a time, in every way.
 
     A user with fewer units gives none. A sequence spans from its first unit's start to its last unit's end.
+
+    Returns:
+        ``user``, ``part``, ``start``, ``end``, and a column of scores for each of ``POOLS``.
 
     Source:
         Cain and Beadles, Mask-Based Window-Level Insider Threat Detection, section VI-A: six windows, stride
@@ -36,21 +39,34 @@ def pool_sequences(scores: pl.DataFrame, pool: Pool, length: int = 6, stride: in
         .explode("begin", empty_as_null=False)
         .filter(pl.col("begin") % stride == 0, pl.col("begin") + length <= pl.col("size"))
     )
-    return pooled(member, ["user", "part", "begin"], pool)
+    return in_every_way(member, ["user", "part", "begin"]).drop("begin")
+
+
+def pool_sessions(scores: pl.DataFrame) -> pl.DataFrame:
+    """Pool the behaviours of each sequence, a session or a day, in every way; those of none are left out.
+
+    Returns:
+        ``user``, ``part``, ``sequence``, ``start``, ``end``, and a column of scores for each of ``POOLS``.
+    """
+    return in_every_way(scores.filter(pl.col("sequence").is_not_null()), ["user", "part", "sequence"])
+
+
+def in_every_way(member: pl.DataFrame, by: list[str]) -> pl.DataFrame:
+    """One row a group: its span, and its pooled scores."""
+    spans = member.group_by(by).agg(pl.col("start").min(), pl.col("end").max(), **POOLS)
+    return spans.sort("user", "start", *by)
 
 
 def pool_days(scores: pl.DataFrame, pool: Pool = "max") -> pl.DataFrame:
     """Bring scores to the user-day: each unit counts on every calendar day that it reaches into."""
-    last = pl.col("end").dt.offset_by("-1us").dt.truncate("1d")
-    days = pl.datetime_ranges(pl.col("start").dt.truncate("1d"), last, "1d")
-    member = scores.with_columns(day=days).explode("day").with_columns(start=pl.col("day"))
-    return pooled(member.with_columns(end=pl.col("day").dt.offset_by("1d")), ["user", "part", "day"], pool)
-
-
-def pooled(member: pl.DataFrame, by: list[str], pool: Pool) -> pl.DataFrame:
-    """One row a group: its span and its pooled score."""
+    first, last = (time.dt.truncate("1d") for time in (pl.col("start"), pl.col("end").dt.offset_by("-1us")))
+    if scores.select((first == last).all()).item():  # as of all behaviours, which are many
+        member = scores.with_columns(day=first)
+    else:
+        member = scores.with_columns(day=pl.datetime_ranges(first, last, "1d")).explode("day")
     return (
-        member.group_by(by)
+        member.with_columns(start=pl.col("day"), end=pl.col("day").dt.offset_by("1d"))
+        .group_by("user", "part", "day")
         .agg(
             pl.col("start").min(),
             pl.col("end").max(),

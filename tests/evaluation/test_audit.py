@@ -8,6 +8,7 @@ import pytest
 
 from itd_lightning.evaluation.audit import audit_empty, audit_null, audit_volume
 from itd_lightning.evaluation.baselines import counts_within
+from itd_lightning.evaluation.ranking import rank
 
 
 def result(pr_auc: float | None, low: float = 0.0, high: float = 1.0, base: float = 0.1) -> dict[str, Any]:
@@ -67,10 +68,11 @@ def test_windows_off_the_hour_are_counted_as_empty_by_construction() -> None:
 
 def test_a_method_that_only_counts_is_not_better_than_counting() -> None:
     unit = units(400)
-    volume = np.random.default_rng(0).random(400)
-    assert audit_volume(unit, "events", volume, seed=0).passed is True
-    same = unit.with_columns(score=pl.Series(volume))
-    assert audit_volume(same, "events", volume, seed=0).passed is False
+    malicious, user = unit["malicious"].to_numpy(), unit["user"].to_numpy()
+    ours = rank(unit["score"].to_numpy(), malicious, user)
+    plain = rank(np.random.default_rng(0).random(400), malicious, user)
+    assert audit_volume(ours, plain, "events", seed=0).passed is True
+    assert audit_volume(plain, plain, "events", seed=0).passed is False
 
 
 def test_events_are_counted_from_the_start_of_a_unit_and_up_to_its_end() -> None:

@@ -3,13 +3,17 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.evaluation.evaluate import evaluate, labelled
-from itd_lightning.evaluation.ranking import Ranking
+from itd_lightning.evaluation.bootstrap import user_weights
+from itd_lightning.evaluation.evaluate import evaluate
+from itd_lightning.evaluation.ranking import rank
+from itd_lightning.evaluation.score_table import labelled
 from itd_lightning.scores.table import read_scores, write_scores
+from tests.evaluation.test_ranking import literal
 
 HEADLINE = ("pr_auc", "roc_auc", "base_rate", "precision", "recall", "fpr", "f1", "accuracy", "threshold")
 
@@ -25,10 +29,20 @@ def test_the_top_level_holds_every_number_the_design_names(run: Path) -> None:
 def test_the_headline_is_the_ranking_of_the_labelled_test_units(run: Path) -> None:
     unit = labelled(run / "scores.parquet")
     result = json.loads((run / "evaluation.json").read_text())
-    ranking = Ranking(unit["score"].to_numpy(), unit["malicious"].to_numpy())
+    ranking = rank(unit["score"].to_numpy(), unit["malicious"].to_numpy())
     assert result["pr_auc"] == pytest.approx(ranking.pr_auc())
     assert result["counts"]["units"] == len(unit)
     assert result["base_rate"] == pytest.approx(unit["malicious"].mean())
+
+
+def test_measures_of_drawn_users_are_those_of_sorting_their_units(run: Path) -> None:
+    unit = labelled(run / "scores.parquet")
+    score, malicious = unit["score"].to_numpy(), unit["malicious"].to_numpy()
+    names, user = np.unique(unit["user"].to_numpy(), return_inverse=True)
+    weights = user_weights(np.ones(len(names), dtype=bool), seed=0, replicates=20)
+    found = np.array(rank(score, malicious, user).areas(weights)).T
+    expected = [literal(score, malicious, weight[user]) for weight in weights]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
 
 
 def test_the_labels_of_the_store_decide_and_not_the_table(run: Path) -> None:

@@ -7,35 +7,56 @@ import polars as pl
 import pytest
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.evaluation.operating import alarms, daily_list, recall_at_share, threshold_at_fpr
+from itd_lightning.evaluation.operating import Above, alarms, daily_list, recall_at_share, threshold_at_fpr
+from itd_lightning.evaluation.ranking import rank
 
 
 @pytest.mark.parametrize("fpr", [0.0, 0.01, 0.05, 0.2])
 def test_no_larger_share_of_harmless_validation_units_lies_above_the_threshold(fpr: float) -> None:
     score = np.random.default_rng(0).random(200)
-    malicious = score > 0.9
-    threshold = threshold_at_fpr(score, malicious, fpr)
-    assert (score[~malicious] > threshold).mean() <= fpr
+    threshold = threshold_at_fpr(score.copy(), fpr)
+    assert (score > threshold).mean() <= fpr
+    assert (score >= threshold).mean() > fpr
 
 
 def test_without_validation_units_there_is_no_threshold() -> None:
     with pytest.raises(InputError, match="no validation units"):
-        threshold_at_fpr(np.array([]), np.array([], dtype=bool), fpr=0.01)
+        threshold_at_fpr(np.array([]), fpr=0.01)
 
 
-def test_alarms_are_counted_above_the_threshold() -> None:
-    counted = alarms(np.array([4.0, 3, 2, 1]), np.array([True, False, True, False]), threshold=2.0)
-    assert counted == (0.5, 0.5, 0.5, 0.5, 0.5)
+def test_a_validation_score_that_is_no_number_gives_no_threshold() -> None:
+    with pytest.raises(InputError, match="1 of 2 validation scores are no numbers"):
+        threshold_at_fpr(np.array([1.0, float("nan")]), fpr=0.01)
+
+
+def test_alarms_are_shares_of_what_lies_above_the_threshold() -> None:
+    assert [value.tolist() for value in alarms(Above(*np.ones((4, 1))))] == [[0.5]] * 5
+
+
+def test_a_user_who_is_drawn_twice_raises_twice_the_alarms() -> None:
+    above = Above(*np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [8.0, 9.0]]))
+    assert alarms(above, np.array([[2.0, 1.0]])).precision.tolist() == [2 / 3]
 
 
 def test_without_an_alarm_precision_is_not_zero_but_no_number() -> None:
-    counted = alarms(np.array([1.0, 2.0]), np.array([True, False]), threshold=9.0)
-    assert np.isnan(counted.precision)
-    assert counted.recall == 0.0
+    found = alarms(Above(*np.array([[0.0], [0.0], [1.0], [1.0]])))
+    assert np.isnan(found.precision).all()
+    assert np.isnan(found.f1).all()
+    assert found.recall.tolist() == [0.0]
 
 
 def test_a_constant_score_finds_nothing_within_a_share() -> None:
-    assert recall_at_share(np.ones(100), np.arange(100) < 10, share=0.1) == 0.0
+    assert recall_at_share(rank(np.ones(100), np.arange(100) < 10), share=0.1) == 0.0
+
+
+@pytest.mark.parametrize("share", [0.05, 0.1, 0.33, 1.0])
+def test_the_recall_within_a_share_is_that_of_sorting(share: float) -> None:
+    draw = np.random.default_rng(0)
+    score, malicious = np.round(draw.random(333), 2), draw.random(333) < 0.2
+    budget = int(np.ceil(share * 333))
+    cut = -np.inf if budget >= 333 else np.sort(score)[::-1][budget]
+    found = (malicious & (score > cut)).sum() / malicious.sum()
+    assert recall_at_share(rank(score, malicious), share) == pytest.approx(found)
 
 
 def test_the_daily_list_counts_insiders_and_the_days_until_they_are_found() -> None:

@@ -12,6 +12,8 @@ import numpy as np
 import polars as pl
 import pytest
 
+from itd_lightning.contracts.events import Kind
+from itd_lightning.contracts.scores import SCORES
 from itd_lightning.evaluation.evaluate import evaluate, write_json
 from itd_lightning.report import write_report
 from itd_lightning.scores.table import About, write_scores
@@ -76,6 +78,7 @@ def score_table(users: tuple[str, ...]) -> pl.DataFrame:
         pl.col("start").cast(pl.Datetime("us")),
         (pl.col("start") + DAY).cast(pl.Datetime("us")).alias("end"),
         pl.lit(None, pl.String).alias("event_id"),
+        pl.lit(None, pl.Int64).alias("sequence"),
         "score",
         pl.col("part").cast(pl.Enum(["train", "val", "test", "unused", "predict"])),
     )
@@ -206,3 +209,69 @@ def written_run(
     ]
     (folder / "metrics.csv").write_text(os.linesep.join(lines), "utf-8")
     return folder
+
+
+STEPS = 5  # behaviours of a user-day, one an hour from nine o'clock on
+KINDS = ("logon", "http_visit", "file_copy", "email_send", "logoff")
+
+
+def write_behaviour_store(store: Path, users: tuple[str, ...], text: str) -> pl.DataFrame:
+    """Five events a user-day, with ``text`` in objects and PCs; what the insider copied is malicious."""
+    write_store(store, users)
+    rows = [
+        (f"{{{user}-{day}-{step}}}", user, FIRST + day * DAY + (9 + step) * HOUR, f"PC-1{text}", KINDS[step])
+        for user in users
+        for day in range(DAYS)
+        for step in range(STEPS)
+    ]
+    names = ["event_id", "user", "time", "pc", "kind"]
+    events = pl.DataFrame(rows, schema=names, orient="row").with_columns(
+        pl.col("time").cast(pl.Datetime("us")),
+        pl.col("kind").cast(Kind),
+        object=pl.format("C:\\secret{}\\plans {}.doc", pl.lit(text), pl.int_range(pl.len())),
+    )
+    events.write_parquet(store / "events" / "shard=000" / "events.parquet")
+    during = pl.col("time").is_between(FIRST + CAMPAIGN[0] * DAY, FIRST + (CAMPAIGN[1] + 1) * DAY)
+    taken = events.filter(pl.col("user") == users[INSIDER], during, pl.col("kind") == "file_copy")
+    key = taken.select("user", "time", "event_id", insider="user", scenario=1, found_by=pl.lit("id"))
+    key.write_parquet(store / "answers" / "malicious.parquet")
+    return events
+
+
+def written_behaviours(place: Path, name: str = "behaviours", text: str = "") -> Path:
+    """Write a whole run of single behaviours; ``text`` goes into names and objects."""
+    folder = place / "runs" / name
+    users = tuple(user + text for user in USERS)
+    store = place / "runs" / "behaviour-store"
+    events = write_behaviour_store(store, users, text)
+    day = pl.col("time").dt.date()
+    stolen = (pl.col("user") == users[INSIDER]) & (pl.col("kind") == "file_copy")
+    campaign = (day - FIRST.date()).dt.total_days().is_between(*CAMPAIGN)
+    noise = pl.Series(np.random.default_rng(0).random(len(events)))
+    scores = events.select(
+        "user",
+        pl.col("time").alias("start"),
+        pl.col("time").dt.offset_by("1us").alias("end"),
+        "event_id",
+        pl.struct("user", day).rank("dense").cast(pl.Int64).alias("sequence"),
+        (noise + 2 * (stolen & campaign)).alias("score"),
+        pl.when(pl.col("time") < FIRST + 10 * DAY)
+        .then(pl.lit("val"))
+        .otherwise(pl.lit("test"))
+        .alias("part"),
+    ).with_columns(pl.col("part").cast(SCORES["part"]))
+    made_by = about(folder.parent, name, text)._replace(grain="behaviour", store=str(store), view="sequences")
+    write_scores(folder / "scores.parquet", scores, made_by)
+    write_json(folder / "evaluation.json", evaluate(folder / "scores.parquet"))
+    lines = ["epoch,stage,step,train/loss,val/loss"]
+    for epoch in range(6):
+        loss = (100 if epoch < 3 else 1) / (epoch + 1)
+        lines += [f"{epoch},,{epoch},,{loss}", f"{epoch},{int(epoch > 2)},{epoch},{loss},"]
+    (folder / "metrics.csv").write_text("\n".join(lines), "utf-8")
+    return folder
+
+
+@pytest.fixture
+def make_behaviours(tmp_path: Path) -> MakeRun:
+    """Writes runs of single behaviours below the test's own folder."""
+    return partial(written_behaviours, tmp_path)

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from itd_lightning.contracts.scores import SCORES
-from itd_lightning.scores.pool import Pool, pool_days, pool_sequences
+from itd_lightning.scores.pool import Pool, pool_days, pool_sequences, pool_sessions
 
 MONDAY = datetime(2010, 3, 1)
 
@@ -25,9 +25,8 @@ def scored(
     ("pool", "pooled"), [("sum", [24, 39]), ("max", [9, 10]), ("top2", [7.5, 9.5]), ("top3", [6.0, 9.0])]
 )
 def test_nine_units_give_two_sequences_of_six_three_apart(pool: Pool, pooled: list[float]) -> None:
-    found = pool_sequences(scored([1, 2, 3, 9, 3, 6, 8, 3, 10]), pool)
-    assert found.schema == SCORES
-    assert found["score"].to_list() == pooled
+    found = pool_sequences(scored([1, 2, 3, 9, 3, 6, 8, 3, 10]))
+    assert found[pool].to_list() == pooled
     assert found.select("user", "start", "end", "part").rows() == [
         ("ann", MONDAY, MONDAY + timedelta(days=6), "test"),
         ("ann", MONDAY + timedelta(days=3), MONDAY + timedelta(days=9), "test"),
@@ -36,7 +35,7 @@ def test_nine_units_give_two_sequences_of_six_three_apart(pool: Pool, pooled: li
 
 @pytest.mark.parametrize(("units", "sequences"), [(0, 0), (1, 0), (5, 0), (6, 1), (8, 1), (9, 2), (12, 3)])
 def test_a_user_with_fewer_units_than_a_sequence_gives_none(units: int, sequences: int) -> None:
-    assert len(pool_sequences(scored([1.0] * units), "max")) == sequences
+    assert len(pool_sequences(scored([1.0] * units))) == sequences
 
 
 @pytest.mark.parametrize(
@@ -44,25 +43,25 @@ def test_a_user_with_fewer_units_than_a_sequence_gives_none(units: int, sequence
     [(2, 1, [3, 5, 7]), (2, 2, [3, 7]), (3, 2, [6]), (1, 1, [1, 2, 3, 4]), (4, 9, [10])],
 )
 def test_length_and_stride_are_what_they_say(length: int, stride: int, sums: list[float]) -> None:
-    assert pool_sequences(scored([1, 2, 3, 4]), "sum", length, stride)["score"].to_list() == sums
+    assert pool_sequences(scored([1, 2, 3, 4]), length, stride)["sum"].to_list() == sums
 
 
 def test_the_order_of_rows_does_not_matter() -> None:
     whole = scored([1, 2, 3, 9, 3, 6, 8, 3, 10])
-    assert pool_sequences(whole.reverse(), "sum").equals(pool_sequences(whole, "sum"))
+    assert pool_sequences(whole.reverse()).equals(pool_sequences(whole))
 
 
 def test_users_are_pooled_apart() -> None:
     both = pl.concat([scored([1.0] * 6), scored([2.0] * 6, user="bob"), scored([9.0] * 5, user="eve")])
-    found = pool_sequences(both, "sum")
-    assert found.select("user", "score").rows() == [("ann", 6.0), ("bob", 12.0)]
+    found = pool_sequences(both)
+    assert found.select("user", "sum").rows() == [("ann", 6.0), ("bob", 12.0)]
 
 
 def test_parts_are_pooled_apart_even_where_they_alternate_in_time() -> None:
     part = pl.Series("part", ["val", "test"] * 6, dtype=SCORES["part"])
-    found = pool_sequences(scored([float(n) for n in range(12)]).with_columns(part), "sum")
-    assert sorted(found.select("part", "score").rows()) == [("test", 36.0), ("val", 30.0)]
-    assert pool_sequences(scored([1.0] * 6).with_columns(part[:6]), "sum").is_empty()
+    found = pool_sequences(scored([float(n) for n in range(12)]).with_columns(part))
+    assert sorted(found.select("part", "sum").rows()) == [("test", 36.0), ("val", 30.0)]
+    assert pool_sequences(scored([1.0] * 6).with_columns(part[:6])).is_empty()
 
 
 @pytest.mark.parametrize(
@@ -103,3 +102,20 @@ def test_days_of_parts_and_users_are_pooled_apart() -> None:
         ("ann", "val", 1.0),
         ("bob", "test", 5.0),
     ]
+
+
+def test_behaviours_are_pooled_by_their_sequence() -> None:
+    sequence = pl.Series("sequence", [1, 2, 1, 2, None], dtype=pl.Int64)
+    found = pool_sessions(scored([1, 5, 4, 2, 9], hours=1).with_columns(sequence))
+    assert found.select("sequence", "sum", "max", "top2", "top3").rows() == [
+        (1, 5.0, 4.0, 2.5, 2.5),
+        (2, 7.0, 5.0, 3.5, 3.5),
+    ]
+    assert found["start"].to_list() == [MONDAY, MONDAY + timedelta(hours=1)]
+
+
+def test_sequences_of_one_number_are_pooled_apart_by_user_and_part() -> None:
+    ann, bob = (scored([1, 2], user=user).with_columns(sequence=pl.lit(7)) for user in ("ann", "bob"))
+    assert pool_sessions(pl.concat([ann, bob]))["sum"].to_list() == [3.0, 3.0]
+    part = pl.Series("part", ["val", "test"], dtype=SCORES["part"])
+    assert pool_sessions(ann.with_columns(part))["sum"].to_list() == [1.0, 2.0]

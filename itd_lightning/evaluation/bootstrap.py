@@ -1,0 +1,44 @@
+"""Bootstrap over users: how far a number would move had other users been watched.
+
+Axes: R draws, U users.
+"""
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+REPLICATES = 1000
+FEWEST_USERS = 3  # with a malicious unit; fewer say nothing about other users
+
+Span = tuple[float, float] | None
+
+
+def user_weights(
+    present: Bool[np.ndarray, " u"], seed: int, replicates: int = REPLICATES
+) -> Float[np.ndarray, "r u"]:
+    """Draw users with replacement, as many as are present; a user weighs as often as it was drawn.
+
+    Args:
+        present: Users who can be drawn; the others weigh nothing.
+        seed: Equal seeds give equal draws.
+        replicates: Number R of draws.
+    """
+    chosen = np.flatnonzero(present)
+    weights = np.zeros((replicates, len(present)))
+    draw = np.random.default_rng(seed)
+    for row in weights:
+        row[chosen] = np.bincount(draw.integers(len(chosen), size=len(chosen)), minlength=len(chosen))
+    return weights
+
+
+def interval(values: Float[np.ndarray, " r"]) -> Span:
+    """95 % interval of a number over draws; those where it is not defined do not count.
+
+    Example:
+        >>> interval(np.array([1.0, 3.0, float("nan")]))
+        (1.05, 2.95)
+    """
+    known = values[np.isfinite(values)]
+    if not len(known):
+        return None
+    low, high = np.quantile(known, [0.025, 0.975])
+    return float(low), float(high)
