@@ -244,7 +244,7 @@ def report(runs: list[Path], out: Path) -> None:
 
 
 def alerts(run: Path, budget: str = "10") -> None:
-    """List the user-days that an analyst should look at first, with the three features that contributed most.
+    """List the user-days that an analyst should look at first, with what contributed most to each.
 
     Args:
         run: Folder of a run that was tested, or its score table.
@@ -267,12 +267,14 @@ def alerts(run: Path, budget: str = "10") -> None:
     for row in days.iter_rows(named=True):
         if row["rank"] == 1:
             table.add_section()
-        why = ", ".join(text for text in row["reasons"] or [] if text) or "no explanation kept"
+        why = safe(", ".join(text for text in row["reasons"] or [] if text)) or "no explanation kept"
         table.add_row(str(row["rank"]), safe(row["user"]), str(row["day"])[:10], f"{row['score']:.3f}", why)
     console().print(table)
 
 
-def reproduce(table: Path, store: Path, out: Path = Path("runs/reproduce"), jobs: int = 1) -> None:
+def reproduce(
+    table: Path, store: Path, out: Path = Path("runs/reproduce"), jobs: int = 1, overlay: str | None = None
+) -> None:
     """Repeat a paper's table cell by cell, beside its YAML; cells that are done are skipped.
 
     Args:
@@ -280,10 +282,13 @@ def reproduce(table: Path, store: Path, out: Path = Path("runs/reproduce"), jobs
         store: Event store.
         out: Folder for the runs.
         jobs: Cells that run at the same time.
+        overlay: Name of an overlay for every config, such as slice; the table's name gets it, too.
     """
     from itd_lightning.reproduce import reproduce_table
 
-    console().print(reproduce_table(table, store, out, jobs), highlight=False, markup=False, soft_wrap=True)
+    console().print(
+        reproduce_table(table, store, out, jobs, overlay), highlight=False, markup=False, soft_wrap=True
+    )
 
 
 def score_file(path: Path) -> Path:
@@ -295,9 +300,9 @@ def train(args: Sequence[str]) -> None:
     """Run `fit`, `validate`, `test` or `predict`; after `test`, evaluate where there is a key."""
     from itd_lightning.evaluation.evaluate import evaluate as measure
     from itd_lightning.evaluation.evaluate import write_json
+    from itd_lightning.evaluation.pieces import length, scan_scores
     from itd_lightning.events.store import Store
     from itd_lightning.experiment import train as run_experiment
-    from itd_lightning.scores.table import read_scores
 
     try:
         cli = run_experiment(args)
@@ -320,7 +325,5 @@ def train(args: Sequence[str]) -> None:
         write_json(folder / "evaluation.json", result)
         say(result_table(str(folder), result))
     elif args[0] == "predict":
-        say(
-            f"{folder / 'scores.parquet'}: {len(read_scores(folder / 'scores.parquet')[0]):,} units scored",
-            highlight=False,
-        )
+        scores = folder / "scores.parquet"
+        say(f"{scores}: {length(scan_scores(scores)[0]):,} units scored", highlight=False)

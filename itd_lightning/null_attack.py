@@ -6,8 +6,8 @@ from typing import Any
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.evaluation.audit import LEAST_DAYS, QUIET_DAYS
 from itd_lightning.evaluation.evaluate import evaluate
+from itd_lightning.evaluation.pieces import scan_scores
 from itd_lightning.experiment import train
-from itd_lightning.scores.table import read_scores
 
 
 def null_attack(scores: Path) -> tuple[dict[str, Any] | None, str]:
@@ -19,7 +19,7 @@ def null_attack(scores: Path) -> tuple[dict[str, Any] | None, str]:
     Returns:
         The evaluation, or None and the reason why there is none.
     """
-    _, about = read_scores(scores)
+    _, about = scan_scores(scores)
     days = QUIET_DAYS.get(about.split, LEAST_DAYS)
     config, folder = scores.parent / "scored.yaml", scores.parent / "audit" / "null"
     try:

@@ -5,13 +5,16 @@ A table is one YAML file:
     title, source   what it repeats
     config          the config every cell starts from, relative to the YAML
     seeds           one run each; the table shows their mean
-    checkpoint      best.ckpt or last.ckpt
+    checkpoint      best.ckpt, last.ckpt, or that of a stage
     fit             arguments of every fit
     columns         name -> arguments of the fit
-    rows            name -> fit and test arguments, and the paper's numbers by their place in evaluation.json
+    rows            name -> the paper's numbers by their place in evaluation.json, and where a row differs:
+                    fit and test arguments, config, checkpoint
 
-Cells share a run wherever their fit is the same. A run is done if its folder, named by a hash of code,
-config, arguments and store, holds an evaluation; so an interrupted table goes on where it stopped.
+Cells share a run wherever their fit is the same. An overlay changes every config, and so makes other runs:
+``slice`` is configs/overlays/METHOD_slice.yaml, or slice.yaml where a method has none of its own. A run is
+done if its folder, named by a hash of code, configs, arguments and store, holds an evaluation; so an
+interrupted table goes on where it stopped.
 """
 
 import ast
@@ -32,27 +35,41 @@ from itd_lightning.events.store import Store
 from itd_lightning.report.paper_table import compare, write_table
 
 # A change elsewhere in the package cannot change a score.
-SCORING_PARTS = ("contracts", "events", "splits", "views", "methods", "callbacks")
+SCORING_PARTS = (
+    *("contracts", "events", "numerics", "losses", "nn"),
+    *("splits", "views", "methods", "callbacks"),
+)
 
 
 class Cell(NamedTuple):
     """One fit and one test of it.
 
     Attributes:
+        configs: Its config, and overlays.
         fit: Arguments of the fit, after the config.
+        checkpoint: Name of the checkpoint that is tested.
         test: Arguments of the test, after the checkpoint.
         run: Folder of the fit.
         scored: Folder of the test; the same, or one within.
     """
 
+    configs: tuple[Path, ...]
     fit: tuple[str, ...]
+    checkpoint: str
     test: tuple[str, ...]
     run: Path
     scored: Path
 
 
-def reproduce_table(table: Path, store: Path, out: Path, jobs: int = 1) -> str:
+def reproduce_table(table: Path, store: Path, out: Path, jobs: int = 1, overlay: str | None = None) -> str:
     """Run what is missing, measure everything, and write ``NAME.md`` and ``NAME.csv`` beside the YAML.
+
+    Args:
+        table: The YAML.
+        store: Event store.
+        out: Folder for the runs.
+        jobs: Cells that run at the same time.
+        overlay: Name of an overlay for every config.
 
     Returns:
         The Markdown table.
@@ -62,18 +79,17 @@ def reproduce_table(table: Path, store: Path, out: Path, jobs: int = 1) -> str:
     """
     spec = read_spec(table)
     opened = Store(store)
-    config = (table.parent / spec["config"]).resolve()
-    made = digest([code_hash(), config.read_text("utf-8"), opened.fingerprint])
+    made = [code_hash(), opened.fingerprint]
     cells = {
-        (row, column, seed): plan(spec, row, column, seed, out, made)
+        (row, column, seed): plan(spec, configs_of(table, spec, row, overlay), row, column, seed, out, made)
         for row in spec["rows"]
         for column in spec["columns"]
         for seed in spec["seeds"]
     }
     fits = {cell.run: cell for cell in cells.values()}
     tests = {cell.scored: cell for cell in cells.values()}
-    run_all([fit_command(cell, config, store) for cell in fits.values() if not is_fitted(cell)], jobs)
-    run_all([score_command(cell, spec) for cell in tests.values() if not is_scored(cell)], jobs)
+    run_all([fit_command(cell, store) for cell in fits.values() if not is_fitted(cell)], jobs)
+    run_all([score_command(cell) for cell in tests.values() if not is_scored(cell)], jobs)
     results = {scored: measured(scored, store) for scored in tests}
     seen = {place: results[cell.scored] for place, cell in cells.items()}
     lines = [
@@ -81,7 +97,24 @@ def reproduce_table(table: Path, store: Path, out: Path, jobs: int = 1) -> str:
         for row, entry in spec["rows"].items()
         for measure, paper in entry["paper"].items()
     ]
-    return write_table(table, spec, lines, f"{describe(opened)}; scoring code `{code_hash()}`")
+    stem = table if overlay is None else table.with_stem(f"{table.stem}_{overlay}")
+    return write_table(stem, spec, lines, f"{describe(opened)}; scoring code `{made[0]}`")
+
+
+def configs_of(table: Path, spec: dict[str, Any], row: str, overlay: str | None) -> tuple[Path, ...]:
+    """The config of a row, and its overlay.
+
+    Raises:
+        InputError: If one of them is not there.
+    """
+    config = (table.parent / spec["rows"][row].get("config", spec["config"])).resolve()
+    if overlay is None:
+        return (config,)
+    named = [config.parent / "overlays" / f"{name}.yaml" for name in (f"{config.stem}_{overlay}", overlay)]
+    found = [path for path in named if path.is_file()]
+    if not found:
+        raise InputError(f"no overlay {overlay} for {config.name}: neither {named[0]} nor {named[1].name}")
+    return config, found[0]
 
 
 def describe(store: Store) -> str:
@@ -105,24 +138,34 @@ def read_spec(path: Path) -> dict[str, Any]:
     return spec
 
 
-def plan(spec: dict[str, Any], row: str, column: str, seed: int, out: Path, made: str) -> Cell:
+def plan(
+    spec: dict[str, Any],
+    configs: tuple[Path, ...],
+    row: str,
+    column: str,
+    seed: int,
+    out: Path,
+    made: list[str],
+) -> Cell:
     """Settle the arguments and folders of a cell."""
     entry = spec["rows"][row]
     fit = (*spec["fit"], *spec["columns"][column], *entry.get("fit", ()), f"--seed_everything={seed}")
-    test = tuple(entry.get("test", ()))
-    run = out / digest([made, *fit])
-    return Cell(fit, test, run, run / digest(list(test)) if test else run)
+    test, checkpoint = tuple(entry.get("test", ())), str(entry.get("checkpoint", spec["checkpoint"]))
+    run = out / digest([*made, *(config.read_text("utf-8") for config in configs), *fit])
+    own = [*test] if checkpoint == spec["checkpoint"] else [checkpoint, *test]
+    return Cell(configs, fit, checkpoint, test, run, run / digest(own) if own else run)
 
 
-def fit_command(cell: Cell, config: Path, store: Path) -> list[str]:
+def fit_command(cell: Cell, store: Path) -> list[str]:
     """Command line of a fit."""
+    configs = [f"--config={config}" for config in cell.configs]
     root = f"--trainer.default_root_dir={cell.run}"
-    return ["fit", f"--config={config}", f"--data.store={store}", root, *cell.fit]
+    return ["fit", *configs, f"--data.store={store}", root, *cell.fit]
 
 
-def score_command(cell: Cell, spec: dict[str, Any]) -> list[str]:
+def score_command(cell: Cell) -> list[str]:
     """Command line of a test."""
-    checkpoint = cell.run / "checkpoints" / spec["checkpoint"]
+    checkpoint = cell.run / "checkpoints" / cell.checkpoint
     return ["test", f"--ckpt_path={checkpoint}", f"--trainer.default_root_dir={cell.scored}", *cell.test]
 
 

@@ -2,6 +2,7 @@
 
 import shutil
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -50,22 +51,28 @@ class StageSchedule(Callback):
     last stages are left out.
 
     Args:
-        stages: In their order; a subset is an ablation.
+        stages: In their order.
         monitor: Logged quantity whose smallest value is best within a stage.
+        only: Names of the stages to run; empty for all. Leaving some out is an ablation.
 
     Raises:
-        ValueError: If there is no stage, a name comes twice, or a number is not positive.
+        ValueError: If there is no stage, a name comes twice or is unknown, or a number is not positive.
     """
 
-    def __init__(self, stages: list[Stage], monitor: str = "val/loss") -> None:
+    def __init__(self, stages: list[Stage], monitor: str = "val/loss", only: Sequence[str] = ()) -> None:
         names = [stage.name for stage in stages]
-        if not stages or len(set(names)) < len(names):
-            raise ValueError(f"stages need different names, at least one, got {names}")
-        if any(stage.epochs < 1 or stage.lr <= 0 or (stage.patience or 1) < 1 for stage in stages):
+        if not stages or len(set(names)) < len(names) or not set(only) <= set(names):
+            raise ValueError(f"stages need different names, and only some of them, got {names} and {only}")
+        if any(
+            stage.epochs < 1 or stage.lr <= 0 or (stage.patience is not None and stage.patience < 1)
+            for stage in stages
+        ):
             raise ValueError("epochs, lr and patience of a stage must be positive")
+        stages = [stage for stage in stages if not only or stage.name in only]
         self.stages, self.monitor = stages, monitor
         self.place = self.epochs = self.waited = 0
         self.best = float("inf")
+        self.able: set[str] = set()
         self.over = self.resumed = False
 
     @property
@@ -76,6 +83,7 @@ class StageSchedule(Callback):
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Tell the method its stage before anything is measured; forget what an earlier run left."""
         staged(pl_module).stage = self.stage.name
+        self.able = {name for name, weight in pl_module.named_parameters() if weight.requires_grad}
         if not self.resumed:
             for stage in self.stages:
                 self.kept(trainer, stage).unlink(missing_ok=True)
@@ -119,11 +127,9 @@ class StageSchedule(Callback):
 
     def let_learn(self, method: LightningModule) -> None:
         """Freeze what rests in the present stage."""
-        learns = self.stage.learns
-        if not learns:
-            return
-        for name, parameter in method.named_parameters():
-            parameter.requires_grad_(any(name.startswith(f"{part}.") for part in learns))
+        parts = tuple(f"{part}." for part in self.stage.learns) or ("",)
+        for name, weight in method.named_parameters():
+            weight.requires_grad_(name in self.able and name.startswith(parts))
 
     def begin(self, trainer: Trainer, method: LightningModule) -> None:
         """Enter the present stage."""

@@ -49,20 +49,29 @@ def compare(row: str, measure: str, paper: float | None, results: dict[str, list
 
 def across(measure: str, results: list[dict[str, Any]]) -> Ours:
     """One measure over seeds."""
-    *path, name = measure.split(".")
-    nodes = [at(result, path) for result in results]
-    values = [node[name] for node in nodes if node.get(name) is not None]
+    places = [at(result, measure) for result in results]
+    values = [node[name] for node, name in places if node.get(name) is not None]
     if not values:
         return Ours()
-    low, high = nodes[0]["intervals"].get(name) or (None, None)
-    return Ours(sum(values) / len(values), min(values), max(values), low, high, nodes[0]["base_rate"])
+    node, name = places[0]
+    low, high = node.get("intervals", {}).get(name) or (None, None)
+    rate = node.get("base_rate", results[0]["base_rate"])
+    return Ours(sum(values) / len(values), min(values), max(values), low, high, rate)
 
 
-def at(result: dict[str, Any], path: list[str]) -> dict[str, Any]:
-    """Follow a path into an evaluation; an empty node where it leads nowhere."""
-    for name in path:
-        result = result.get(name, {})
-    return result if "intervals" in result else {"intervals": {}, "base_rate": None}
+def at(node: dict[str, Any], measure: str) -> tuple[dict[str, Any], str]:
+    """The node of an evaluation that holds a measure, and its name there; an empty node for none.
+
+    Example:
+        >>> at({"share": {"0.05": 0.7}}, "share.0.05")
+        ({'0.05': 0.7}, '0.05')
+    """
+    if measure in node:
+        return node, measure
+    for name, below in node.items():
+        if measure.startswith(f"{name}.") and isinstance(below, dict):
+            return at(below, measure.removeprefix(f"{name}."))
+    return {}, measure
 
 
 def write_table(table: Path, spec: dict[str, Any], lines: list[Line], data: str) -> str:

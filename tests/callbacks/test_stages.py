@@ -10,6 +10,8 @@ from torch.utils.data import DataLoader
 
 from itd_lightning.callbacks import AtomicCheckpointIO, Checkpoints, Stage, StageSchedule
 
+pytestmark = pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists and is not empty")
+
 
 class Two(LightningModule):
     """Each step adds the learning rate to what learns; what validation sees is prescribed by the epoch."""
@@ -104,6 +106,13 @@ def test_a_new_run_forgets_the_stages_of_an_old_one(tmp_path: Path) -> None:
     fit(tmp_path, [5.0, 4.0], Stage("a", 2, 1.0))
     fit(tmp_path, [5.0, 6.0, 1.0], Stage("a", 2, 3.0), Stage("b", 1, 1.0))
     assert weights(tmp_path, "a") == (3.0, 3.0)
+
+
+def test_an_ablation_leaves_stages_out() -> None:
+    schedule = StageSchedule([Stage("a", 1, 1.0), Stage("b", 1, 1.0)], only=["b"])
+    assert [stage.name for stage in schedule.stages] == ["b"]
+    with pytest.raises(ValueError, match="only some of them"):
+        StageSchedule([Stage("a", 1, 1.0)], only=["c"])
 
 
 @pytest.mark.parametrize(
