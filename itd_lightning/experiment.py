@@ -24,6 +24,7 @@ import itd_lightning
 from itd_lightning.callbacks import (
     AtomicCheckpointIO,
     Checkpoints,
+    EmbeddingWriter,
     QuietProgressBar,
     RandomState,
     ScoreWriter,
@@ -50,7 +51,14 @@ ALLOWED_IMPORTS = [
 CONFIG_KEY = "itd_config"  # of the checkpoint
 CONFIGURED = ("seed_everything", "trainer", "model", "data", "checkpoint")
 CONFIG_FILES = {"fit": "config.yaml", "test": "scored.yaml"}
-RESULTS = ("scores.parquet", "scored.yaml", "explanations.parquet", "evaluation.json", "audit.json")
+RESULTS = (
+    "scores.parquet",
+    "scored.yaml",
+    "explanations.parquet",
+    "embeddings.parquet",
+    "evaluation.json",
+    "audit.json",
+)
 
 register_type(date, str, date.fromisoformat)
 
@@ -131,7 +139,7 @@ class ExperimentCLI(LightningCLI):
         writer = ScoreWriter(seed=int(seed or 0), config=config_hash(text))
         chosen = self._get(self.config_init, "trainer")
         bar = [] if chosen["enable_progress_bar"] is False else [QuietProgressBar()]
-        self.trainer_defaults["callbacks"] = [writer, RandomState(), *bar]
+        self.trainer_defaults["callbacks"] = [writer, EmbeddingWriter(), RandomState(), *bar]
         folder = chosen["default_root_dir"] or "runs/default"
         if chosen["logger"] is None:
             logs = self.subcommand == "fit" and not chosen["fast_dev_run"]

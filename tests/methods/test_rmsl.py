@@ -91,13 +91,10 @@ def test_the_score_is_that_of_equations_4_and_5() -> None:
     encoded = detector.encode(rows)
     for row, length in enumerate(LENGTHS):
         x = encoded[row, :length]
-        query, key, value = (
-            x @ part.T + bias
-            for part, bias in zip(
-                detector.attention.weight.chunk(3), detector.attention.bias.chunk(3), strict=True
-            )
+        query, key, value = (x @ detector.attention.weight.T + detector.attention.bias).split(
+            [2, 2, 8], dim=1
         )
-        attended = torch.softmax(query @ key.T / math.sqrt(8), dim=1) @ value
+        attended = torch.softmax(query @ key.T / math.sqrt(2), dim=1) @ value
         summed = x + attended
         normal = (summed - summed.mean(1, keepdim=True)) / (
             summed.var(1, unbiased=False, keepdim=True) + 1e-5
@@ -200,7 +197,7 @@ def test_a_stage_that_needs_labels_says_so() -> None:
         ({"alpha": 1.5}, "0 .. 1"),
         ({"high_share": 0.8}, "0 .. 1"),
         ({"passes": 1}, "two passes"),
-        ({"width": 7}, "even"),
+        ({"width": 6}, "multiple of 4"),
     ],
 )
 def test_numbers_out_of_range_are_refused(settings: dict[str, float], complaint: str) -> None:
