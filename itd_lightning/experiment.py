@@ -115,7 +115,8 @@ class ExperimentCLI(LightningCLI):
         """Give each shape once, in the view; views and methods without it are skipped."""
         parser.add_lightning_class_args(Checkpoints, "checkpoint")
         parser.link_arguments("data.init_args.hours", "model.init_args.hours")
-        parser.link_arguments("data.init_args.vocabulary", "model.init_args.vocabulary")
+        for name in ("vocabulary", "modes", "behaviours"):
+            parser.link_arguments(f"data.init_args.{name}", f"model.init_args.{name}")
         parser.link_arguments("seed_everything", "data.init_args.seed", compute_fn=int)
 
     def _parse_ckpt_path(self) -> None:

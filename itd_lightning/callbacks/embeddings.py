@@ -36,7 +36,7 @@ class EmbeddingWriter(Callback):
         """Embed; after ``ScoreWriter``, whose table it reads."""
         view, target = view_of(trainer), Path(trainer.default_root_dir) / "embeddings.parquet"
         target.unlink(missing_ok=True)
-        if not isinstance(view, Sequences) or not isinstance(pl_module, Method):
+        if not isinstance(view, Sequences) or view.grain != "behaviour" or not isinstance(pl_module, Method):
             return
         batch = view.rows()[self.chosen(target.with_name(SCORED))]
         vectors = pl_module.embed(trainer.strategy.batch_to_device(batch))
