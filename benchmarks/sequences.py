@@ -33,7 +33,7 @@ from itd_lightning.methods.rmsl import Rmsl, RmslStage
 from itd_lightning.splits import Dates
 from itd_lightning.views import Sequences
 from itd_lightning.views.batching import EqualLengths, InOrder
-from itd_lightning.views.sequences import SequenceDataset
+from itd_lightning.views.sequence_rows import SequenceDataset
 
 STAGES: tuple[RmslStage, ...] = ("warm_up", "multiple_instance", "self_training")
 

@@ -11,6 +11,7 @@ from itd_lightning.callbacks.scores import view_of
 from itd_lightning.contracts.files import written_beside
 from itd_lightning.methods import Method
 from itd_lightning.scores.table import SCORED
+from itd_lightning.views.batching import InOrder
 from itd_lightning.views.sequences import Sequences
 
 SEED = 0  # which sequences are drawn
@@ -38,16 +39,22 @@ class EmbeddingWriter(Callback):
         target.unlink(missing_ok=True)
         if not isinstance(view, Sequences) or view.grain != "behaviour" or not isinstance(pl_module, Method):
             return
-        batch = view.rows()[self.chosen(target.with_name(SCORED))]
-        vectors = pl_module.embed(trainer.strategy.batch_to_device(batch))
-        if vectors is None:
+        found = []
+        chosen = np.array(self.chosen(target.with_name(SCORED)), dtype=np.int64)
+        for numbers in InOrder(view.length, chosen, view.budget):
+            batch = view.rows()[numbers]
+            vectors = pl_module.embed(trainer.strategy.batch_to_device(batch))
+            if vectors is None:
+                return
+            found.append((batch.named(torch.zeros(batch.tokens.shape)).unit, vectors.cpu()))
+        if not found:
             return
-        names = batch.named(torch.zeros(batch.tokens.shape)).unit
+        names, vectors = (torch.cat(parts) for parts in zip(*found, strict=True))
         draw = np.random.default_rng(SEED)
         kept = draw.permutation(len(names))[: self.behaviours]
         kept = kept[np.argsort(names[kept].numpy())]
         rows = pl.concat([rows for _, rows in view.described(names[kept].numpy())])
-        table = rows.with_columns(vector=pl.Series(vectors.cpu()[kept].numpy()).arr.to_list())
+        table = rows.with_columns(vector=pl.Series(vectors[kept].numpy()).arr.to_list())
         marks = pl_module.landmarks()
         if marks is not None:
             others = pl.DataFrame({"vector": pl.Series(marks.cpu().numpy()).arr.to_list()})

@@ -3,13 +3,13 @@
 Axes: B rows, L behaviours of a row, N behaviours that count, S sequences, M spheres, D features.
 """
 
-from typing import Literal, cast
+from typing import Literal, cast, get_args
 
 import torch
 from jaxtyping import Float
 from lightning.pytorch.cli import OptimizerCallable
-from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy, scaled_dot_product_attention, softplus
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torchmetrics import MeanMetric
 
@@ -18,80 +18,9 @@ from itd_lightning.contracts.errors import InputError
 from itd_lightning.losses.bags import bag_scores, balanced, sequence_means
 from itd_lightning.losses.pseudo_labels import PseudoLabels, confident_loss, corrected_loss, pseudo_labels
 from itd_lightning.methods.base import Method
-from itd_lightning.nn.bidirectional import Bidirectional
+from itd_lightning.nn.spheres import Detector, deviation, multi_centre, separability
 
 RmslStage = Literal["warm_up", "multiple_instance", "self_training"]
-
-
-def multi_centre(nearest: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
-    """Squared distance of each behaviour to its nearest centre. Equation 6, before its mean."""
-    return nearest.square()
-
-
-def separability(nearest: Float[Tensor, " n"], second: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
-    """How little nearer the nearest centre is than the second one. Equation 7, before its mean.
-
-    ``BCE(exp(second) / (exp(nearest) + exp(second)), 1)`` is ``log(1 + exp(nearest - second))``; this form
-    does not overflow.
-    """
-    return softplus(nearest - second)
-
-
-def deviation(nearest: Float[Tensor, "*n"], spread: Float[Tensor, ""]) -> Float[Tensor, "*n"]:
-    """Distance to the nearest sphere, squashed to 0 .. 1: one half at three times the usual distance.
-
-    Departure: equation 3 scores the distance itself, which the cross-entropy of equations 8 to 12 cannot
-    take. The squashing is monotone, so that this score alone ranks as the distance does.
-
-    Args:
-        nearest: Distance to the nearest centre.
-        spread: Mean squared distance of behaviours in normal training sequences.
-    """
-    squared = nearest.square()
-    return squared / (squared + 9 * spread)
-
-
-class Detector(nn.Module):
-    """Sequence encoder, spheres and classifier. Equations 1 to 4.
-
-    Args:
-        vocabulary: Number of tokens V.
-        width: Features D of a behaviour.
-        spheres: Number M of centres.
-        dropout: Share of features dropped between the encoder's layers.
-    """
-
-    def __init__(self, vocabulary: int, width: int, spheres: int, dropout: float) -> None:
-        super().__init__()
-        self.embedding = nn.Embedding(vocabulary, width, padding_idx=0)
-        # Half as wide each way, so that both together are as wide as the embedding.
-        self.encoder = Bidirectional("gru", width, width // 2, layers=2, dropout=dropout)
-        self.centres = nn.Embedding(spheres, width)
-        self.sizes = [width // 4, width // 4, width]  # of query, key, value
-        self.attention = nn.Linear(width, sum(self.sizes))
-        self.norm = nn.LayerNorm(width)
-        self.classifier = nn.Linear(width, 1)
-
-    def encode(self, batch: SequenceBatch) -> Float[Tensor, "b l d"]:
-        """Behaviours in the context of their sequence."""
-        encoded: Tensor = self.encoder(self.embedding(batch.tokens), batch.lengths)
-        return encoded
-
-    def distances(self, encoded: Float[Tensor, "b l d"]) -> tuple[Float[Tensor, "b l"], Float[Tensor, "b l"]]:
-        """Distances of behaviours to the nearest and to the second nearest centre; infinite without one."""
-        near = torch.cdist(encoded.flatten(0, 1), self.centres.weight).view(*encoded.shape[:2], -1)
-        values = near.topk(min(2, near.shape[-1]), largest=False).values
-        nearest = values[..., 0]
-        return nearest, values[..., 1] if near.shape[-1] > 1 else torch.full_like(nearest, torch.inf)
-
-    def classify(self, encoded: Float[Tensor, "b l d"], batch: SequenceBatch) -> Float[Tensor, "b l"]:
-        """Probability that each behaviour is anomalous; equation 4 with one head, a residual and its norm."""
-        query, key, value = self.attention(encoded)[:, None].split(self.sizes, dim=-1)
-        known = torch.arange(encoded.shape[1], device=encoded.device) < batch.lengths[:, None].to(
-            encoded.device
-        )
-        attended = scaled_dot_product_attention(query, key, value, attn_mask=known[:, None, None])[:, 0]
-        return torch.sigmoid(self.classifier(self.norm(encoded + attended)).squeeze(-1))
 
 
 class Rmsl(Method[SequenceBatch]):
@@ -165,7 +94,7 @@ class Rmsl(Method[SequenceBatch]):
         self.teacher = AveragedModel(
             self.detector, multi_avg_fn=get_ema_multi_avg_fn(teacher_momentum), use_buffers=False
         ).requires_grad_(requires_grad=False)
-        self.stage: RmslStage = "multiple_instance"
+        self.stage, self.stages = "", get_args(RmslStage)
         self.register_buffer("spread", torch.zeros(()))
         self.register_buffer("classifies", torch.zeros((), dtype=torch.bool))
         self.register_buffer("clear", torch.tensor(threshold))
@@ -173,6 +102,13 @@ class Rmsl(Method[SequenceBatch]):
         self.classifies: Tensor
         self.clear: Tensor
         self.val_normal, self.val_malicious = MeanMetric(), MeanMetric()
+
+    def on_train_start(self) -> None:
+        """Refuse to train without a schedule."""
+        if not self.stage:
+            raise InputError(
+                "rmsl trains in stages: let the trainer run the callback StageSchedule, as its config does"
+            )
 
     def on_stage_start(self) -> None:
         """Begin a stage: the teacher starts as a copy of the student, ``tau_c`` as ``tau_a``."""
@@ -280,6 +216,8 @@ class Rmsl(Method[SequenceBatch]):
         """Log the loss; both kinds of sequence weigh the same."""
         metrics = (self.val_normal, self.val_malicious)
         measured = [metric.compute() for metric in metrics if metric.update_called]
+        if not measured and self.trainer.sanity_checking:  # two batches, which may hold one kind only
+            return
         if not measured:
             raise InputError(
                 f"the stage {self.stage} needs validation sequences whose label is shown, and there is none: "

@@ -30,8 +30,8 @@ def embeddings(run: Run) -> Figure:
     add_points(figure, behaviours.filter(malicious), {"color": MALICIOUS, "size": 7})
     spheres, found = len(points) - len(behaviours), behaviours.filter(malicious).height
     caption = (
-        f"{len(behaviours):,} test behaviours, half of them of the sequences that score highest, by t-SNE of "
-        "what the method makes of each: where orange dots lie apart from grey ones, it tells them apart"
+        f"{len(behaviours):,} test behaviours, of the sequences that score highest and of others, by t-SNE "
+        "of what the method makes of each: where orange dots lie apart from grey ones, it tells them apart"
     )
     marks = f"; blue crosses: the centres of {spheres} spheres" if spheres else ""
     known = f"; orange: {found} malicious ones" if run.truth.labelled is not None else ""

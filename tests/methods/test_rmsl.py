@@ -13,7 +13,8 @@ from itd_lightning.cli import main
 from itd_lightning.contracts.batches import SequenceBatch
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.events.build import build_store
-from itd_lightning.methods.rmsl import Rmsl, RmslStage, deviation, multi_centre, separability
+from itd_lightning.methods.rmsl import Rmsl, RmslStage
+from itd_lightning.nn.spheres import deviation, multi_centre, separability
 
 CONFIG = Path(__file__).parents[2] / "configs" / "rmsl.yaml"
 LENGTHS = [9, 1, 5, 9]
