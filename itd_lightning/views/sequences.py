@@ -135,8 +135,8 @@ class Sequences(View):
             or idle <= 0
         ):
             raise ValueError(
-                "sequences need different factors, a vocabulary of 3 to 32767 tokens, least and idle above 0, "
-                f"malicious not below: got {list(factors)}, {vocabulary}, {least}, {idle} and {malicious}"
+                "sequences need different factors, 3 to 32767 tokens, least and idle above 0, and malicious "
+                f"not below: got {list(factors)}, {vocabulary}, {least}, {idle} and {malicious}"
             )
         if overlap % 2 or not 0 <= overlap < chunk or budget < chunk:
             raise ValueError(
