@@ -12,8 +12,11 @@ DATES = ["--data.split.val_from=2010-02-20", "--data.split.test_from=2010-03-01"
 
 def fitting(config: Path, store: Path, folder: Path) -> list[str]:
     """Arguments that fit a config to the small slice."""
-    dates = DATES if "val_from" in config.read_text("utf-8") else []
-    return [f"--config={config}", f"--data.store={store}", f"--trainer.default_root_dir={folder}", *dates]
+    text = config.read_text("utf-8")
+    dates = DATES if "val_from" in text else []
+    small = ["--data.batch_size=8", "--data.budget=4096"] if "class_path: Sequences" in text else []
+    where = [f"--data.store={store}", f"--trainer.default_root_dir={folder}"]
+    return [f"--config={config}", *where, *dates, *small]
 
 
 @pytest.mark.parametrize("name", ["itd", "lightning"])

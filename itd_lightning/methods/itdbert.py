@@ -51,7 +51,7 @@ class ITDBERT(SequenceMethod):
             short one.
 
     Source:
-        Huang et al., ITDBERT, ICICS 2021, with the sizes of its code; RMSL, section A.2.
+        Huang et al., ITDBERT, ISCC 2021, with the sizes of its code; RMSL, section A.2.
         Departure: embeddings are learned with the task, not before it as a masked language model; tokens are
         those of the view, not activity-hours of a day cut to 65; both kinds of sequence weigh the same.
     """

@@ -13,8 +13,8 @@ from itd_lightning.contracts.errors import InputError
 from itd_lightning.methods.sequence_method import SequenceMethod
 
 
-def off_zero(centre: Float[Tensor, " h"], least: float) -> Float[Tensor, " h"]:
-    """A centre none of whose units is nearer to 0 than ``least``, where a unit could be trivially constant.
+def off_zero(centre: Float[Tensor, "*c h"], least: float) -> Float[Tensor, "*c h"]:
+    """Centres none of whose units is nearer to 0 than ``least``, where a unit could be trivially constant.
 
     Example:
         >>> off_zero(torch.tensor([0.5, 0.01, -0.02]), 0.1)

@@ -19,6 +19,7 @@ class SequenceMethod(Method[SequenceBatch]):
         optimizer: Builds the optimizer from the trainable parameters.
     """
 
+    # Which validation sequences there must be, for the message where there is none.
     needs = "that is not shown to be malicious"
 
     def __init__(self, optimizer: OptimizerCallable) -> None:

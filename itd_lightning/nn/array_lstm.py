@@ -29,7 +29,7 @@ class ArrayLSTM(SequenceEncoder):
 
     Source:
         Shen et al., Tiresias, CCS 2018, doi:10.1145/3243734.3243811, which takes it from Rocki, Recurrent
-        Memory Array Structures, 2016, arXiv:1607.03085, section 2.
+        Memory Array Structures, 2016, arXiv:1607.03085.
         Departure: the deterministic array, all of whose cells add up. Rocki's stochastic variants draw a cell
         at random, which would make scores random too.
     """

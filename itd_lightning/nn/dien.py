@@ -30,7 +30,7 @@ class DIEN(SequenceEncoder):
 
     Source:
         Zhou et al. 2019, DIEN, AAAI, arXiv:1809.03672, sections on the interest extractor and the interest
-        evolving layer; equations 4, 7, 9 to 11, and 14.
+        evolving layer.
         Departure: the published target is the item whose click is asked for. To predict the next behaviour by
         a softmax over all of them, nothing may depend on the actual one, so the target is the latest known
         behaviour: it attends to interests of steps up to its own. Since each step is a target, the AUGRU
@@ -56,7 +56,7 @@ class DIEN(SequenceEncoder):
     def attention(
         self, interests: Float[Tensor, "b l m"], x: Float[Tensor, "b l m"]
     ) -> Float[Tensor, "b l w"]:
-        """Attention of each step to the interests of the last steps, its own last. Equation 9."""
+        """Attention of each step to the interests of the last steps, its own last."""
         back = torch.arange(self.history - 1, -1, -1, device=x.device)
         toward = self.toward(x)
         found = torch.stack([(earlier(interests, steps) * toward).sum(2) for steps in back.tolist()], dim=2)
@@ -66,7 +66,7 @@ class DIEN(SequenceEncoder):
     def evolve(
         self, interests: Float[Tensor, "b l m"], attention: Float[Tensor, "b l w"]
     ) -> Float[Tensor, "b l m"]:
-        """Run the AUGRU over the last interests of each step. Equations 10 and 11."""
+        """Run the AUGRU over the last interests of each step."""
         state = torch.zeros_like(interests)
         read = self.inputs(interests)
         for number, share in enumerate(attention.split(1, dim=2)):
@@ -78,7 +78,7 @@ class DIEN(SequenceEncoder):
         return state
 
     def auxiliary(self, x: Float[Tensor, "b l m"], counted: Bool[Tensor, "b l"]) -> Float[Tensor, ""]:
-        """Tell by each interest which behaviour came next, and which did not. Equation 7."""
+        """Tell by each interest which behaviour came next, and which did not."""
         # Step l of the input is behaviour l - 1, so that the next one lies at the next step.
         interest, following = self.extractor(x)[0][:, :-1][counted[:, :-1]], x[:, 1:][counted[:, :-1]]
         other = following[torch.randperm(len(following), device=x.device)]

@@ -19,7 +19,7 @@ def wkv(
     key: Float[Tensor, "b l m"],
     value: Float[Tensor, "b l m"],
 ) -> Float[Tensor, "b l m"]:
-    """Mean of the values so far, weighted by their keys and by how long ago they were. Equation 14.
+    """Mean of the values so far, weighted by their keys and by how long ago they were.
 
     A step i before t weighs ``exp(key_i - (t - 1 - i) decay)``, and t itself ``exp(bonus + key_t)``. Both
     sums are kept as multiples of ``exp(top)`` with the largest exponent so far, so that no key overflows.

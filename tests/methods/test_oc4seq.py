@@ -1,12 +1,14 @@
 """What OC4Seq promises, beside what all methods of sequences do."""
 
 from functools import partial
+from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from itd_lightning.methods import OC4Seq
 from itd_lightning.methods.oc4seq import off_zero
-from tests.methods.test_sequence_methods import LENGTHS, batch
+from tests.methods.test_sequence_methods import LENGTHS, batch, build, trained, view
 
 ADAM = partial(torch.optim.Adam, lr=1e-2)
 
@@ -44,7 +46,23 @@ def test_no_unit_of_a_centre_is_near_zero() -> None:
     torch.testing.assert_close(centre, torch.tensor([0.1, -0.1, 0.3, -2.0]))
 
 
-def test_centres_are_no_parameters_and_travel_in_the_checkpoint() -> None:
-    method = model()
-    assert "centres" in method.state_dict()
-    assert all(weight is not method.centres for weight in method.parameters())
+def test_centres_are_means_of_normal_sequences_before_the_first_step_and_stay(
+    store: Path, tmp_path: Path
+) -> None:
+    one = trained("oc4seq", store, tmp_path / "one", epochs=1).lightning_module.state_dict()["centres"]
+    two = trained("oc4seq", store, tmp_path / "two", epochs=2).lightning_module.state_dict()["centres"]
+    assert torch.equal(one, two)
+    data, method = view(store, "oc4seq"), build("oc4seq")
+    assert isinstance(method, OC4Seq)
+    data.prepare_data()
+    data.setup("fit")
+    last: list[Tensor] = []
+    windows: list[Tensor] = []
+    for rows, _ in zip(data.train_dataloader(), range(2), strict=False):  # as many as were trained on
+        for row in (rows.label != 1).nonzero()[:, 0].tolist():
+            embedded = method.embedding(rows.tokens[row, : rows.lengths[row]])
+            last.append(method.whole(embedded)[0][-1])
+            counted = rows.counted[row].nonzero()[:, 0].tolist()
+            windows.extend(method.part(embedded[max(place - 6, 0) : place + 1])[0][-1] for place in counted)
+    for found, states in zip(one, (last, windows), strict=True):
+        torch.testing.assert_close(found, off_zero(torch.stack(states).mean(0), 0.1), atol=1e-5, rtol=1e-5)

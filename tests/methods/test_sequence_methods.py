@@ -60,6 +60,8 @@ def batch() -> SequenceBatch:
 def trained(name: str, store: Path, folder: Path, epochs: int, again: bool = False) -> Trainer:
     """Train on a few batches of the small slice, as ``itd fit`` does, or go on from the last checkpoint."""
     method = build(name).train()
+    if isinstance(method, OC4Seq):
+        method.centres.zero_()  # they are found when training starts
     method.hparams.clear()  # a class, such as the optimizer; the command line puts plain text there
     staged = [Stage("warm_up", 1, 1e-3), Stage("multiple_instance", 1, 1e-3)]
     trainer = Trainer(
