@@ -43,4 +43,10 @@ def test_overlay_changes_a_config(overlay: Path, store: Path, tmp_path: Path) ->
     config = method if method.is_file() else CONFIGS / "mask_value.yaml"
     where = [f"--data.store={store}", f"--trainer.default_root_dir={tmp_path}"]
     overlaid = [f"--config={config}", f"--config={overlay}"]
-    main(["fit", *overlaid, *where, *DATES, "--trainer.fast_dev_run=true"])
+    dates = DATES if any("val_from" in path.read_text("utf-8") for path in (config, overlay)) else []
+    main(["fit", *overlaid, *where, *dates, "--trainer.fast_dev_run=true"])
+
+
+def test_the_slice_overlay_fits_a_method_of_sequences(store: Path, tmp_path: Path) -> None:
+    overlaid = f"--config={CONFIGS / 'overlays' / 'slice.yaml'}"
+    main(["fit", *fitting(CONFIGS / "rnn.yaml", store, tmp_path), overlaid, "--trainer.fast_dev_run=true"])
