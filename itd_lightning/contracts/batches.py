@@ -76,3 +76,27 @@ class SequenceBatch(NamedTuple):
             self.sequence[rows],
             self.label[rows],
         )
+
+
+class SignalBatch(NamedTuple):
+    """User-days: behaviours in time order, padded on the right, and counts with their modes.
+
+    Attributes:
+        tokens: Behaviours, int64 ``(B, L)``; 0 is padding, 1 unknown.
+        lengths: Behaviours in each row, int64 ``(B,)``, at least 1.
+        signals: Standardised counts of C channels, then their K modes, float32 ``(B, C (K + 1))``.
+        unit: Row number in the view's table of units, int64 ``(B,)``.
+        label: What the split shows of the day, float32 ``(B,)``: 1 malicious, 0 harmless, NaN for nothing.
+        weight: Weight of the row in a loss, float32 ``(B,)``.
+    """
+
+    tokens: Int[Tensor, "b l"]
+    lengths: Int[Tensor, " b"]
+    signals: Float[Tensor, "b z"]
+    unit: Int[Tensor, " b"]
+    label: Float[Tensor, " b"]
+    weight: Float[Tensor, " b"]
+
+    def named(self, score: Float[Tensor, " b"]) -> UnitScores:
+        """Name scores by the units they are of."""
+        return UnitScores(self.unit, score)

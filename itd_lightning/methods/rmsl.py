@@ -67,7 +67,8 @@ class Detector(nn.Module):
         # Half as wide each way, so that both together are as wide as the embedding.
         self.encoder = Bidirectional("gru", width, width // 2, layers=2, dropout=dropout)
         self.centres = nn.Embedding(spheres, width)
-        self.attention = nn.Linear(width, 3 * width)  # query, key, value
+        self.sizes = [width // 4, width // 4, width]  # of query, key, value
+        self.attention = nn.Linear(width, sum(self.sizes))
         self.norm = nn.LayerNorm(width)
         self.classifier = nn.Linear(width, 1)
 
@@ -85,7 +86,7 @@ class Detector(nn.Module):
 
     def classify(self, encoded: Float[Tensor, "b l d"], batch: SequenceBatch) -> Float[Tensor, "b l"]:
         """Probability that each behaviour is anomalous; equation 4 with one head, a residual and its norm."""
-        query, key, value = self.attention(encoded)[:, None].chunk(3, dim=-1)
+        query, key, value = self.attention(encoded)[:, None].split(self.sizes, dim=-1)
         known = torch.arange(encoded.shape[1], device=encoded.device) < batch.lengths[:, None].to(
             encoded.device
         )
@@ -104,7 +105,7 @@ class Rmsl(Method[SequenceBatch]):
     Args:
         optimizer: Builds the optimizer from the trainable parameters; the schedule sets its learning rate.
         vocabulary: Number of tokens V.
-        width: Features D of a behaviour; even.
+        width: Features D of a behaviour; a multiple of 4.
         spheres: Number M of spheres.
         alpha: Weight of the classifier in the score; the rest is the deviation's.
         separation: Weight of the separability loss in the warm-up.
@@ -123,7 +124,8 @@ class Rmsl(Method[SequenceBatch]):
     Source:
         RMSL: Weakly-Supervised Insider Threat Detection with Robust Multi-Sphere Learning, sections 3 and
         A.3. The paper leaves open, and this is ours: dropout and its places, the number of highest
-        behaviours, T, both shares, all thresholds and momenta, one head and the residual of the attention.
+        behaviours, T, both shares, all thresholds and momenta, one head of D / 4 features and the residual of
+        the attention.
         Departure: the deviation is squashed (see ``deviation``); both kinds of sequence weigh the same in the
         loss of the second stage, whatever a batch holds; ``tau_c`` stays at ``tau_a`` or above, since below
         one half its two rules contradict each other.
@@ -151,9 +153,9 @@ class Rmsl(Method[SequenceBatch]):
         shares = (alpha, dropout, high_share, middle_share, hard_weight, clear_momentum, teacher_momentum)
         if not all(0 <= share <= 1 for share in shares) or high_share + middle_share > 1:
             raise ValueError(f"shares, weights and momenta must lie in 0 .. 1, got {shares}")
-        if spheres < 1 or passes < 2 or width % 2:
+        if spheres < 1 or passes < 2 or width % 4:
             raise ValueError(
-                "rmsl needs a sphere, two passes and an even width, "
+                "rmsl needs a sphere, two passes and a width that is a multiple of 4, "
                 f"got spheres {spheres}, passes {passes}, width {width}"
             )
         self.alpha, self.separation, self.passes, self.hard_weight = alpha, separation, passes, hard_weight
@@ -216,11 +218,22 @@ class Rmsl(Method[SequenceBatch]):
             losses = multi_centre(nearest) + self.separation * separability(nearest, second)
             return sequence_means(losses, sequence, len(labels)).mean()
         if self.stage == "multiple_instance":
-            return balanced(bag_scores(self.scores(self.detector, rows), sequence, len(labels)), labels)
+            return balanced(*self.bags(rows))
         pseudo, soft = self.taught(rows)
         scores = self.scores(self.detector, rows)
         sure = confident_loss(scores, pseudo, sequence, len(labels))
         return sure + corrected_loss(scores, soft, pseudo, sequence, len(labels), self.hard_weight)
+
+    def bags(self, rows: SequenceBatch) -> tuple[Float[Tensor, " s"], Float[Tensor, " s"]]:
+        """Scores and labels of sequences; kind by kind, since the malicious ones are longer as a rule."""
+        scores, known = [], []
+        for kind in (0, 1):
+            part = rows.where(rows.label == kind)
+            if len(part.tokens):
+                sequence, labels = part.bags()
+                scores.append(bag_scores(self.scores(self.detector, part), sequence, len(labels)))
+                known.append(labels)
+        return torch.cat(scores), torch.cat(known)
 
     @torch.no_grad()
     def taught(self, rows: SequenceBatch) -> tuple[PseudoLabels, Float[Tensor, " n"]]:
@@ -254,8 +267,10 @@ class Rmsl(Method[SequenceBatch]):
             if len(rows.tokens):
                 self.val_normal.update(self.loss(rows), weight=len(rows.bags()[1]))
             return
-        sequence, labels = batch.bags()
-        scores = bag_scores(self.scores(self.detector, batch), sequence, len(labels))
+        rows = batch.where(~batch.label.isnan())
+        if not len(rows.tokens):
+            return
+        scores, labels = self.bags(rows)
         for kind, metric in enumerate((self.val_normal, self.val_malicious)):
             here = labels == kind
             if here.any():
@@ -273,6 +288,14 @@ class Rmsl(Method[SequenceBatch]):
         self.log("val/loss", torch.stack(measured).mean(), prog_bar=True)
         for metric in metrics:
             metric.reset()
+
+    def embed(self, batch: SequenceBatch) -> Float[Tensor, "n d"]:
+        """Behaviours in the context of their sequence; figures 5 and 6."""
+        return self.detector.encode(batch)[batch.counted]
+
+    def landmarks(self) -> Float[Tensor, "m d"]:
+        """Centres of the spheres."""
+        return self.detector.centres.weight
 
     def scores(self, detector: Detector, batch: SequenceBatch) -> Float[Tensor, " n"]:
         """Score of each behaviour that counts. Equation 5."""

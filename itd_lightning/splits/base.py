@@ -31,7 +31,7 @@ class Split(ABC):
         ValueError: If ``moved_days`` is negative.
     """
 
-    leaks: str
+    leaks: str  # what reaches a part from where it should not, in words
 
     def __init__(self, labels: LabelPolicy, moved_days: int, shown: Sequence[Shown] = ()) -> None:
         if moved_days < 0:

@@ -171,7 +171,7 @@ class Sequences(View):
         least: int = 5,
         batch_size: int = 64,
         malicious: int = 0,
-        budget: int = 32768,
+        budget: int = 24576,
         chunk: int = 512,
         overlap: int = 64,
         num_workers: int = 0,
