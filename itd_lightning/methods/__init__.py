@@ -1,8 +1,32 @@
 """Detection methods, one file each: batches in, scores out."""
 
 from itd_lightning.methods.base import Method
+from itd_lightning.methods.cate import Cate
+from itd_lightning.methods.ecod import Ecod
+from itd_lightning.methods.isolation_forest import IsolationForest
+from itd_lightning.methods.lan import Lan
 from itd_lightning.methods.log2sig import Log2Sig
+from itd_lightning.methods.logistic_regression import LogisticRegression
 from itd_lightning.methods.mask_value_autoencoder import MaskValueAutoencoder
+from itd_lightning.methods.own_history_z import OwnHistoryZ
 from itd_lightning.methods.rmsl import Rmsl
+from itd_lightning.methods.support_vectors import OneClassSvm, Svm
+from itd_lightning.methods.transformer_days import TransformerDays
+from itd_lightning.methods.xgboost_trees import XgboostTrees
 
-__all__ = ["Log2Sig", "MaskValueAutoencoder", "Method", "Rmsl"]
+__all__ = [
+    "Cate",
+    "Ecod",
+    "IsolationForest",
+    "Lan",
+    "Log2Sig",
+    "LogisticRegression",
+    "MaskValueAutoencoder",
+    "Method",
+    "OneClassSvm",
+    "OwnHistoryZ",
+    "Rmsl",
+    "Svm",
+    "TransformerDays",
+    "XgboostTrees",
+]
