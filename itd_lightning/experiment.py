@@ -269,6 +269,7 @@ NOISE = (
     "Total length of `list` across ranks is zero",  # a split without validation part
     "The number of training batches .* is smaller than the logging interval",
     "LightningCLI's args parameter is intended",
+    "`LightningModule.configure_optimizers` returned `None`",  # a method without gradients
     "Be aware that when using `ckpt_path`, callbacks",  # scoring needs no callback of the training
 )
 

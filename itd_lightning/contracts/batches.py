@@ -1,6 +1,6 @@
 """What a view hands to a method. One NamedTuple a view; a row knows its unit and no label but a shown one.
 
-Axes: B rows, T hours, F features, L places of behaviours, N behaviours that count, S sequences.
+Axes: B rows, T hours, F features, L places of behaviours, N behaviours that count, S sequences, D days.
 """
 
 from typing import NamedTuple
@@ -28,6 +28,32 @@ class WindowBatch(NamedTuple):
 
     def named(self, score: Float[Tensor, " b"]) -> UnitScores:
         """Name scores by the units they are of."""
+        return UnitScores(self.unit, score)
+
+
+class DayBatch(NamedTuple):
+    """User-days, each with those of the user that came before it.
+
+    Attributes:
+        features: What happened on the day, standardised, float32 ``(B, F)``.
+        past: The same of the user's D preceding days, the latest first, float32 ``(B, D, F)``; 0 where there
+            are fewer.
+        seen: Whether there is such a day, bool ``(B, D)``; where there is none, there is none before it.
+        user: Number of the user, int64 ``(B,)``; 0 for everybody whom training did not see.
+        unit: Row number in the view's table of units, int64 ``(B,)``: user, start, end and part.
+        label: What the split shows of the day, float32 ``(B,)``: 1 malicious, 0 harmless, NaN where it shows
+            nothing.
+    """
+
+    features: Float[Tensor, "b f"]
+    past: Float[Tensor, "b d f"]
+    seen: Bool[Tensor, "b d"]
+    user: Int[Tensor, " b"]
+    unit: Int[Tensor, " b"]
+    label: Float[Tensor, " b"]
+
+    def named(self, score: Float[Tensor, " b"]) -> UnitScores:
+        """Name scores by the days they are of."""
         return UnitScores(self.unit, score)
 
 

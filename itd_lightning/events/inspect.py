@@ -11,6 +11,7 @@ VIEW_NEEDS = {
     "windows": ("logon", "connect", "http_visit", "email_send", "file_copy"),
     "sequences": ("logon", "logoff"),
     "signals": (),
+    "days": (),
 }
 COLUMNS = ["user", "time", "kind"]
 
