@@ -96,6 +96,13 @@ class Checkpoints(ModelCheckpoint):
                 "(--checkpoint.monitor, --trainer.callbacks.monitor) or give the split a validation part"
             )
 
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Keep a method that learned without optimizer steps, for which Lightning writes nothing."""
+        if not trainer.global_step and not trainer.fast_dev_run:  # type: ignore[attr-defined]
+            for name in ("best", "last"):
+                trainer.save_checkpoint(Path(str(self.dirpath)) / f"{name}.ckpt")
+        super().on_train_end(trainer, pl_module)
+
     def forget_best(self) -> None:
         """Look for the best anew: what was measured so far is not comparable with what comes."""
         self.best_k_models = {}
