@@ -1,13 +1,13 @@
 """Trajectories of a whole company: seconds and peak memory of features, signals and scores.
 
-    python benchmarks/trajectories.py                        1,000 users, 500 days, 32 million events
-    python benchmarks/trajectories.py --users 100            a tenth
-    python benchmarks/trajectories.py --workers 2            counts in two processes
+    python benchmarks/trajectories.py                1,000 users, 500 days, 33 million events
+    python benchmarks/trajectories.py --users 100    a tenth
+    python benchmarks/trajectories.py --workers 2    counts in two processes instead of Polars' two threads
 
-The page gives "~16 GB RAM, ~45 min for feature extraction and CVX ingestion" of r4.2, which has 1,000 users and
-32.8 million events. The store here is generated, not CERT: its events are drawn at random, as many of each kind
-a user and day as in r4.2, with the columns that the store holds and without content. Each step runs in a process
-of its own; peak memory is that of the process, its imports included, and of the largest of its workers.
+The page gives "~16 GB RAM, ~45 min for feature extraction and CVX ingestion" of r4.2: 1,000 users and
+32.8 million events. The store here is generated, not CERT: events are drawn at random, as many of a kind a
+user and day as in r4.2, with the columns that a store holds and without content. What is measured runs in a
+process of its own; peak memory is that of the process, imports included, and of the largest of its workers.
 """
 
 import argparse
@@ -143,7 +143,7 @@ def main() -> None:
     )
     parser.add_argument("--users", type=int, default=1000)
     parser.add_argument("--days", type=int, default=500)
-    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--store", type=Path, help="measure on this generated store instead of a new one")
     chosen = parser.parse_args()
     if chosen.store:

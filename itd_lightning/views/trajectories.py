@@ -85,7 +85,7 @@ class Features(NamedTuple):
         names: All of them, in their order.
         counts: What follows from ``kind``, ``hour`` and number of ``events``.
         details: What needs single events, by company domains.
-        detailed: Kinds of these events. Most of all events are http visits, which need not be read one by one.
+        detailed: Kinds of these events; most of all are http visits, which need not be read one by one.
     """
 
     names: tuple[str, ...]
