@@ -232,16 +232,17 @@ def audit(run: Path, null: bool = True) -> None:
     console().print(table)
 
 
-def report(runs: list[Path], out: Path) -> None:
+def report(runs: list[Path], out: Path, user: str = "") -> None:
     """Write one HTML page about one or several runs; it works offline.
 
     Args:
         runs: Folders of runs that were tested; audits are shown where there are any.
         out: Folder to write report.html into.
+        user: Whose trajectory is drawn, for runs of the view `trajectories`; default: the highest scorer's.
     """
     from itd_lightning.report import write_report
 
-    console().print(str(write_report(runs, out)), highlight=False, soft_wrap=True)
+    console().print(str(write_report(runs, out, user)), highlight=False, soft_wrap=True)
 
 
 def alerts(run: Path, budget: str = "10") -> None:

@@ -267,6 +267,7 @@ NOISE = (
     ".*treespec, LeafSpec.*",
     ".*exists and is not empty.*",  # the run's folder
     "Total length of `list` across ranks is zero",  # a split without validation part
+    ".*configure_optimizers` returned `None`.*",  # a method without gradients
     "The number of training batches .* is smaller than the logging interval",
     "LightningCLI's args parameter is intended",
     "`LightningModule.configure_optimizers` returned `None`",  # a method without gradients

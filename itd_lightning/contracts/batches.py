@@ -1,6 +1,7 @@
 """What a view hands to a method. One NamedTuple a view; a row knows its unit and no label but a shown one.
 
 Axes: B rows, T hours, F features, L places of behaviours, N behaviours that count, S sequences, D days.
+Trajectories: U users, T calendar days, D daily features, H hours of a day (24).
 """
 
 from typing import NamedTuple
@@ -126,3 +127,36 @@ class SignalBatch(NamedTuple):
     def named(self, score: Float[Tensor, " b"]) -> UnitScores:
         """Name scores by the units they are of."""
         return UnitScores(self.unit, score)
+
+
+class TrajectoryBatch(NamedTuple):
+    """What every user of the company did, day by day, on one calendar: a column is the same day for all.
+
+    Attributes:
+        values: Standardised daily features, float32 ``(U, T, D)``; a day without activity has the values of
+            no event, which are not 0.
+        active: Whether the user did anything on the day, bool ``(U, T)``.
+        hours: Events in each hour of the day, naive local time, int16 ``(U, T, 24)``.
+        day: Days since 1970-01-01, int64 ``(T,)``: consecutive.
+        group: Number of the user's department, as known on the day, int64 ``(U, T)``; -1 for unknown.
+        unit: Row number in the view's table of units, int64 ``(U, T)``; -1 for days that are context only,
+            and for those before a user's first or after the last active day.
+        label: What the split shows of the user-day, float32 ``(U, T)``: 1 malicious, 0 harmless, NaN nothing.
+    """
+
+    values: Float[Tensor, "u t d"]
+    active: Bool[Tensor, "u t"]
+    hours: Int[Tensor, "u t h"]
+    day: Int[Tensor, " t"]
+    group: Int[Tensor, "u t"]
+    unit: Int[Tensor, "u t"]
+    label: Float[Tensor, "u t"]
+
+    @property
+    def scored(self) -> Bool[Tensor, "u t"]:
+        """Which days are units to be scored here."""
+        return self.unit >= 0
+
+    def named(self, score: Float[Tensor, "u t"]) -> UnitScores:
+        """Name scores by the user-days they are of."""
+        return UnitScores(self.unit[self.scored], score[self.scored])

@@ -12,6 +12,7 @@ VIEW_NEEDS = {
     "sequences": ("logon", "logoff"),
     "signals": (),
     "days": (),
+    "trajectories": ("logon",),
 }
 COLUMNS = ["user", "time", "kind"]
 

@@ -1,10 +1,11 @@
 """Detection methods, one file each: batches in, scores out."""
 
 from itd_lightning.methods.base import Method
-from itd_lightning.methods.itdbert import ITDBERT
 from itd_lightning.methods.cate import Cate
+from itd_lightning.methods.chronos import Chronos
 from itd_lightning.methods.ecod import Ecod
 from itd_lightning.methods.isolation_forest import IsolationForest
+from itd_lightning.methods.itdbert import ITDBERT
 from itd_lightning.methods.lan import Lan
 from itd_lightning.methods.log2sig import Log2Sig
 from itd_lightning.methods.logistic_regression import LogisticRegression
@@ -19,22 +20,19 @@ from itd_lightning.methods.transformer_days import TransformerDays
 from itd_lightning.methods.xgboost_trees import XgboostTrees
 
 __all__ = [
-    "ITDBERT",
-    "Log2Sig",
-    "MaskValueAutoencoder",
-    "MaskedBehaviour",
-    "Method",
-    "NextBehaviour",
-    "OC4Seq",
-    "Rmsl",
     "Cate",
+    "Chronos",
     "Ecod",
+    "ITDBERT",
     "IsolationForest",
     "Lan",
     "Log2Sig",
     "LogisticRegression",
     "MaskValueAutoencoder",
+    "MaskedBehaviour",
     "Method",
+    "NextBehaviour",
+    "OC4Seq",
     "OneClassSvm",
     "OwnHistoryZ",
     "Rmsl",

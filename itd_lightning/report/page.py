@@ -28,6 +28,7 @@ from itd_lightning.report.numbers import DASH, number, shortened
 from itd_lightning.report.runs import Run, read_runs
 from itd_lightning.report.tables import about_table, ranking_tables
 from itd_lightning.report.timelines import timelines
+from itd_lightning.report.trajectories import pictures
 from itd_lightning.report.verdict import audit_rows, verdict
 
 TEMPLATES = "templates"
@@ -40,6 +41,7 @@ class Details(NamedTuple):
 
     run: Run
     timelines: Figure
+    pictures: Figure
     windows: list[tuple[Window, Figure]]
     behaviours: list[dict[str, Any]]
     days: list[dict[str, Any]]
@@ -63,12 +65,13 @@ class Plots:
         return script_json(f"[{','.join(self.specs)}]")
 
 
-def write_report(runs: list[Path], out: Path) -> Path:
+def write_report(runs: list[Path], out: Path, user: str = "") -> Path:
     """Write one page about one or several runs.
 
     Args:
         runs: Folders of runs that were tested and evaluated.
         out: Folder to write ``report.html`` into; made if need be.
+        user: Whose trajectory is drawn, where a run has any; the highest scorer's, if not given.
 
     Returns:
         The page's path.
@@ -76,14 +79,14 @@ def write_report(runs: list[Path], out: Path) -> Path:
     Raises:
         InputError: If a run lacks its scores or its evaluation, or a file of it is damaged.
     """
-    page = render(read_runs([Path(run) for run in runs]))
+    page = render(read_runs([Path(run) for run in runs]), user)
     final = Path(out) / "report.html"
     with written_beside(final) as partial:
         partial.write_bytes(page.encode("utf-8", "replace"))  # JSON may hold half a character, UTF-8 may not
     return final
 
 
-def render(runs: list[Run]) -> str:
+def render(runs: list[Run], user: str = "") -> str:
     """The page's HTML."""
     environment = Environment(
         loader=PackageLoader("itd_lightning.report", TEMPLATES),
@@ -107,7 +110,7 @@ def render(runs: list[Run]) -> str:
         small=[operating_table(runs), share_table(runs), daily_table(runs)],
         audits=audit_rows(runs),
         curves=precision_recall(runs),
-        details=[details(run) for run in runs],
+        details=[details(run, user) for run in runs],
         plots=Plots(),
         policy=policy(plotly, draw),
         style=Markup(asset("page.css")),
@@ -133,14 +136,14 @@ def title(runs: list[Run]) -> str:
     )
 
 
-def details(run: Run) -> Details:
+def details(run: Run, user: str = "") -> Details:
     """What is shown of one run by itself."""
     days = with_reasons(ranked_days(run.days, count=10), run.rows, run.about, run.explanations)
     rows = [
         {**row, "campaign": campaign_on(run, row["user"], row["day"])} for row in days.iter_rows(named=True)
     ]
-    learned = losses(run), embeddings(run)
-    return Details(run, timelines(run), explained(run), behaviours(run), rows, *learned)
+    drawn, learned = (timelines(run), pictures(run, user)), (losses(run), embeddings(run))
+    return Details(run, *drawn, explained(run), behaviours(run), rows, *learned)
 
 
 def behaviours(run: Run) -> list[dict[str, Any]]:

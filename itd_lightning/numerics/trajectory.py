@@ -1,0 +1,138 @@
+"""A user as a point that moves through the space of daily features: how fast, how far, and in which feature.
+
+Axes: U users, T days that are looked at (any spacing), D features, N features that moved most.
+
+Source:
+    ChronosVector, research page on insider threat detection: velocity, drift from a 60-day anchor.
+    Departure: time is counted in days, not in seconds or microseconds.
+"""
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+
+class Drift(NamedTuple):
+    """How far apart two points lie.
+
+    Attributes:
+        distance: Euclidean distance, in the unit of the features, ``(*)``.
+        cosine: One minus the cosine of the angle, 0 to 2, ``(*)``. Where one of the points is the origin,
+            they have no direction in common and it is 1; where both are, nothing moved and it is 0.
+        features: Numbers of the N features that moved most, first the most, int64 ``(*, N)``.
+        moved: By how much each of them did, never negative, ``(*, N)``.
+    """
+
+    distance: Tensor
+    cosine: Tensor
+    features: Tensor
+    moved: Tensor
+
+
+def velocity(
+    values: Float[Tensor, "u t d"], days: Float[Tensor, "u t"], lengths: Int[Tensor, " u"] | None = None
+) -> Float[Tensor, "u t d"]:
+    """Change per day, by central differences: from the day looked at before to the one after.
+
+    The first and the last one have one neighbour, and the difference to it. Where no time passes, as for a
+    user with a single day, nothing moves. A day after a user's last one repeats the last velocity.
+
+    Args:
+        values: One point a day.
+        days: When, in days from any origin, rising.
+        lengths: Days of each user, at least 1; the rest is padding. All of them, if not given.
+    """
+    at = within(values, lengths)
+    last = at.amax(dim=1, keepdim=True)
+    after, before = torch.minimum(at + 1, last), (at - 1).clamp(min=0)
+    return per_day(
+        picked(values, after) - picked(values, before), days.gather(1, after) - days.gather(1, before)
+    )
+
+
+def acceleration(
+    values: Float[Tensor, "u t d"], days: Float[Tensor, "u t"], lengths: Int[Tensor, " u"] | None = None
+) -> Float[Tensor, "u t d"]:
+    """Change of the velocity, per day and day: the second difference on a grid of any spacing.
+
+    The first and the last day have the acceleration of their neighbour; with fewer than three days there is
+    none. Arguments as in ``velocity``.
+    """
+    at = within(values, lengths)
+    last = at.amax(dim=1, keepdim=True)
+    middle = torch.minimum(at, (last - 1).clamp(min=0)).clamp(min=1 if values.shape[1] > 1 else 0)
+    after, before = torch.minimum(middle + 1, last), (middle - 1).clamp(min=0)
+    now, then, later = (days.gather(1, place) for place in (middle, before, after))
+    ahead = per_day(picked(values, after) - picked(values, middle), later - now)
+    behind = per_day(picked(values, middle) - picked(values, before), now - then)
+    return per_day(ahead - behind, (later - then) / 2) * (last >= 2).unsqueeze(2)
+
+
+def arriving_velocity(values: Float[Tensor, "u t d"], days: Float[Tensor, "u t"]) -> Float[Tensor, "u t d"]:
+    """What ``velocity`` gives for each day while it is the last one known; 0 on the first day."""
+    steps = per_day(values[:, 1:] - values[:, :-1], days[:, 1:] - days[:, :-1])
+    return torch.cat([torch.zeros_like(values[:, :1]), steps], dim=1)
+
+
+def arriving_acceleration(
+    values: Float[Tensor, "u t d"], days: Float[Tensor, "u t"]
+) -> Float[Tensor, "u t d"]:
+    """What ``acceleration`` gives for each day while it is the last one known; 0 on the first two days."""
+    speed = arriving_velocity(values, days)
+    changes = per_day(speed[:, 2:] - speed[:, 1:-1], (days[:, 2:] - days[:, :-2]) / 2)
+    return torch.cat([torch.zeros_like(values[:, :2]), changes], dim=1)
+
+
+def drift(here: Float[Tensor, "*n d"], there: Float[Tensor, "*n d"], top: int = 5) -> Drift:
+    """Distance between points, and the features that make it up.
+
+    Departure: the cosine distance of the origin from itself is 0, where the source says 1.
+
+    Args:
+        here: Points.
+        there: As many.
+        top: Number N of features to name; all of them, if there are fewer.
+    """
+    size, other = here.norm(dim=-1), there.norm(dim=-1)
+    cosine = 1 - ((here * there).sum(dim=-1) / (size * other)).clamp(-1, 1)
+    cosine = torch.where((size == 0) | (other == 0), (size != other).to(cosine.dtype), cosine)
+    moved = (here - there).abs().topk(min(top, here.shape[-1]), dim=-1)
+    return Drift((here - there).norm(dim=-1), cosine, moved.indices, moved.values)
+
+
+def anchors(
+    values: Float[Tensor, "u t d"], active: Bool[Tensor, "u t"], days: int = 60
+) -> Float[Tensor, "u d"]:
+    """Mean of each user's first so many active days, or of all they have; the origin without any."""
+    used = (active & (active.cumsum(dim=1) <= days)).to(values.dtype)
+    total = torch.einsum("utd,ut->ud", values, used)
+    return total / used.sum(dim=1, keepdim=True).clamp(min=1)
+
+
+def running_anchors(
+    values: Float[Tensor, "u t d"], active: Bool[Tensor, "u t"], days: int = 60
+) -> Float[Tensor, "u t d"]:
+    """What ``anchors`` gives for the days before each day: it stands still after ``days`` active ones."""
+    used = (active & (active.cumsum(dim=1) <= days)).to(values.dtype).unsqueeze(2)
+    total, count = (values * used).cumsum(dim=1), used.cumsum(dim=1)
+    earlier = total[:, :-1] / count[:, :-1].clamp(min=1)
+    return torch.cat([torch.zeros_like(values[:, :1]), earlier], dim=1)
+
+
+def within(values: Float[Tensor, "u t d"], lengths: Int[Tensor, " u"] | None) -> Int[Tensor, "u t"]:
+    """Number of each day; padding stands for the last one."""
+    users, count, _ = values.shape
+    at = torch.arange(count, device=values.device).expand(users, count)
+    return at if lengths is None else torch.minimum(at, lengths[:, None] - 1)
+
+
+def picked(values: Float[Tensor, "u t d"], at: Int[Tensor, "u t"]) -> Float[Tensor, "u t d"]:
+    """Each user's points at these places."""
+    return values.gather(1, at.unsqueeze(2).expand_as(values))
+
+
+def per_day(change: Float[Tensor, "u t d"], passed: Float[Tensor, "u t"]) -> Float[Tensor, "u t d"]:
+    """Change divided by the time it took, 0 where none passed."""
+    return torch.where(passed > 0, 1 / passed, 0.0).unsqueeze(2) * change

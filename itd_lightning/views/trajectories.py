@@ -1,0 +1,489 @@
+"""View ``trajectories``: every user as one point a day in a space of twelve features, on a common calendar.
+
+Axes: U users, T calendar days, D features (12), N user-days, H hours of a day (24).
+
+Source:
+    ChronosVector, research page on insider threat detection (``docs``) and its notebook (``notebook``).
+"""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import polars as pl
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from itd_lightning.contracts.batches import TrajectoryBatch
+from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.events import COPIES
+from itd_lightning.contracts.files import written_beside
+from itd_lightning.contracts.scores import UNITS
+from itd_lightning.events.people import as_of
+from itd_lightning.events.store import Store
+from itd_lightning.executors import Place
+from itd_lightning.splits import Split
+from itd_lightning.views.base import View
+
+FeatureSet = Literal["docs", "notebook"]
+Scaling = Literal["robust", "plain"]
+
+BUILDER_VERSION = 1  # raise it whenever ``build`` gives other rows: stores keep what was built
+NEEDED = ["user", "time", "kind", "pc", "object", "size", "attachments"]  # of an event
+HOURS = tuple(f"h{hour:02d}" for hour in range(24))
+DEFAULT_DOMAINS = ("dtaa.com",)  # of CERT, where a store has no people
+SATURDAY = 6
+TO_NORMAL = 1.349  # interquartile range of a normal distribution, in standard deviations
+FILES = ("file_copy", "file_open", "file_write", "file_delete")
+REQUESTS = ("http_visit", "http_download", "http_upload")
+PRESENT = (
+    "logon",
+    "logoff",
+    "connect",
+    "disconnect",
+    *FILES,
+    *REQUESTS,
+)  # at a PC; a mail may be sent anywhere
+
+
+def kind(*names: str) -> pl.Expr:
+    """Whether an event is of one of these kinds."""
+    return pl.col("kind").is_in(names)
+
+
+def addresses(copies: bool) -> pl.Expr:
+    """Recipients of a mail as one text, with or without those who get a copy."""
+    parts = pl.col("object").str.to_lowercase()
+    return (
+        parts.str.replace_all(COPIES, ";", literal=True) if copies else parts.str.split(COPIES).list.first()
+    )
+
+
+def outside(recipients: pl.Expr, domains: tuple[str, ...]) -> pl.Expr:
+    """How many of the recipients have no address of the company."""
+    inside = "|".join(domain.replace(".", r"\.") for domain in domains)
+    return recipients.str.count_matches("@") - recipients.str.count_matches(rf"@(?:{inside})(?:;|$)")
+
+
+def count(*names: str) -> pl.Expr:
+    """Number of events of these kinds."""
+    return pl.col("events").filter(kind(*names)).sum()
+
+
+LATE = ~pl.col("hour").dt.hour().is_between(7, 18)
+WEEKEND = pl.col("hour").dt.weekday() >= SATURDAY
+
+
+class Features(NamedTuple):
+    """A set of twelve.
+
+    Attributes:
+        names: All of them, in their order.
+        counts: What follows from ``kind``, ``hour`` and number of ``events``.
+        details: What needs single events, by company domains.
+        detailed: Kinds of these events; most of all are http visits, which need not be read one by one.
+    """
+
+    names: tuple[str, ...]
+    counts: dict[str, pl.Expr]
+    details: Callable[[tuple[str, ...]], dict[str, pl.Expr]]
+    detailed: tuple[str, ...]
+
+
+def docs_details(domains: tuple[str, ...]) -> dict[str, pl.Expr]:
+    """What the page's set needs single events for.
+
+    Departure: no release records the size of attachments or uploads. The size of the mails that carry
+    attachments stands for the former, and where an upload has no size it counts as one MB.
+    """
+    mail, ending = kind("email_send"), pl.col("object").str.to_lowercase()
+    megabytes = pl.col("size") / 1e6
+    return {
+        "file_exe_count": (kind(*FILES) & ending.str.contains(r"\.(?:exe|msi|bat|com)$")).sum(),
+        "file_zip_count": (kind(*FILES) & ending.str.contains(r"\.(?:zip|rar|7z|gz|tar)$")).sum(),
+        "email_external": (mail & (outside(addresses(copies=True), domains) > 0)).sum(),
+        "email_attachment_size": megabytes.filter(mail & (pl.col("attachments") > 0)).sum(),
+        "http_upload_volume": megabytes.fill_null(1).filter(kind("http_upload")).sum(),
+    }
+
+
+def notebook_details(domains: tuple[str, ...]) -> dict[str, pl.Expr]:
+    """What the notebook's set needs single events for, mail received apart: that is in other users' logs."""
+    direct, mail = addresses(copies=False), kind("email_send")
+    sent_to = direct.str.count_matches("@").filter(mail).sum()
+    return {
+        "unique_pcs": pl.col("pc").filter(kind(*PRESENT)).drop_nulls().n_unique(),
+        "email_external_ratio": outside(direct, domains).filter(mail).sum() / sent_to.clip(lower_bound=1),
+    }
+
+
+SETS: dict[FeatureSet, Features] = {
+    "docs": Features(
+        names=(
+            *("logon_count", "after_hours_logon", "weekend_logon"),
+            *("file_access_count", "file_exe_count", "file_zip_count"),
+            *("email_sent", "email_external", "email_attachment_size"),
+            *("device_connect", "http_requests", "http_upload_volume"),
+        ),
+        counts={
+            "logon_count": count("logon", "logoff"),
+            "after_hours_logon": pl.col("events").filter(kind("logon") & LATE).sum(),
+            "weekend_logon": (kind("logon") & WEEKEND).any(),
+            "file_access_count": count(*FILES),
+            "email_sent": count("email_send"),
+            "device_connect": count("connect"),
+            "http_requests": count(*REQUESTS),
+        },
+        details=docs_details,
+        detailed=(*FILES, "email_send", "http_upload"),
+    ),
+    "notebook": Features(
+        names=(
+            *("n_logons", "n_logoffs", "n_files", "n_emails_sent", "n_emails_received"),
+            *("n_usb_connects", "n_usb_disconnects", "n_http", "after_hours_ratio", "unique_pcs"),
+            *("weekend_flag", "email_external_ratio"),
+        ),
+        counts={
+            "n_logons": count("logon"),
+            "n_logoffs": count("logoff"),
+            "n_files": count(*FILES),
+            "n_emails_sent": count("email_send"),
+            "n_usb_connects": count("connect"),
+            "n_usb_disconnects": count("disconnect"),
+            "n_http": count(*REQUESTS),
+            "after_hours_ratio": pl.col("events").filter(LATE).sum() / pl.col("events").sum(),
+            "weekend_flag": WEEKEND.any(),
+        },
+        details=notebook_details,
+        detailed=(*PRESENT, "email_send"),
+    ),
+}
+
+
+def build(
+    events: pl.DataFrame, features: FeatureSet, domains: tuple[str, ...] = DEFAULT_DOMAINS
+) -> pl.DataFrame:
+    """Describe each day on which a user did anything.
+
+    Times are naive local ones: a day has the hours that the clock on the wall showed, so an hour that the
+    change to summer time leaves out is silent, and one that comes twice counts both times.
+
+    Args:
+        events: One shard of the store.
+        features: Which set; ``n_emails_received`` is not in it.
+        domains: Of the company's mail addresses, lower case.
+
+    Returns:
+        ``user``, ``day``, the features, float32, and events in each hour, ``h00`` to ``h23``, int16; sorted.
+    """
+    wanted = SETS[features]
+    tall = events.group_by("user", pl.col("time").dt.truncate("1h").alias("hour"), "kind").agg(
+        events=pl.len()
+    )
+    day = pl.col("hour").dt.date().alias("day")
+    hours = {
+        name: pl.col("events").filter(pl.col("hour").dt.hour() == hour).sum().cast(pl.Int16)
+        for hour, name in enumerate(HOURS)
+    }
+    counted = tall.group_by("user", day).agg(**as_numbers(wanted.counts), **hours)
+    single = events.filter(kind(*wanted.detailed)).group_by("user", pl.col("time").dt.date().alias("day"))
+    details = as_numbers(wanted.details(domains))
+    joined = counted.join(single.agg(**details), on=["user", "day"], how="left")
+    known = [name for name in wanted.names if name in wanted.counts or name in details]
+    return (
+        joined.with_columns(pl.col(list(details)).fill_null(0))
+        .select("user", "day", *known, *HOURS)
+        .sort("user", "day")
+    )
+
+
+def as_numbers(features: dict[str, pl.Expr]) -> dict[str, pl.Expr]:
+    """Features in the type in which they are kept."""
+    return {name: feature.cast(pl.Float32) for name, feature in features.items()}
+
+
+def received(events: pl.DataFrame, mailboxes: pl.DataFrame) -> pl.DataFrame:
+    """Mails that a shard's users sent to each mailbox of the company: the partial of one shard.
+
+    Args:
+        events: One shard of the store.
+        mailboxes: ``address``, lower case, and ``user``, whose it is.
+
+    Returns:
+        ``user``, who receives, ``day`` and ``n_emails_received``; partials of all shards add up.
+    """
+    mails = events.filter(kind("email_send")).select(
+        day=pl.col("time").dt.date(), address=addresses(copies=True).str.split(";").list.unique()
+    )
+    reached = mails.explode("address").join(mailboxes, on="address")
+    return (
+        reached.group_by("user", "day").agg(n_emails_received=pl.len().cast(pl.Float32)).sort("user", "day")
+    )
+
+
+def build_shard(shard: Path, features: FeatureSet, domains: tuple[str, ...]) -> pl.DataFrame:
+    """Describe the days of a shard."""
+    return build(pl.read_parquet(shard, columns=NEEDED, glob=False), features, domains)
+
+
+def received_shard(shard: Path, mailboxes: pl.DataFrame) -> pl.DataFrame:
+    """Count the mails that a shard's users sent to others."""
+    return received(pl.read_parquet(shard, columns=NEEDED, glob=False), mailboxes)
+
+
+def moments(
+    values: Float[Tensor, "u t d"], used: Bool[Tensor, "u t"], scaling: Scaling
+) -> tuple[Float[Tensor, " d"], Float[Tensor, " d"]]:
+    """Centre and scale of each feature over active training days of all users.
+
+    ``robust``: median, and interquartile range as that of a normal distribution. ``plain``: mean and standard
+    deviation. A feature that is the same on half of the days has no range, and takes its standard deviation;
+    one that never varies has the scale 1.
+
+    Raises:
+        InputError: If there are no such days.
+    """
+    days = values[used].numpy()
+    if not len(days):
+        raise InputError("the training part holds no activity: the split leaves nothing to learn from")
+    std = days.astype(np.float64).std(axis=0)
+    centre, scale = days.mean(axis=0, dtype=np.float64), std
+    if scaling == "robust":
+        low, centre, high = np.percentile(days, [25, 50, 75], axis=0)
+        scale = np.where(high > low, (high - low) / TO_NORMAL, std)
+    scale = np.where(scale > 0, scale, 1.0)
+    return torch.from_numpy(centre).float(), torch.from_numpy(scale).float()
+
+
+class Company(Dataset[TrajectoryBatch]):
+    """One item: the whole company, since a user's day is judged beside the same day of others."""
+
+    def __init__(self, batch: TrajectoryBatch) -> None:
+        self.batch = batch
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, row: int) -> TrajectoryBatch:
+        return self.batch
+
+
+class Trajectories(View):
+    """Daily trajectories of all users on one calendar; a unit is a day from a user's first to the last one.
+
+    Features are counted once per store; they are standardised by moments of active training days. There is
+    one batch, the whole company, of about 120 bytes a user and day.
+
+    Args:
+        store: Event store.
+        split: Who and when trains, validates and tests; days of other parts are not in the training batch,
+            while scoring sees all earlier days as context.
+        features: The set of twelve: ``docs``, as the project's page lists them, or ``notebook``, as its
+            notebook computes them, with the mail that users received by their address.
+        scaling: ``robust`` (median and interquartile range) or ``plain`` (mean and standard deviation).
+        log: Whether features are log(1 + x) before that. Counts have long tails, which squared distances
+            would take for changes.
+        num_workers: Loader processes.
+        seed: Kept for the protocol; nothing is drawn here.
+        build_workers: Processes that count; the view does not depend on it.
+        executor: Where they run: on this machine, or on Ray.
+
+    Raises:
+        ValueError: If the feature set is unknown.
+    """
+
+    name = "trajectories"
+    grain = "user-day"
+
+    def __init__(
+        self,
+        store: Path,
+        split: Split,
+        features: FeatureSet = "docs",
+        scaling: Scaling = "robust",
+        log: bool = True,
+        num_workers: int = 0,
+        seed: int = 0,
+        build_workers: int = 1,
+        executor: Place = "local",
+    ) -> None:
+        super().__init__(store, split, 1, num_workers, seed, build_workers, executor)
+        if features not in SETS or scaling not in ("robust", "plain"):
+            raise ValueError(f"features must be one of {', '.join(SETS)}, got {features} scaled {scaling}")
+        self.features, self.scaling, self.log = features, scaling, log
+        self.fitted: dict[str, Tensor] = {}
+
+    @property
+    def path(self) -> Path:
+        """Where the daily features of a store lie."""
+        settings: dict[str, object] = {"builder": BUILDER_VERSION, "features": self.features}
+        return Store(self.store).view_folder(self.name, settings) / "days.parquet"
+
+    def prepare_data(self) -> None:
+        """Describe the days once per store; later runs reuse the file."""
+        if self.path.exists():
+            return
+        people_path = Store(self.store).path / "people.parquet"
+        people = pl.read_parquet(people_path, glob=False) if people_path.is_file() else None
+        days = self.build(partial(build_shard, features=self.features, domains=company_domains(people)))
+        if self.features == "notebook":
+            days = self.with_received(days, people)
+        department = pl.lit(None, pl.String) if people is None else as_of_day(people, days)
+        described = days.with_columns(department=department)
+        with written_beside(self.path) as target:
+            described.select("user", "day", "department", *SETS[self.features].names, *HOURS).sort(
+                "user", "day"
+            ).write_parquet(target)
+
+    def with_received(self, days: pl.DataFrame, people: pl.DataFrame | None) -> pl.DataFrame:
+        """Add the mail that each user received; without people nobody's address is known, and it is 0."""
+        if people is None:
+            return days.with_columns(n_emails_received=pl.lit(0, pl.Float32))
+        boxes = people.select(address=pl.col("email").str.to_lowercase(), user="user").drop_nulls()
+        counts = self.build(
+            partial(received_shard, mailboxes=boxes.unique("address", keep="first").sort("user"))
+        )
+        reached = counts.group_by("user", "day").agg(pl.col("n_emails_received").sum())
+        joined = days.join(reached, on=["user", "day"], how="left", maintain_order="left")
+        return joined.with_columns(pl.col("n_emails_received").fill_null(0))
+
+    def setup(self, stage: str) -> None:
+        """Lay the days on the calendar, split them, and fit the moments on the training part."""
+        days = pl.read_parquet(self.path, glob=False)
+        if days.is_empty():
+            raise InputError(f"the store at {self.store} holds no events")
+        units = spans(days)
+        if stage == "predict":
+            self.units = units.with_columns(part=pl.lit("predict").cast(UNITS["part"]))
+        else:
+            self.units = self.split.assign(units, self.store)
+        if len(self.units) != len(units):
+            raise InputError("this split drops user-days; trajectories need whole users")
+        self.whole = self.laid_out(days)
+        if stage in ("fit", "validate"):
+            shown = self.split.labels_shown(self.units, self.store).cast(pl.Float32)
+            label = torch.from_numpy(shown.fill_null(float("nan")).to_numpy().copy())
+            known = self.whole.scored
+            self.whole.label[known] = label[self.whole.unit[known]]
+        if stage == "fit":
+            train = self.whole.active & self.of_parts("train")
+            centre, scale = moments(self.whole.values, train, self.scaling)
+            self.fitted = {"centre": centre, "scale": scale}
+
+    def laid_out(self, days: pl.DataFrame) -> TrajectoryBatch:
+        """All user-days on a common calendar, features transformed but not standardised."""
+        users = days["user"].unique().sort()
+        number = days["day"].cast(pl.Int32).to_numpy()
+        calendar = np.arange(number.min(), number.max() + 1, dtype=np.int64)
+        user, at = located(days["user"], days["day"], users, calendar)
+        shape = (len(users), len(calendar))
+        values = np.zeros((*shape, len(SETS[self.features].names)), dtype=np.float32)
+        values[user, at] = days.select(SETS[self.features].names).to_numpy()
+        hours = np.zeros((*shape, len(HOURS)), dtype=np.int16)
+        hours[user, at] = days.select(HOURS).to_numpy()
+        active, group, unit = np.zeros(shape, dtype=bool), np.full(shape, -1), np.full(shape, -1)
+        active[user, at] = True
+        names = days["department"].drop_nulls().unique().sort()
+        codes = days["department"].replace_strict(names, pl.int_range(len(names), eager=True), default=-1)
+        group[user, at] = codes.cast(pl.Int64).to_numpy()
+        unit[located(self.units["user"], self.units["start"].dt.date(), users, calendar)] = np.arange(
+            len(self.units)
+        )
+        return TrajectoryBatch(
+            values=torch.from_numpy(np.log1p(values) if self.log else values),
+            active=torch.from_numpy(active),
+            hours=torch.from_numpy(hours),
+            day=torch.from_numpy(calendar),
+            group=torch.from_numpy(group),
+            unit=torch.from_numpy(unit),
+            label=torch.full(shape, torch.nan),
+        )
+
+    def of_parts(self, *names: str) -> Bool[Tensor, "u t"]:
+        """Which days on the calendar are units of these parts."""
+        belongs = torch.from_numpy(self.units["part"].is_in(names).to_numpy())
+        return self.whole.scored & belongs[self.whole.unit.clamp(min=0)]
+
+    def batch(self, *names: str, context: bool) -> TrajectoryBatch:
+        """The company with the days of these parts as units, as far as the last of them.
+
+        Args:
+            names: Parts that are scored.
+            context: Whether other days are there at all.
+        """
+        if not self.fitted:
+            raise InputError(
+                "the moments come from training: fit first, or give a checkpoint with --ckpt_path"
+            )
+        whole, scored = self.whole, self.of_parts(*names)
+        until = int(scored.any(dim=0).nonzero().max()) + 1 if scored.any() else 0
+        seen = whole.active if context else whole.active & scored
+        nothing = torch.zeros(())
+        raw = whole.values[:, :until] * seen[:, :until, None]
+        return TrajectoryBatch(
+            values=(raw - self.fitted["centre"]) / self.fitted["scale"],
+            active=seen[:, :until],
+            hours=torch.where(seen[:, :until, None], whole.hours[:, :until], nothing.short()),
+            day=whole.day[:until],
+            group=whole.group[:, :until],
+            unit=torch.where(scored, whole.unit, -1)[:, :until],
+            label=torch.where(scored, whole.label, torch.nan)[:, :until],
+        )
+
+    def train_dataloader(self) -> DataLoader[TrajectoryBatch]:
+        """Training days of all users, nothing else."""
+        return self.loader(Company(self.batch("train", context=False)), batch_size=None)
+
+    def val_dataloader(self) -> DataLoader[TrajectoryBatch] | list[DataLoader[TrajectoryBatch]]:
+        """Validation days, and what came before them; none where the split has no validation part."""
+        batch = self.batch("val", context=True)
+        return self.loader(Company(batch), batch_size=None) if batch.scored.any() else []
+
+    def test_dataloader(self) -> DataLoader[TrajectoryBatch]:
+        """Validation and test days: thresholds come from the former."""
+        return self.loader(Company(self.batch("val", "test", context=True)), batch_size=None)
+
+    def predict_dataloader(self) -> DataLoader[TrajectoryBatch]:
+        """All days of the store."""
+        return self.loader(Company(self.batch("predict", context=True)), batch_size=None)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What was fitted on training days; it travels in the checkpoint."""
+        return dict(self.fitted)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over what another run fitted."""
+        self.fitted = dict(state_dict)
+
+
+def company_domains(people: pl.DataFrame | None) -> tuple[str, ...]:
+    """Domains of the company's addresses, lower case, sorted."""
+    if people is None:
+        return DEFAULT_DOMAINS
+    found = people["email"].str.to_lowercase().str.extract("@(.+)$").drop_nulls().unique().sort()
+    return tuple(found) or DEFAULT_DOMAINS
+
+
+def as_of_day(people: pl.DataFrame, days: pl.DataFrame) -> pl.Series:
+    """Department of each row's user, as known on the row's day."""
+    return as_of(people, days.select("user", "day"))["department"]
+
+
+def spans(days: pl.DataFrame) -> pl.DataFrame:
+    """Every day from a user's first active one to the last: ``user``, ``start``, ``end``, sorted."""
+    ends = days.group_by("user").agg(first=pl.col("day").min(), last=pl.col("day").max())
+    every = ends.select("user", day=pl.date_ranges("first", "last")).explode("day").sort("user", "day")
+    start = pl.col("day").cast(pl.Datetime("us"))
+    return every.select("user", start=start, end=start.dt.offset_by("1d"))
+
+
+def located(
+    user: pl.Series, day: pl.Series, users: pl.Series, calendar: Int[np.ndarray, " t"]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where user-days lie: row of the user, column of the day."""
+    rows = users.search_sorted(user).cast(pl.Int64).to_numpy()
+    return rows, day.cast(pl.Int32).to_numpy() - calendar[0]
