@@ -29,13 +29,13 @@ from itd_lightning.cert.synth import write_release
 from itd_lightning.contracts.batches import SequenceBatch
 from itd_lightning.events.build import build_store
 from itd_lightning.events.store import Store
-from itd_lightning.methods.rmsl import Rmsl, RmslStage
+from itd_lightning.methods.rmsl import RMSL, RMSLStage
 from itd_lightning.splits import Dates
 from itd_lightning.views import Sequences
 from itd_lightning.views.batching import EqualLengths, InOrder
 from itd_lightning.views.sequence_rows import SequenceDataset
 
-STAGES: tuple[RmslStage, ...] = ("warm_up", "multiple_instance", "self_training")
+STAGES: tuple[RMSLStage, ...] = ("warm_up", "multiple_instance", "self_training")
 
 
 class Side(NamedTuple):
@@ -82,17 +82,17 @@ def view_of(store: Path) -> Sequences:
     return view
 
 
-def model(stage: RmslStage, vocabulary: int = 512) -> Rmsl:
+def model(stage: RMSLStage, vocabulary: int = 512) -> RMSL:
     """RMSL as published, in a stage."""
     torch.manual_seed(0)
-    made = Rmsl(partial(torch.optim.AdamW, lr=1e-5), vocabulary=vocabulary)
+    made = RMSL(partial(torch.optim.AdamW, lr=1e-5), vocabulary=vocabulary)
     made.log = lambda *_, **__: None  # type: ignore[method-assign]
     made.stage = stage
     made.on_stage_start()
     return made.train()
 
 
-def trained(rmsl: Rmsl, batch: SequenceBatch) -> Callable[[], None]:
+def trained(rmsl: RMSL, batch: SequenceBatch) -> Callable[[], None]:
     """A training step, the optimizer's included."""
     optimizer = rmsl.configure_optimizers()
     assert optimizer
@@ -131,7 +131,7 @@ def ceiling(rows: int, length: int) -> tuple[Callable[[], None], Callable[[], No
     return train, score
 
 
-def scored(rmsl: Rmsl, batches: list[SequenceBatch]) -> Callable[[], None]:
+def scored(rmsl: RMSL, batches: list[SequenceBatch]) -> Callable[[], None]:
     """Scoring of batches."""
     rmsl.classifies.fill_(value=True)
     rmsl.spread.fill_(1.0)
@@ -224,7 +224,7 @@ def compare(view: Sequences, runs: int) -> None:
     )
 
 
-def whole(rmsl: Rmsl, batch: SequenceBatch) -> Callable[[], None]:
+def whole(rmsl: RMSL, batch: SequenceBatch) -> Callable[[], None]:
     """A training step of the warm-up on all of a batch, with all of its padding."""
     optimizer = rmsl.configure_optimizers()
     assert optimizer

@@ -40,7 +40,7 @@ class Statistics(nn.Module):
         return encoded
 
 
-class Cate(DayClassifier):
+class CATE(DayClassifier):
     """Convolutional attention on the day's statistics beside a Transformer on the sequence.
 
     Args:

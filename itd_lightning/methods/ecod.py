@@ -11,7 +11,7 @@ from itd_lightning.contracts.batches import DayBatch
 from itd_lightning.methods.gathering import Gathering, thinned
 
 
-class Ecod(Gathering):
+class ECOD(Gathering):
     """Empirical cumulative distributions, feature by feature, without anything to choose.
 
     A day's tail is the share of days, itself included, that are as small (left) or as large (right) in a

@@ -23,7 +23,7 @@ def weighted_cosine(
     return likeness * (likeness > threshold)
 
 
-class Lan(DayClassifier):
+class LAN(DayClassifier):
     """LSTM over the last days, whose encoding a graph of learned neighbours smooths before classification.
 
     A pool of histories of harmless training days is encoded anew after each epoch; each day meets the

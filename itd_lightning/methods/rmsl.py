@@ -20,10 +20,10 @@ from itd_lightning.losses.pseudo_labels import PseudoLabels, confident_loss, cor
 from itd_lightning.methods.base import Method
 from itd_lightning.nn.spheres import Detector, deviation, multi_centre, separability
 
-RmslStage = Literal["warm_up", "multiple_instance", "self_training"]
+RMSLStage = Literal["warm_up", "multiple_instance", "self_training"]
 
 
-class Rmsl(Method[SequenceBatch]):
+class RMSL(Method[SequenceBatch]):
     """Robust multi-sphere learning from labels of sequences, in three stages that ``StageSchedule`` runs.
 
     ``warm_up`` draws normal behaviours to spheres; ``multiple_instance`` makes the highest scores of
@@ -94,7 +94,7 @@ class Rmsl(Method[SequenceBatch]):
         self.teacher = AveragedModel(
             self.detector, multi_avg_fn=get_ema_multi_avg_fn(teacher_momentum), use_buffers=False
         ).requires_grad_(requires_grad=False)
-        self.stage, self.stages = "", get_args(RmslStage)
+        self.stage, self.stages = "", get_args(RMSLStage)
         self.register_buffer("spread", torch.zeros(()))
         self.register_buffer("classifies", torch.zeros((), dtype=torch.bool))
         self.register_buffer("clear", torch.tensor(threshold))

@@ -66,7 +66,7 @@ class SupportVectors(Gathering):
         return (self.sign * (likeness @ self.weights + self.offset)).float()
 
 
-class OneClassSvm(SupportVectors):
+class OneClassSVM(SupportVectors):
     """A day is anomalous when it lies outside of the surface around most training days.
 
     Args:
@@ -94,7 +94,7 @@ class OneClassSvm(SupportVectors):
         self.keep_machine(machine.fit(days.double().numpy()))
 
 
-class Svm(SupportVectors):
+class SVM(SupportVectors):
     """A day is anomalous when it lies on the side of the malicious training days.
 
     Both sides weigh the same in training, however few days are malicious.

@@ -18,15 +18,15 @@ from itd_lightning.contracts.batches import DayBatch
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.experiment import quiet
 from itd_lightning.methods import (
-    Cate,
-    Ecod,
+    CATE,
+    ECOD,
+    LAN,
+    SVM,
     IsolationForest,
-    Lan,
     LogisticRegression,
     Method,
-    OneClassSvm,
+    OneClassSVM,
     OwnHistoryZ,
-    Svm,
     TransformerDays,
     XgboostTrees,
     gathering,
@@ -40,17 +40,17 @@ from itd_lightning.views import Days
 ADAM = partial(torch.optim.Adam, lr=0.01)
 DEEP: dict[str, Callable[[], Method[DayBatch]]] = {
     "transformer_days": lambda: TransformerDays(ADAM, width=8, layers=1, heads=2, dropout=0.0),
-    "cate": lambda: Cate(ADAM, width=8, channels=2, layers=1, heads=2, dropout=0.0),
-    "lan": lambda: Lan(ADAM, width=8, layers=1, heads=2, neighbours=3, pool=32, dropout=0.0),
+    "cate": lambda: CATE(ADAM, width=8, channels=2, layers=1, heads=2, dropout=0.0),
+    "lan": lambda: LAN(ADAM, width=8, layers=1, heads=2, neighbours=3, pool=32, dropout=0.0),
 }
 GATHERING: dict[str, Callable[[], Method[DayBatch]]] = {
     "own_history_z": OwnHistoryZ,
     "isolation_forest": lambda: IsolationForest(trees=10),
-    "ocsvm": OneClassSvm,
-    "svm": Svm,
+    "ocsvm": OneClassSVM,
+    "svm": SVM,
     "logistic_regression": lambda: LogisticRegression(iterations=200),
     "xgboost": lambda: XgboostTrees(trees=5),
-    "ecod": Ecod,
+    "ecod": ECOD,
 }
 METHODS = {**GATHERING, **DEEP}
 
@@ -236,10 +236,10 @@ def test_support_vector_machines_score_as_their_library(
     machines = pytest.importorskip("sklearn.svm")
     features, malicious, days = (part.double().numpy() for part in table)
     one = machines.OneClassSVM(nu=0.1, kernel=kernel, gamma="scale").fit(features)
-    found = learned(OneClassSvm(nu=0.1, kernel=kernel), table)  # type: ignore[arg-type]
+    found = learned(OneClassSVM(nu=0.1, kernel=kernel), table)  # type: ignore[arg-type]
     np.testing.assert_allclose(found, -one.decision_function(days), rtol=1e-4, atol=1e-5)
     two = machines.SVC(C=2.0, kernel=kernel, gamma="scale", class_weight="balanced").fit(features, malicious)
-    found = learned(Svm(cost=2.0, kernel=kernel), table)  # type: ignore[arg-type]
+    found = learned(SVM(cost=2.0, kernel=kernel), table)  # type: ignore[arg-type]
     np.testing.assert_allclose(found, two.decision_function(days), rtol=1e-4, atol=1e-5)
 
 
@@ -279,7 +279,7 @@ def test_ecod_scores_by_its_definition(table: tuple[Tensor, Tensor, Tensor]) -> 
         right = [-np.log(np.mean(others[:, place] >= day[place])) for place in range(6)]
         both = [left[place] if skew[place] < 0 else right[place] for place in range(6)]
         expected.append(max(sum(left), sum(right), sum(both)))
-    np.testing.assert_allclose(learned(Ecod(), table), expected, rtol=1e-5)
+    np.testing.assert_allclose(learned(ECOD(), table), expected, rtol=1e-5)
 
 
 def test_own_history_z_is_the_largest_or_the_sum_of_the_deviations() -> None:
@@ -317,7 +317,7 @@ def test_equal_histories_are_pooled_once() -> None:
 
 def test_lan_meets_harmless_days_only_and_in_training_never_itself(view: Days, tmp_path: Path) -> None:
     torch.manual_seed(0)
-    method = Lan(ADAM, width=8, layers=1, heads=2, neighbours=3, pool=32, dropout=0.0)
+    method = LAN(ADAM, width=8, layers=1, heads=2, neighbours=3, pool=32, dropout=0.0)
     fit(method, view, tmp_path)
     pooled = method.pool_unit[method.pool_unit >= 0]
     assert len(pooled) > 10

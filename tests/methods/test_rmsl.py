@@ -13,7 +13,7 @@ from itd_lightning.cli import main
 from itd_lightning.contracts.batches import SequenceBatch
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.events.build import build_store
-from itd_lightning.methods.rmsl import Rmsl, RmslStage
+from itd_lightning.methods.rmsl import RMSL, RMSLStage
 from itd_lightning.nn.spheres import deviation, multi_centre, separability
 
 CONFIG = Path(__file__).parents[2] / "configs" / "rmsl.yaml"
@@ -30,10 +30,10 @@ def batch(labels: list[float] | None = None) -> SequenceBatch:
     return SequenceBatch(tokens, torch.tensor(LENGTHS), behaviour, torch.arange(4), shown)
 
 
-def model(stage: RmslStage = "multiple_instance", **settings: float) -> Rmsl:
+def model(stage: RMSLStage = "multiple_instance", **settings: float) -> RMSL:
     """A small model in a stage."""
     torch.manual_seed(0)
-    made = Rmsl(partial(torch.optim.AdamW, lr=1e-2), vocabulary=20, width=8, spheres=3, **settings)  # type: ignore[arg-type]
+    made = RMSL(partial(torch.optim.AdamW, lr=1e-2), vocabulary=20, width=8, spheres=3, **settings)  # type: ignore[arg-type]
     made.log = lambda *_, **__: None  # type: ignore[method-assign]
     made.stage = stage
     made.spread.fill_(0.7)
@@ -131,7 +131,7 @@ def test_the_second_stage_is_the_cross_entropy_of_bags() -> None:
         ("self_training", {"embedding", "encoder", "centres", "attention", "norm", "classifier"}),
     ],
 )
-def test_a_stage_moves_what_it_trains_and_nothing_else(stage: RmslStage, parts: set[str]) -> None:
+def test_a_stage_moves_what_it_trains_and_nothing_else(stage: RMSLStage, parts: set[str]) -> None:
     rmsl = model(stage)
     loss = rmsl.training_step(batch(), 0)
     assert loss is not None
@@ -180,7 +180,7 @@ def test_padding_company_and_context_rows_change_no_score() -> None:
 
 def test_one_sphere_is_enough() -> None:
     torch.manual_seed(0)
-    rmsl = Rmsl(partial(torch.optim.AdamW, lr=1e-2), vocabulary=20, width=8, spheres=1)
+    rmsl = RMSL(partial(torch.optim.AdamW, lr=1e-2), vocabulary=20, width=8, spheres=1)
     rmsl.stage = "warm_up"
     assert rmsl.loss(batch().where(torch.tensor([True, True, False, False]))).isfinite()
 
@@ -203,7 +203,7 @@ def test_a_stage_that_needs_labels_says_so() -> None:
 )
 def test_numbers_out_of_range_are_refused(settings: dict[str, float], complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
-        Rmsl(torch.optim.AdamW, **settings)  # type: ignore[arg-type]
+        RMSL(torch.optim.AdamW, **settings)  # type: ignore[arg-type]
 
 
 def overrides(store: Path, folder: Path, *more: str) -> list[str]:

@@ -12,15 +12,15 @@ from lightning.pytorch import Trainer
 from itd_lightning.callbacks import AtomicCheckpointIO, Checkpoints, RandomState, StageSchedule
 from itd_lightning.callbacks.stages import Stage
 from itd_lightning.contracts.batches import SequenceBatch
-from itd_lightning.methods import ITDBERT, MaskedBehaviour, Method, NextBehaviour, OC4Seq, Rmsl
+from itd_lightning.methods import ITDBERT, RMSL, MaskedBehaviour, Method, NextBehaviour, OC4Seq
 from itd_lightning.splits import Dates
-from itd_lightning.views.sequences import SequenceDataset, Sequences
+from itd_lightning.views.sequence_rows import SequenceDataset, Sequences
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 NAMES = sorted(
     path.stem for path in CONFIGS.glob("*.yaml") if "class_path: Sequences" in path.read_text("utf-8")
 )
-CLASSES = {kind.__name__: kind for kind in (ITDBERT, MaskedBehaviour, NextBehaviour, OC4Seq, Rmsl)}
+CLASSES = {kind.__name__: kind for kind in (ITDBERT, MaskedBehaviour, NextBehaviour, OC4Seq, RMSL)}
 TINY = {"width": 16, "spheres": 4, "passes": 2, "hidden": 8}
 LENGTHS = [9, 1, 5, 9]
 pytestmark = pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists")  # of a run that goes on
@@ -39,7 +39,7 @@ def build(name: str) -> Method[SequenceBatch]:
     model = yaml.safe_load((CONFIGS / f"{name}.yaml").read_text("utf-8"))["model"]
     settings = {**model["init_args"], **tiny(name), "optimizer": partial(torch.optim.Adam, lr=1e-3)}
     made = CLASSES[model["class_path"]](**settings, vocabulary=20)
-    if isinstance(made, Rmsl):
+    if isinstance(made, RMSL):
         made.spread.fill_(0.7)
         made.on_stage_start()
     if isinstance(made, OC4Seq):
