@@ -14,7 +14,8 @@ from itd_lightning.callbacks.stages import Stage
 from itd_lightning.contracts.batches import SequenceBatch
 from itd_lightning.methods import ITDBERT, RMSL, MaskedBehaviour, Method, NextBehaviour, OC4Seq
 from itd_lightning.splits import Dates
-from itd_lightning.views.sequence_rows import SequenceDataset, Sequences
+from itd_lightning.views import Sequences
+from itd_lightning.views.sequence_rows import SequenceDataset
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 NAMES = sorted(
