@@ -82,12 +82,11 @@ class Checkpoints(ModelCheckpoint):
             monitor=monitor,
             mode="min",
             filename="best",
-            save_last=True,
+            save_last=False,  # Lightning would write the last epoch only where it is the best so far
             enable_version_counter=False,
             # Lightning's default is the end of validation, from where a resumed run repeats the epoch's end.
             save_on_train_epoch_end=True,
         )
-        self.CHECKPOINT_NAME_LAST = "last"
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Settle the folder."""
@@ -104,11 +103,18 @@ class Checkpoints(ModelCheckpoint):
                 "(--checkpoint.monitor, --trainer.callbacks.monitor) or give the split a validation part"
             )
 
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write the best epoch, and the last one whether it is the best or not."""
+        super().on_train_epoch_end(trainer, pl_module)
+        if not trainer.fast_dev_run:  # type: ignore[attr-defined]
+            self.last_model_path = str(Path(self.dirpath or "") / "last.ckpt")
+            trainer.save_checkpoint(self.last_model_path)
+
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write a method that was fitted without optimizer steps, which ModelCheckpoint waits for."""
         super().on_train_end(trainer, pl_module)
         if gathers(pl_module) and not trainer.fast_dev_run:  # type: ignore[attr-defined]
-            for name in ("best", self.CHECKPOINT_NAME_LAST):
+            for name in ("best", "last"):
                 trainer.save_checkpoint(Path(self.dirpath or "") / f"{name}.ckpt")
 
     def forget_best(self) -> None:

@@ -106,6 +106,12 @@ def test_a_kill_after_the_next_best_was_written_loses_no_stage(tmp_path: Path) -
     assert weights(tmp_path, "b") == (21.0, 21.0)
 
 
+def test_the_last_checkpoint_is_of_the_last_epoch_though_another_was_better(tmp_path: Path) -> None:
+    fit(tmp_path, [5.0, 4.0, 6.0], Stage("a", 3, 1.0))
+    assert weights(tmp_path, "best") == (2.0, 2.0)
+    assert weights(tmp_path, "last") == (3.0, 3.0)
+
+
 def test_a_new_run_forgets_the_stages_of_an_old_one(tmp_path: Path) -> None:
     fit(tmp_path, [5.0, 4.0], Stage("a", 2, 1.0))
     fit(tmp_path, [5.0, 6.0, 1.0], Stage("a", 2, 3.0), Stage("b", 1, 1.0))
