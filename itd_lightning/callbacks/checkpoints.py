@@ -99,8 +99,11 @@ class Checkpoints(ModelCheckpoint):
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Keep a method that learned without optimizer steps, for which Lightning writes nothing."""
         if not trainer.global_step and not trainer.fast_dev_run:  # type: ignore[attr-defined]
-            for name in ("best", "last"):
-                trainer.save_checkpoint(Path(str(self.dirpath)) / f"{name}.ckpt")
+            self.best_model_path, self.last_model_path = (
+                str(Path(str(self.dirpath)) / f"{name}.ckpt") for name in ("best", "last")
+            )
+            trainer.save_checkpoint(self.best_model_path)
+            trainer.save_checkpoint(self.last_model_path)
         super().on_train_end(trainer, pl_module)
 
     def forget_best(self) -> None:
