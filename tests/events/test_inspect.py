@@ -45,7 +45,7 @@ def test_a_day_of_two_shards_counts_once_and_silent_days_lie_in_between(tmp_path
 
 def test_a_view_that_lacks_a_kind_names_it(tmp_path: Path) -> None:
     views = summarise(Store(write_store(tmp_path, ROWS))).views
-    assert views == {"windows": ["connect", "email_send", "file_copy"]}
+    assert views["windows"] == ["connect", "email_send", "file_copy"]
 
 
 def test_an_empty_store_has_no_days(tmp_path: Path) -> None:
@@ -85,4 +85,4 @@ def test_the_slice_holds_every_kind_as_often_as_its_logs(name: str, store: Path)
     counted = dict(summary.kinds.select("kind", "events").rows())
     expected = Store(store).manifest["logs"][log]["kept"]
     assert counted[name] + (counted["logoff"] if name == "logon" else 0) == expected
-    assert summary.views == {"windows": []}
+    assert not any(summary.views.values())
