@@ -4,6 +4,7 @@ import re
 import sys
 from collections.abc import Sequence
 from datetime import date
+from functools import partial
 from json import dumps
 from pathlib import Path
 from time import monotonic
@@ -285,11 +286,14 @@ def reproduce(
         jobs: Cells that run at the same time.
         overlay: Name of an overlay for every config, such as slice; the table's name gets it, too.
     """
-    from itd_lightning.reproduce import reproduce_table
+    from itd_lightning.reproduce import FailedCellsError, reproduce_table
 
-    console().print(
-        reproduce_table(table, store, out, jobs, overlay), highlight=False, markup=False, soft_wrap=True
-    )
+    say = partial(console().print, highlight=False, markup=False, soft_wrap=True)
+    try:
+        say(reproduce_table(table, store, out, jobs, overlay))
+    except FailedCellsError as error:
+        say(error.text)
+        raise
 
 
 def score_file(path: Path) -> Path:

@@ -24,6 +24,7 @@ import itd_lightning
 from itd_lightning.callbacks import (
     AtomicCheckpointIO,
     Checkpoints,
+    EmbeddingWriter,
     QuietProgressBar,
     RandomState,
     ScoreWriter,
@@ -50,7 +51,14 @@ ALLOWED_IMPORTS = [
 CONFIG_KEY = "itd_config"  # of the checkpoint
 CONFIGURED = ("seed_everything", "trainer", "model", "data", "checkpoint")
 CONFIG_FILES = {"fit": "config.yaml", "test": "scored.yaml"}
-RESULTS = ("scores.parquet", "scored.yaml", "explanations.parquet", "evaluation.json", "audit.json")
+RESULTS = (
+    "scores.parquet",
+    "scored.yaml",
+    "explanations.parquet",
+    "embeddings.parquet",
+    "evaluation.json",
+    "audit.json",
+)
 
 register_type(date, str, date.fromisoformat)
 
@@ -107,7 +115,8 @@ class ExperimentCLI(LightningCLI):
         """Give each shape once, in the view; views and methods without it are skipped."""
         parser.add_lightning_class_args(Checkpoints, "checkpoint")
         parser.link_arguments("data.init_args.hours", "model.init_args.hours")
-        parser.link_arguments("data.init_args.vocabulary", "model.init_args.vocabulary")
+        for name in ("vocabulary", "modes", "behaviours"):
+            parser.link_arguments(f"data.init_args.{name}", f"model.init_args.{name}")
         parser.link_arguments("seed_everything", "data.init_args.seed", compute_fn=int)
 
     def _parse_ckpt_path(self) -> None:
@@ -131,7 +140,7 @@ class ExperimentCLI(LightningCLI):
         writer = ScoreWriter(seed=int(seed or 0), config=config_hash(text))
         chosen = self._get(self.config_init, "trainer")
         bar = [] if chosen["enable_progress_bar"] is False else [QuietProgressBar()]
-        self.trainer_defaults["callbacks"] = [writer, RandomState(), *bar]
+        self.trainer_defaults["callbacks"] = [writer, EmbeddingWriter(), RandomState(), *bar]
         folder = chosen["default_root_dir"] or "runs/default"
         if chosen["logger"] is None:
             logs = self.subcommand == "fit" and not chosen["fast_dev_run"]
@@ -261,6 +270,7 @@ NOISE = (
     ".*configure_optimizers` returned `None`.*",  # a method without gradients
     "The number of training batches .* is smaller than the logging interval",
     "LightningCLI's args parameter is intended",
+    "`LightningModule.configure_optimizers` returned `None`",  # a method without gradients
     "Be aware that when using `ckpt_path`, callbacks",  # scoring needs no callback of the training
 )
 

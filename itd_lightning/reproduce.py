@@ -14,7 +14,8 @@ A table is one YAML file:
 Cells share a run wherever their fit is the same. An overlay changes every config, and so makes other runs:
 ``slice`` is configs/overlays/METHOD_slice.yaml, or slice.yaml where a method has none of its own. A run is
 done if its folder, named by a hash of code, configs, arguments and store, holds an evaluation; so an
-interrupted table goes on where it stopped.
+interrupted table goes on where it stopped. A cell that fails stops no other; it is a dash, and comes up again
+at the next call.
 """
 
 import ast
@@ -39,6 +40,19 @@ SCORING_PARTS = (
     *("contracts", "events", "numerics", "losses", "nn"),
     *("splits", "views", "methods", "callbacks"),
 )
+
+
+class FailedCellsError(InputError):
+    """Some cells failed; the table of the others is written.
+
+    Args:
+        message: What failed.
+        text: The Markdown table.
+    """
+
+    def __init__(self, message: str, text: str) -> None:
+        super().__init__(message)
+        self.text = text
 
 
 class Cell(NamedTuple):
@@ -75,7 +89,8 @@ def reproduce_table(table: Path, store: Path, out: Path, jobs: int = 1, overlay:
         The Markdown table.
 
     Raises:
-        InputError: If the YAML or the store does not fit, or a cell failed.
+        InputError: If the YAML or the store does not fit.
+        FailedCellsError: If a cell failed, after all others are done and the table is written.
     """
     spec = read_spec(table)
     opened = Store(store)
@@ -88,17 +103,34 @@ def reproduce_table(table: Path, store: Path, out: Path, jobs: int = 1, overlay:
     }
     fits = {cell.run: cell for cell in cells.values()}
     tests = {cell.scored: cell for cell in cells.values()}
-    run_all([fit_command(cell, store) for cell in fits.values() if not is_fitted(cell)], jobs)
-    run_all([score_command(cell) for cell in tests.values() if not is_scored(cell)], jobs)
-    results = {scored: measured(scored, store) for scored in tests}
-    seen = {place: results[cell.scored] for place, cell in cells.items()}
+    tried = [fit_command(cell, store) for cell in fits.values() if not is_fitted(cell)]
+    failures = run_all(tried, jobs)
+    scoring = [score_command(cell) for cell in tests.values() if is_fitted(cell) and not is_scored(cell)]
+    failures += run_all(scoring, jobs)
+    results = {scored: measured(scored, store) for scored, cell in tests.items() if is_scored(cell)}
+    seen = {place: results[cell.scored] for place, cell in cells.items() if cell.scored in results}
     lines = [
-        compare(row, measure, paper, {c: [seen[row, c, s] for s in spec["seeds"]] for c in spec["columns"]})
+        compare(row, measure, paper, {c: all_seeds(seen, row, c, spec["seeds"]) for c in spec["columns"]})
         for row, entry in spec["rows"].items()
         for measure, paper in entry["paper"].items()
     ]
     stem = table if overlay is None else table.with_stem(f"{table.stem}_{overlay}")
-    return write_table(stem, spec, lines, f"{describe(opened)}; scoring code `{made[0]}`")
+    text = write_table(stem, spec, lines, f"{describe(opened)}; scoring code `{made[0]}`")
+    if failures:
+        raise FailedCellsError(
+            f"{len(failures)} of {len(tried) + len(scoring)} cells failed, the others are kept; "
+            f"first: {failures[0]}",
+            text,
+        )
+    return text
+
+
+def all_seeds(
+    seen: dict[tuple[str, str, int], dict[str, Any]], row: str, column: str, seeds: list[int]
+) -> list[dict[str, Any]]:
+    """Evaluations of a row and column; none where a seed failed, as a mean over others is another number."""
+    found = [seen[row, column, seed] for seed in seeds if (row, column, seed) in seen]
+    return found if len(found) == len(seeds) else []
 
 
 def configs_of(table: Path, spec: dict[str, Any], row: str, overlay: str | None) -> tuple[Path, ...]:
@@ -179,14 +211,10 @@ def is_scored(cell: Cell) -> bool:
     return (cell.scored / "evaluation.json").is_file()
 
 
-def run_all(commands: list[list[str]], jobs: int) -> None:
-    """Run command lines, some at a time, each in its own process; report failures when all are through."""
+def run_all(commands: list[list[str]], jobs: int) -> list[str]:
+    """Run command lines, some at a time, each in its own process; return what the failed ones said last."""
     with ThreadPoolExecutor(max_workers=jobs) as pool:
-        failures = [failure for failure in pool.map(run_one, commands) if failure]
-    if failures:
-        raise InputError(
-            f"{len(failures)} of {len(commands)} cells failed, the others are kept; first: {failures[0]}"
-        )
+        return [failure for failure in pool.map(run_one, commands) if failure]
 
 
 def run_one(args: list[str]) -> str | None:

@@ -12,8 +12,11 @@ DATES = ["--data.split.val_from=2010-02-20", "--data.split.test_from=2010-03-01"
 
 def fitting(config: Path, store: Path, folder: Path) -> list[str]:
     """Arguments that fit a config to the small slice."""
-    dates = DATES if "val_from" in config.read_text("utf-8") else []
-    return [f"--config={config}", f"--data.store={store}", f"--trainer.default_root_dir={folder}", *dates]
+    text = config.read_text("utf-8")
+    dates = DATES if "val_from" in text else []
+    small = ["--data.batch_size=8", "--data.budget=4096"] if "class_path: Sequences" in text else []
+    where = [f"--data.store={store}", f"--trainer.default_root_dir={folder}"]
+    return [f"--config={config}", *where, *dates, *small]
 
 
 @pytest.mark.parametrize("name", ["itd", "lightning"])
@@ -40,4 +43,10 @@ def test_overlay_changes_a_config(overlay: Path, store: Path, tmp_path: Path) ->
     config = method if method.is_file() else CONFIGS / "mask_value.yaml"
     where = [f"--data.store={store}", f"--trainer.default_root_dir={tmp_path}"]
     overlaid = [f"--config={config}", f"--config={overlay}"]
-    main(["fit", *overlaid, *where, *DATES, "--trainer.fast_dev_run=true"])
+    dates = DATES if any("val_from" in path.read_text("utf-8") for path in (config, overlay)) else []
+    main(["fit", *overlaid, *where, *dates, "--trainer.fast_dev_run=true"])
+
+
+def test_the_slice_overlay_fits_a_method_of_sequences(store: Path, tmp_path: Path) -> None:
+    overlaid = f"--config={CONFIGS / 'overlays' / 'slice.yaml'}"
+    main(["fit", *fitting(CONFIGS / "rnn.yaml", store, tmp_path), overlaid, "--trainer.fast_dev_run=true"])

@@ -8,7 +8,7 @@ import yaml
 
 from itd_lightning import reproduce
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.reproduce import read_spec, reproduce_table
+from itd_lightning.reproduce import FailedCellsError, read_spec, reproduce_table
 
 TABLES = Path(__file__).parents[1] / "experiments"
 CONFIG = Path(__file__).parents[1] / "configs" / "mask_value.yaml"
@@ -56,10 +56,24 @@ def test_a_cell_that_fails_is_named(table: Path, store: Path, tmp_path: Path) ->
         reproduce_table(table, store, tmp_path / "runs")
 
 
+@pytest.mark.slow
+def test_a_cell_that_fails_is_a_dash_and_stops_no_other(table: Path, store: Path, tmp_path: Path) -> None:
+    spec = yaml.safe_load(table.read_text())
+    spec["rows"] = {"Broken": {"fit": ["--data.hours=-1"], "paper": {"pr_auc": 0.9}}, **spec["rows"]}
+    table.write_text(yaml.safe_dump(spec, sort_keys=False))
+    with pytest.raises(FailedCellsError, match=r"1 of 4 cells failed, the others are kept.*hours") as caught:
+        reproduce_table(table, store, tmp_path / "runs")
+    assert "| Broken | pr_auc | 0.900 | - |" in caught.value.text
+    assert table.with_suffix(".md").read_text() == caught.value.text
+    means = pl.read_csv(table.with_suffix(".csv"))["mean"]
+    assert means.is_null().to_list() == [True, False, False, False]
+
+
 @pytest.mark.parametrize("path", sorted(TABLES.glob("*/*.yaml")), ids=lambda path: path.stem)
 def test_every_shipped_table_is_one_and_names_a_config(path: Path) -> None:
     spec = read_spec(path)
-    assert (path.parent / spec["config"]).is_file()
+    named = [spec["config"], *(row["config"] for row in spec["rows"].values() if "config" in row)]
+    assert all((path.parent / config).is_file() for config in named)
     assert all(row["paper"] for row in spec["rows"].values())
 
 

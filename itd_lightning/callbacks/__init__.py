@@ -1,6 +1,7 @@
 """When things happen: checkpoints, score writing, progress."""
 
 from itd_lightning.callbacks.checkpoints import AtomicCheckpointIO, Checkpoints
+from itd_lightning.callbacks.embeddings import EmbeddingWriter
 from itd_lightning.callbacks.progress import QuietProgressBar
 from itd_lightning.callbacks.random_state import RandomState
 from itd_lightning.callbacks.scores import ScoreWriter
@@ -9,6 +10,7 @@ from itd_lightning.callbacks.stages import Stage, StageSchedule
 __all__ = [
     "AtomicCheckpointIO",
     "Checkpoints",
+    "EmbeddingWriter",
     "QuietProgressBar",
     "RandomState",
     "ScoreWriter",

@@ -12,6 +12,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import written_beside
+from itd_lightning.methods import Method
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -59,8 +60,15 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     return checkpoint
 
 
+def gathers(method: LightningModule) -> bool:
+    """Whether this is a method without gradients."""
+    return isinstance(method, Method) and method.optimizer is None
+
+
 class Checkpoints(ModelCheckpoint):
     """Keeps ``best.ckpt`` and ``last.ckpt`` in the run's folder ``checkpoints``, written at epoch ends.
+
+    A method without optimizer has nothing to choose from: both are written when it has been fitted.
 
     Args:
         monitor: Logged quantity whose smallest value is best.
@@ -90,21 +98,19 @@ class Checkpoints(ModelCheckpoint):
         """Refuse to wait for a number that never comes."""
         watched = [str(getattr(callback, "monitor", "")) for callback in trainer.callbacks]  # type: ignore[attr-defined]
         missing = [name for name in watched if name.startswith("val/")]
-        if missing and not sum(trainer.num_val_batches):
+        if not gathers(pl_module) and missing and not sum(trainer.num_val_batches):
             raise InputError(
                 f"the split has no validation units, so there is no {missing[0]}: monitor train/loss "
                 "(--checkpoint.monitor, --trainer.callbacks.monitor) or give the split a validation part"
             )
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Keep a method that learned without optimizer steps, for which Lightning writes nothing."""
-        if not trainer.global_step and not trainer.fast_dev_run:  # type: ignore[attr-defined]
-            self.best_model_path, self.last_model_path = (
-                str(Path(str(self.dirpath)) / f"{name}.ckpt") for name in ("best", "last")
-            )
-            trainer.save_checkpoint(self.best_model_path)
-            trainer.save_checkpoint(self.last_model_path)
+        """Write a method that was fitted without optimizer steps, which ModelCheckpoint waits for."""
         super().on_train_end(trainer, pl_module)
+        if gathers(pl_module) and not trainer.fast_dev_run:  # type: ignore[attr-defined]
+            for name in ("best", self.CHECKPOINT_NAME_LAST):
+                trainer.save_checkpoint(Path(self.dirpath or "") / f"{name}.ckpt")
+            self.best_model_path = str(Path(self.dirpath or "") / "best.ckpt")
 
     def forget_best(self) -> None:
         """Look for the best anew: what was measured so far is not comparable with what comes."""

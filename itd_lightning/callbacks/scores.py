@@ -138,7 +138,7 @@ class ScoreWriter(Callback):
             seed=self.seed,
             split=type(view.split).__name__,
             labels=view.split.labels,
-            leaks=view.split.leaks,
+            leaks=view.leaks,
             moved_days=view.split.moved_days,
             store=str(view.store.resolve()),
             store_fingerprint=Store(view.store).fingerprint,

@@ -1,5 +1,6 @@
 """Training in stages: which part learns when, how fast, and from where each stage starts."""
 
+import re
 import shutil
 from collections import defaultdict
 from collections.abc import Sequence
@@ -8,9 +9,13 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.utilities import rank_zero_warn
 
 from itd_lightning.callbacks.checkpoints import Checkpoints, load_checkpoint
+from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import written_beside
+
+TAKEN = ("best", "last")  # names of the run's own checkpoints
 
 
 @dataclass
@@ -34,9 +39,15 @@ class Stage:
 
 @runtime_checkable
 class Staged(Protocol):
-    """A method that trains in stages."""
+    """A method that trains in stages.
+
+    Attributes:
+        stage: Name of the present one.
+        stages: Names of all that it knows.
+    """
 
     stage: str
+    stages: tuple[str, ...]
 
     def on_stage_start(self) -> None:
         """Prepare for the stage that ``stage`` names; not called where a run goes on in the middle of it."""
@@ -47,8 +58,7 @@ class StageSchedule(Callback):
 
     A stage ends after its epochs, or early; then its best checkpoint is kept under its name, the optimizer
     forgets its moments, and the next stage begins. A run that goes on from ``last.ckpt`` does so within its
-    stage, with the same result. ``--trainer.max_epochs`` must be no smaller than all epochs together, or the
-    last stages are left out.
+    stage, with the same result.
 
     Args:
         stages: In their order.
@@ -56,13 +66,20 @@ class StageSchedule(Callback):
         only: Names of the stages to run; empty for all. Leaving some out is an ablation.
 
     Raises:
-        ValueError: If there is no stage, a name comes twice or is unknown, or a number is not positive.
+        ValueError: If there is no stage, a name comes twice, is unknown or no file name, or a number is not
+            positive.
     """
 
     def __init__(self, stages: list[Stage], monitor: str = "val/loss", only: Sequence[str] = ()) -> None:
         names = [stage.name for stage in stages]
-        if not stages or len(set(names)) < len(names) or not set(only) <= set(names):
-            raise ValueError(f"stages need different names, and only some of them, got {names} and {only}")
+        if not stages or len(set(names)) < len(names):
+            raise ValueError(f"stages need different names, at least one, got {names}")
+        if bad := [name for name in names if not re.fullmatch("[a-z][a-z0-9_]*", name) or name in TAKEN]:
+            raise ValueError(
+                f"a stage is named in small letters, and not {' or '.join(TAKEN)}, got {bad[0]!r}"
+            )
+        if unknown := set(only) - set(names):
+            raise ValueError(f"only names stages that there are, {', '.join(names)}; got {min(unknown)!r}")
         if any(
             stage.epochs < 1 or stage.lr <= 0 or (stage.patience is not None and stage.patience < 1)
             for stage in stages
@@ -82,11 +99,35 @@ class StageSchedule(Callback):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Tell the method its stage before anything is measured; forget what an earlier run left."""
+        self.check(trainer, pl_module)
         staged(pl_module).stage = self.stage.name
         self.able = {name for name, weight in pl_module.named_parameters() if weight.requires_grad}
-        if not self.resumed:
-            for stage in self.stages:
+        for stage in self.stages[self.place :]:
+            if not (self.over and stage is self.stage):  # else its best was kept before a kill
                 self.kept(trainer, stage).unlink(missing_ok=True)
+
+    def check(self, trainer: Trainer, method: LightningModule) -> None:
+        """Refuse a schedule that cannot be run, before it costs anything.
+
+        Raises:
+            InputError: If the method knows no such stage or part, or the Trainer would stop too early.
+        """
+        known = staged(method).stages
+        weights = [name for name, _ in method.named_parameters()]
+        for stage in self.stages:
+            if stage.name not in known:
+                raise InputError(
+                    f"{type(method).__name__} has no stage {stage.name!r}, only {', '.join(known)}"
+                )
+            for part in stage.learns:
+                if not any(name.startswith(f"{part}.") for name in weights):
+                    raise InputError(f"{type(method).__name__} has no part {part!r} to learn in {stage.name}")
+        needed, given = sum(stage.epochs for stage in self.stages), trainer.max_epochs
+        if given is not None and 0 <= given < needed and not trainer.fast_dev_run:  # type: ignore[attr-defined]
+            rank_zero_warn(
+                f"the stages take up to {needed} epochs and --trainer.max_epochs is {given}: the last ones "
+                "may be left out"
+            )
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begin the first stage, or go on with the present one."""
@@ -166,19 +207,28 @@ class StageSchedule(Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """Where the run stands; it travels in the checkpoint."""
-        return {name: getattr(self, name) for name in ("place", "epochs", "waited", "best", "over")}
+        names = {"names": [stage.name for stage in self.stages]}
+        return {name: getattr(self, name) for name in ("place", "epochs", "waited", "best", "over")} | names
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on where another run stood."""
-        for name, value in state_dict.items():
-            setattr(self, name, value)
+        """Go on where another run stood.
+
+        Raises:
+            InputError: If its stages were others.
+        """
+        names = [stage.name for stage in self.stages]
+        if state_dict.get("names") != names:
+            raise InputError(
+                f"the checkpoint is of stages {state_dict.get('names')}, not {names}: begin anew, without "
+                "--ckpt_path"
+            )
+        for name in ("place", "epochs", "waited", "best", "over"):
+            setattr(self, name, state_dict[name])
         self.resumed = True
 
 
 def staged(method: LightningModule) -> Staged:
     """The method, if it has stages."""
     if not isinstance(method, Staged):
-        raise TypeError(
-            f"stages need a method with `stage` and `on_stage_start`, got {type(method).__name__}"
-        )
+        raise InputError(f"{type(method).__name__} does not train in stages: leave StageSchedule out")
     return method

@@ -1,7 +1,7 @@
 """What a view hands to a method. One NamedTuple a view; a row knows its unit and no label but a shown one.
 
-Axes: B rows, T hours, F features, L places of behaviours, N behaviours that count, S sequences. Trajectories:
-U users, T calendar days, D daily features, H hours of a day (24).
+Axes: B rows, T hours, F features, L places of behaviours, N behaviours that count, S sequences, D days.
+Trajectories: U users, T calendar days, D daily features, H hours of a day (24).
 """
 
 from typing import NamedTuple
@@ -29,6 +29,32 @@ class WindowBatch(NamedTuple):
 
     def named(self, score: Float[Tensor, " b"]) -> UnitScores:
         """Name scores by the units they are of."""
+        return UnitScores(self.unit, score)
+
+
+class DayBatch(NamedTuple):
+    """User-days, each with those of the user that came before it.
+
+    Attributes:
+        features: What happened on the day, standardised, float32 ``(B, F)``.
+        past: The same of the user's D preceding days, the latest first, float32 ``(B, D, F)``; 0 where there
+            are fewer.
+        seen: Whether there is such a day, bool ``(B, D)``; where there is none, there is none before it.
+        user: Number of the user, int64 ``(B,)``; 0 for everybody whom training did not see.
+        unit: Row number in the view's table of units, int64 ``(B,)``: user, start, end and part.
+        label: What the split shows of the day, float32 ``(B,)``: 1 malicious, 0 harmless, NaN where it shows
+            nothing.
+    """
+
+    features: Float[Tensor, "b f"]
+    past: Float[Tensor, "b d f"]
+    seen: Bool[Tensor, "b d"]
+    user: Int[Tensor, " b"]
+    unit: Int[Tensor, " b"]
+    label: Float[Tensor, " b"]
+
+    def named(self, score: Float[Tensor, " b"]) -> UnitScores:
+        """Name scores by the days they are of."""
         return UnitScores(self.unit, score)
 
 
@@ -77,6 +103,30 @@ class SequenceBatch(NamedTuple):
             self.sequence[rows],
             self.label[rows],
         )
+
+
+class SignalBatch(NamedTuple):
+    """User-days: behaviours in time order, padded on the right, and counts with their modes.
+
+    Attributes:
+        tokens: Behaviours, int64 ``(B, L)``; 0 is padding, 1 unknown.
+        lengths: Behaviours in each row, int64 ``(B,)``, at least 1.
+        signals: Standardised counts of C channels, then their K modes, float32 ``(B, C (K + 1))``.
+        unit: Row number in the view's table of units, int64 ``(B,)``.
+        label: What the split shows of the day, float32 ``(B,)``: 1 malicious, 0 harmless, NaN for nothing.
+        weight: Weight of the row in a loss, float32 ``(B,)``.
+    """
+
+    tokens: Int[Tensor, "b l"]
+    lengths: Int[Tensor, " b"]
+    signals: Float[Tensor, "b z"]
+    unit: Int[Tensor, " b"]
+    label: Float[Tensor, " b"]
+    weight: Float[Tensor, " b"]
+
+    def named(self, score: Float[Tensor, " b"]) -> UnitScores:
+        """Name scores by the units they are of."""
+        return UnitScores(self.unit, score)
 
 
 class TrajectoryBatch(NamedTuple):

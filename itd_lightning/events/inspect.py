@@ -10,6 +10,8 @@ from itd_lightning.events.store import Store
 VIEW_NEEDS = {
     "windows": ("logon", "connect", "http_visit", "email_send", "file_copy"),
     "sequences": ("logon", "logoff"),
+    "signals": (),
+    "days": (),
     "trajectories": ("logon",),
 }
 COLUMNS = ["user", "time", "kind"]

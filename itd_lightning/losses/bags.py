@@ -22,7 +22,8 @@ def bag_scores(
 ) -> Float[Tensor, " s"]:
     """Mean of the highest scores of each sequence: of ``1 + n // 16`` among n behaviours. Section 3.3.
 
-    The paper leaves the number open. A sixteenth is about what an attack takes of a session in CERT r4.2.
+    The paper leaves the number open. By its table 2, a malicious session of CERT r4.2 holds 6.5 malicious
+    behaviours of some 70; a sixteenth stays below that.
     """
     rank, size = ranks(-scores, sequence, sequences)
     top = rank < (1 + size // 16)[sequence]

@@ -1,8 +1,42 @@
 """Detection methods, one file each: batches in, scores out."""
 
 from itd_lightning.methods.base import Method
+from itd_lightning.methods.cate import CATE
 from itd_lightning.methods.chronos import Chronos
+from itd_lightning.methods.ecod import ECOD
+from itd_lightning.methods.isolation_forest import IsolationForest
+from itd_lightning.methods.itdbert import ITDBERT
+from itd_lightning.methods.lan import LAN
+from itd_lightning.methods.log2sig import Log2Sig
+from itd_lightning.methods.logistic_regression import LogisticRegression
 from itd_lightning.methods.mask_value_autoencoder import MaskValueAutoencoder
-from itd_lightning.methods.rmsl import Rmsl
+from itd_lightning.methods.masked_behaviour import MaskedBehaviour
+from itd_lightning.methods.next_behaviour import NextBehaviour
+from itd_lightning.methods.oc4seq import OC4Seq
+from itd_lightning.methods.own_history_z import OwnHistoryZ
+from itd_lightning.methods.rmsl import RMSL
+from itd_lightning.methods.support_vectors import SVM, OneClassSVM
+from itd_lightning.methods.transformer_days import TransformerDays
+from itd_lightning.methods.xgboost_trees import XgboostTrees
 
-__all__ = ["Chronos", "MaskValueAutoencoder", "Method", "Rmsl"]
+__all__ = [
+    "CATE",
+    "ECOD",
+    "ITDBERT",
+    "LAN",
+    "RMSL",
+    "SVM",
+    "Chronos",
+    "IsolationForest",
+    "Log2Sig",
+    "LogisticRegression",
+    "MaskValueAutoencoder",
+    "MaskedBehaviour",
+    "Method",
+    "NextBehaviour",
+    "OC4Seq",
+    "OneClassSVM",
+    "OwnHistoryZ",
+    "TransformerDays",
+    "XgboostTrees",
+]

@@ -43,6 +43,14 @@ class Method(LightningModule, ABC, Generic[BatchT]):
         """Where each row's score comes from; None where a method cannot say."""
         return None
 
+    def embed(self, batch: BatchT) -> Float[Tensor, "n d"] | None:
+        """What the method makes of each thing that it scores, as a vector; None where there is no such."""
+        return None
+
+    def landmarks(self) -> Float[Tensor, "m d"] | None:
+        """Vectors to show beside what ``embed`` gives, such as centres of spheres; None for none."""
+        return None
+
     # Lightning hands any output on to the callbacks, whatever its annotation says.
     def test_step(self, batch: BatchT, batch_idx: int) -> UnitScores:  # type: ignore[override]
         """Name the scores of a batch by what they are of."""

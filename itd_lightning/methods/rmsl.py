@@ -3,13 +3,13 @@
 Axes: B rows, L behaviours of a row, N behaviours that count, S sequences, M spheres, D features.
 """
 
-from typing import Literal, cast
+from typing import Literal, cast, get_args
 
 import torch
 from jaxtyping import Float
 from lightning.pytorch.cli import OptimizerCallable
-from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy, scaled_dot_product_attention, softplus
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torchmetrics import MeanMetric
 
@@ -18,82 +18,12 @@ from itd_lightning.contracts.errors import InputError
 from itd_lightning.losses.bags import bag_scores, balanced, sequence_means
 from itd_lightning.losses.pseudo_labels import PseudoLabels, confident_loss, corrected_loss, pseudo_labels
 from itd_lightning.methods.base import Method
-from itd_lightning.nn.bidirectional import Bidirectional
+from itd_lightning.nn.spheres import Detector, deviation, multi_centre, separability
 
-RmslStage = Literal["warm_up", "multiple_instance", "self_training"]
-
-
-def multi_centre(nearest: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
-    """Squared distance of each behaviour to its nearest centre. Equation 6, before its mean."""
-    return nearest.square()
+RMSLStage = Literal["warm_up", "multiple_instance", "self_training"]
 
 
-def separability(nearest: Float[Tensor, " n"], second: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
-    """How little nearer the nearest centre is than the second one. Equation 7, before its mean.
-
-    ``BCE(exp(second) / (exp(nearest) + exp(second)), 1)`` is ``log(1 + exp(nearest - second))``; this form
-    does not overflow.
-    """
-    return softplus(nearest - second)
-
-
-def deviation(nearest: Float[Tensor, "*n"], spread: Float[Tensor, ""]) -> Float[Tensor, "*n"]:
-    """Distance to the nearest sphere, squashed to 0 .. 1: one half at three times the usual distance.
-
-    Departure: equation 3 scores the distance itself, which the cross-entropy of equations 8 to 12 cannot
-    take. The squashing is monotone, so that this score alone ranks as the distance does.
-
-    Args:
-        nearest: Distance to the nearest centre.
-        spread: Mean squared distance of behaviours in normal training sequences.
-    """
-    squared = nearest.square()
-    return squared / (squared + 9 * spread)
-
-
-class Detector(nn.Module):
-    """Sequence encoder, spheres and classifier. Equations 1 to 4.
-
-    Args:
-        vocabulary: Number of tokens V.
-        width: Features D of a behaviour.
-        spheres: Number M of centres.
-        dropout: Share of features dropped between the encoder's layers.
-    """
-
-    def __init__(self, vocabulary: int, width: int, spheres: int, dropout: float) -> None:
-        super().__init__()
-        self.embedding = nn.Embedding(vocabulary, width, padding_idx=0)
-        # Half as wide each way, so that both together are as wide as the embedding.
-        self.encoder = Bidirectional("gru", width, width // 2, layers=2, dropout=dropout)
-        self.centres = nn.Embedding(spheres, width)
-        self.attention = nn.Linear(width, 3 * width)  # query, key, value
-        self.norm = nn.LayerNorm(width)
-        self.classifier = nn.Linear(width, 1)
-
-    def encode(self, batch: SequenceBatch) -> Float[Tensor, "b l d"]:
-        """Behaviours in the context of their sequence."""
-        encoded: Tensor = self.encoder(self.embedding(batch.tokens), batch.lengths)
-        return encoded
-
-    def distances(self, encoded: Float[Tensor, "b l d"]) -> tuple[Float[Tensor, "b l"], Float[Tensor, "b l"]]:
-        """Distances of behaviours to the nearest and to the second nearest centre; infinite without one."""
-        near = torch.cdist(encoded.flatten(0, 1), self.centres.weight).view(*encoded.shape[:2], -1)
-        values = near.topk(min(2, near.shape[-1]), largest=False).values
-        nearest = values[..., 0]
-        return nearest, values[..., 1] if near.shape[-1] > 1 else torch.full_like(nearest, torch.inf)
-
-    def classify(self, encoded: Float[Tensor, "b l d"], batch: SequenceBatch) -> Float[Tensor, "b l"]:
-        """Probability that each behaviour is anomalous; equation 4 with one head, a residual and its norm."""
-        query, key, value = self.attention(encoded)[:, None].chunk(3, dim=-1)
-        known = torch.arange(encoded.shape[1], device=encoded.device) < batch.lengths[:, None].to(
-            encoded.device
-        )
-        attended = scaled_dot_product_attention(query, key, value, attn_mask=known[:, None, None])[:, 0]
-        return torch.sigmoid(self.classifier(self.norm(encoded + attended)).squeeze(-1))
-
-
-class Rmsl(Method[SequenceBatch]):
+class RMSL(Method[SequenceBatch]):
     """Robust multi-sphere learning from labels of sequences, in three stages that ``StageSchedule`` runs.
 
     ``warm_up`` draws normal behaviours to spheres; ``multiple_instance`` makes the highest scores of
@@ -104,7 +34,7 @@ class Rmsl(Method[SequenceBatch]):
     Args:
         optimizer: Builds the optimizer from the trainable parameters; the schedule sets its learning rate.
         vocabulary: Number of tokens V.
-        width: Features D of a behaviour; even.
+        width: Features D of a behaviour; a multiple of 4.
         spheres: Number M of spheres.
         alpha: Weight of the classifier in the score; the rest is the deviation's.
         separation: Weight of the separability loss in the warm-up.
@@ -123,7 +53,8 @@ class Rmsl(Method[SequenceBatch]):
     Source:
         RMSL: Weakly-Supervised Insider Threat Detection with Robust Multi-Sphere Learning, sections 3 and
         A.3. The paper leaves open, and this is ours: dropout and its places, the number of highest
-        behaviours, T, both shares, all thresholds and momenta, one head and the residual of the attention.
+        behaviours, T, both shares, all thresholds and momenta, one head of D / 4 features and the residual of
+        the attention.
         Departure: the deviation is squashed (see ``deviation``); both kinds of sequence weigh the same in the
         loss of the second stage, whatever a batch holds; ``tau_c`` stays at ``tau_a`` or above, since below
         one half its two rules contradict each other.
@@ -151,9 +82,9 @@ class Rmsl(Method[SequenceBatch]):
         shares = (alpha, dropout, high_share, middle_share, hard_weight, clear_momentum, teacher_momentum)
         if not all(0 <= share <= 1 for share in shares) or high_share + middle_share > 1:
             raise ValueError(f"shares, weights and momenta must lie in 0 .. 1, got {shares}")
-        if spheres < 1 or passes < 2 or width % 2:
+        if spheres < 1 or passes < 2 or width % 4:
             raise ValueError(
-                "rmsl needs a sphere, two passes and an even width, "
+                "rmsl needs a sphere, two passes and a width that is a multiple of 4, "
                 f"got spheres {spheres}, passes {passes}, width {width}"
             )
         self.alpha, self.separation, self.passes, self.hard_weight = alpha, separation, passes, hard_weight
@@ -163,7 +94,7 @@ class Rmsl(Method[SequenceBatch]):
         self.teacher = AveragedModel(
             self.detector, multi_avg_fn=get_ema_multi_avg_fn(teacher_momentum), use_buffers=False
         ).requires_grad_(requires_grad=False)
-        self.stage: RmslStage = "multiple_instance"
+        self.stage, self.stages = "", get_args(RMSLStage)
         self.register_buffer("spread", torch.zeros(()))
         self.register_buffer("classifies", torch.zeros((), dtype=torch.bool))
         self.register_buffer("clear", torch.tensor(threshold))
@@ -171,6 +102,13 @@ class Rmsl(Method[SequenceBatch]):
         self.classifies: Tensor
         self.clear: Tensor
         self.val_normal, self.val_malicious = MeanMetric(), MeanMetric()
+
+    def on_train_start(self) -> None:
+        """Refuse to train without a schedule."""
+        if not self.stage:
+            raise InputError(
+                "rmsl trains in stages: let the trainer run the callback StageSchedule, as its config does"
+            )
 
     def on_stage_start(self) -> None:
         """Begin a stage: the teacher starts as a copy of the student, ``tau_c`` as ``tau_a``."""
@@ -216,11 +154,22 @@ class Rmsl(Method[SequenceBatch]):
             losses = multi_centre(nearest) + self.separation * separability(nearest, second)
             return sequence_means(losses, sequence, len(labels)).mean()
         if self.stage == "multiple_instance":
-            return balanced(bag_scores(self.scores(self.detector, rows), sequence, len(labels)), labels)
+            return balanced(*self.bags(rows))
         pseudo, soft = self.taught(rows)
         scores = self.scores(self.detector, rows)
         sure = confident_loss(scores, pseudo, sequence, len(labels))
         return sure + corrected_loss(scores, soft, pseudo, sequence, len(labels), self.hard_weight)
+
+    def bags(self, rows: SequenceBatch) -> tuple[Float[Tensor, " s"], Float[Tensor, " s"]]:
+        """Scores and labels of sequences; kind by kind, since the malicious ones are longer as a rule."""
+        scores, known = [], []
+        for kind in (0, 1):
+            part = rows.where(rows.label == kind)
+            if len(part.tokens):
+                sequence, labels = part.bags()
+                scores.append(bag_scores(self.scores(self.detector, part), sequence, len(labels)))
+                known.append(labels)
+        return torch.cat(scores), torch.cat(known)
 
     @torch.no_grad()
     def taught(self, rows: SequenceBatch) -> tuple[PseudoLabels, Float[Tensor, " n"]]:
@@ -254,8 +203,10 @@ class Rmsl(Method[SequenceBatch]):
             if len(rows.tokens):
                 self.val_normal.update(self.loss(rows), weight=len(rows.bags()[1]))
             return
-        sequence, labels = batch.bags()
-        scores = bag_scores(self.scores(self.detector, batch), sequence, len(labels))
+        rows = batch.where(~batch.label.isnan())
+        if not len(rows.tokens):
+            return
+        scores, labels = self.bags(rows)
         for kind, metric in enumerate((self.val_normal, self.val_malicious)):
             here = labels == kind
             if here.any():
@@ -265,6 +216,8 @@ class Rmsl(Method[SequenceBatch]):
         """Log the loss; both kinds of sequence weigh the same."""
         metrics = (self.val_normal, self.val_malicious)
         measured = [metric.compute() for metric in metrics if metric.update_called]
+        if not measured and self.trainer.sanity_checking:  # two batches, which may hold one kind only
+            return
         if not measured:
             raise InputError(
                 f"the stage {self.stage} needs validation sequences whose label is shown, and there is none: "
@@ -273,6 +226,14 @@ class Rmsl(Method[SequenceBatch]):
         self.log("val/loss", torch.stack(measured).mean(), prog_bar=True)
         for metric in metrics:
             metric.reset()
+
+    def embed(self, batch: SequenceBatch) -> Float[Tensor, "n d"]:
+        """Behaviours in the context of their sequence; figures 5 and 6."""
+        return self.detector.encode(batch)[batch.counted]
+
+    def landmarks(self) -> Float[Tensor, "m d"]:
+        """Centres of the spheres."""
+        return self.detector.centres.weight
 
     def scores(self, detector: Detector, batch: SequenceBatch) -> Float[Tensor, " n"]:
         """Score of each behaviour that counts. Equation 5."""

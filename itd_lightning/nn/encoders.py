@@ -1,4 +1,4 @@
-"""Sequence encoders that replace one another: recurrent, attention, and Mamba.
+"""Sequence encoders that replace one another: recurrent, attention, and Mamba. ``nn.context`` adds others.
 
 Axes: B rows, L steps, M width. Rows are padded on the right to L steps; ``lengths`` says how many are real.
 
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from itd_lightning.nn.mamba import Backend, Mamba
 
-Kind = Literal["mamba", "lstm", "gru", "transformer"]
+Kind = Literal["mamba", "rnn", "lstm", "gru", "transformer"]
 
 
 class SequenceEncoder(nn.Module, ABC):
@@ -32,6 +32,29 @@ class SequenceEncoder(nn.Module, ABC):
     @abstractmethod
     def mix(self, x: Float[Tensor, "b l m"], real: Bool[Tensor, "b l"]) -> Float[Tensor, "b l m"]:
         """Encode rows with zeros in their padding; what it returns there is not read."""
+
+    def auxiliary(self, x: Float[Tensor, "b l m"], counted: Bool[Tensor, "b l"]) -> Float[Tensor, ""]:
+        """Loss of the encoder's own, beside that of the task, over the steps that count; 0 for most."""
+        return x.new_zeros(())
+
+
+class RNN(SequenceEncoder):
+    """Each step sees the steps before it, without gates; Elman 1990.
+
+    Args:
+        width: Width of input and output, M.
+        layers: Recurrent layers.
+        dropout: Share of units dropped between layers.
+    """
+
+    def __init__(self, width: int = 64, layers: int = 2, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.rnn = nn.RNN(width, width, layers, batch_first=True, dropout=dropout if layers > 1 else 0.0)
+
+    def mix(self, x: Float[Tensor, "b l m"], real: Bool[Tensor, "b l"]) -> Float[Tensor, "b l m"]:
+        """Step from left to right; the padding comes last."""
+        mixed: Tensor = self.rnn(x)[0]
+        return mixed
 
 
 class LSTM(SequenceEncoder):
@@ -182,6 +205,8 @@ def encoder(
     match kind:
         case "mamba":
             return MambaEncoder(width, layers, dropout, backend)
+        case "rnn":
+            return RNN(width, layers, dropout)
         case "lstm":
             return LSTM(width, layers, dropout)
         case "gru":

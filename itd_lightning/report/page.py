@@ -20,6 +20,7 @@ from itd_lightning.contracts.files import written_beside
 from itd_lightning.report.alerts import ranked_days, with_reasons
 from itd_lightning.report.behaviours import OBJECT
 from itd_lightning.report.budgets import daily_table, operating_table, share_table
+from itd_lightning.report.embeddings import embeddings
 from itd_lightning.report.figures import Figure, Panel, colour, dash, precision_recall
 from itd_lightning.report.heatmaps import Window, explained
 from itd_lightning.report.losses import losses
@@ -45,6 +46,7 @@ class Details(NamedTuple):
     behaviours: list[dict[str, Any]]
     days: list[dict[str, Any]]
     losses: Figure
+    embeddings: Figure
 
 
 class Plots:
@@ -140,8 +142,8 @@ def details(run: Run, user: str = "") -> Details:
     rows = [
         {**row, "campaign": campaign_on(run, row["user"], row["day"])} for row in days.iter_rows(named=True)
     ]
-    drawn = timelines(run), pictures(run, user)
-    return Details(run, *drawn, explained(run), behaviours(run), rows, losses(run))
+    drawn, learned = (timelines(run), pictures(run, user)), (losses(run), embeddings(run))
+    return Details(run, *drawn, explained(run), behaviours(run), rows, *learned)
 
 
 def behaviours(run: Run) -> list[dict[str, Any]]:

@@ -62,6 +62,7 @@ class Run(NamedTuple):
         audits: Empty where none was run.
         explanations: One row a cell of the highest scores, or None.
         losses: One row an epoch, or None.
+        embeddings: Some test behaviours and landmarks with their ``vector``, labelled; None without any.
         store: What the store says of itself; empty where it is not at hand.
     """
 
@@ -76,6 +77,7 @@ class Run(NamedTuple):
     audits: list[Audit]
     explanations: pl.DataFrame | None
     losses: pl.DataFrame | None
+    embeddings: pl.DataFrame | None
     store: dict[str, Any]
 
 
@@ -117,6 +119,7 @@ def read_run(folder: Path, name: str) -> Run:
         audits=read_audits(folder / "audit.json"),
         explanations=read_table(folder / "explanations.parquet"),
         losses=read_losses(folder / "metrics.csv"),
+        embeddings=labelled_embeddings(folder, evaluation),
         store=store,
     )
 
@@ -139,6 +142,18 @@ def read_truth(
         day_curves=day_curves(table.label(table.without_true_campaigns(days), table.policy)),
         behaviours=None if behaviours is None else table.label(behaviours, table.policy),
     )
+
+
+def labelled_embeddings(folder: Path, evaluation: Evaluation) -> pl.DataFrame | None:
+    """The embeddings of a run with ``malicious``, null where that is not known; None without any."""
+    table = read_table(folder / "embeddings.parquet")
+    if table is None:
+        return None
+    try:
+        scores = ScoreTable(folder / "scores.parquet", labels=evaluation["protocol"].get("labels"))
+    except InputError:
+        return table.with_columns(malicious=pl.lit(None, pl.Boolean))
+    return scores.label(table, scores.policy)
 
 
 def read_manifest(store: Path) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from itd_lightning.contracts.labels import LabelPolicy
 from itd_lightning.contracts.scores import SCORES
 
 METADATA = "itd_lightning"
+SCORED = "scores.parquet"  # of a run's folder
 ROWS_AT_ONCE = 250_000  # of behaviours there are many millions: who reads the table can do so piece by piece
 
 

@@ -1,7 +1,7 @@
 """What every split has in common: units in, units with their part out."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -31,7 +31,7 @@ class Split(ABC):
         ValueError: If ``moved_days`` is negative.
     """
 
-    leaks: str
+    leaks: str  # what reaches a part from where it should not, in words
 
     def __init__(self, labels: LabelPolicy, moved_days: int, shown: Sequence[Shown] = ()) -> None:
         if moved_days < 0:
@@ -51,15 +51,27 @@ class Split(ABC):
             The same rows in the same order, the columns of ``contracts.scores.UNITS``.
         """
 
-    def labels_shown(self, units: pl.DataFrame, store: Path) -> pl.Series:
+    def labels_shown(
+        self, units: pl.DataFrame, store: Path, held: Iterable[pl.DataFrame] | None = None
+    ) -> pl.Series:
         """What a method may know of each unit: whether it is malicious; null where nothing is shown.
 
         Args:
             units: The columns of ``contracts.scores.UNITS``.
             store: The store with the key, which is read only if anything is shown.
+            held: Where a unit does not hold all that its user did in its time, as with sessions at two PCs:
+                the events of the units, as ``user``, ``event_id`` and ``unit``, a row number. Under the
+                policy ``event`` a unit is malicious if one of them is.
         """
         if not self.shown:
             return pl.Series("malicious", [None], dtype=pl.Boolean).new_from_index(0, len(units))
-        labelled = label(units, read_key(store).moved(self.moved_days), self.labels)
+        key = read_key(store).moved(self.moved_days)
+        labelled = label(units, key, self.labels)
+        # A moved campaign has no events at its new time, so there its interval decides.
+        if held is not None and self.labels == "event" and not self.moved_days:
+            ids = key.events.select("user", "event_id")
+            found = [block.join(ids, on=["user", "event_id"], how="semi")["unit"] for block in held]
+            hit = pl.int_range(pl.len()).is_in(pl.concat(found).unique().implode())
+            labelled = labelled.with_columns(malicious=hit)
         visible = pl.when(pl.col("part").is_in(self.shown)).then("malicious")
         return labelled.select(malicious=visible).to_series()

@@ -72,6 +72,11 @@ class View(LightningDataModule):
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
         self.build_workers, self.executor = build_workers, executor
 
+    @property
+    def leaks(self) -> str:
+        """What reaches a part from where it should not, in words."""
+        return self.split.leaks
+
     def prepare_data(self) -> None:
         """Check that there is a store, before anything is set up."""
         Store(self.store)

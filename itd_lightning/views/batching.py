@@ -12,7 +12,7 @@ from torch.utils.data import Sampler
 NARROW, FEWEST = 0.85, 64  # a larger batch holds no sequence shorter than this share of its longest
 # Lengths are compared after a random change by up to this share, or else equals would always meet. Extra
 # sequences are few and come up many times, which a larger change spreads over many batches.
-SPREAD, EXTRA_SPREAD = 0.1, 0.3
+SPREAD, EXTRA_SPREAD = 0.1, 0.15
 
 
 def cuts(length: Int[np.ndarray, " m"], size: int, budget: int) -> list[int]:

@@ -1,6 +1,6 @@
 """View ``sequences``: what somebody did in a session or on a day, behaviour by behaviour.
 
-Axes: B rows, L behaviours, N sequences, K batches.
+Axes: N behaviours of the view, M sequences of a part.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-import torch
-from jaxtyping import Float, Int
-from torch.utils.data import DataLoader, Dataset
+from jaxtyping import Int
+from torch.utils.data import DataLoader
 
 from itd_lightning.contracts.batches import SequenceBatch
 from itd_lightning.contracts.errors import InputError
@@ -23,11 +22,13 @@ from itd_lightning.executors import Place
 from itd_lightning.splits import Split
 from itd_lightning.views.base import View
 from itd_lightning.views.batching import EqualLengths, InOrder
+from itd_lightning.views.sequence_rows import SequenceDataset
 from itd_lightning.views.sessions import IDLE, Unit, by_day, by_session
 from itd_lightning.views.tokens import (
     FACTORS,
     Factor,
     Fitted,
+    company_domains,
     describe,
     learned_words,
     numbers_of,
@@ -36,7 +37,7 @@ from itd_lightning.views.tokens import (
     usual_hours,
 )
 
-BUILDER_VERSION = 1  # raise it whenever ``build`` gives other rows: stores keep what was built
+BUILDER_VERSION = 2  # raise it whenever ``build`` gives other rows: stores keep what was built
 NEEDED = ["event_id", "user", "time", "pc", "kind", "object", "attachments", "to_removable", "from_removable"]
 KEPT = ["sequence", "user", "time", "event_id", "kind", "relation", "thing", "site", "habit"]
 
@@ -58,8 +59,7 @@ def build(
         ``thing``, ``site`` and ``habit``; sorted by sequence and time.
     """
     cut = by_session(events, idle) if unit == "session" else by_day(events)
-    company = set() if people is None else set(people["email"].str.to_lowercase().str.extract("@(.+)$"))
-    return describe(cut, own, people, sorted(company - {None})).select(KEPT)
+    return describe(cut, own, people, company_domains(people)).select(KEPT)
 
 
 def build_shard(
@@ -72,61 +72,6 @@ def build_shard(
     return rows.group_by("sequence", maintain_order=True).agg(
         pl.col("user").first(), start=pl.col("time").first(), end=last, length=pl.len().cast(pl.Int64)
     )
-
-
-class SequenceDataset(Dataset[SequenceBatch]):
-    """Sequences as padded rows; an item is a whole batch, named by the numbers of its sequences.
-
-    A sequence of up to ``chunk`` behaviours is one row. A longer one is cut into rows that overlap, so that
-    each behaviour is seen with context on both sides: it counts in the row in which it lies farther from a
-    cut.
-
-    Args:
-        tokens: All behaviours of the view, sequence after sequence, int16.
-        first: Number of the first behaviour of each sequence, ``(N,)``.
-        length: Behaviours in each sequence, ``(N,)``.
-        label: What the split shows of each sequence, ``(N,)``: 1, 0, or NaN.
-        chunk: Longest row.
-        overlap: Behaviours that consecutive rows of a sequence share; even.
-    """
-
-    def __init__(
-        self,
-        tokens: Int[np.ndarray, " n"],
-        first: Int[np.ndarray, " s"],
-        length: Int[np.ndarray, " s"],
-        label: Float[np.ndarray, " s"],
-        chunk: int,
-        overlap: int,
-    ) -> None:
-        # A tensor, since loader processes get it as shared memory, not as a copy.
-        self.tokens = torch.from_numpy(tokens)
-        self.first, self.length, self.label = first, length, label
-        self.chunk, self.overlap = chunk, overlap
-
-    def __getitem__(self, sequences: list[int]) -> SequenceBatch:
-        chosen = np.asarray(sequences, dtype=np.int64)
-        step = self.chunk - self.overlap
-        length = self.length[chosen]
-        rows = 1 + np.maximum(-(-(length - self.chunk) // step), 0)
-        owner = np.repeat(np.arange(len(chosen)), rows)
-        number = np.arange(len(owner)) - np.repeat(np.cumsum(rows) - rows, rows)
-        begin = number * step
-        size = np.minimum(length[owner] - begin, self.chunk)
-        at = np.arange(size.max(initial=0))
-        place = self.first[chosen][owner][:, None] + begin[:, None] + at
-        known = at < size[:, None]
-        lead = np.where(number > 0, self.overlap // 2, 0)  # counted by the row before
-        tail = np.where(number + 1 < rows[owner], self.overlap // 2, 0)  # counted by the row after
-        counted = (at >= lead[:, None]) & (at < (size - tail)[:, None])
-        found = self.tokens[torch.from_numpy(np.where(known, place, 0))].long()
-        return SequenceBatch(
-            tokens=found * torch.from_numpy(known),
-            lengths=torch.from_numpy(size),
-            behaviour=torch.from_numpy(np.where(counted, place, -1)),
-            sequence=torch.from_numpy(chosen[owner]),
-            label=torch.from_numpy(self.label[chosen][owner]),
-        )
 
 
 class Sequences(View):
@@ -146,7 +91,8 @@ class Sequences(View):
         malicious: Malicious training sequences drawn for each batch besides, all of them equally often.
             0 makes no difference between them.
         budget: Behaviours per batch, padding counted, that make a batch smaller where sequences are long.
-        chunk: Longest row; longer sequences lie in several, and their scores are stitched.
+        chunk: Longest row; longer sequences lie in several, and their scores are stitched. What a method
+            knows around a behaviour ends with the row.
         overlap: Behaviours that such rows share; even.
         num_workers: Loader processes.
         seed: Decides the order of the training sequences.
@@ -171,7 +117,7 @@ class Sequences(View):
         least: int = 5,
         batch_size: int = 64,
         malicious: int = 0,
-        budget: int = 32768,
+        budget: int = 24576,
         chunk: int = 512,
         overlap: int = 64,
         num_workers: int = 0,
@@ -180,10 +126,17 @@ class Sequences(View):
         executor: Place = "local",
     ) -> None:
         super().__init__(store, split, batch_size, num_workers, seed, build_workers, executor)
-        if not factors or not 3 <= vocabulary <= 32767 or least < 1 or malicious < 0 or idle <= 0:
+        if (
+            not factors
+            or len(set(factors)) < len(factors)
+            or not 3 <= vocabulary <= 32767
+            or least < 1
+            or malicious < 0
+            or idle <= 0
+        ):
             raise ValueError(
-                "sequences need a factor, a vocabulary of 3 to 32767 tokens, least and idle above 0, and "
-                f"malicious not below, got {list(factors)}, {vocabulary}, {least}, {idle} and {malicious}"
+                "sequences need different factors, 3 to 32767 tokens, least and idle above 0, and malicious "
+                f"not below: got {list(factors)}, {vocabulary}, {least}, {idle} and {malicious}"
             )
         if overlap % 2 or not 0 <= overlap < chunk or budget < chunk:
             raise ValueError(
@@ -232,11 +185,10 @@ class Sequences(View):
         self.first, self.length = table["first"].to_numpy(), table["length"].to_numpy()
         self.label = np.full(len(table), np.nan, dtype=np.float32)
         if stage in ("fit", "validate"):
-            shown = self.split.labels_shown(self.units, self.store).cast(pl.Float32)
+            shown = self.split.labels_shown(self.units, self.store, self.events()).cast(pl.Float32)
             self.label = shown.fill_null(float("nan")).to_numpy()
         if stage == "fit":
             self.fitted = self.fit()
-            self.write_tokens(self.fitted)
         self.tokens = None
 
     def fit(self) -> Fitted:
@@ -268,6 +220,13 @@ class Sequences(View):
             yield first, shard
             first += pl.scan_parquet(shard, glob=False).select(pl.len()).collect().item()
 
+    def events(self) -> Iterator[pl.DataFrame]:
+        """``user``, ``event_id`` and ``unit`` of all behaviours, shard by shard."""
+        unit = np.repeat(np.arange(len(self.length)), self.length)
+        for first, shard in self.located():
+            rows = pl.read_parquet(shard, columns=["user", "event_id"], glob=False)
+            yield rows.with_columns(unit=unit[first : first + len(rows)])
+
     def read_texts(self, fitted: Fitted) -> Iterator[tuple[int, pl.Series]]:
         """The texts of each shard's behaviours, with the number of the first."""
         calendar = Store(self.store).calendar()
@@ -287,7 +246,7 @@ class Sequences(View):
 
     def write_tokens(self, fitted: Fitted) -> None:
         """Write what each token means into the run's folder, where there is one."""
-        if self.trainer is not None and self.trainer.is_global_zero:
+        if self.trainer is not None and self.trainer.training and self.trainer.is_global_zero:
             with written_beside(Path(self.trainer.default_root_dir) / "tokens.csv") as path:
                 fitted.table(self.factors).write_csv(path)
 
@@ -303,6 +262,7 @@ class Sequences(View):
             )
         if self.tokens is None:
             self.tokens = self.encode(self.fitted)
+            self.write_tokens(self.fitted)
         return SequenceDataset(self.tokens, self.first, self.length, self.label, self.chunk, self.overlap)
 
     def part(self, *names: str) -> Int[np.ndarray, " m"]:
@@ -321,6 +281,12 @@ class Sequences(View):
             raise InputError(
                 "no training sequence is shown to be malicious: let the split show labels "
                 "(--data.split.shown '[train, val]'), take a longer training part, or set --data.malicious 0"
+            )
+        known = self.label[self.part("val")]
+        if self.malicious and len(known) and not (known == 1).any():
+            raise InputError(
+                "no validation sequence is shown to be malicious, so nothing tells which epoch is best: let "
+                "the split show labels (--data.split.shown '[train, val]'), or take a longer validation part"
             )
         plain = chosen[~malicious] if self.malicious else chosen
         extra = chosen[malicious] if self.malicious else chosen[:0]
@@ -364,9 +330,23 @@ class Sequences(View):
 
     def state_dict(self) -> dict[str, Any]:
         """What was fitted on training sequences; it travels in the checkpoint."""
-        return {} if self.fitted is None else self.fitted.state()
+        return {} if self.fitted is None else {**self.fitted.state(), **self.meaning}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over what another run fitted."""
-        self.fitted = Fitted.from_state(state_dict) if state_dict else None
-        self.tokens = None
+        """Take over what another run fitted.
+
+        Raises:
+            InputError: If its sequences or tokens mean something else.
+        """
+        other = {name: state_dict.get(name) for name in self.meaning}
+        if other != self.meaning:
+            raise InputError(
+                f"the checkpoint was fitted on {other}, and this view gives {self.meaning}: leave these "
+                "options as they were, or fit again"
+            )
+        self.fitted, self.tokens = Fitted.from_state(state_dict), None
+
+    @property
+    def meaning(self) -> dict[str, Any]:
+        """What sequences and tokens are, for which the fitted words hold."""
+        return {"unit": self.unit, "idle": self.idle, "factors": list(self.factors)}

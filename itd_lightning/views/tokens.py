@@ -11,7 +11,6 @@ import numpy as np
 import polars as pl
 from jaxtyping import Int
 
-from itd_lightning.contracts.events import COPIES
 from itd_lightning.events.hours import HOURS, after_hours, work_hours
 from itd_lightning.events.pcs import relation
 from itd_lightning.events.people import as_of
@@ -21,7 +20,7 @@ FACTORS: tuple[Factor, ...] = ("kind", "when", "pc", "object", "habit")
 PADDING, UNKNOWN = "<padding>", "<unknown>"  # tokens 0 and 1
 SITES = pl.Schema({"site": pl.String(), "popularity": pl.String()})
 COMMON = 0.1  # of the training users
-EARLY = 28  # days of a user's history in which everything would be new
+EARLY = 28  # days of a user's history in which everything would be new, so nothing counts as such
 USUAL = 10  # earlier days
 
 FILE_TYPES = {
@@ -36,7 +35,7 @@ TYPE_OF = {ending: name for name, endings in FILE_TYPES.items() for ending in en
 IS_FILE = pl.col("kind").cast(pl.String).str.starts_with("file_")
 IS_MAIL = pl.col("kind").cast(pl.String).str.starts_with("email_")
 IS_PAGE = pl.col("kind").cast(pl.String).str.starts_with("http_")
-SITE = pl.col("object").str.to_lowercase().str.extract(r"^(?:\w+://)?(?:www\.)?([^/:?#]+)")
+SITE = pl.col("object").str.to_lowercase().str.extract(r"^(?:\w+://)?(?:[^/@?#]*@)?(?:www\.)?([^/:?#]+)")
 ENDING = pl.col("object").str.to_lowercase().str.extract(r"\.([a-z0-9]+)$")
 
 
@@ -86,7 +85,7 @@ def describe(
     Returns:
         The rows in their order, with ``relation`` (``own``, ``supervisor``, ``shared``, ``other``, or
         ``none`` without a PC), ``thing`` (file type and removable media; recipients and attachment; else
-        ``none``), ``site``, the domain of a page, else null, and ``habit``.
+        ``none``), ``site``, the domain of a page, null where there is none, and ``habit``.
     """
     said = events.with_columns(
         relation=relation(supervised(events, people), own).cast(pl.String).fill_null("none"),
@@ -95,7 +94,7 @@ def describe(
         .when(IS_MAIL)
         .then(mail_class(company))
         .otherwise(pl.lit("none")),
-        site=pl.when(IS_PAGE).then(SITE.fill_null("")),
+        site=pl.when(IS_PAGE).then(SITE),
     )
     return said.with_columns(habit=habits(said))
 
@@ -114,7 +113,7 @@ def habits(rows: pl.DataFrame) -> pl.Series:
 
     The same is a visit to the same web site, or else the same kind of action on the same kind of thing at the
     same PC. Only days before the behaviour's own count, so nothing later is known. In a user's first 28 days
-    everything would be new: these are ``early``.
+    everything would be new: it is called ``usual``, for a word of its own would be a stamp of the calendar.
 
     Args:
         rows: ``user``, ``time``, ``kind``, ``pc``, ``thing`` and ``site`` of whole users.
@@ -124,7 +123,7 @@ def habits(rows: pl.DataFrame) -> pl.Series:
     before = pl.col("day").rank("dense").over("user", "what") - 1
     day = pl.col("day") - pl.col("day").min().over("user")
     return done.select(
-        habit=pl.when(day < pl.duration(days=EARLY)).then(pl.lit("early"))
+        habit=pl.when(day < pl.duration(days=EARLY)).then(pl.lit("usual"))
         .when(before == 0).then(pl.lit("new"))
         .when(before < USUAL).then(pl.lit("seldom"))
         .otherwise(pl.lit("usual"))
@@ -144,17 +143,20 @@ def file_class() -> pl.Expr:
 
 def mail_class(company: Sequence[str]) -> pl.Expr:
     """Whether any recipient, copies included, is outside of the company, and whether anything is attached."""
-    recipients = pl.col("object").fill_null("").str.to_lowercase().str.replace_all(COPIES, ";", literal=True)
-    inside = pl.sum_horizontal(
-        pl.lit(0, pl.UInt32), *(recipients.str.count_matches(rf"@{domain}(?:;|\s|$)") for domain in company)
-    )
-    where = (
-        pl.when(recipients.str.count_matches("@", literal=True) > inside)
-        .then(pl.lit("external"))
-        .otherwise(pl.lit("internal"))
-    )
+    domains = pl.col("object").fill_null("").str.to_lowercase().str.extract_all(r"@[^;,\s<>]+")
+    outside = domains.list.eval(~pl.element().is_in([f"@{domain}" for domain in company])).list.any()
+    where = pl.when(outside.fill_null(value=False)).then(pl.lit("external")).otherwise(pl.lit("internal"))
     attached = pl.when(pl.col("attachments") > 0).then(pl.lit("+attachment")).otherwise(pl.lit(""))
     return where + attached
+
+
+def company_domains(people: pl.DataFrame | None) -> list[str]:
+    """Mail domains of at least a tenth of the people; a private address makes its provider no colleague."""
+    if people is None:
+        return []
+    domains = people.select(domain=pl.col("email").str.to_lowercase().str.extract("@(.+)$")).drop_nulls()
+    usual = domains.group_by("domain").len().filter(pl.col("len") * 10 >= len(domains))
+    return sorted(usual["domain"])
 
 
 def popularity(visits: pl.DataFrame) -> pl.DataFrame:

@@ -9,8 +9,11 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from itd_lightning.callbacks import AtomicCheckpointIO, Checkpoints, Stage, StageSchedule
+from itd_lightning.contracts.errors import InputError
 
-pytestmark = pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists and is not empty")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists and is not empty"),
+]
 
 
 class Two(LightningModule):
@@ -21,7 +24,8 @@ class Two(LightningModule):
         self.first, self.second = nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False)
         for part in (self.first, self.second):
             nn.init.zeros_(part.weight)
-        self.stage, self.losses, self.entered = "", losses, list[tuple[str, float]]()
+        self.stage, self.stages = "", ("a", "b")
+        self.losses, self.entered = losses, list[tuple[str, float]]()
 
     def on_stage_start(self) -> None:
         """Note where the weight stood."""
@@ -111,7 +115,7 @@ def test_a_new_run_forgets_the_stages_of_an_old_one(tmp_path: Path) -> None:
 def test_an_ablation_leaves_stages_out() -> None:
     schedule = StageSchedule([Stage("a", 1, 1.0), Stage("b", 1, 1.0)], only=["b"])
     assert [stage.name for stage in schedule.stages] == ["b"]
-    with pytest.raises(ValueError, match="only some of them"):
+    with pytest.raises(ValueError, match="there are, a; got 'c'"):
         StageSchedule([Stage("a", 1, 1.0)], only=["c"])
 
 
@@ -123,15 +127,47 @@ def test_an_ablation_leaves_stages_out() -> None:
         [Stage("a", 0, 1.0)],
         [Stage("a", 1, -1.0)],
         [Stage("a", 1, 1.0, patience=0)],
+        [Stage("../evil", 1, 1.0)],
+        [Stage("last", 1, 1.0)],
     ],
 )
 def test_stages_that_make_no_sense_are_refused(stages: list[Stage]) -> None:
-    with pytest.raises(ValueError, match=r"different names|positive"):
+    with pytest.raises(ValueError, match=r"different names|positive|small letters"):
         StageSchedule(stages)
 
 
+def test_a_run_that_goes_back_to_a_stage_does_the_later_ones_again(tmp_path: Path) -> None:
+    plan, losses = (Stage("a", 1, 1.0), Stage("b", 1, 10.0)), [5.0, 70.0]
+    fit(tmp_path, losses, *plan)
+    (tmp_path / "checkpoints" / "last.ckpt").write_bytes((tmp_path / "checkpoints" / "a.ckpt").read_bytes())
+    fit(tmp_path, losses, Stage("a", 1, 1.0), Stage("b", 1, 100.0), resume=True)
+    assert weights(tmp_path, "b") == (101.0, 101.0)
+
+
+def test_a_run_goes_on_with_its_own_stages_only(tmp_path: Path) -> None:
+    fit(tmp_path, [5.0], Stage("a", 1, 1.0), Stage("b", 1, 10.0), epochs=1)
+    with pytest.raises(InputError, match="begin anew"):
+        fit(tmp_path, [5.0, 6.0], Stage("b", 1, 10.0), resume=True)
+
+
+@pytest.mark.parametrize(
+    ("stage", "complaint"),
+    [(Stage("c", 1, 1.0), "no stage 'c', only a, b"), (Stage("a", 1, 1.0, ["frist"]), "no part 'frist'")],
+)
+def test_what_the_method_does_not_have_is_refused_before_training(
+    stage: Stage, complaint: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=complaint):
+        fit(tmp_path, [5.0], stage)
+
+
+def test_too_few_epochs_for_all_stages_are_announced(tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match="take up to 5 epochs and --trainer.max_epochs is 1"):
+        fit(tmp_path, [5.0], Stage("a", 5, 1.0), epochs=1)
+
+
 def test_a_method_without_stages_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(TypeError, match="on_stage_start"):
+    with pytest.raises(InputError, match="does not train in stages"):
         StageSchedule([Stage("a", 1, 1.0)]).on_fit_start(
             Trainer(default_root_dir=tmp_path, logger=False), LightningModule()
         )

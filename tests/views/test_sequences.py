@@ -1,6 +1,6 @@
 """What the view of sequences promises."""
 
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +10,12 @@ import torch
 
 from itd_lightning.contracts.batches import SequenceBatch
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.scores import UNITS
+from itd_lightning.events.key import Key
 from itd_lightning.events.store import Store
 from itd_lightning.splits import Dates
 from itd_lightning.views import Sequences
-from itd_lightning.views.sequences import SequenceDataset
+from itd_lightning.views.sequence_rows import SequenceDataset
 
 DATES = (date(2010, 3, 1), date(2010, 3, 15))
 
@@ -80,7 +82,7 @@ def test_rows_of_a_sequence_share_a_batch(store: Path) -> None:
                 assert int(batch.counted[batch.sequence == number].sum()) == chunked.length[number]
 
 
-def test_a_session_of_100_000_behaviours_is_one_batch() -> None:
+def test_a_session_of_30_000_behaviours_is_one_batch() -> None:
     rows = dataset([30_000], 512, 64)[[0]]
     assert rows.tokens.shape == (67, 512)
     assert int(rows.counted.sum()) == 30_000
@@ -107,11 +109,37 @@ def test_labels_are_those_that_the_split_shows(store: Path, sessions: Sequences)
     assert np.isnan(tested.label).all()
 
 
+def test_a_session_is_malicious_by_what_it_holds_not_by_when_it_is(tmp_path: Path) -> None:
+    """Two sessions of one user run side by side; the one that holds the malicious event is shown as such."""
+    from itd_lightning.splits import base
+
+    moments = [datetime(2010, 3, 1, hour) for hour in (8, 9, 10, 11, 12)]
+    units = pl.DataFrame({"user": ["ann"] * 2, "start": moments[:2], "end": moments[3:]})
+    units = units.with_columns(part=pl.lit("train").cast(UNITS["part"]))
+    key = Key(
+        pl.DataFrame({"user": ["ann"], "scenario": [1], "start": [moments[2]], "end": [moments[2]]}),
+        pl.DataFrame({"user": ["ann"], "scenario": [1], "time": [moments[2]], "event_id": ["bad"]}),
+    )
+    held = pl.DataFrame({"user": ["ann"] * 3, "event_id": ["x", "bad", "y"], "unit": [0, 1, 1]})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(base, "read_key", lambda _: key)
+        shown = Dates(*DATES, shown=["train"]).labels_shown(units, tmp_path, [held])
+    assert shown.to_list() == [False, True]
+
+
+def test_another_meaning_of_tokens_than_was_fitted_is_refused(store: Path, sessions: Sequences) -> None:
+    for other in (
+        Sequences(store, Dates(*DATES), factors=["kind"]),
+        Sequences(store, Dates(*DATES), unit="day"),
+    ):
+        with pytest.raises(InputError, match="leave these options as they were"):
+            other.load_state_dict(sessions.state_dict())
+
+
 def test_no_label_of_a_behaviour_reaches_a_batch(
     store: Path, sessions: Sequences, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Moving a sequence's malicious event to another one of it changes nothing that a method sees."""
-    from itd_lightning.events.key import Key
     from itd_lightning.splits import base
 
     everything = pl.concat([rows for _, rows in sessions.described(np.arange(len(sessions.rows().tokens)))])
@@ -189,7 +217,8 @@ def test_days_hold_what_sessions_hold(store: Path, sessions: Sequences) -> None:
         ({"overlap": 3}, "even"),
         ({"chunk": 64, "overlap": 64}, "smaller than chunk"),
         ({"budget": 100}, "at most budget"),
-        ({"factors": []}, "need a factor"),
+        ({"factors": []}, "different factors"),
+        ({"factors": ["kind", "kind"]}, "different factors"),
         ({"vocabulary": 40_000}, "32767"),
     ],
 )

@@ -7,7 +7,7 @@ import pytest
 
 from itd_lightning.events.calendar import work_calendar
 from itd_lightning.events.hours import HOURS
-from itd_lightning.views.tokens import FACTORS, Fitted, describe, popularity, texts
+from itd_lightning.views.tokens import FACTORS, Fitted, company_domains, describe, popularity, texts
 
 MONDAY = datetime(2010, 3, 1, 10)
 OWN = pl.DataFrame({"user": ["ann", "bob", "eve"], "pc": ["PC-1", "PC-2", "PC-3"]})
@@ -55,6 +55,8 @@ def test_a_file_that_crosses_removable_media_says_which_way() -> None:
         ("a@dtaa.com;b@gmail.com", "external"),
         ("a@dtaa.com;;b@gmail.com", "external"),
         ("a@dtaa.com.evil.org", "external"),
+        ("Bob <b@dtaa.com>", "internal"),
+        ("b@dtaaxcom", "external"),
         ("", "internal"),
     ],
 )
@@ -70,11 +72,18 @@ def test_a_mail_is_external_if_any_recipient_or_copy_is(recipients: str, thing: 
         ("https://News.com:8080/b", "news.com"),
         ("ftp://x.org?q=1", "x.org"),
         ("news.com", "news.com"),
-        ("", ""),
+        ("https://bob:secret@www.bank.com/x", "bank.com"),
+        ("", None),
     ],
 )
-def test_a_page_belongs_to_its_site(url: str, site: str) -> None:
+def test_a_page_belongs_to_its_site(url: str, site: str | None) -> None:
     assert describe(event("http_visit", url), OWN, None, [])["site"].item() == site
+
+
+def test_the_company_is_where_many_have_their_address() -> None:
+    mails = ["a@dtaa.com"] * 20 + ["odd@gmail.com", "c++(.com", None]
+    assert company_domains(pl.DataFrame({"email": mails})) == ["dtaa.com"]
+    assert company_domains(None) == []
 
 
 def test_a_site_is_as_popular_as_it_is_among_training_users() -> None:
@@ -92,7 +101,7 @@ def test_habits_count_earlier_days_only() -> None:
         [event("http_visit", "http://a.com", hours=24.0 * day + n / 60) for n, day in enumerate(days)]
     )
     found = describe(rows, OWN, None, [])["habit"].to_list()
-    assert found == ["early", *["seldom"] * 10, *["usual"] * 3]
+    assert found == ["usual", *["seldom"] * 10, *["usual"] * 3]
     other = pl.concat([rows, event("http_visit", "http://b.com", hours=24.0 * 50)])
     assert describe(other, OWN, None, [])["habit"].to_list() == [*found, "new"]
 
@@ -114,11 +123,11 @@ def word(row: pl.DataFrame, factors: tuple[str, ...] = FACTORS) -> str:
 
 
 def test_a_token_tells_kind_hours_pc_and_object() -> None:
-    assert word(event("http_visit", "http://known.com/x")) == "http_visit work own common early"
-    assert word(event("http_visit", "http://strange.com/x", hours=12.0)) == "http_visit after own new early"
-    assert word(event("logon", pc="PC-3")) == "logon work other none early"
-    assert word(event("logon", pc="PC-77")) == "logon work shared none early"
-    assert word(event("email_send", "x@gmail.com", pc=None)) == "email_send work none external early"
+    assert word(event("http_visit", "http://known.com/x")) == "http_visit work own common usual"
+    assert word(event("http_visit", "http://strange.com/x", hours=12.0)) == "http_visit after own new usual"
+    assert word(event("logon", pc="PC-3")) == "logon work other none usual"
+    assert word(event("logon", pc="PC-77")) == "logon work shared none usual"
+    assert word(event("email_send", "x@gmail.com", pc=None)) == "email_send work none external usual"
 
 
 def test_factors_can_be_switched_off() -> None:

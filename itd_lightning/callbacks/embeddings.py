@@ -1,0 +1,78 @@
+"""Writes what a method learned of some test behaviours, for a map of them."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from itd_lightning.callbacks.scores import view_of
+from itd_lightning.contracts.files import written_beside
+from itd_lightning.methods import Method
+from itd_lightning.scores.table import SCORED
+from itd_lightning.views.batching import InOrder
+from itd_lightning.views.sequences import Sequences
+
+SEED = 0  # which sequences are drawn
+
+
+class EmbeddingWriter(Callback):
+    """Writes ``embeddings.parquet`` into the run's folder, for methods that embed behaviours.
+
+    Half of the sequences are those with the highest scores, the others are drawn at random. One row a
+    behaviour (``user``, ``start``, ``end``, ``event_id``, ``part``, ``vector``), then one a landmark, such as
+    the centre of a sphere, that has a ``vector`` only.
+
+    Args:
+        sequences: Test sequences whose behaviours are embedded.
+        behaviours: Most behaviours that are kept, drawn at random.
+    """
+
+    def __init__(self, sequences: int = 60, behaviours: int = 2500) -> None:
+        self.sequences, self.behaviours = sequences, behaviours
+
+    @torch.no_grad()
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Embed; after ``ScoreWriter``, whose table it reads."""
+        view, target = view_of(trainer), Path(trainer.default_root_dir) / "embeddings.parquet"
+        target.unlink(missing_ok=True)
+        if not isinstance(view, Sequences) or view.grain != "behaviour" or not isinstance(pl_module, Method):
+            return
+        found = []
+        chosen = np.array(self.chosen(target.with_name(SCORED)), dtype=np.int64)
+        for numbers in InOrder(view.length, chosen, view.budget):
+            batch = view.rows()[numbers]
+            vectors = pl_module.embed(trainer.strategy.batch_to_device(batch))
+            if vectors is None:
+                return
+            found.append((batch.named(torch.zeros(batch.tokens.shape)).unit, vectors.cpu()))
+        if not found:
+            return
+        names, vectors = (torch.cat(parts) for parts in zip(*found, strict=True))
+        draw = np.random.default_rng(SEED)
+        kept = draw.permutation(len(names))[: self.behaviours]
+        kept = kept[np.argsort(names[kept].numpy())]
+        rows = pl.concat([rows for _, rows in view.described(names[kept].numpy())])
+        table = rows.with_columns(vector=pl.Series(vectors[kept].numpy()).arr.to_list())
+        marks = pl_module.landmarks()
+        if marks is not None:
+            others = pl.DataFrame({"vector": pl.Series(marks.cpu().numpy()).arr.to_list()})
+            table = pl.concat([table, others], how="diagonal")
+        with written_beside(target) as partial:
+            table.write_parquet(partial)
+
+    def chosen(self, scores: Path) -> list[int]:
+        """Numbers of the sequences: the highest of the test part, and others at random."""
+        best = (
+            pl.scan_parquet(scores, glob=False)
+            .filter(pl.col("part") == "test")
+            .group_by("sequence")
+            .agg(pl.col("score").max())
+            .sort("score", "sequence", descending=[True, False])
+            .collect()["sequence"]
+            .to_numpy()
+        )
+        rest = np.random.default_rng(SEED).permutation(best[self.sequences // 2 :])
+        first = best[: self.sequences // 2]
+        return sorted(np.concatenate([first, rest[: self.sequences - len(first)]]).tolist())

@@ -1,0 +1,88 @@
+"""CATE: a day is anomalous by its statistics, which convolutions read, and by what led to it.
+
+Axes: B days, L the day and those before it, F features, C channels, M width.
+"""
+
+import torch
+from jaxtyping import Float
+from lightning.pytorch.cli import OptimizerCallable
+from torch import Tensor, nn
+
+from itd_lightning.contracts.batches import DayBatch
+from itd_lightning.methods.day_classifier import DayClassifier, series, squashed
+from itd_lightning.nn.encoders import Transformer
+
+
+class Statistics(nn.Module):
+    """Convolutions along the features of a day, weighed by attention over channels, then over places.
+
+    Args:
+        width: Width M of the result.
+        channels: Channels C.
+    """
+
+    def __init__(self, width: int, channels: int) -> None:
+        super().__init__()
+        self.convolve = nn.Sequential(
+            *(nn.Conv1d(1, channels, 7, padding=3), nn.ReLU(), nn.MaxPool1d(2, ceil_mode=True)),
+            *(nn.Conv1d(channels, channels, 5, padding=2), nn.ReLU(), nn.MaxPool1d(2, ceil_mode=True)),
+        )
+        self.channel = nn.Sequential(nn.Linear(channels, channels), nn.Sigmoid())
+        self.place = nn.Sequential(nn.Conv1d(2, 1, 7, padding=3), nn.Sigmoid())
+        self.out = nn.LazyLinear(width)
+
+    def forward(self, day: Float[Tensor, "b f"]) -> Float[Tensor, "b m"]:
+        """Encode the features of days."""
+        seen: Tensor = self.convolve(day[:, None])
+        seen = seen * self.channel(seen.mean(dim=2))[..., None]
+        seen = seen * self.place(torch.stack([seen.mean(dim=1), seen.amax(dim=1)], dim=1))
+        encoded: Tensor = self.out(seen.flatten(1))
+        return encoded
+
+
+class CATE(DayClassifier):
+    """Convolutional attention on the day's statistics beside a Transformer on the sequence.
+
+    Args:
+        optimizer: Builds the optimizer from the trainable parameters.
+        width: Width M of both branches; a multiple of ``heads``.
+        channels: Channels of the convolutions, C.
+        layers: Encoder layers.
+        heads: Attention heads.
+        dropout: Share of units that training drops.
+
+    Source:
+        Xiao et al., Computers and Security 138 (2024), doi:10.1016/j.cose.2023.103665, as Log2Sig (Table III)
+        and DMFI (Table I) compare with it: a convolutional network with attention on statistical features, a
+        Transformer encoder on sequences, and one classifier on both.
+        Departure: written without the paper at hand. Open are the sizes, the kind of attention (here over
+        channels, then over places) and the order of the features along which it convolves (here that of the
+        grammar, in which parts of a group are neighbours). Its sequences are a day's behaviours; here they
+        are the user's last days.
+    """
+
+    def __init__(
+        self,
+        optimizer: OptimizerCallable,
+        width: int = 64,
+        channels: int = 16,
+        layers: int = 2,
+        heads: int = 4,
+        dropout: float = 0.1,
+    ) -> None:
+        super().__init__(optimizer)
+        self.save_hyperparameters()
+        self.statistics = Statistics(width, channels)
+        self.embedding = nn.LazyLinear(width)
+        self.encoder = Transformer(width, layers, heads, dropout)
+        self.head = nn.Sequential(
+            nn.Linear(2 * width, width), nn.ReLU(), nn.Dropout(dropout), nn.Linear(width, 1)
+        )
+
+    def forward(self, batch: DayBatch) -> Float[Tensor, " b"]:
+        """Log-odds of each day being malicious."""
+        days, lengths = series(batch)
+        led_to = self.encoder(self.embedding(squashed(days)), lengths)[:, 0]
+        both = torch.cat([self.statistics(squashed(batch.features)), led_to], dim=1)
+        logits: Tensor = self.head(both).squeeze(1)
+        return logits

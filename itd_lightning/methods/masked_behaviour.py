@@ -1,0 +1,89 @@
+"""Masked-behaviour prediction: a behaviour is anomalous when all others did not let it be expected.
+
+Axes: B rows, L behaviours of a row, N behaviours that count, M width, P passes.
+"""
+
+import torch
+from jaxtyping import Bool, Float
+from lightning.pytorch.cli import OptimizerCallable
+from torch import Tensor, nn
+
+from itd_lightning.contracts.batches import SequenceBatch
+from itd_lightning.methods.sequence_method import SequenceMethod
+from itd_lightning.nn.context import Whole, whole_encoder
+from itd_lightning.nn.prediction import Prediction
+
+
+class MaskedBehaviour(SequenceMethod):
+    """Predicts masked behaviours of a sequence from all others.
+
+    Training masks a share ``1 / passes`` of the behaviours, drawn anew for each batch. Scoring masks each of
+    them exactly once, so that no score is a matter of luck: pass p masks places p, p + P, p + 2 P, ... of a
+    row. The score is ``-log p(behaviour | those that are not masked)``.
+
+    Args:
+        optimizer: Builds the optimizer from the trainable parameters.
+        vocabulary: Number of tokens V.
+        width: Features M of a behaviour, in the embedding and in the encoder; even.
+        encoder: What reads the sequence; recurrent ones do so in both directions.
+        layers: Layers of the encoder.
+        heads: Attention heads; for ``transformer``.
+        dropout: Share of units that training drops in the encoder.
+        passes: Passes P over a sequence that score it; one in so many behaviours is masked.
+
+    Raises:
+        ValueError: If there are fewer than two passes: one would mask everything.
+
+    Source:
+        RMSL, section A.2; Guo et al., LogBERT, IJCNN 2021, arXiv:2103.04475, section III-C.
+        Departure: LogBERT masks by a single random draw, in scoring too, and scores a sequence by the number
+        of masked keys that are not among the g most probable; its sphere around sequence embeddings is left
+        out, as RMSL mentions the masks only.
+    """
+
+    def __init__(
+        self,
+        optimizer: OptimizerCallable,
+        vocabulary: int = 512,
+        width: int = 128,
+        encoder: Whole = "transformer",
+        layers: int = 2,
+        heads: int = 4,
+        dropout: float = 0.1,
+        passes: int = 5,
+    ) -> None:
+        super().__init__(optimizer)
+        self.save_hyperparameters()
+        if passes < 2:
+            raise ValueError(f"passes must be at least 2, got {passes}")
+        self.passes = passes
+        self.embedding = nn.Embedding(vocabulary, width, padding_idx=0)
+        self.mask = nn.Parameter(torch.randn(width))
+        self.encoder = whole_encoder(encoder, width, layers, heads, dropout)
+        self.prediction = Prediction(width, vocabulary)
+
+    def surprise(
+        self, rows: SequenceBatch, masked: Bool[Tensor, "b l"]
+    ) -> tuple[Bool[Tensor, "b l"], Float[Tensor, " n"]]:
+        """Which masked behaviours count, and how improbable they are beside those that are not masked."""
+        asked = masked & rows.counted
+        shown = torch.where(masked[..., None], self.mask, self.embedding(rows.tokens))
+        encoded = self.encoder(shown, rows.lengths)[asked]
+        return asked, self.prediction.surprise(encoded, rows.tokens[asked])
+
+    def loss(self, rows: SequenceBatch) -> Float[Tensor, ""]:
+        """Mean surprise, of a random share of the behaviours in training, else of all."""
+        if not self.training:
+            return self.score(rows)[rows.counted].mean()
+        masked = torch.rand(rows.tokens.shape, device=rows.tokens.device) < 1 / self.passes
+        surprise = self.surprise(rows, masked)[1]
+        return surprise.sum() / max(len(surprise), 1)  # a small batch may have none
+
+    def score(self, batch: SequenceBatch) -> Float[Tensor, "b l"]:
+        """Score behaviours by their surprise; 0 where none counts."""
+        place = torch.arange(batch.tokens.shape[1], device=batch.tokens.device).expand_as(batch.tokens)
+        scores = torch.zeros_like(batch.tokens, dtype=self.mask.dtype)
+        for turn in range(min(self.passes, batch.tokens.shape[1])):
+            asked, surprise = self.surprise(batch, place % self.passes == turn)
+            scores = scores.masked_scatter(asked, surprise)
+        return scores

@@ -1,0 +1,121 @@
+"""OC4Seq: a behaviour is anomalous when its sequence, or the few behaviours up to it, lie far from a centre.
+
+Axes: B rows, L behaviours of a row, N behaviours that count, M width, H hidden units, K behaviours a window.
+"""
+
+import torch
+from jaxtyping import Float
+from lightning.pytorch.cli import OptimizerCallable
+from torch import Tensor, nn
+
+from itd_lightning.contracts.batches import SequenceBatch
+from itd_lightning.contracts.errors import InputError
+from itd_lightning.methods.sequence_method import SequenceMethod
+
+
+def off_zero(centre: Float[Tensor, "*c h"], least: float) -> Float[Tensor, "*c h"]:
+    """Centres none of whose units is nearer to 0 than ``least``, where a unit could be trivially constant.
+
+    Example:
+        >>> off_zero(torch.tensor([0.5, 0.01, -0.02]), 0.1)
+        tensor([ 0.5000,  0.1000, -0.1000])
+    """
+    return torch.where(centre.abs() < least, torch.where(centre < 0, -least, least), centre)
+
+
+class OC4Seq(SequenceMethod):
+    """Draws normal sequences to a global centre and their windows to a local one.
+
+    A GRU reads the sequence, another each window of K behaviours; what is wrong is the squared distance of
+    the last state to the centre. The loss of a sequence is ``global + alpha * max over windows of local``.
+    A behaviour scores the same sum with the window that ends in it: the highest score of a sequence is its
+    loss.
+
+    Both centres are means over the training sequences before the first step, and stay as they are.
+
+    Args:
+        optimizer: Builds the optimizer from the trainable parameters.
+        vocabulary: Number of tokens V.
+        width: Features M of a behaviour.
+        hidden: Units H of both GRUs.
+        layers: Layers of both GRUs.
+        window: Behaviours K of a window.
+        alpha: Weight of the local distance.
+        least: Distance from 0 that each unit of a centre has at least.
+
+    Source:
+        Wang et al. 2021, Multi-Scale One-Class Recurrent Neural Networks for Discrete Event Sequence Anomaly
+        Detection, KDD, arXiv:2008.13361, section 3, with the sizes of its code; RMSL, section A.2.
+        Departure: padding is in no centre and no maximum; windows are shorter at the beginning, so that each
+        behaviour ends one. The paper scores sequences only. A sequence longer than a row counts as several.
+    """
+
+    def __init__(
+        self,
+        optimizer: OptimizerCallable,
+        vocabulary: int = 512,
+        width: int = 128,
+        hidden: int = 64,
+        layers: int = 2,
+        window: int = 7,
+        alpha: float = 1.0,
+        least: float = 0.1,
+    ) -> None:
+        super().__init__(optimizer)
+        self.save_hyperparameters()
+        self.window, self.alpha, self.least = window, alpha, least
+        self.embedding = nn.Embedding(vocabulary, width, padding_idx=0)
+        self.whole = nn.GRU(width, hidden, layers, batch_first=True)
+        self.part = nn.GRU(width, hidden, layers, batch_first=True)
+        self.register_buffer("centres", torch.zeros(2, hidden))  # global and local; 0 until they are found
+        self.centres: Tensor
+
+    def states(self, rows: SequenceBatch) -> tuple[Float[Tensor, "b h"], Float[Tensor, "n h"]]:
+        """State after each row, and after the window that ends in each behaviour that counts."""
+        embedded = self.embedding(rows.tokens)
+        row = torch.arange(len(embedded), device=embedded.device)
+        last = self.whole(embedded)[0][row, rows.lengths.to(embedded.device) - 1]
+        owner, place = rows.counted.nonzero(as_tuple=True)
+        first = (place - self.window + 1).clamp(min=0)
+        step = torch.arange(self.window, device=embedded.device)
+        # What a short window reads beyond its behaviour comes later, and does not count.
+        at = (first[:, None] + step).clamp(max=embedded.shape[1] - 1)
+        windows = self.part(embedded[owner[:, None], at])[0]
+        return last, windows[torch.arange(len(place), device=place.device), place - first]
+
+    def distances(self, rows: SequenceBatch) -> tuple[Float[Tensor, " b"], Float[Tensor, "b l"]]:
+        """Squared distances of rows to the global centre, of windows to the local one; 0 in padding."""
+        last, windows = self.states(rows)
+        far = (last - self.centres[0]).square().sum(1)
+        local = (windows - self.centres[1]).square().sum(1)
+        return far, local.new_zeros(rows.tokens.shape).masked_scatter(rows.counted, local)
+
+    def on_train_start(self) -> None:
+        """Find the centres, by a pass over the training sequences; a run that goes on has them."""
+        if self.centres.any():
+            return
+        totals, counts = torch.zeros_like(self.centres), self.centres.new_zeros(2, 1)
+        loader = self.trainer.train_dataloader
+        assert loader is not None
+        with torch.no_grad():
+            for batch, _ in zip(loader, range(int(self.trainer.num_training_batches)), strict=False):
+                rows = self.learned_from(self.transfer_batch_to_device(batch, self.device, 0))
+                if rows.counted.any():
+                    for kind, state in enumerate(self.states(rows)):
+                        totals[kind] += state.sum(0)
+                        counts[kind] += len(state)
+        if not counts.all():
+            raise InputError(
+                "no training sequence that is not shown to be malicious, so there are no centres"
+            )
+        self.centres.copy_(off_zero(totals / counts, self.least))
+
+    def loss(self, rows: SequenceBatch) -> Float[Tensor, ""]:
+        """Mean over rows of the global distance and the largest local one."""
+        far, local = self.distances(rows)
+        return (far + self.alpha * local.amax(1)).mean()
+
+    def score(self, batch: SequenceBatch) -> Float[Tensor, "b l"]:
+        """Score behaviours by both distances; 0 where none counts."""
+        far, local = self.distances(batch)
+        return (far[:, None] + self.alpha * local) * batch.counted

@@ -1,0 +1,59 @@
+"""Split by user: whoever tests was never seen."""
+
+from collections.abc import Sequence
+from hashlib import blake2b
+from pathlib import Path
+
+import polars as pl
+
+from itd_lightning.contracts.labels import LabelPolicy
+from itd_lightning.contracts.scores import UNITS
+from itd_lightning.splits.base import Shown, Split
+
+
+class Users(Split):
+    """All units of a user are in one part.
+
+    Args:
+        test_share: Share of the users who test, about.
+        val_share: Share of the others who validate, about.
+        seed: Of the draw; a user's part depends on it and on the user alone.
+        labels: Label policy.
+        moved_days: See the base class; the parts do not depend on it.
+        shown: See the base class.
+
+    Raises:
+        ValueError: If a share lies outside 0 .. 1.
+    """
+
+    leaks = "nothing of a test user is trained on, but days after the test days are, of others"
+
+    def __init__(
+        self,
+        test_share: float = 0.3,
+        val_share: float = 0.1,
+        seed: int = 0,
+        labels: LabelPolicy = "event",
+        moved_days: int = 0,
+        shown: Sequence[Shown] = (),
+    ) -> None:
+        super().__init__(labels, moved_days, shown)
+        for name, share in (("test_share", test_share), ("val_share", val_share)):
+            if not 0 <= share < 1:
+                raise ValueError(f"{name} must lie in 0 .. 1, got {share}")
+        self.test_share, self.val_share, self.seed = test_share, val_share, seed
+
+    def assign(self, units: pl.DataFrame, store: Path) -> pl.DataFrame:
+        """Add the part of each unit."""
+        users = units["user"].unique(maintain_order=True)
+        parts = {user: self.part_of(user) for user in users}
+        part = units["user"].replace_strict(parts, return_dtype=pl.String).alias("part")
+        return units.with_columns(part.cast(UNITS["part"]))
+
+    def part_of(self, user: str) -> str:
+        """Part of a user, by a hash that no other user enters."""
+        digest = blake2b(f"{self.seed} {user}".encode(), digest_size=8).digest()
+        draw = int.from_bytes(digest, "big") / 2**64
+        if draw < self.test_share:
+            return "test"
+        return "val" if draw < self.test_share + (1 - self.test_share) * self.val_share else "train"

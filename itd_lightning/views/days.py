@@ -1,0 +1,345 @@
+"""View ``days``: a user's day as numbers, standardised against everybody's days or the user's own.
+
+Axes: N days, B rows of a batch, D preceding days, F features, U users that trained, and one for all others.
+"""
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import polars as pl
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from itd_lightning.contracts.batches import DayBatch
+from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.files import folder_beside
+from itd_lightning.contracts.scores import UNITS
+from itd_lightning.events.store import Store
+from itd_lightning.executors import Place
+from itd_lightning.splits import Split
+from itd_lightning.views.base import EpochShuffle, View
+from itd_lightning.views.day_features import build, records
+
+BUILDER_VERSION = 1  # raise it whenever ``build`` counts otherwise: stores keep what was built
+RECORDED = ["kind", "object", "from_removable", "content"]  # of an event, for ``records``
+NEEDED = ["user", "time", "pc", "size", "attachments", "to_removable", *RECORDED]
+History = Literal["none", "own", "both"]
+
+
+def records_shard(shard: Path) -> pl.DataFrame:
+    """What a shard records."""
+    return records(pl.read_parquet(shard, columns=RECORDED, glob=False))
+
+
+def build_shard(
+    shard: Path, target: Path, own: pl.DataFrame, people: pl.DataFrame | None, recorded: dict[str, bool]
+) -> pl.DataFrame:
+    """Build one shard into a file of the target folder; say which days it holds."""
+    days = build(pl.read_parquet(shard, columns=NEEDED, glob=False), own, people, recorded)
+    days.write_parquet(target / f"{shard.parent.name}.parquet")
+    return days.select("user", "day")
+
+
+def with_silent(days: pl.DataFrame) -> pl.DataFrame:
+    """Every day from a user's first to the last active one; those after it would tell who has left."""
+    every = days.group_by("user").agg(day=pl.date_range(pl.col("day").min(), pl.col("day").max()))
+    return every.explode("day").sort("user", "day")
+
+
+def matching(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
+    """The names that any pattern fits, but none of those after an exclamation mark.
+
+    Raises:
+        InputError: If there is none.
+
+    Example:
+        >>> matching(["usb_count", "http_count", "http_url_length_mean"], ["*_count", "!usb_*"])
+        ['http_count']
+    """
+    out = [pattern[1:] for pattern in patterns if pattern.startswith("!")]
+    kept = [
+        name
+        for name in names
+        if any(fnmatchcase(name, pattern) for pattern in patterns)
+        and not any(fnmatchcase(name, pattern) for pattern in out)
+    ]
+    if not kept:
+        raise InputError(
+            f"no feature fits {list(patterns)}; their names are {names[0]}, {names[1]} and so on"
+        )
+    return kept
+
+
+class Fitted(NamedTuple):
+    """What was learned from training days.
+
+    Attributes:
+        features: Names of the features.
+        users: Users with training days, in the order of rows 1, 2, ... of the others; row 0 is everybody.
+        mean: Mean of each feature, float32 ``(1 + U, F)``.
+        std: Standard deviation of each feature, float32 ``(1 + U, F)``.
+    """
+
+    features: list[str]
+    users: list[str]
+    mean: Float[Tensor, "u f"]
+    std: Float[Tensor, "u f"]
+
+
+def moments(
+    values: Float[np.ndarray, "n f"], user: Int[np.ndarray, " n"], users: int, prior: float
+) -> tuple[Float[Tensor, "u f"], Float[Tensor, "u f"]]:
+    """Mean and standard deviation of each feature over everybody's training days, then over each user's own.
+
+    A user's own moments are those of their n days and of ``prior`` days more that look like everybody's: else
+    the first event of a kind would lie infinitely far out, and a user with one day would have no deviation. A
+    feature that never varies in training gets the deviation 1.
+
+    Args:
+        values: Training days, sorted by user.
+        user: Number of each day's user, from 1.
+        users: How many users there are; each has a day.
+        prior: Weight of everybody's days, in days; above 0.
+
+    Raises:
+        InputError: If there is no training day.
+    """
+    if not len(values):
+        raise InputError("the training part holds no activity: the split leaves nothing to learn from")
+    starts = np.searchsorted(user, np.arange(1, users + 2))
+    days = np.diff(starts)[:, None]
+    # User by user, since a copy of all days in float64 would be large.
+    own = [values[first:last] for first, last in pairwise(starts)]
+    mean, variance = (
+        np.stack([moment(part, axis=0, dtype=np.float64) for part in own]) for moment in (np.mean, np.var)
+    )
+    centre = (days * mean).sum(axis=0) / len(values)
+    spread = (days * (variance + (mean - centre) ** 2)).sum(axis=0) / len(values)
+    mean = np.vstack([centre, (days * mean + prior * centre) / (days + prior)])
+    variance = np.vstack([spread, (days * variance + prior * spread) / (days + prior)])
+    varies = spread > 1e-12 * (1 + centre**2)  # not by rounding alone
+    std = np.where(varies, np.sqrt(variance), 1.0)
+    return torch.from_numpy(mean).float(), torch.from_numpy(std).float()
+
+
+class DayDataset(Dataset[DayBatch]):
+    """Days of one part, with what came before them, whichever part that is.
+
+    Args:
+        values: All days of the view, ``(N, F)``, by user and time.
+        user: Number of each day's user, ``(N,)``; 0 for users that training did not see.
+        before: How many days of its user come before each day, ``(N,)``.
+        label: What the split shows of each day, ``(N,)``.
+        chosen: Numbers of the days of this part.
+        days: Preceding days D in a row.
+        fitted: Moments.
+        history: Which of them standardise.
+    """
+
+    def __init__(
+        self,
+        values: Float[Tensor, "n f"],
+        user: Int[Tensor, " n"],
+        before: Int[Tensor, " n"],
+        label: Float[Tensor, " n"],
+        chosen: Int[np.ndarray, " m"],
+        days: int,
+        fitted: Fitted,
+        history: History,
+    ) -> None:
+        # Tensors, since loader processes get these as shared memory, not as copies.
+        self.values, self.user, self.before, self.label = values, user, before, label
+        self.chosen, self.days, self.fitted, self.history = torch.from_numpy(chosen), days, fitted, history
+
+    @property
+    def labels(self) -> Float[Tensor, " m"]:
+        """What the split shows of each row."""
+        return self.label[self.chosen]
+
+    def __len__(self) -> int:
+        return len(self.chosen)
+
+    def __getitem__(self, row: int) -> DayBatch:
+        return self.__getitems__([row])
+
+    def __getitems__(self, rows: list[int]) -> DayBatch:
+        unit = self.chosen[rows]
+        back = torch.arange(1, self.days + 1)
+        seen = self.before[unit][:, None] >= back
+        past = torch.where(seen, unit[:, None] - back, unit[:, None])
+        return DayBatch(
+            features=self.standardised(unit),
+            past=self.standardised(past) * seen[:, :, None],
+            seen=seen,
+            user=self.user[unit],
+            unit=unit,
+            label=self.label[unit],
+        )
+
+    def standardised(self, unit: Int[Tensor, "b ..."]) -> Float[Tensor, "b ... f"]:
+        """Days in standard deviations from the mean: of everybody's days, of the user's own, or both."""
+        own, everybody = self.user[unit], torch.zeros_like(unit)
+        rows = {"none": [everybody], "own": [own], "both": [everybody, own]}[self.history]
+        mean, std = self.fitted.mean, self.fitted.std
+        return torch.cat([(self.values[unit] - mean[row]) / std[row] for row in rows], dim=-1)
+
+
+class Days(View):
+    """Days of users as features; see ``views.day_features`` for what they mean.
+
+    Args:
+        store: Event store.
+        split: Who and when trains, validates and tests.
+        features: Patterns of names, such as ``http_*``; a pattern after ``!`` takes features out again.
+        history: Against what a feature is standardised: everybody's training days (``none``), the user's
+            ``own``, or ``both``, one beside the other.
+        prior: How many of everybody's days stand beside a user's own training days; above 0. A user without
+            any is measured by everybody's alone.
+        silent: Take days without any event, too, between a user's first and last one.
+        days: Preceding days D of the user in a batch, for methods that look at sequences.
+        batch_size: Days per batch.
+        num_workers: Loader processes.
+        seed: Decides the order of the training days.
+        build_workers: Processes that count; the view does not depend on it.
+        executor: Where they run: on this machine, or on Ray.
+
+    Raises:
+        ValueError: If ``prior`` is not above 0, or ``days`` is below.
+    """
+
+    name = "days"
+    grain = "user-day"
+
+    def __init__(
+        self,
+        store: Path,
+        split: Split,
+        features: Sequence[str] = ("*",),
+        history: History = "none",
+        prior: float = 1.0,
+        silent: bool = False,
+        days: int = 0,
+        batch_size: int = 64,
+        num_workers: int = 0,
+        seed: int = 0,
+        build_workers: int = 1,
+        executor: Place = "local",
+    ) -> None:
+        super().__init__(store, split, batch_size, num_workers, seed, build_workers, executor)
+        if prior <= 0 or days < 0:
+            raise ValueError(f"prior must be above 0 and days not below, got {prior} and {days}")
+        self.features = tuple(features)
+        self.history, self.prior, self.silent, self.days = history, prior, silent, days
+        self.fitted: Fitted | None = None
+        self.values: Float[Tensor, "n f"] | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Where the built view lies."""
+        return Store(self.store).view_folder(self.name, {"builder": BUILDER_VERSION})
+
+    def prepare_data(self) -> None:
+        """Count the days once per store; later runs reuse the files."""
+        store = Store(self.store)
+        if self.folder.exists():
+            return
+        people = store.path / "people.parquet"
+        known = pl.read_parquet(people, glob=False) if people.is_file() else None
+        recorded = self.build(records_shard).select(pl.all().any()).row(0, named=True)
+        with folder_beside(self.folder) as target:
+            work = partial(build_shard, target=target, own=store.own_pcs(), people=known, recorded=recorded)
+            self.build(work)
+
+    def setup(self, stage: str) -> None:
+        """Split the days, and fit the moments on the training part."""
+        shards = [self.folder / f"{shard.parent.name}.parquet" for shard in Store(self.store).shards]
+        self.table = pl.concat([pl.read_parquet(shard, glob=False) for shard in shards]).sort("user", "day")
+        if self.silent:
+            every = with_silent(self.table)
+            self.table = every.join(self.table, on=["user", "day"], how="left", maintain_order="left")
+        start = pl.col("day").cast(pl.Datetime("us"))
+        units = self.table.select("user", start=start, end=start.dt.offset_by("1d"))
+        if stage == "predict":
+            self.units = units.with_columns(part=pl.lit("predict").cast(UNITS["part"]))
+        else:
+            self.units = self.split.assign(units, self.store)
+        shown = pl.Series([None], dtype=pl.Boolean).new_from_index(0, len(units))
+        if stage in ("fit", "validate"):
+            shown = self.split.labels_shown(self.units, self.store)
+        self.label = shown.cast(pl.Float32).fill_null(float("nan")).to_torch()
+        if stage == "fit":
+            self.fitted = self.fit()
+        self.values = None
+
+    def fit(self) -> Fitted:
+        """Learn the moments from training days."""
+        names = matching(self.table.columns[2:], self.features)
+        train = self.part("train")
+        users = self.units[train]["user"].unique().sort().to_list()
+        mean, std = moments(
+            self.values_of(names)[train].numpy(), self.numbers(users)[train].numpy(), len(users), self.prior
+        )
+        return Fitted(names, users, mean, std)
+
+    def values_of(self, names: list[str]) -> Float[Tensor, "n f"]:
+        """The features of all days; 0 where the store does not record one, or nothing happened."""
+        lacking = [pl.lit(0.0, pl.Float32).alias(name) for name in names if name not in self.table.columns]
+        return self.table.with_columns(lacking).select(pl.col(names).fill_null(0.0)).to_torch()
+
+    def numbers(self, users: list[str]) -> Int[Tensor, " n"]:
+        """The number of each day's user."""
+        number = {user: place for place, user in enumerate(users, start=1)}
+        return self.units["user"].replace_strict(number, default=0, return_dtype=pl.Int64).to_torch()
+
+    def part(self, *names: str) -> Int[np.ndarray, " m"]:
+        """Row numbers of the units of these parts."""
+        return np.flatnonzero(self.units["part"].is_in(names).to_numpy())
+
+    def rows(self, *names: str) -> DayDataset:
+        """The days of these parts, in order.
+
+        Raises:
+            InputError: If nothing was fitted, nor loaded from a checkpoint, which happens after ``setup``.
+        """
+        if self.fitted is None:
+            raise InputError(
+                "the moments come from training: fit first, or give a checkpoint with --ckpt_path"
+            )
+        before = self.units.select(pl.int_range(pl.len()).over("user")).to_series().to_torch()
+        if self.values is None:
+            self.values = self.values_of(self.fitted.features)
+        user, chosen = self.numbers(self.fitted.users), self.part(*names)
+        return DayDataset(self.values, user, before, self.label, chosen, self.days, self.fitted, self.history)
+
+    def train_dataloader(self) -> DataLoader[DayBatch]:
+        """Training days, shuffled."""
+        rows = self.rows("train")
+        return self.loader(rows, EpochShuffle(len(rows), self.seed))
+
+    def val_dataloader(self) -> DataLoader[DayBatch] | list[DataLoader[DayBatch]]:
+        """Validation days in order; none where the split has no validation part."""
+        rows = self.rows("val")
+        return self.loader(rows) if len(rows) else []
+
+    def test_dataloader(self) -> DataLoader[DayBatch]:
+        """Validation and test days in order: thresholds come from the former."""
+        return self.loader(self.rows("val", "test"))
+
+    def predict_dataloader(self) -> DataLoader[DayBatch]:
+        """All days of the store, in order."""
+        return self.loader(self.rows("predict"))
+
+    def state_dict(self) -> dict[str, Any]:
+        """What was fitted on training days; it travels in the checkpoint."""
+        return {} if self.fitted is None else self.fitted._asdict()
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over what another run fitted."""
+        self.fitted, self.values = Fitted(**state_dict) if state_dict else None, None

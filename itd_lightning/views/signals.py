@@ -1,0 +1,363 @@
+"""View ``signals``: how often a user did what each day, decomposed into rhythms, beside the behaviours.
+
+Axes: B rows, L behaviours, N days of all users, C channels, T days of a user, K modes.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+import torch
+from jaxtyping import Float, Int
+from torch.utils.data import DataLoader, Dataset
+
+from itd_lightning.contracts.batches import SignalBatch
+from itd_lightning.contracts.errors import InputError
+from itd_lightning.executors import Place
+from itd_lightning.numerics.mvmd import mvmd, mvmd_trailing
+from itd_lightning.splits import Split
+from itd_lightning.views.base import EpochShuffle, View
+from itd_lightning.views.resampling import smote_tomek
+from itd_lightning.views.sequences import Sequences
+from itd_lightning.views.tokens import FACTORS, Factor
+
+Window = Literal["trailing", "whole"]
+Imbalance = Literal["none", "weighted", "smote_tomek"]
+# Kinds of behaviour that are counted together.
+CHANNELS = ("logon", "logoff", "connect", "disconnect", "file", "email", "http", "other")
+KIND = pl.col("kind").cast(pl.String)
+CHANNEL = (
+    pl.when(KIND.is_in(CHANNELS)).then(KIND)
+    .otherwise(pl.coalesce(KIND.str.extract("^(file|email|http)_"), pl.lit("other")))
+)  # fmt: skip
+
+
+def daily_counts(rows: pl.DataFrame) -> pl.DataFrame:
+    """How often each user did what on each day with any activity.
+
+    Args:
+        rows: ``user``, ``time``, ``kind``.
+
+    Returns:
+        ``user``, ``day`` and one column a channel, sorted.
+    """
+    placed = rows.select("user", day=pl.col("time").dt.date(), channel=CHANNEL)
+    return (
+        placed.group_by("user", "day")
+        .agg((pl.col("channel") == name).sum().cast(pl.Float64).alias(name) for name in CHANNELS)
+        .sort("user", "day")
+    )
+
+
+def every_day(counts: pl.DataFrame) -> pl.DataFrame:
+    """The same with a row for each day from a user's first to the last one; silent days hold zeros."""
+    spans = counts.group_by("user").agg(first=pl.col("day").min(), last=pl.col("day").max())
+    days = spans.select("user", day=pl.date_ranges("first", "last")).explode("day")
+    return days.join(counts, on=["user", "day"], how="left").fill_null(0.0).sort("user", "day")
+
+
+def moments_of(days: pl.DataFrame) -> pl.DataFrame:
+    """Mean and deviation of each channel over these days of each user, of ``log(1 + count)``.
+
+    The row without a user describes all of them together; it stands for users who are not among them. A
+    channel that never varies has the deviation 1.
+    """
+    logs = days.with_columns(pl.col(CHANNELS).log1p())
+    measured = [
+        *(pl.col(name).mean().alias(f"{name}_mean") for name in CHANNELS),
+        *(pl.col(name).std(ddof=0).alias(f"{name}_std") for name in CHANNELS),
+    ]
+    everyone = logs.select(*measured).select(pl.lit(None, pl.String).alias("user"), pl.all())
+    found = pl.concat([everyone, logs.group_by("user").agg(*measured).sort("user")])
+    stds = pl.col(f"{name}_std" for name in CHANNELS)
+    return found.with_columns(pl.when(stds > 0).then(stds).otherwise(1.0))
+
+
+def standardised(days: pl.DataFrame, moments: pl.DataFrame) -> Float[np.ndarray, "n c"]:
+    """Counts of each day, as deviations from what is usual for the user; of everyone for unknown users."""
+    everyone = moments.filter(pl.col("user").is_null()).drop("user")
+    known = moments.drop_nulls("user")
+    placed = days.join(known, on="user", how="left", maintain_order="left").with_columns(
+        pl.col(name).fill_null(everyone[name].item()) for name in everyone.columns
+    )
+    values = [(pl.col(name).log1p() - pl.col(f"{name}_mean")) / pl.col(f"{name}_std") for name in CHANNELS]
+    return placed.select(*values).to_numpy()
+
+
+def decomposed(
+    values: Float[np.ndarray, "n c"],
+    lengths: Int[np.ndarray, " u"],
+    modes: int,
+    window: int | None,
+    alpha: float,
+    tol: float,
+) -> Float[np.ndarray, "n k c"]:
+    """Modes of each user's signal on each day. Equations 6 and 7.
+
+    Args:
+        values: Standardised counts, user after user, day after day.
+        lengths: Days of each user; they sum to N. A user with fewer than ``2 K`` has modes of zero.
+        modes: Number of modes K.
+        window: Days up to and including each day that its modes may know; None for all days of the user,
+            later ones too.
+        alpha: Bandwidth penalty.
+        tol: Change of energy at which the decomposition has converged.
+    """
+    found = np.zeros((len(values), modes, values.shape[1]))
+    owner, day = np.repeat(np.arange(len(lengths)), lengths), np.concatenate([np.arange(n) for n in lengths])
+    if not modes or not len(values):
+        return found
+    if (
+        window is not None
+    ):  # zeros after a user's last day change nothing before it, so that all fit in one batch
+        signals = torch.zeros(len(lengths), values.shape[1], int(lengths.max()), dtype=torch.float64)
+        signals[owner, :, day] = torch.from_numpy(values)
+        return mvmd_trailing(signals, modes, window, alpha=alpha, tau=0.0, tol=tol)[owner, day].numpy()
+    for size in np.unique(lengths[lengths >= 2 * modes]):
+        rows = np.flatnonzero(lengths[owner] == size).reshape(-1, size)
+        signals = torch.from_numpy(values[rows]).transpose(1, 2).contiguous()
+        found[rows] = mvmd(signals, modes, alpha=alpha, tol=tol).modes.permute(0, 3, 1, 2).numpy()
+    return found
+
+
+class SignalDataset(Dataset[SignalBatch]):
+    """User-days: their behaviours, and counts and modes.
+
+    Args:
+        tokens: All behaviours of the view, int16.
+        first: Number of the first behaviour of each row's day.
+        length: Behaviours on that day.
+        longest: Most behaviours of a row; of a longer day so many, evenly spaced, are read.
+        signals: Counts and modes of each row, ``(M, C (K + 1))``.
+        unit: Unit of each row.
+        label: Label of each row, NaN where none is shown.
+        weight: Weight of each row in a loss.
+    """
+
+    def __init__(
+        self,
+        tokens: Int[np.ndarray, " n"],
+        first: Int[np.ndarray, " m"],
+        length: Int[np.ndarray, " m"],
+        longest: int,
+        signals: Float[np.ndarray, "m z"],
+        unit: Int[np.ndarray, " m"],
+        label: Float[np.ndarray, " m"],
+        weight: Float[np.ndarray, " m"],
+    ) -> None:
+        self.tokens, self.signals = torch.from_numpy(tokens), torch.from_numpy(signals.astype(np.float32))
+        self.first, self.length, self.longest = first, length, longest
+        self.unit, self.label, self.weight = unit, label, weight
+
+    def __len__(self) -> int:
+        return len(self.unit)
+
+    def __getitem__(self, row: int) -> SignalBatch:
+        return self.__getitems__([row])
+
+    def __getitems__(self, rows: list[int]) -> SignalBatch:
+        length = self.length[rows]
+        size = np.minimum(length, self.longest)
+        at = np.arange(size.max())
+        step = length / size  # 1 unless the day is too long
+        place = (at * step[:, None]).astype(np.int64)
+        known = at < size[:, None]
+        found = self.tokens[torch.from_numpy(np.where(known, self.first[rows][:, None] + place, 0))].long()
+        return SignalBatch(
+            tokens=found * torch.from_numpy(known),
+            lengths=torch.from_numpy(size),
+            signals=self.signals[torch.tensor(rows)],
+            unit=torch.from_numpy(self.unit[rows]),
+            label=torch.from_numpy(self.label[rows].astype(np.float32)),
+            weight=torch.from_numpy(self.weight[rows].astype(np.float32)),
+        )
+
+
+class Signals(Sequences):
+    """User-days with any activity: what was done, how often, and in which rhythms.
+
+    Counts are ``log(1 + n)`` of each channel, standardised by the user's own training days.
+
+    Args:
+        store: Event store.
+        split: Who and when trains, validates and tests; what it shows of training days reaches batches.
+        modes: Number of modes K; 0 leaves the decomposition out.
+        window: What the modes of a day may know: the ``trailing`` ``days``, or the ``whole`` history of the
+            user, as in the paper, which includes the days after it.
+        days: Length of the trailing window.
+        alpha: Bandwidth penalty of the decomposition.
+        tol: Its tolerance.
+        behaviours: Most behaviours L of a day that are read; of a longer day so many, evenly spaced.
+        imbalance: What is done about the few malicious days: nothing; ``weighted``, both kinds weigh the
+            same; ``smote_tomek``, malicious days between malicious days are made up until there are half as
+            many as others, and pairs of opposite nearest days are removed, in the training part only.
+        factors: What tells tokens apart, as in ``Sequences``.
+        vocabulary: Most tokens V.
+        least: Behaviours that occur more seldom share the unknown token.
+        batch_size: Days per batch.
+        num_workers: Loader processes.
+        seed: Decides the order of the training days, and what is made up.
+        build_workers: Processes that build.
+        executor: Where they run.
+
+    Raises:
+        ValueError: If a number is out of its range.
+
+    Source:
+        Log2Sig, section IV. Departure: the paper decomposes the whole history only, and says nothing on
+        standardisation, days without activity (zeros here) or long days. A made-up day has the counts and
+        modes between two malicious days, and the behaviours of the nearer one.
+    """
+
+    name = "signals"
+    grain = "user-day"
+
+    def __init__(
+        self,
+        store: Path,
+        split: Split,
+        modes: int = 3,
+        window: Window = "trailing",
+        days: int = 60,
+        alpha: float = 500.0,
+        tol: float = 1e-3,
+        behaviours: int = 256,
+        imbalance: Imbalance = "none",
+        factors: Sequence[Factor] = FACTORS,
+        vocabulary: int = 512,
+        least: int = 5,
+        batch_size: int = 32,
+        num_workers: int = 0,
+        seed: int = 0,
+        build_workers: int = 1,
+        executor: Place = "local",
+    ) -> None:
+        super().__init__(
+            store=store,
+            split=split,
+            unit="day",
+            factors=factors,
+            vocabulary=vocabulary,
+            least=least,
+            batch_size=batch_size,
+            num_workers=num_workers,
+            seed=seed,
+            build_workers=build_workers,
+            executor=executor,
+        )
+        if modes < 0 or behaviours < 1 or days < max(2 * modes, 2):
+            raise ValueError(
+                "modes must be at least 0, behaviours 1, and days twice the modes, "
+                f"got {modes}, {behaviours} and {days}"
+            )
+        self.modes, self.window, self.days, self.alpha, self.tol = modes, window, days, alpha, tol
+        self.behaviours, self.imbalance = behaviours, imbalance
+        self.moments: pl.DataFrame | None = None
+        self.signals: Float[np.ndarray, "n z"] | None = None
+
+    @property
+    def leaks(self) -> str:
+        """What split and decomposition leak."""
+        future = "modes of a day are computed from later days of the user, too; "
+        return (future if self.window == "whole" and self.modes else "") + self.split.leaks
+
+    def setup(self, stage: str) -> None:
+        """Split the days; fit vocabulary and moments on training ones."""
+        super().setup(stage)
+        self.signals = None
+        self.counts = every_day(self.count())
+        if stage == "fit":
+            trains = self.units.filter(part="train").select("user", day=pl.col("start").dt.date())
+            spans = trains.group_by("user").agg(
+                pl.col("day").min().alias("from"), pl.col("day").max().alias("to")
+            )
+            inside = self.counts.join(spans, on="user").filter(pl.col("day").is_between("from", "to"))
+            kept = pl.col("part").is_null() | (pl.col("part") == "train")  # silent days have no part
+            parts = self.units.select("user", pl.col("start").dt.date().alias("day"), "part")
+            self.moments = moments_of(inside.join(parts, on=["user", "day"], how="left").filter(kept))
+
+    def count(self) -> pl.DataFrame:
+        """Counts of each day with any activity, of all users."""
+        needed = ["user", "time", "kind"]
+        return pl.concat(
+            daily_counts(pl.read_parquet(shard, columns=needed, glob=False)) for shard in self.shards
+        )
+
+    def decompose(self, moments: pl.DataFrame) -> Float[np.ndarray, "n z"]:
+        """Counts and modes of each unit, ``(N, C (K + 1))``: ``z(t)``, equation 8."""
+        values = standardised(self.counts, moments)
+        lengths = self.counts.group_by("user", maintain_order=True).len()["len"].to_numpy().astype(np.int64)
+        window = self.days if self.window == "trailing" else None
+        modes = decomposed(values, lengths, self.modes, window, self.alpha, self.tol)
+        joined = np.concatenate([values[:, None], modes], axis=1).reshape(len(values), -1)
+        rows = self.counts.select("user", "day", row=pl.int_range(pl.len()))
+        place = self.units.select("user", day=pl.col("start").dt.date()).join(
+            rows, on=["user", "day"], how="left", maintain_order="left"
+        )
+        found: Float[np.ndarray, "n z"] = joined[place["row"].to_numpy()]
+        return found
+
+    def chosen(self, units: Int[np.ndarray, " m"], *, resampled: bool = False) -> SignalDataset:
+        """These units as rows; with what was made up, where the training part is asked for.
+
+        Raises:
+            InputError: If nothing was fitted, nor loaded from a checkpoint.
+        """
+        tokens = self.rows().tokens.numpy()
+        if self.moments is None:
+            raise InputError(
+                "the moments come from training: fit first, or give a checkpoint with --ckpt_path"
+            )
+        if self.signals is None:
+            self.signals = self.decompose(self.moments)
+        signals, label = self.signals[units], self.label[units]
+        weight = np.ones(len(units))
+        if resampled and self.imbalance != "none":
+            if not (label == 1).any() or not (label == 0).any():
+                raise InputError(
+                    f"imbalance {self.imbalance} needs malicious and harmless training days that the split "
+                    "shows: --data.split.shown '[train, val]', or --data.imbalance none"
+                )
+            if self.imbalance == "weighted":
+                weight = np.where(label == 1, (label == 0).sum() / (label == 1).sum(), 1.0)
+            else:
+                signals, label, source = smote_tomek(signals, label, self.seed)
+                units, weight = units[source], np.ones(len(source))
+        return SignalDataset(
+            tokens, self.first[units], self.length[units], self.behaviours, signals, units, label, weight
+        )
+
+    def train_dataloader(self) -> DataLoader[SignalBatch]:  # type: ignore[override]  # other batches
+        """Training days, shuffled."""
+        rows = self.chosen(self.part("train"), resampled=True)
+        return self.loader(rows, EpochShuffle(len(rows), self.seed))
+
+    def val_dataloader(self) -> DataLoader[SignalBatch] | list[DataLoader[SignalBatch]]:  # type: ignore[override]
+        """Validation days in order; none where the split has no validation part."""
+        rows = self.chosen(self.part("val"))
+        return self.loader(rows) if len(rows) else []
+
+    def test_dataloader(self) -> DataLoader[SignalBatch]:  # type: ignore[override]
+        """Validation and test days in order: thresholds come from the former."""
+        return self.loader(self.chosen(self.part("val", "test")))
+
+    def predict_dataloader(self) -> DataLoader[SignalBatch]:  # type: ignore[override]
+        """All days of the store, in order."""
+        return self.loader(self.chosen(self.part("predict")))
+
+    def described(self, numbers: Int[np.ndarray, " n"]) -> Iterator[tuple[slice, pl.DataFrame]]:
+        """Say which days these are."""
+        return View.described(self, numbers)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What was fitted on training days; it travels in the checkpoint."""
+        moments = {} if self.moments is None else self.moments.to_dict(as_series=False)
+        return {**super().state_dict(), "moments": moments}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over what another run fitted."""
+        super().load_state_dict(state_dict)
+        self.moments = pl.DataFrame(state_dict["moments"], schema_overrides={"user": pl.String})
+        self.signals = None
