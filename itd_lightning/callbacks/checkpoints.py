@@ -116,6 +116,7 @@ class Checkpoints(ModelCheckpoint):
         if gathers(pl_module) and not trainer.fast_dev_run:  # type: ignore[attr-defined]
             for name in ("best", "last"):
                 trainer.save_checkpoint(Path(self.dirpath or "") / f"{name}.ckpt")
+            self.best_model_path = str(Path(self.dirpath or "") / "best.ckpt")
 
     def forget_best(self) -> None:
         """Look for the best anew: what was measured so far is not comparable with what comes."""

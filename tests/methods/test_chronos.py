@@ -1,7 +1,5 @@
 """What Chronos promises: no look ahead, defined scores for odd users, and what is planted is found."""
 
-from math import log
-
 import pytest
 import torch
 from torch import Tensor
@@ -12,12 +10,8 @@ from itd_lightning.methods import Chronos
 from itd_lightning.methods.chronos import (
     SIGNALS,
     Signal,
-    beside_peers,
     logistic_weights,
     packed,
-    peer_medians,
-    tail_quantiles,
-    tail_surprise,
 )
 
 USERS, DAYS, BASELINE = 12, 140, 30
@@ -188,39 +182,6 @@ def test_a_department_on_an_odd_day_lifts_its_members() -> None:
     lift = tiered.score(batch) - plain.score(batch)
     assert lift[0, 115] > 2 * lift[1, 115]
     assert (lift >= 0).all()
-
-
-def test_peers_are_the_department_or_else_the_company() -> None:
-    values = torch.tensor([1.0, 2, 3, 4, 5, 10, 20, 30])
-    day = torch.zeros(8, dtype=torch.int64)
-    group = torch.tensor([0, 0, 0, 0, 0, 1, 1, -1])
-    assert beside_peers(values, day, group).tolist() == [-2, -1, 0, 1, 2, 6, 16, 26]
-    assert beside_peers(values[5:], day[5:], group[5:]).tolist() == [10, 20, 30]  # too few to be peers
-
-
-def test_medians_of_groups_are_medians() -> None:
-    draw = torch.Generator().manual_seed(0)
-    values, group = torch.randn(50, generator=draw), torch.randint(0, 7, (50,), generator=draw)
-    median, count = peer_medians(values, group)
-    for value, number, own in zip(median, count, group, strict=True):
-        assert value == values[group == own].median()
-        assert number == (group == own).sum()
-
-
-def test_a_surprise_is_minus_the_log_of_a_p_value() -> None:
-    training = torch.arange(1001.0)
-    quantiles = tail_quantiles(training, 256)
-    found = tail_surprise(torch.tensor([-5.0, 0, 500, 900, 2000, 3000]), quantiles)
-    assert found[:2].tolist() == [0, 0]
-    assert found[2].item() == pytest.approx(log(2), abs=0.01)
-    assert found[3].item() == pytest.approx(log(10), abs=0.01)
-    assert found[4] > log(20)
-    assert found[5] > found[4] + 1  # no ties in the tail
-
-
-def test_ties_of_a_signal_that_is_mostly_0_are_no_surprise() -> None:
-    quantiles = tail_quantiles(torch.cat([torch.zeros(900), torch.rand(100)]), 256)
-    assert tail_surprise(torch.zeros(2), quantiles).tolist() == [0, 0]
 
 
 def test_active_days_are_packed_in_order() -> None:
