@@ -77,8 +77,8 @@ $(VENV)/oracles/mamba_ssm: | setup
 test-cert: setup  ## tests on a genuine CERT r4.2 slice, whose folder ITD_CERT_R42 names
 	$(BIN)/pytest -q -m cert
 
-benchmark: setup  ## from CSV to sorted shards, and to windows; sequence encoders: seconds and memory beside peers
+benchmark: setup  ## seconds and memory of every part, beside named peers
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[benchmark]'
 	$(BIN)/python benchmarks/prepare.py
-	$(BIN)/python benchmarks/windows.py
-	$(BIN)/python benchmarks/mamba.py
+	for part in windows sequences evaluation mvmd mamba deeplog day_features trajectories; do \
+	  $(BIN)/python benchmarks/$$part.py || exit; done
