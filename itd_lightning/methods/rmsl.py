@@ -113,6 +113,8 @@ class RMSL(Method[SequenceBatch]):
     def on_stage_start(self) -> None:
         """Begin a stage: the teacher starts as a copy of the student, ``tau_c`` as ``tau_a``."""
         self.classifies.fill_(self.stage != "warm_up")
+        if self.stage == "multiple_instance":
+            self.spread.zero_()  # the warm-up's lags behind its weights; the first batch gives today's
         self.clear.fill_(self.threshold)
         self.teacher.n_averaged.zero_()
         self.teacher.update_parameters(self.detector)
