@@ -36,8 +36,8 @@ def model(stage: RMSLStage = "multiple_instance", **settings: float) -> RMSL:
     made = RMSL(partial(torch.optim.AdamW, lr=1e-2), vocabulary=20, width=8, spheres=3, **settings)  # type: ignore[arg-type]
     made.log = lambda *_, **__: None  # type: ignore[method-assign]
     made.stage = stage
-    made.spread.fill_(0.7)
     made.on_stage_start()
+    made.spread.fill_(0.7)
     return made
 
 
@@ -262,9 +262,13 @@ def planted(count: int, seed: int) -> tuple[SequenceBatch, Tensor]:
     tokens[odd, draw.integers(0, 10, len(odd))] = ODDITY
     bad = rows[label == 1]
     tokens[bad, draw.integers(10, 20, len(bad))] = ATTACK
-    place = np.arange(count * 20).reshape(count, 20)
-    tokens, lengths, place, rows = map(torch.from_numpy, (tokens, np.full(count, 20), place, rows))
-    batch = SequenceBatch(tokens, lengths, place, rows, torch.from_numpy(label).float())
+    batch = SequenceBatch(
+        torch.from_numpy(tokens),
+        torch.full((count,), 20),
+        torch.arange(count * 20).reshape(count, 20),
+        torch.arange(count),
+        torch.from_numpy(label).float(),
+    )
     return batch, batch.tokens == ATTACK
 
 
