@@ -305,9 +305,10 @@ def train(args: Sequence[str]) -> None:
     """Run `fit`, `validate`, `test` or `predict`; after `test`, evaluate where there is a key."""
     from itd_lightning.evaluation.evaluate import evaluate as measure
     from itd_lightning.evaluation.evaluate import write_json
-    from itd_lightning.evaluation.pieces import length, scan_scores
+    from itd_lightning.evaluation.pieces import length
     from itd_lightning.events.store import Store
     from itd_lightning.experiment import train as run_experiment
+    from itd_lightning.scores.table import scan_scores
 
     try:
         cli = run_experiment(args)

@@ -6,8 +6,8 @@ from typing import Any
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.evaluation.audit import LEAST_DAYS, QUIET_DAYS
 from itd_lightning.evaluation.evaluate import evaluate
-from itd_lightning.evaluation.pieces import scan_scores
 from itd_lightning.experiment import train
+from itd_lightning.scores.table import scan_scores
 
 
 def null_attack(scores: Path) -> tuple[dict[str, Any] | None, str]:

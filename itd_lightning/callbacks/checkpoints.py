@@ -106,14 +106,14 @@ class Checkpoints(ModelCheckpoint):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the best epoch, and the last one whether it is the best or not."""
         super().on_train_epoch_end(trainer, pl_module)
-        if not trainer.fast_dev_run:  # type: ignore[attr-defined]
+        if not trainer.fast_dev_run:  # type: ignore[attr-defined]  # set by a connector
             self.last_model_path = str(Path(self.dirpath or "") / "last.ckpt")
             trainer.save_checkpoint(self.last_model_path)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write a method that was fitted without optimizer steps, which ModelCheckpoint waits for."""
         super().on_train_end(trainer, pl_module)
-        if gathers(pl_module) and not trainer.fast_dev_run:  # type: ignore[attr-defined]
+        if gathers(pl_module) and not trainer.fast_dev_run:  # type: ignore[attr-defined]  # set by a connector
             for name in ("best", "last"):
                 trainer.save_checkpoint(Path(self.dirpath or "") / f"{name}.ckpt")
             self.best_model_path = str(Path(self.dirpath or "") / "best.ckpt")

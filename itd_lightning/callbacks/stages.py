@@ -123,7 +123,7 @@ class StageSchedule(Callback):
                 if not any(name.startswith(f"{part}.") for name in weights):
                     raise InputError(f"{type(method).__name__} has no part {part!r} to learn in {stage.name}")
         needed, given = sum(stage.epochs for stage in self.stages), trainer.max_epochs
-        if given is not None and 0 <= given < needed and not trainer.fast_dev_run:  # type: ignore[attr-defined]
+        if given is not None and 0 <= given < needed and not trainer.fast_dev_run:  # type: ignore[attr-defined]  # set by a connector
             rank_zero_warn(
                 f"the stages take up to {needed} epochs and --trainer.max_epochs is {given}: the last ones "
                 "may be left out"

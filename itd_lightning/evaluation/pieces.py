@@ -1,45 +1,17 @@
 """A score table piece by piece: one of behaviours holds up to a hundred million rows."""
 
-import json
 from collections.abc import Iterator
-from pathlib import Path
-from typing import get_args
 
 import polars as pl
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.labels import LabelPolicy
-from itd_lightning.contracts.scores import SCORES
-from itd_lightning.scores.table import METADATA, About
-
-ROWS = 250_000  # of a piece, as of a row group
-
-
-def scan_scores(path: Path) -> tuple[pl.LazyFrame, About]:
-    """Open a score table without reading its rows.
-
-    Raises:
-        InputError: If there is none, or it is none of ours.
-    """
-    if not path.is_file():
-        raise InputError(
-            f"no scores at {path}; write them with `itd test --ckpt_path RUN/checkpoints/best.ckpt`"
-        )
-    try:
-        about = About(**json.loads(pl.read_parquet_metadata(path)[METADATA]))
-        table = pl.scan_parquet(path, glob=False).match_to_schema(SCORES)
-        table.head(1).collect()
-    except (KeyError, TypeError, json.JSONDecodeError, pl.exceptions.PolarsError) as error:
-        raise InputError(f"{path} is no score table of this program: {str(error).splitlines()[0]}") from error
-    if about.labels not in get_args(LabelPolicy) or {type(about.seed), type(about.moved_days)} != {int}:
-        raise InputError(f"{path} is no score table of this program: its metadata hold other values")
-    return table, about
+from itd_lightning.scores.table import ROWS_AT_ONCE
 
 
 def pieces(table: pl.LazyFrame) -> Iterator[pl.DataFrame]:
     """The rows of a table in order, so many at a time."""
-    for first in range(0, length(table), ROWS):
-        yield table.slice(first, ROWS).collect()
+    for first in range(0, length(table), ROWS_AT_ONCE):
+        yield table.slice(first, ROWS_AT_ONCE).collect()
 
 
 def user_pieces(table: pl.LazyFrame) -> Iterator[pl.DataFrame]:
@@ -48,7 +20,7 @@ def user_pieces(table: pl.LazyFrame) -> Iterator[pl.DataFrame]:
     Raises:
         InputError: If a table of several pieces does not keep the rows of a user together.
     """
-    if length(table) <= ROWS:
+    if length(table) <= ROWS_AT_ONCE:
         yield from pieces(table)
         return
     held = table.head(0).collect()

@@ -9,9 +9,10 @@ from jaxtyping import Float
 
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.labels import LabelPolicy
-from itd_lightning.evaluation.pieces import pieces, scan_scores, user_pieces
+from itd_lightning.evaluation.pieces import pieces, user_pieces
 from itd_lightning.events.key import read_key
 from itd_lightning.events.store import Store
+from itd_lightning.scores.table import scan_scores
 from itd_lightning.splits.labels import label
 
 TESTED = ("test", "predict")

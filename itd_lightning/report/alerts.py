@@ -4,13 +4,12 @@ from pathlib import Path
 
 import polars as pl
 
-from itd_lightning.evaluation.pieces import scan_scores
 from itd_lightning.evaluation.score_table import BEHAVIOUR
 from itd_lightning.report import behaviours
 from itd_lightning.report.behaviours import user_days
 from itd_lightning.report.numbers import signed
 from itd_lightning.report.run_folder import read_table
-from itd_lightning.scores.table import About
+from itd_lightning.scores.table import About, scan_scores
 
 REASONS = 3
 

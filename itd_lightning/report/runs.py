@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.evaluation.pieces import scan_scores
 from itd_lightning.evaluation.score_table import BEHAVIOUR, ScoreTable, of_test
 from itd_lightning.events.store import Store
 from itd_lightning.report.behaviours import highest, told, user_days
@@ -20,7 +19,7 @@ from itd_lightning.report.run_folder import (
     read_losses,
     read_table,
 )
-from itd_lightning.scores.table import About
+from itd_lightning.scores.table import About, scan_scores
 
 NO_STORE = "the event store is not at hand, so it is not known which units are malicious"
 FIRST = 20  # behaviours to look at first

@@ -59,8 +59,8 @@ def write_scores(path: Path, scores: pl.DataFrame | pl.LazyFrame, about: About) 
         )
 
 
-def read_scores(path: Path) -> tuple[pl.DataFrame, About]:
-    """Read a score table.
+def scan_scores(path: Path) -> tuple[pl.LazyFrame, About]:
+    """Open a score table without reading its rows.
 
     Raises:
         InputError: If there is none, or it is none of ours.
@@ -71,9 +71,16 @@ def read_scores(path: Path) -> tuple[pl.DataFrame, About]:
         )
     try:
         about = About(**json.loads(pl.read_parquet_metadata(path)[METADATA]))
-        scores = pl.read_parquet(path, glob=False).match_to_schema(SCORES)
+        table = pl.scan_parquet(path, glob=False).match_to_schema(SCORES)
+        table.head(1).collect()
     except (KeyError, TypeError, json.JSONDecodeError, pl.exceptions.PolarsError) as error:
         raise InputError(f"{path} is no score table of this program: {str(error).splitlines()[0]}") from error
     if about.labels not in get_args(LabelPolicy) or {type(about.seed), type(about.moved_days)} != {int}:
         raise InputError(f"{path} is no score table of this program: its metadata hold other values")
-    return scores, about
+    return table, about
+
+
+def read_scores(path: Path) -> tuple[pl.DataFrame, About]:
+    """Read a score table that fits into memory; errors as in ``scan_scores``."""
+    table, about = scan_scores(path)
+    return table.collect(), about

@@ -39,6 +39,16 @@ class Split(ABC):
         self.labels: LabelPolicy = labels
         self.moved_days, self.shown = moved_days, tuple(shown)
 
+    def share(self, name: str, value: float) -> float:
+        """A share of units, if it is one.
+
+        Raises:
+            ValueError: If it lies outside 0 .. 1.
+        """
+        if not 0 <= value < 1:
+            raise ValueError(f"{name} must lie in 0 .. 1, got {value}")
+        return value
+
     @abstractmethod
     def assign(self, units: pl.DataFrame, store: Path) -> pl.DataFrame:
         """Add the column ``part``.

@@ -58,12 +58,12 @@ class Campaigns(Split):
         shown: Sequence[Shown] = (),
     ) -> None:
         super().__init__(labels, moved_days, shown)
-        for name, share in (("train_share", train_share), ("val_share", val_share)):
-            if not 0 <= share < 1:
-                raise ValueError(f"{name} must lie in 0 .. 1, got {share}")
         if not 0 <= min_hours < max_hours:
             raise ValueError(f"min_hours must be smaller than max_hours = {max_hours}, got {min_hours}")
-        self.train_share, self.val_share = train_share, val_share
+        self.train_share, self.val_share = (
+            self.share("train_share", train_share),
+            self.share("val_share", val_share),
+        )
         self.buffer = timedelta(days=buffer_days)
         self.min_length, self.max_length = timedelta(hours=min_hours), timedelta(hours=max_hours)
 

@@ -44,10 +44,11 @@ class RandomDays(Split):
         shown: Sequence[Shown] = (),
     ) -> None:
         super().__init__(labels, moved_days, shown)
-        for name, share in (("test_share", test_share), ("val_share", val_share)):
-            if not 0 <= share < 1:
-                raise ValueError(f"{name} must lie in 0 .. 1, got {share}")
-        self.test_share, self.val_share, self.scenario, self.seed = test_share, val_share, scenario, seed
+        self.test_share, self.val_share = (
+            self.share("test_share", test_share),
+            self.share("val_share", val_share),
+        )
+        self.scenario, self.seed = scenario, seed
         who = "" if scenario is None else "; every user is an insider, which decides who takes part"
         self.leaks = f"days of one attack train and test, as do the days around each test day{who}"
 

@@ -38,10 +38,11 @@ class Users(Split):
         shown: Sequence[Shown] = (),
     ) -> None:
         super().__init__(labels, moved_days, shown)
-        for name, share in (("test_share", test_share), ("val_share", val_share)):
-            if not 0 <= share < 1:
-                raise ValueError(f"{name} must lie in 0 .. 1, got {share}")
-        self.test_share, self.val_share, self.seed = test_share, val_share, seed
+        self.test_share, self.val_share = (
+            self.share("test_share", test_share),
+            self.share("val_share", val_share),
+        )
+        self.seed = seed
 
     def assign(self, units: pl.DataFrame, store: Path) -> pl.DataFrame:
         """Add the part of each unit."""
