@@ -164,7 +164,7 @@ def test_in_pieces_the_evaluation_is_that_of_the_whole_bit_for_bit(
     some = few.gather_every(100 if rows == 1 else 5)
     path = write_behaviours(tmp_path / "run", store, some)
     whole = evaluate(path)
-    monkeypatch.setattr("itd_lightning.evaluation.pieces.ROWS", rows)
+    monkeypatch.setattr("itd_lightning.evaluation.pieces.ROWS_AT_ONCE", rows)
     assert json.dumps(evaluate(path)) == json.dumps(whole)
 
 
@@ -172,7 +172,7 @@ def test_the_users_of_a_long_table_must_be_together(
     store: Path, scores: pl.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_behaviours(tmp_path / "run", store, scores.sample(5000, seed=0, shuffle=True))
-    monkeypatch.setattr("itd_lightning.evaluation.pieces.ROWS", 1000)
+    monkeypatch.setattr("itd_lightning.evaluation.pieces.ROWS_AT_ONCE", 1000)
     with pytest.raises(InputError, match="does not keep a user's rows together"):
         evaluate(path)
 
