@@ -82,7 +82,7 @@ def test_reasons_do_not_depend_on_the_pieces_in_which_the_table_is_read(
 ) -> None:
     run = make_behaviours()
     whole = top_days(run, count=2, daily=True)
-    monkeypatch.setattr("itd_lightning.evaluation.pieces.ROWS", 7)
+    monkeypatch.setattr("itd_lightning.evaluation.pieces.ROWS_AT_ONCE", 7)
     assert top_days(run, count=2, daily=True).equals(whole)
 
 
