@@ -27,7 +27,7 @@ from itd_lightning.report.runs import Run
 from itd_lightning.report.timelines import HARMLESS, MALICIOUS, campaigns
 from itd_lightning.splits import Dates
 from itd_lightning.views import Trajectories
-from itd_lightning.views.trajectories import SETS
+from itd_lightning.views.trajectory_features import SETS
 
 BASELINE, WINDOW = 60, 14  # active days, as the page has them
 EVERY = 20  # active days between the windows of harmless paths

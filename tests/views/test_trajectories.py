@@ -12,16 +12,8 @@ from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.events import EVENTS
 from itd_lightning.splits import Dates
 from itd_lightning.views import Trajectories
-from itd_lightning.views.trajectories import (
-    HOURS,
-    SETS,
-    FeatureSet,
-    build,
-    company_domains,
-    moments,
-    received,
-    spans,
-)
+from itd_lightning.views.trajectories import company_domains, moments, spans
+from itd_lightning.views.trajectory_features import HOURS, SETS, FeatureSet, build, received
 
 SPLIT = Dates(val_from=date(2010, 2, 20), test_from=date(2010, 3, 1))  # of the small slice
 FRIDAY = datetime(2010, 3, 12)
