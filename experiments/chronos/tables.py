@@ -16,7 +16,7 @@ import torch
 from itd_lightning.events.key import read_key
 from itd_lightning.events.store import Store
 from itd_lightning.methods import Chronos
-from itd_lightning.methods.chronos import SIGNALS, packed
+from itd_lightning.nn.trajectory_signals import SIGNALS, packed
 from itd_lightning.numerics.events_in_time import circadian_shift
 from itd_lightning.splits import Dates
 from itd_lightning.splits.labels import label
@@ -48,7 +48,7 @@ def measured(store: Path, val_from: date) -> dict[str, np.ndarray]:
         method.training_step(view.batch("train", context=False), 0)
         batch = view.batch("train", "val", "test", context=True)
         days = packed(batch)
-        known, _ = method.raw_signals(days)
+        known, _ = method.raw(days)
         surprise = method.surprises(batch)
         usual = (days.hours * days.known.unsqueeze(2))[:, : method.baseline].sum(dim=1, keepdim=True)
         shift = circadian_shift(days.hours, usual.expand_as(days.hours))

@@ -1,7 +1,7 @@
 """ChronosVector: a user-day is anomalous when the user leaves the trajectory that the first 60 days drew.
 
-Axes: U users, T calendar days, P active days of a user (packed to the left), D features, S signals, K
-coordinates of a signature, Q quantiles, N user-days.
+Axes: U users, T calendar days, P active days of a user (packed to the left), S signals, Q quantiles, N
+user-days.
 
 Each signal goes through four steps, all of which know the past and the present day only:
 
@@ -14,95 +14,23 @@ The score is a weighted sum of surprises. Without any activity there is no evide
 """
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, get_args
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits, pad
+from torch.nn.functional import binary_cross_entropy_with_logits
 
 from itd_lightning.contracts.batches import TrajectoryBatch
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.methods.base import Method
-from itd_lightning.numerics.change_points import bic_penalty, last_changes, severity
-from itd_lightning.numerics.events_in_time import unusual_hours
-from itd_lightning.numerics.signature import sliding_with_time
+from itd_lightning.nn.trajectory_signals import SIGNALS, Packed, Signal, TrajectorySignals, packed
 from itd_lightning.numerics.surprise import FEW_PEERS, beside_peers, tail_quantiles, tail_surprise
-from itd_lightning.numerics.trajectory import (
-    anchors,
-    arriving_acceleration,
-    arriving_velocity,
-    running_anchors,
-)
 
-Signal = Literal["velocity", "drift", "acceleration", "change", "circadian", "signature"]
 Weights = Literal["equal", "documented", "learned"]
-SIGNALS: tuple[Signal, ...] = get_args(Signal)
 DOCUMENTED = ("velocity", "drift", "change")  # of which the page's threat score is made
 
-YEAR = 365  # days that the penalty of a change reckons with
-PRIOR = 10.0  # baseline days that the company's spread counts for beside the user's own
 FEW_DAYS = 200  # training days, below which no separate quantiles are taken
-BLOCK = 64  # users whose signatures are in memory together
-Mode = Literal["known", "warm_up"]
-
-
-class Packed(NamedTuple):
-    """Active days of each user, without the gaps between them.
-
-    Attributes:
-        values: Daily features, float32 ``(U, P, D)``.
-        hours: Events in each hour, float32 ``(U, P, 24)``.
-        day: Days since any origin, float32 ``(U, P)``, rising, in padding too.
-        known: What is no padding, bool ``(U, P)``.
-        at: Column of each day on the calendar, int64 ``(U, P)``.
-    """
-
-    values: Tensor
-    hours: Tensor
-    day: Tensor
-    known: Tensor
-    at: Tensor
-
-    def first(self, days: int) -> "Packed":
-        """The first so many days of each user."""
-        return Packed(*(part[:, :days] for part in self))
-
-
-def packed(batch: TrajectoryBatch) -> Packed:
-    """Move the active days of each user to the left, in their order."""
-    active = batch.active
-    longest = int(active.sum(dim=1).max()) if active.numel() else 0
-    order = (~active).to(torch.int8).argsort(dim=1, stable=True)[:, :longest]
-    known = active.gather(1, order)
-    rank = torch.arange(longest, device=active.device)
-    # Padding goes on from the last day, so that no time is negative.
-    day = torch.where(known, batch.day.to(torch.float32)[order], 0.0).cummax(dim=1).values + ~known * rank
-    return Packed(
-        values=batch.values.gather(1, wide(order, batch.values)) * known.unsqueeze(2),
-        hours=batch.hours.gather(1, wide(order, batch.hours)) * known.unsqueeze(2).to(batch.values.dtype),
-        day=day,
-        known=known,
-        at=order,
-    )
-
-
-def wide(at: Int[Tensor, "u p"], like: Tensor) -> Int[Tensor, "u p k"]:
-    """Places repeated along the last axis."""
-    return at.unsqueeze(2).expand(-1, -1, like.shape[2])
-
-
-def own_spread(days: Packed, baseline: int) -> Float[Tensor, "u d"]:
-    """Standard deviation of each feature over a user's baseline, drawn towards the company's, which is 1.
-
-    Without the prior, the first day on which somebody uses a device would outweigh everything else.
-    """
-    used = (days.known[:, :baseline]).to(days.values.dtype).unsqueeze(2)
-    count = used.sum(dim=1)
-    first = days.values[:, :baseline]
-    mean = (first * used).sum(dim=1, keepdim=True) / count.clamp(min=1).unsqueeze(1)
-    squares = ((first - mean).square() * used).sum(dim=1)
-    return ((squares + PRIOR) / (count + PRIOR)).sqrt()
 
 
 def median_of(values: Float[Tensor, "u p"], used: Bool[Tensor, "u p"]) -> Float[Tensor, " u"]:
@@ -118,16 +46,8 @@ class Chronos(Method[TrajectoryBatch]):
     warm-up: signals refer to the days so far and are compared with training users in their own warm-up, and
     with peers of the same day, not with a history that is not there yet.
 
-    Signals, on active days only (P of them, so that a weekend is no jump):
-
-    - ``velocity``, ``acceleration``: norm of the newest one-sided differences, per day.
-    - ``drift``: distance to the anchor.
-    - ``change``: severity of the newest change point, until it is ``recent`` days old; it is known after
-      ``shortest`` days. One pass of exact optimal partitioning gives it for all days.
-    - ``circadian``: surprise of the day's active hours beside those of the baseline.
-    - ``signature``: distance of the last ``window`` days' signature to its mean over the baseline.
-
-    Features are divided by the user's own spread first, shrunk towards the company's.
+    What a signal is says ``nn/trajectory_signals.py``; they are of active days only, so that a weekend is no
+    jump.
 
     Args:
         width: Features a day, D.
@@ -179,16 +99,12 @@ class Chronos(Method[TrajectoryBatch]):
                 "baseline and window need two days, quantiles two points, and depth is 2 or 3, got "
                 f"{baseline}, {window}, {quantiles}, {depth}; recent {recent}, shortest {shortest}"
             )
-        self.signals, self.weighting, self.baseline, self.window = tuple(chosen), weights, baseline, window
-        self.depth, self.recent, self.shortest, self.prefix = depth, recent, shortest, prefix
+        self.signals, self.weighting, self.baseline = tuple(chosen), weights, baseline
         self.hierarchical = hierarchical
-        channels = width + 1
-        coordinates = sum(channels**level for level in range(1, depth + 1))
-        self.register_buffer("scale", torch.ones(coordinates))
+        self.raw = TrajectorySignals(width, chosen, baseline, window, depth, recent, shortest, prefix)
         self.register_buffer("spread", torch.ones(len(chosen)))
         self.register_buffer("reference", torch.zeros(2, len(chosen), quantiles + 1))
         self.register_buffer("weight", self.first_weights())
-        self.scale: Tensor
         self.spread: Tensor
         self.reference: Tensor
         self.weight: Tensor
@@ -203,9 +119,8 @@ class Chronos(Method[TrajectoryBatch]):
     def training_step(self, batch: TrajectoryBatch, batch_idx: int) -> None:
         """Learn what is usual from the training days, all of which are in the batch."""
         days = packed(batch)
-        if "signature" in self.signals:
-            self.scale.copy_(self.signature_scale(days))
-        known, warm_up = self.raw_signals(days)
+        self.raw.fit(days)
+        known, warm_up = self.raw(days)
         used = days.known
         spread = torch.stack(
             [self.own_spread_of(known[..., s], used) for s in range(len(self.signals))], dim=1
@@ -260,7 +175,7 @@ class Chronos(Method[TrajectoryBatch]):
         if not batch.active.any():
             return batch.values.new_zeros(*batch.active.shape, len(self.signals))
         days = packed(batch)
-        known, warm_up = self.raw_signals(days)
+        known, warm_up = self.raw(days)
         early = torch.arange(days.known.shape[1], device=days.known.device) < self.baseline
         deviations = (self.beside_history(known, days), warm_up / self.spread)
         found = batch.values.new_zeros(*batch.active.shape, len(self.signals))
@@ -306,97 +221,6 @@ class Chronos(Method[TrajectoryBatch]):
             found[..., s] = (signals[..., s] - middle[:, None]) / spread[:, None]
         return found
 
-    def raw_signals(self, days: Packed) -> tuple[Float[Tensor, "u p s"], Float[Tensor, "u p s"]]:
-        """Signals against the whole baseline, and, for days within it, against the days so far (0 later)."""
-        first = days.first(self.baseline)
-        spread = own_spread(days, self.baseline)[:, None]
-        own = days._replace(values=days.values / spread)
-        anchor = anchors(own.values, own.known, self.baseline)[:, None]
-        usual = (first.hours > 0).to(own.values.dtype).sum(dim=1, keepdim=True)
-        count = first.known.sum(dim=1, keepdim=True).to(own.values.dtype)
-        known = self.signals_of(own, anchor, usual, count)
-        so_far = (first.hours > 0).to(own.values.dtype).cumsum(dim=1)
-        usual = torch.cat([torch.zeros_like(so_far[:, :1]), so_far[:, :-1]], dim=1)
-        count = torch.arange(first.known.shape[1], device=count.device).to(count.dtype)[None]
-        anchor = running_anchors(first.values, first.known, self.baseline)
-        early = self.signals_of(first, anchor, usual, count.expand(len(usual), -1))
-        return known, pad(early, (0, 0, 0, known.shape[1] - early.shape[1]))
-
-    def signals_of(
-        self,
-        days: Packed,
-        anchor: Float[Tensor, "u _ d"],
-        usual: Float[Tensor, "u _ h"],
-        count: Float[Tensor, "u _"],
-    ) -> Float[Tensor, "u p s"]:
-        """All signals of some days.
-
-        Args:
-            days: Active days.
-            anchor: Where each day should be.
-            usual: On how many of the days so far, or of the baseline, something happened in each hour.
-            count: Number of these days.
-        """
-        found = []
-        for signal in self.signals:
-            if signal == "velocity":
-                found.append(arriving_velocity(days.values, days.day).norm(dim=2))
-            elif signal == "acceleration":
-                found.append(arriving_acceleration(days.values, days.day).norm(dim=2))
-            elif signal == "drift":
-                found.append((days.values - anchor).norm(dim=2))
-            elif signal == "change":
-                found.append(self.change(days.values))
-            elif signal == "circadian":
-                found.append(
-                    unusual_hours(days.hours, usual.expand_as(days.hours), count.expand_as(days.day))
-                )
-            else:
-                found.append(self.signature_distance(days, so_far=anchor.shape[1] > 1))
-        return torch.stack(found, dim=2)
-
-    def change(self, values: Float[Tensor, "u p d"]) -> Float[Tensor, "u p"]:
-        """Severity of the newest change, while it is recent."""
-        changes = last_changes(values, bic_penalty(YEAR, values.shape[2]), self.shortest)
-        age = torch.arange(values.shape[1], device=values.device) - changes.change
-        found = severity(values, changes, 10 if self.prefix else None, prefix=self.prefix)
-        return found * (age < self.recent)
-
-    def signatures(self, days: Packed) -> Float[Tensor, "u p k"]:
-        """Signature of the days that end on each day."""
-        return sliding_with_time(days.values.double(), days.day.double(), self.window, self.depth).float()
-
-    def signature_scale(self, days: Packed) -> Float[Tensor, " k"]:
-        """Standard deviation of each coordinate about each user's own baseline mean, over all of them."""
-        squares, count = torch.zeros_like(self.scale, dtype=torch.float64), 0
-        first = days.first(self.baseline)
-        spread = own_spread(days, self.baseline)[:, None]
-        for block in blocks(first._replace(values=first.values / spread)):
-            found, used = self.signatures(block), block.known.unsqueeze(2)
-            away = (found - mean_over(found, block.known)) * used
-            squares += away.double().square().sum(dim=(0, 1))
-            count += int(block.known.sum())
-        deviation = (squares / max(count, 1)).sqrt().to(self.scale.dtype)
-        return torch.where(deviation > 0, deviation, 1.0)
-
-    def signature_distance(self, days: Packed, *, so_far: bool) -> Float[Tensor, "u p"]:
-        """Root mean square distance to the signature's mean over the baseline, in standard deviations.
-
-        Args:
-            days: Active days.
-            so_far: Whether the mean is that of the days before each day instead.
-        """
-        found = []
-        for block in blocks(days):
-            every = self.signatures(block)
-            usual = (
-                running_anchors(every, block.known, self.baseline)
-                if so_far
-                else mean_over(every[:, : self.baseline], block.known[:, : self.baseline])
-            )
-            found.append(((every - usual) / self.scale).square().mean(dim=2).sqrt())
-        return torch.cat(found)
-
     def learn_weights(self, surprises: Float[Tensor, "u t s"], batch: TrajectoryBatch) -> None:
         """Fit a logistic regression to the labels of validation days; no weight is negative.
 
@@ -436,14 +260,3 @@ def logistic_weights(features: Float[Tensor, "n s"], label: Float[Tensor, " n"])
     found = weight.detach().square()
     total = found.sum()
     return found / total if total > 0 else torch.full_like(found, 1 / len(found))
-
-
-def mean_over(values: Float[Tensor, "u p k"], used: Bool[Tensor, "u p"]) -> Float[Tensor, "u 1 k"]:
-    """Mean over each user's used days."""
-    total = torch.einsum("upk,up->uk", values, used.to(values.dtype))
-    return (total / used.sum(dim=1, keepdim=True).clamp(min=1)).unsqueeze(1)
-
-
-def blocks(days: Packed) -> list[Packed]:
-    """Users in blocks whose signatures fit in memory."""
-    return [Packed(*parts) for parts in zip(*(part.split(BLOCK) for part in days), strict=True)]
