@@ -58,6 +58,27 @@ class DayBatch(NamedTuple):
         return UnitScores(self.unit, score)
 
 
+class NarrativeBatch(NamedTuple):
+    """User-days told in words. Text stays text: each backbone cuts it into its own tokens.
+
+    Attributes:
+        narrative: What the user did on the day, in sentences, B of them.
+        contents: Texts of the day's mails and pages, in time order; empty where nothing had any.
+        unit: Row number in the view's table of units, int64 ``(B,)``: user, start, end and part.
+        label: What the split shows of the day, float32 ``(B,)``: 1 malicious, 0 harmless, NaN where it shows
+            nothing.
+    """
+
+    narrative: tuple[str, ...]
+    contents: tuple[tuple[str, ...], ...]
+    unit: Int[Tensor, " b"]
+    label: Float[Tensor, " b"]
+
+    def named(self, score: Float[Tensor, " b"]) -> UnitScores:
+        """Name scores by the days they are of."""
+        return UnitScores(self.unit, score)
+
+
 class SequenceBatch(NamedTuple):
     """Behaviours in time order, padded on the right; a long sequence lies in several overlapping rows.
 
