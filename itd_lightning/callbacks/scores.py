@@ -1,7 +1,4 @@
-"""Writes what a method scored: the score table, and where the highest scores come from.
-
-Axes: T hours, F features.
-"""
+"""Writes what a method scored: the score table, and where the highest scores come from."""
 
 import tempfile
 from pathlib import Path
@@ -9,27 +6,27 @@ from typing import Any
 
 import polars as pl
 import torch
-from jaxtyping import Float
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from itd_lightning.contracts.files import written_beside
-from itd_lightning.contracts.scores import SCORES, UnitScores
+from itd_lightning.contracts.scores import SCORES, Explanation, UnitScores
 from itd_lightning.events.store import Store
 from itd_lightning.methods import Method
 from itd_lightning.scores.table import About, write_scores
 from itd_lightning.views import View
-from itd_lightning.views.windows import Windows
 
 
 class ScoreWriter(Callback):
-    """Writes ``scores.parquet`` and, for windows, ``explanations.parquet`` into the run's folder.
+    """Writes ``scores.parquet`` and, of methods that explain, ``explanations.parquet`` into the run's folder.
 
-    The explanations hold the ``explained`` highest scores of the test part (all units in ``predict``), one
-    row a cell with anything in it: what was seen, what was expected, and what the cell added to the score.
+    The explanations hold the ``explained`` highest scores of the test part (all units in ``predict``), and
+    the ``explained_daily`` highest of each day, one row a cell: what was seen, what was expected, and what
+    the cell added to the score.
 
     Args:
-        explained: Number K of units to explain.
+        explained: Number of units to explain.
+        explained_daily: Number of units to explain on each day.
         seed: Seed of the run, for the table's metadata.
         config: Hash of the run's config, for the table's metadata.
     """
@@ -50,7 +47,7 @@ class ScoreWriter(Callback):
         self.units: list[Tensor] = []
         self.scores: list[Tensor] = []
         self.best = pl.DataFrame(schema={"unit": pl.Int64, "start": pl.Datetime("us"), "score": pl.Float64})
-        self.cells: dict[int, tuple[Float[Tensor, "t f"], Float[Tensor, "t f"]]] = {}
+        self.cells: dict[int, Explanation] = {}
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start afresh."""
@@ -98,11 +95,10 @@ class ScoreWriter(Callback):
             raise TypeError(f"scores come from a Method, got {type(method).__name__}")
         self.units.append(scored.unit.cpu())
         self.scores.append(scored.score.cpu())
-        view = view_of(trainer)
-        if isinstance(view, Windows):
-            self.keep_best(view, method, batch)
+        if type(method).explain is not Method.explain:
+            self.keep_best(view_of(trainer), method, batch)
 
-    def keep_best(self, view: Windows, method: Method[Any], batch: object) -> None:
+    def keep_best(self, view: View, method: Method[Any], batch: object) -> None:
         """Keep where the scores of a batch come from that are among the highest so far."""
         rows = view.units[self.units[-1].numpy()].with_columns(score=self.scores[-1].double().numpy())
         rows = rows.with_columns(unit=self.units[-1].numpy(), row=pl.int_range(pl.len()))
@@ -116,7 +112,8 @@ class ScoreWriter(Callback):
         if new.is_empty() or (explained := method.explain(batch)) is None:
             return
         for unit, row in new.select("unit", "row").iter_rows():
-            self.cells[unit] = (explained.parts[row].cpu(), explained.expected[row].cpu())
+            parts, expected = (values[row].cpu().clone() for values in explained[:2])
+            self.cells[unit] = Explanation(parts, expected, explained.names)
         kept = set(best["unit"].to_list())
         self.cells = {unit: cells for unit, cells in self.cells.items() if unit in kept}
 
@@ -149,7 +146,7 @@ class ScoreWriter(Callback):
             self.write_parts(view, Path(parts))
             scored = pl.scan_parquet(sorted(Path(parts).iterdir()), glob=False)
             write_scores(folder / "scores.parquet", scored, about)
-        if self.cells and isinstance(view, Windows):
+        if self.cells:
             with written_beside(folder / "explanations.parquet") as partial:
                 view.explanations(self.best, self.cells).write_parquet(partial)
 

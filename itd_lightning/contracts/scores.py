@@ -42,13 +42,16 @@ class UnitScores(NamedTuple):
 
 
 class Explanation(NamedTuple):
-    """Where a window's score comes from.
+    """Where the scores of units come from.
 
     Attributes:
-        parts: What each cell adds to the score, float32 ``(B, T, F)``; they sum to the score.
-        expected: What the method expected to see in the cell, float32 ``(B, T, F)``; the probability of
-            activity where the score is about presence, else the standardised value.
+        parts: What each cell adds to the score, float32, ``(B, T, F)`` of windows and ``(B, F)`` of
+            user-days; they sum to the score, but for a constant.
+        expected: What the method expected to see in the cell, of the same shape; the probability of activity
+            where the score is about presence, else the standardised value.
+        names: Of the last axis, where it is not that of the view's features.
     """
 
-    parts: Float[Tensor, "b t f"]
-    expected: Float[Tensor, "b t f"]
+    parts: Float[Tensor, "b ..."]
+    expected: Float[Tensor, "b ..."]
+    names: tuple[str, ...] = ()

@@ -40,7 +40,7 @@ class Method(LightningModule, ABC, Generic[BatchT]):
         """Anomaly score of each row, or of each place of it; higher is more anomalous, the scale is free."""
 
     def explain(self, batch: BatchT) -> Explanation | None:
-        """Where each row's score comes from; None where a method cannot say."""
+        """Where the score of each unit that the batch names comes from; None where a method cannot say."""
         return None
 
     def embed(self, batch: BatchT) -> Float[Tensor, "n d"] | None:

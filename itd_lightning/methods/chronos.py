@@ -23,6 +23,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from itd_lightning.contracts.batches import TrajectoryBatch
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.scores import Explanation
 from itd_lightning.methods.base import Method
 from itd_lightning.nn.trajectory_signals import SIGNALS, Packed, Signal, TrajectorySignals, packed
 from itd_lightning.numerics.surprise import FEW_PEERS, beside_peers, tail_quantiles, tail_surprise
@@ -145,12 +146,22 @@ class Chronos(Method[TrajectoryBatch]):
 
     def score(self, batch: TrajectoryBatch) -> Float[Tensor, "u t"]:
         """Weighted surprise of each user-day, in nats; 0 for a day without activity."""
-        individual = self.surprises(batch) @ self.weight
+        return self.parts(batch).sum(dim=2)
+
+    def explain(self, batch: TrajectoryBatch) -> Explanation:
+        """What each signal adds, and the department where it counts."""
+        parts = self.parts(batch)[batch.scored]
+        names = (*self.signals, "department") if self.hierarchical else self.signals
+        return Explanation(parts, torch.zeros_like(parts), names)
+
+    def parts(self, batch: TrajectoryBatch) -> Float[Tensor, "u t k"]:
+        """Weighted surprise of each signal, then the department's day where it counts."""
+        individual = self.surprises(batch) * self.weight
         if not self.hierarchical:
             return individual
         # Beside the department, what all of it does is usual; so its own day is seen beside the company.
         abroad = self.surprises(batch, batch._replace(group=torch.full_like(batch.group, -1))) @ self.weight
-        return individual + 0.5 * self.department(abroad, batch)
+        return torch.cat([individual, 0.5 * self.department(abroad, batch).unsqueeze(2)], dim=2)
 
     def department(self, score: Float[Tensor, "u t"], batch: TrajectoryBatch) -> Float[Tensor, "u t"]:
         """Mean score of the others who are active in the department on the day; 0 where they are too few."""

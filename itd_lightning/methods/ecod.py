@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from itd_lightning.contracts.batches import DayBatch
+from itd_lightning.contracts.scores import Explanation
 from itd_lightning.methods.gathering import Gathering, thinned
 
 
@@ -47,9 +48,20 @@ class ECOD(Gathering):
 
     def score(self, batch: DayBatch) -> Float[Tensor, " b"]:
         """Score days by the improbability of their tails."""
+        return self.tails(batch).sum(dim=2).amax(dim=0)
+
+    def explain(self, batch: DayBatch) -> Explanation:
+        """The improbability of each feature's tail, on the side that gives the score."""
+        tails = self.tails(batch)
+        side = tails.sum(dim=2).argmax(dim=0)
+        parts = tails[side, torch.arange(len(side))]
+        return Explanation(parts, torch.zeros_like(parts))
+
+    def tails(self, batch: DayBatch) -> Float[Tensor, "3 b f"]:
+        """Improbability of each feature by the left tail, the right one, and the one it is skewed to."""
         values, days = batch.features.T.contiguous(), self.ordered.shape[1]
         left = torch.searchsorted(self.ordered, values, right=True) + 1
         right = days - torch.searchsorted(self.ordered, values) + 1
         tails = [-(count / (days + 1)).log() for count in (left, right)]
         skewed = torch.where(self.skewed_left[:, None], tails[0], tails[1])
-        return torch.stack([tail.sum(dim=0) for tail in (*tails, skewed)]).amax(dim=0)
+        return torch.stack([*tails, skewed]).transpose(1, 2)

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from itd_lightning.contracts.batches import DayBatch
+from itd_lightning.contracts.scores import Explanation
 from itd_lightning.methods.gathering import Gathering, library, shown
 
 
@@ -42,3 +43,8 @@ class LogisticRegression(Gathering):
     def score(self, batch: DayBatch) -> Float[Tensor, " b"]:
         """Score days by the log-odds of being malicious."""
         return (batch.features.double() @ self.weights + self.offset).float()
+
+    def explain(self, batch: DayBatch) -> Explanation:
+        """Each feature times its weight."""
+        parts = (batch.features.double() * self.weights).float()
+        return Explanation(parts, torch.zeros_like(parts))

@@ -5,10 +5,12 @@ Axes: B days, F features.
 
 from typing import Literal
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from itd_lightning.contracts.batches import DayBatch
+from itd_lightning.contracts.scores import Explanation
 from itd_lightning.methods.base import Method
 
 
@@ -37,3 +39,10 @@ class OwnHistoryZ(Method[DayBatch]):
         """Score days by the largest, or the sum, of the deviations, in standard deviations."""
         deviation = batch.features.abs()
         return deviation.amax(dim=1) if self.scored == "max" else deviation.sum(dim=1)
+
+    def explain(self, batch: DayBatch) -> Explanation:
+        """The deviation of each feature, of the largest alone where that is the score."""
+        deviation = batch.features.abs()
+        if self.scored == "max":
+            deviation = torch.where(deviation == deviation.amax(dim=1, keepdim=True), deviation, 0.0)
+        return Explanation(deviation, torch.zeros_like(deviation))

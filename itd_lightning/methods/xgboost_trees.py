@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from itd_lightning.contracts.batches import DayBatch
+from itd_lightning.contracts.scores import Explanation
 from itd_lightning.methods.gathering import Gathering, library, shown
 
 
@@ -82,3 +83,10 @@ class XgboostTrees(Gathering):
         """Score days by the log-odds of being malicious."""
         margin = self.booster.inplace_predict(batch.features.cpu().numpy(), predict_type="margin")
         return torch.from_numpy(margin).to(batch.features.device)
+
+    def explain(self, batch: DayBatch) -> Explanation:
+        """How each feature moves the log-odds on the way down the trees (Saabas), for it is fast."""
+        data = library("xgboost").DMatrix(batch.features.cpu().numpy())
+        found = self.booster.predict(data, pred_contribs=True, approx_contribs=True)
+        parts = torch.from_numpy(found[:, :-1].copy())  # the last one is the constant
+        return Explanation(parts, torch.zeros_like(parts))

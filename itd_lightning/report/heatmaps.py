@@ -46,9 +46,10 @@ class Window(NamedTuple):
 
 def explained(run: Run) -> list[tuple[Window, Figure]]:
     """The highest explained units, each with its three maps."""
-    if run.explanations is None:
+    hourly = None if run.explanations is None else run.explanations.filter(pl.col("hour").is_not_null())
+    if hourly is None or hourly.is_empty():
         return []
-    return [(window, Figure("heat", caption(window), maps(window))) for window in windows(run.explanations)]
+    return [(window, Figure("heat", caption(window), maps(window))) for window in windows(hourly)]
 
 
 def windows(cells: pl.DataFrame, count: int = WINDOWS) -> list[Window]:

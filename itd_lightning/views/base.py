@@ -11,7 +11,7 @@ from jaxtyping import Int
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from itd_lightning.contracts.scores import SCORES
+from itd_lightning.contracts.scores import SCORES, UNITS, Explanation
 from itd_lightning.events.store import Store
 from itd_lightning.executors import Place, open_executor
 from itd_lightning.splits import Split
@@ -102,6 +102,41 @@ class View(LightningDataModule):
         """
         nothing = {name: pl.lit(None, SCORES[name]) for name in ("event_id", "sequence")}
         yield slice(0, len(numbers)), self.units[numbers].with_columns(**nothing)
+
+    def cells(self, unit: int) -> pl.DataFrame:
+        """What was seen of a unit: ``hour``, null where there is none, ``feature``, ``seen``, cell by cell.
+
+        Views whose methods explain their scores by features of the view override it.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no features to explain scores by")
+
+    def explanations(self, best: pl.DataFrame, cells: dict[int, Explanation]) -> pl.DataFrame:
+        """One row a cell of the units that are explained.
+
+        Args:
+            best: ``unit`` and ``score`` of these units.
+            cells: By unit, what each cell added to the score, and what was expected in it.
+        """
+        tables = []
+        for unit, score in best.select("unit", "score").iter_rows():
+            found = cells[unit]
+            seen = (
+                pl.DataFrame({"feature": found.names}).select(
+                    pl.lit(None, pl.Int64).alias("hour"), "feature", pl.lit(None, pl.Float32).alias("seen")
+                )
+                if found.names
+                else self.cells(unit)
+            )
+            tables.append(
+                seen.with_columns(
+                    expected=found.expected.flatten().numpy(),
+                    part=found.parts.flatten().numpy(),
+                    unit=pl.lit(unit, pl.Int64),
+                    score=pl.lit(score),
+                )
+            )
+        keyed = self.units.select(UNITS.names()).drop("part").with_columns(unit=pl.int_range(pl.len()))
+        return pl.concat(tables).join(keyed, on="unit", maintain_order="left").drop("unit")
 
     def loader(
         self, rows: Dataset[Any], sampler: Sampler[Any] | None = None, batch_size: int | None = 0

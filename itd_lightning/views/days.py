@@ -336,6 +336,17 @@ class Days(View):
         """All days of the store, in order."""
         return self.loader(self.rows("predict"))
 
+    def cells(self, unit: int) -> pl.DataFrame:
+        """The features of a day; against own history they are named so, where both are there."""
+        if self.fitted is None or self.values is None:
+            raise InputError("a day is explained after it was scored")
+        names, seen = self.fitted.features, self.values[unit].numpy()
+        if self.history == "both":
+            names, seen = [*names, *(f"{name}, own" for name in names)], np.concatenate([seen, seen])
+        return pl.DataFrame({"feature": names, "seen": seen}).select(
+            pl.lit(None, pl.Int64).alias("hour"), "feature", "seen"
+        )
+
     def state_dict(self) -> dict[str, Any]:
         """What was fitted on training days; it travels in the checkpoint."""
         return {} if self.fitted is None else self.fitted._asdict()

@@ -335,35 +335,16 @@ class Windows(View):
         """All windows of the store, in order."""
         return self.loader(self.rows("predict"))
 
-    def explanations(
-        self, best: pl.DataFrame, cells: dict[int, tuple[Float[Tensor, "t f"], Float[Tensor, "t f"]]]
-    ) -> pl.DataFrame:
-        """One row a cell of the windows that are explained.
-
-        Args:
-            best: ``unit`` and ``score`` of these windows.
-            cells: By unit, what each cell added to the score, and what was expected in it.
-        """
-        hours, features = torch.meshgrid(
-            torch.arange(self.hours), torch.arange(len(self.features)), indexing="ij"
+    def cells(self, unit: int) -> pl.DataFrame:
+        """The counts of a window, hour by hour and feature by feature."""
+        hours, names = np.divmod(np.arange(self.hours * len(self.features)), len(self.features))
+        return pl.DataFrame(
+            {
+                "hour": hours,
+                "feature": pl.Series(self.features).gather(names),
+                "seen": self.counts[unit].ravel().astype(np.float32),
+            }
         )
-        names = torch.arange(len(self.features))[features].flatten().numpy()
-        tables = [
-            pl.DataFrame(
-                {
-                    "hour": hours.flatten().numpy(),
-                    "feature": pl.Series(self.features).gather(names),
-                    "seen": self.counts[unit].ravel(),
-                    "expected": expected.flatten().numpy(),
-                    "part": parts.flatten().numpy(),
-                }
-            ).with_columns(unit=pl.lit(unit), score=pl.lit(score))
-            for unit, score in best.select("unit", "score").iter_rows()
-            for parts, expected in [cells[unit]]
-        ]
-        keyed = self.units.select(UNITS.names()).drop("part").with_columns(unit=pl.int_range(pl.len()))
-        joined = pl.concat(tables).with_columns(pl.col("unit").cast(pl.Int64))
-        return joined.join(keyed, on="unit", maintain_order="left").drop("unit")
 
     def state_dict(self) -> dict[str, Any]:
         """What was fitted on training windows; it travels in the checkpoint."""

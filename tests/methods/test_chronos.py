@@ -203,3 +203,14 @@ def test_only_units_are_named(method: Chronos) -> None:
     batch = company()
     batch.unit[:, :100] = -1
     assert len(named(batch, method.score(batch))) == USERS * 40
+
+
+@pytest.mark.parametrize("hierarchical", [False, True])
+def test_signals_and_the_department_sum_to_the_score(hierarchical: bool) -> None:
+    method = Chronos(width=4, baseline=BASELINE, hierarchical=hierarchical)
+    batch = company()
+    method.training_step(batch, 0)
+    explained = method.explain(batch)
+    assert explained.names == (*SIGNALS, *["department"] * hierarchical)
+    assert explained.parts.shape == (int(batch.scored.sum()), len(explained.names))
+    torch.testing.assert_close(explained.parts.sum(dim=1), method.score(batch)[batch.scored])

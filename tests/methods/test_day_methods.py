@@ -99,6 +99,20 @@ def scored(method: Method[DayBatch], batch: DayBatch) -> Float[Tensor, " b"]:
         return method.score(batch)
 
 
+@pytest.mark.parametrize("name", ["own_history_z", "logistic_regression", "xgboost", "ecod"])
+def test_the_parts_of_an_explanation_sum_to_the_score(
+    name: str, view: Days, batch: DayBatch, tmp_path: Path
+) -> None:
+    method = METHODS[name]()
+    fit(method, view, tmp_path)
+    scores, explained = scored(method, batch), method.explain(batch)
+    assert explained is not None
+    assert explained.parts.shape == explained.expected.shape == batch.features.shape
+    constant = scores - explained.parts.sum(dim=1)
+    torch.testing.assert_close(constant, constant.mean().expand(len(constant)), atol=1e-3, rtol=1e-4)
+    assert [len(view.cells(unit)) for unit in (0, 5)] == [batch.features.shape[1]] * 2
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_a_method_fits_and_its_checkpoint_scores_alike(
     name: str, view: Days, batch: DayBatch, tmp_path: Path

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from itd_lightning.cli import main
+from itd_lightning.nn.trajectory_signals import SIGNALS
 from itd_lightning.report import write_report
+from itd_lightning.report.alerts import top_days
 from itd_lightning.report.runs import read_runs
 from itd_lightning.report.trajectories import pictures
 
@@ -78,3 +80,9 @@ def test_other_views_have_no_trajectory(run: Path) -> None:
     (other,) = read_runs([run])
     assert not pictures(other).panels
     assert not pictures(other).missing
+
+
+def test_alerts_of_chronos_name_signals(chronos: Path) -> None:
+    first = top_days(chronos, count=1).row(0, named=True)
+    assert first["reasons"]
+    assert {text.rsplit(" ", 1)[0] for text in first["reasons"]} <= {*SIGNALS, "department"}
