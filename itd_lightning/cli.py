@@ -25,13 +25,14 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "synth": commands.synth,
     "prepare": commands.prepare,
     "inspect": commands.inspect,
+    "thin": commands.thin,
     "evaluate": commands.evaluate,
     "audit": commands.audit,
     "report": commands.report,
     "alerts": commands.alerts,
     "reproduce": commands.reproduce,
 }
-OPTIONS = {"store": ("prepare", "reproduce"), "out": ("report",)}  # required, but named
+OPTIONS = {"store": ("prepare", "reproduce"), "out": ("report", "thin")}  # required, but named
 SEVERAL = {"prepare": "sources", "evaluate": "scores", "report": "runs"}
 
 

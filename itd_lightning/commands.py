@@ -181,6 +181,27 @@ def inspect(store: Path) -> None:
         )
 
 
+def thin(store: Path, out: Path, share: float = 0.1, seed: int = 0) -> None:
+    """Copy a store without a random share of its events, to see which results rest on exact counts.
+
+    In genuine CERT r4.2 a user visits the same number of pages on nearly every working day, and planted
+    visits come on top; random gaps hide that, and nothing else.
+
+    Args:
+        store: Event store.
+        out: Store to make.
+        share: Chance of each event to be lost; logons and devices stay, since they come in pairs.
+        seed: Equal seeds lose the same events.
+    """
+    from itd_lightning.events.store import Store
+    from itd_lightning.events.thinned import thin_store
+
+    before = Store(store).manifest["events"]
+    made = thin_store(store, out, share, seed)
+    say = f"{made.path}: {made.data}; {made.manifest['events']:,} of {before:,} events"
+    console().print(say, highlight=False, markup=False, soft_wrap=True)
+
+
 def evaluate(
     scores: list[Path],
     store: Path | None = None,

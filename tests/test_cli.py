@@ -214,6 +214,7 @@ def test_both_names_are_installed_and_answer(name: str) -> None:
         "synth",
         "prepare",
         "inspect",
+        "thin",
         "fit",
         "test",
         "predict",

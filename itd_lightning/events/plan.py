@@ -163,6 +163,8 @@ def continued(
     Raises:
         InputError: If others are asked for.
     """
+    if "thinned" in base.manifest:
+        raise InputError(f"{base.path} was thinned; add to the store that it came from, and thin that one")
     had, held = base.manifest["options"], base.manifest["release"]
     kept = None if had["content"] == "all" else tuple(had["content"])
     if release not in ("auto", held):

@@ -49,8 +49,10 @@ class Store:
 
     @property
     def data(self) -> str:
-        """What the events are, in words: the release, and whether it is synthetic."""
-        return f"{'synthetic ' * bool(self.manifest.get('synthetic'))}{self.manifest['release']}"
+        """What the events are, in words: the release, whether it is synthetic, and whether it is whole."""
+        name = f"{'synthetic ' * bool(self.manifest.get('synthetic'))}{self.manifest['release']}"
+        thinned = self.manifest.get("thinned")
+        return name if thinned is None else f"{name} less {thinned['share']:.0%} of its events at random"
 
     @property
     def fingerprint(self) -> str:
