@@ -19,7 +19,6 @@ from typing import Literal, get_args
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits
 
 from itd_lightning.contracts.batches import TrajectoryBatch
 from itd_lightning.contracts.errors import InputError
@@ -27,6 +26,7 @@ from itd_lightning.contracts.scores import Explanation
 from itd_lightning.methods.base import Method
 from itd_lightning.nn.trajectory_signals import SIGNALS, Packed, Signal, TrajectorySignals, packed
 from itd_lightning.numerics.surprise import FEW_PEERS, beside_peers, tail_quantiles, tail_surprise
+from itd_lightning.numerics.weights import logistic_weights
 
 Weights = Literal["equal", "documented", "learned"]
 DOCUMENTED = ("velocity", "drift", "change")  # of which the page's threat score is made
@@ -250,24 +250,3 @@ class Chronos(Method[TrajectoryBatch]):
             )
         with torch.inference_mode(mode=False), torch.enable_grad():
             self.weight.copy_(logistic_weights(features.clone(), label.clone()))
-
-
-def logistic_weights(features: Float[Tensor, "n s"], label: Float[Tensor, " n"]) -> Float[Tensor, " s"]:
-    """Weights of a balanced logistic regression, none negative, scaled to add up to 1; equal if all are 0."""
-    class_weight = torch.where(label == 1, 0.5 / label.sum(), 0.5 / (1 - label).sum())
-    weight = torch.full((features.shape[1],), 0.1, requires_grad=True)
-    bias = torch.zeros((), requires_grad=True)
-    search = torch.optim.LBFGS([weight, bias], max_iter=200, line_search_fn="strong_wolfe")
-
-    def loss() -> Tensor:
-        search.zero_grad()
-        logits = features @ weight.square() + bias  # squares are never negative
-        fit = binary_cross_entropy_with_logits(logits, label, class_weight, reduction="sum")
-        value = fit + 1e-3 * weight.square().square().sum()
-        value.backward()
-        return value
-
-    search.step(loss)
-    found = weight.detach().square()
-    total = found.sum()
-    return found / total if total > 0 else torch.full_like(found, 1 / len(found))

@@ -7,8 +7,8 @@ from torch import Tensor
 from itd_lightning.contracts.batches import TrajectoryBatch
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.methods import Chronos
-from itd_lightning.methods.chronos import logistic_weights
 from itd_lightning.nn.trajectory_signals import SIGNALS, Signal, packed
+from itd_lightning.numerics.weights import logistic_weights
 
 USERS, DAYS, BASELINE = 12, 140, 30
 ODD, DAY = 3, 108  # who does something odd, and when
