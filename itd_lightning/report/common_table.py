@@ -5,13 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from itd_lightning.contracts.files import written_beside
 from itd_lightning.evaluation.common import BUDGETS, LISTED, CommonTable, Measured
-from itd_lightning.report.page import TEMPLATES, asset
 from itd_lightning.report.paper_table import row as markdown_row
+from itd_lightning.report.template import template
 
 Cost = Mapping[str, float]  # seconds, cpu_seconds and gib of a method's fit, where they are known
 
@@ -137,14 +135,7 @@ def page(
     spec: Mapping[str, Any], table: CommonTable, heads: list[str], rows: list[list[str]], notes: list[str]
 ) -> str:
     """The HTML page: the table, and each PR-AUC with its interval as a bar."""
-    environment = Environment(
-        loader=PackageLoader("itd_lightning.report", TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("common.html").render(
+    return template("common.html").render(
         title=spec["title"],
         source=spec["source"],
         heads=heads,
@@ -152,5 +143,4 @@ def page(
         references=len(table.references),
         chance=table.malicious / table.user_days,
         notes=notes,
-        style=Markup(asset("page.css")),
     )
