@@ -41,6 +41,7 @@ from itd_lightning.report.paper_table import compare, write_table
 from itd_lightning.scores.table import SCORED
 from itd_lightning.scoring_code import digest, scoring_code
 
+BEST = "best.ckpt"
 DONE = "done"  # of a run's folder: its fit ran to the end, and what it took
 
 
@@ -223,8 +224,8 @@ def plan(
     fit = (*spec["fit"], *spec["columns"][column], *entry.get("fit", ()), f"--seed_everything={seed}")
     test, checkpoint = tuple(entry.get("test", ())), str(entry.get("checkpoint", spec["checkpoint"]))
     run = out / digest([*made, *(config.read_text("utf-8") for config in configs), *fit])
-    own = [*test] if checkpoint == spec["checkpoint"] else [checkpoint, *test]
-    return Cell(configs, fit, checkpoint, test, run, run / digest(own) if own else run)
+    own = [checkpoint, *test]  # another table may test another checkpoint of the same fit
+    return Cell(configs, fit, checkpoint, test, run, run if own == [BEST] else run / digest(own))
 
 
 def fit_command(cell: Cell, store: Path) -> list[str]:

@@ -9,7 +9,7 @@ import yaml
 
 from itd_lightning import reproduce
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.reproduce import FailedCellsError, read_spec, reproduce_table
+from itd_lightning.reproduce import FailedCellsError, plan, read_spec, reproduce_table
 
 TABLES = Path(__file__).parents[1] / "experiments"
 CONFIG = Path(__file__).parents[1] / "configs" / "mask_value.yaml"
@@ -68,6 +68,17 @@ def test_a_cell_that_fails_is_a_dash_and_stops_no_other(table: Path, store: Path
     assert table.with_suffix(".md").read_text() == caught.value.text
     means = pl.read_csv(table.with_suffix(".csv"))["mean"]
     assert means.is_null().to_list() == [True, False, False, False]
+
+
+def test_tables_that_test_other_checkpoints_of_a_fit_share_the_fit_alone(tmp_path: Path) -> None:
+    entry: dict[str, Any] = {"paper": {}}
+    spec = {"columns": {"dates": []}, "rows": {"row": entry}, "fit": []}
+    cells = [
+        plan({**spec, "checkpoint": name}, (CONFIG,), "row", "dates", 0, tmp_path, ["code"])
+        for name in ("best.ckpt", "multiple_instance.ckpt")
+    ]
+    assert cells[0].run == cells[1].run == cells[0].scored
+    assert cells[1].scored.parent == cells[1].run
 
 
 @pytest.mark.slow
