@@ -20,7 +20,12 @@ NEEDED = ["user", "time", "pc", "kind", "object", "attachments", "to_removable",
 SELF, SUPERVISOR, DEPARTMENT, OTHER = PLACES = ("Self-PC", "Supervisor-PC", "Department-PC", "Other-PC")
 INSIDER, OUTSIDER, UNKNOWN = "insider address", "outsider address", "unknown address"
 # Names reach a prompt, and whoever is watched may choose them: so only what a proper name can hold.
-PROPER_SITE = r"^[\p{L}\p{N}_-]+(?:\.[\p{L}\p{N}_-]+)*$"
+NAME = r"[\p{L}\p{N}_-]+"
+PROPER_SITE = (
+    pl.col("object")
+    .str.to_lowercase()
+    .str.extract(rf"^(?:\w+://)?(?:[^/@?#]*@)?(?:www\.)?({NAME}(?:\.{NAME})*)(?:[/:?#]|$)")
+)
 LONGEST_NAME = 64
 PROPER_ENDING = r"\.([a-z0-9]{1,8})$"
 PROPER_PROGRAM = r"([\p{L}\p{N}_.-]+)$"  # the last part of a path
@@ -45,7 +50,8 @@ def told(events: pl.DataFrame, own: pl.DataFrame, people: pl.DataFrame | None) -
         .when(pl.col("from_removable")).then(pl.lit(" from"))
         .otherwise(pl.lit(""))
     )  # fmt: skip
-    rows = events.with_columns(
+    # As a column, since each mention of an expression would search all texts again.
+    rows = events.with_columns(site=PROPER_SITE).with_columns(
         day=pl.col("time").dt.date(),
         action=pl.col("kind").cast(pl.String) + way,
         thing=thing(company_domains(people)),
@@ -62,10 +68,10 @@ def told(events: pl.DataFrame, own: pl.DataFrame, people: pl.DataFrame | None) -
 
 
 def thing(company: Sequence[str]) -> pl.Expr:
-    """Domain of a page, recipients of a mail, ending of a file, name of a program."""
-    site = pl.when(SITE.str.contains(PROPER_SITE) & (SITE.str.len_chars() <= LONGEST_NAME)).then(SITE)
-    ending = "." + pl.col("object").str.to_lowercase().str.extract(PROPER_ENDING)
-    program = pl.col("object").str.extract(PROPER_PROGRAM).str.slice(0, LONGEST_NAME)
+    """Domain of a page, recipients of a mail, ending of a file, name of a program; ``site`` is of a page."""
+    site = pl.when(pl.col("site").str.len_chars() <= LONGEST_NAME).then("site")
+    ending = "." + of(IS_FILE).str.to_lowercase().str.extract(PROPER_ENDING)
+    program = of(pl.col("kind") == "process").str.extract(PROPER_PROGRAM).str.slice(0, LONGEST_NAME)
     return (
         pl.when(IS_PAGE).then(site.fill_null("without a proper name"))
         .when(IS_FILE).then(ending.fill_null("no extension"))
@@ -74,9 +80,14 @@ def thing(company: Sequence[str]) -> pl.Expr:
     )  # fmt: skip
 
 
+def of(chosen: pl.Expr) -> pl.Expr:
+    """What these events are about; null for others, on which no pattern is then tried."""
+    return pl.when(chosen).then("object")
+
+
 def outsiders(company: Sequence[str]) -> pl.Expr:
     """Domains of a mail's recipients outside of the company, copies included, each after an ``@``."""
-    domains = pl.col("object").fill_null("").str.to_lowercase().str.extract_all(r"@[^;,\s<>]+")
+    domains = of(IS_MAIL).str.to_lowercase().str.extract_all(r"@[^;,\s<>]+")
     return domains.list.eval(pl.element().filter(~pl.element().is_in([f"@{name}" for name in company])))
 
 
@@ -84,7 +95,7 @@ def addresses(company: Sequence[str]) -> pl.Expr:
     """From whom to whom a mail went: outside, if any recipient is; unknown if no domain is the company's."""
     inside = pl.lit(UNKNOWN)
     if company:
-        outside = outsiders(company).list.len() > 0
+        outside = outsiders(company).list.len().fill_null(0) > 0
         inside = pl.when(outside).then(pl.lit(OUTSIDER)).otherwise(pl.lit(INSIDER))
     sender = (
         pl.when(pl.col("kind") == "email_send").then(pl.lit(f"from {INSIDER} to ")).otherwise(pl.lit("to "))
