@@ -24,7 +24,7 @@ NAME = r"[\p{L}\p{N}_-]+"
 PROPER_SITE = (
     pl.col("object")
     .str.to_lowercase()
-    .str.extract(rf"^(?:\w+://)?(?:[^/@?#]*@)?(?:www\.)?({NAME}(?:\.{NAME})*)(?:[/:?#]|$)")
+    .str.extract(rf"^(?:\w+://)?(?:[^/@?#]*@)?(?:www\.)?({NAME}(?:\.{NAME})*)(?::\d+)?(?:[/?#]|$)")
 )
 LONGEST_NAME = 64
 PROPER_ENDING = r"\.([a-z0-9]{1,8})$"
