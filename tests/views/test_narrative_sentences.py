@@ -154,8 +154,8 @@ def test_files_mails_and_pages_say_which_way_and_with_what() -> None:
     assert narrative(*rows) == (
         "During working hours, at Self-PC, copied multiple files to removable media (.zip, no extension), "
         "then opened file from removable media (.doc), then sent multiple emails (from insider address to "
-        "insider address with attachment, from insider address to outsider address), then uploaded to website "
-        "leaks.org, then ran program (scp), and did something else."
+        "insider address with attachment, from insider address to outsider address), then uploaded to "
+        "website leaks.org, then ran program (scp), and did something else."
     )
 
 
@@ -225,7 +225,8 @@ def test_narratives_are_those_of_a_loop_over_events(store: Path) -> None:
     people = pl.read_parquet(store / "people.parquet", glob=False)
     presence, calendar = opened.presence(), opened.calendar()
     hours = work_hours(presence, calendar, presence.filter(pl.col("day") < date(2010, 3, 1))["day"])
-    events = pl.read_parquet(opened.shards, glob=False)
+    events = pl.read_parquet(opened.shards[0], glob=False)
+    events = events.filter(pl.col("user").rle_id() < 2)
     check(events, opened.own_pcs(), people, hours, calendar)
 
 
