@@ -31,6 +31,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "report": commands.report,
     "alerts": commands.alerts,
     "reproduce": commands.reproduce,
+    "track": commands.track,
 }
 OPTIONS = {"store": ("prepare", "reproduce"), "out": ("report", "thin")}  # required, but named
 SEVERAL = {"prepare": "sources", "evaluate": "scores", "report": "runs"}

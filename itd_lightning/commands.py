@@ -317,6 +317,27 @@ def reproduce(
         raise
 
 
+def track(run: Path) -> None:
+    """Add what was measured of a run to its W&B dashboard: curves, scores, alerts, evaluation, audits.
+
+    The fit must have been tracked: `itd fit ... --config configs/overlays/wandb.yaml`. People are numbers
+    there. A run that is tracked offline is sent by `wandb sync`.
+
+    Args:
+        run: Folder of a run that was fitted and tested.
+    """
+    from itd_lightning.experiment import tracked_in
+    from itd_lightning.report.dashboard import publish
+
+    checkpoint = run / "checkpoints" / "best.ckpt"
+    tracked = tracked_in(checkpoint)
+    if tracked is None:
+        raise InputError(f"{run} was not tracked; fit it with --config configs/overlays/wandb.yaml")
+    publish(run, tracked)
+    where = "wandb/, offline" if tracked.offline else "online"
+    console().print(f"{run}: added to W&B run {tracked.id} ({where})", highlight=False, markup=False)
+
+
 def score_file(path: Path) -> Path:
     """The score table of a run folder; or the path itself, if it is no folder."""
     return path / "scores.parquet" if path.is_dir() else path
