@@ -85,7 +85,7 @@ def test_offline_files_hold_the_panels_and_no_canary(
     assert {log.stem for log in logs} == {f"run-{tracked.id}"}
     logged = {name for log in logs for step in history(log) for name in step}
     assert {"train/loss", "val/loss", "test/pr_auc"} <= logged
-    for panel in ("test/evaluation", "test/alerts", "test/scores of malicious days", "test/precision over recall"):
+    for panel in ("test/evaluation", "test/alerts", "test/scores of malicious days", "test curve/precision"):
         assert any(name.startswith(panel) for name in logged), panel
     assert config(logs[0])["store_fingerprint"] == Store(store).fingerprint
     people = Store(store).presence()["user"].unique().to_list()

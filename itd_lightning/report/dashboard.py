@@ -14,10 +14,16 @@ from itd_lightning.evaluation.score_table import ScoreTable
 from itd_lightning.report.alerts import ranked_days
 from itd_lightning.report.curves import Curve, day_curves
 from itd_lightning.report.run_folder import read_evaluation, read_json
+from itd_lightning.report.template import template
 from itd_lightning.scores.pool import pool_days
 from itd_lightning.scores.table import SCORED
 
 BINS, ALERTS, CORNERS = 64, 100, 200
+HEADS = {
+    "evaluation": ["units", "measure", "value", "low", "high"],
+    "alerts": ["rank", "person", "day", "score", "malicious"],
+    "audits": ["audit", "number", "answer"],
+}
 MEASURES = ("pr_auc", "roc_auc", "precision", "recall", "f1", "fpr", "base_rate")
 
 
@@ -118,11 +124,6 @@ def publish(folder: Path, tracked: Tracked) -> None:
         import wandb
     except ImportError as error:
         raise InputError("W&B needs the extra: pip install 'itd-lightning[wandb]'") from error
-    heads: dict[str, list[str | int]] = {
-        "evaluation": ["units", "measure", "value", "low", "high"],
-        "alerts": ["rank", "person", "day", "score", "malicious"],
-        "audits": ["audit", "number", "answer"],
-    }
     run = wandb.init(
         project=tracked.project,
         entity=tracked.entity,
@@ -132,23 +133,27 @@ def publish(folder: Path, tracked: Tracked) -> None:
         settings=PRIVATE,
     )
     with run:
-        tables = {
-            f"test/{name}": wandb.Table(columns=columns, data=[list(row) for row in getattr(found, name)])
-            for name, columns in heads.items()
-        }
+        for name, curve in found.curves.items():
+            recall, precision = f"{name} curve/recall", f"{name} curve/precision"
+            run.define_metric(precision, step_metric=recall)
+            for x, y in corners(curve):
+                run.log({recall: x, precision: y})
+        # Tables of wandb are artifacts, whose records hold the path of this machine's staging folder.
+        tables = {f"test/{name}": wandb.Html(page(name, found), inject=False) for name in HEADS}
         scores = {
             f"test/scores of {name} days": wandb.Histogram(np_histogram=counted)
             for name, counted in found.histogram.items()
         }
-        curves = {
-            f"{name}/precision over recall": drawn(wandb, curve) for name, curve in found.curves.items()
-        }
-        run.log({**tables, **scores, **curves, **found.summary})
+        run.log({**tables, **scores, **found.summary})
 
 
-def drawn(wandb: Any, curve: Curve) -> object:  # noqa: ANN401  # a module, which an extra brings
-    """A curve as W&B draws it."""
+def corners(curve: Curve) -> list[list[float]]:
+    """Recall and precision of some corners of a curve, the first and the last among them."""
     kept = np.unique(np.linspace(0, len(curve.recall) - 1, min(CORNERS, len(curve.recall))).astype(int))
-    rows = np.stack([curve.recall[kept], curve.precision[kept]], axis=1).tolist()
-    table = wandb.Table(columns=["recall", "precision"], data=rows)
-    return wandb.plot.line(table, "recall", "precision", title=f"PR-AUC {curve.area:.3f} of user-days")
+    points: list[list[float]] = np.stack([curve.recall[kept], curve.precision[kept]], axis=1).tolist()
+    return points
+
+
+def page(name: str, found: Panels) -> str:
+    """One of the tables, as a page of its own."""
+    return template("panel.html").render(heads=HEADS[name], rows=getattr(found, name))
