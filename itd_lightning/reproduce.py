@@ -213,7 +213,7 @@ def plan(
 ) -> Cell:
     """Settle the arguments and folders of a cell."""
     entry = spec["rows"][row]
-    fit = (*spec["fit"], *spec["columns"][column], *entry.get("fit", ()), f"--seed_everything={seed}")
+    fit = (*spec["fit"], *entry.get("fit", ()), *spec["columns"][column], f"--seed_everything={seed}")
     test, checkpoint = tuple(entry.get("test", ())), str(entry.get("checkpoint", spec["checkpoint"]))
     run = out / digest([*made, *(config.read_text("utf-8") for config in configs), *fit])
     own = [checkpoint, *test]  # another table may test another checkpoint of the same fit
