@@ -14,9 +14,18 @@ from jsonargparse.typing import register_type
 from rich.progress import TaskID
 from rich.table import Table
 
-from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.errors import FailedAuditsError, InputError
 from itd_lightning.executors import Place
-from itd_lightning.terminal import column, console, costs, describe, progress, result_table, safe
+from itd_lightning.terminal import (
+    audit_table,
+    column,
+    console,
+    costs,
+    describe,
+    progress,
+    result_table,
+    safe,
+)
 
 register_type(date, str, date.fromisoformat)
 
@@ -226,31 +235,40 @@ def evaluate(
         console().print(result_table(name, result))
 
 
-def audit(run: Path, null: bool = True) -> None:
+def audit(
+    run: Path, null: bool = True, future: bool = True, retrain: bool = False, strict: bool = False
+) -> None:
     """Ask whether a run's result could be an artefact; write RUN/audit.json and print verdicts.
 
     The null attack moves each campaign to a quiet time of the same user. Where the split depends on the
-    campaigns, that means training once more, in RUN/audit/null.
+    campaigns, that means training once more, in RUN/audit/null. The future probe scores the run again on a
+    copy of the store that ends within the test days and hides their answers: no earlier score may change.
 
     Args:
         run: Folder of a run that was fitted and tested.
         null: Whether to run the null attack.
+        future: Whether to run the future probe.
+        retrain: Train on that copy, too, which finds what came from later days in training; takes as long.
+        strict: Exit with status 1 if any audit fails; one that stays open does not count.
     """
     from itd_lightning.evaluation.audit import audit_scores
     from itd_lightning.evaluation.evaluate import evaluate as measure
     from itd_lightning.evaluation.evaluate import write_json
+    from itd_lightning.future_probe import probe_future
     from itd_lightning.null_attack import null_attack
 
+    if retrain and not future:
+        raise InputError("--retrain is part of the future probe, which --future false leaves out")
     scores = score_file(run)
     true = measure(scores)
     moved, reason = null_attack(scores) if null else (None, "left out on request")
     audits = audit_scores(scores, true, moved, reason)
-    write_json(run / "audit.json", {"audits": [entry._asdict() for entry in audits], "null": moved})
-    table = Table("audit", "", "verdict", title=safe(f"audit of {run}"), show_lines=True)
-    marks = {True: "[green]pass[/]", False: "[red]FAIL[/]", None: "[yellow]open[/]"}
-    for entry in audits:
-        table.add_row(entry.name, marks[entry.passed], entry.verdict)
-    console().print(table)
+    if future:
+        audits += probe_future(scores, retrain=retrain)
+    write_json(scores.parent / "audit.json", {"audits": [entry._asdict() for entry in audits], "null": moved})
+    console().print(audit_table(str(run), audits))
+    if strict and (failed := [entry.name for entry in audits if entry.passed is False]):
+        raise FailedAuditsError(f"{len(failed)} of {len(audits)} audits failed: {', '.join(failed)}")
 
 
 def report(runs: list[Path], out: Path, user: str = "") -> None:

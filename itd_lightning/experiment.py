@@ -183,7 +183,7 @@ class ExperimentCLI(LightningCLI):
         folder = Path(self.trainer.default_root_dir)
         for name in RESULTS:
             (folder / name).unlink(missing_ok=True)
-        shutil.rmtree(folder / "audit" / "null", ignore_errors=True)
+        shutil.rmtree(folder / "audit", ignore_errors=True)
 
 
 def train(args: Sequence[str]) -> ExperimentCLI:

@@ -53,7 +53,7 @@ def probe_shuffle(table: ScoreTable, days: pl.DataFrame, permutations: int = PER
     hits = test.with_row_index("row").filter("malicious")
     if not len(hits) or len(hits) == len(test):
         return unanswered(name, "no user-day is malicious, or all are")
-    place, rows = test["place"].to_numpy(), hits["row"].to_numpy()
+    place, rows = test["place"].to_numpy(), hits["row"].cast(pl.Int64).to_numpy()
     true = average_precision(place, rows)
     grid, pattern, owner = labels_by_day(test, hits)
     draw = np.random.default_rng(table.about.seed)
@@ -90,10 +90,10 @@ def labels_by_day(
         column_of.search_sorted(there[name]).to_numpy()
         for column_of, name in ((users, "user"), (dates, "start"))
     )
-    grid[row, column] = there["row"].to_numpy()
+    grid[row, column] = there["row"].cast(pl.Int64).to_numpy()
     pattern, owner = (
-        dates.search_sorted(hits["start"]).to_numpy(),
-        users.search_sorted(hits["user"]).to_numpy(),
+        dates.search_sorted(hits["start"]).cast(pl.Int64).to_numpy(),
+        users.search_sorted(hits["user"]).cast(pl.Int64).to_numpy(),
     )
     return grid, pattern, owner
 

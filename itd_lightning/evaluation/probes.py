@@ -19,8 +19,9 @@ from itd_lightning.splits.labels import label
 
 LAST_DAYS = 7  # of a leaver, before there are no more
 RISE = 0.6  # mean rank of such days from which on the end of a history counts as seen; others have 0.5
-WITHIN = 0.6  # least ROC-AUC among an insider's own days: with less, behaviour hardly matters
-KNOWN = 0.5  # share of the PR-AUC that knowing the user alone may give
+FEWEST_LEAVERS = 10  # a handful of users has such a mean rank by chance
+WITHIN = 0.7  # least ROC-AUC among an insider's own days: with less, behaviour hardly matters
+KNOWN = 0.5  # share of what lies above chance that knowing the user alone may give
 CHANCE = 2  # times the base rate: a PR-AUC below it needs no explanation
 
 
@@ -58,7 +59,7 @@ def probe_leavers(table: ScoreTable, days: pl.DataFrame) -> Audit:
     others = np.sort(ranked.join(innocent, on="user", how="anti")["score"].to_numpy())
     ends = mine.filter(pl.col("day") > pl.col("left").dt.offset_by(f"-{LAST_DAYS}d"))
     leavers = ends["user"].n_unique()
-    if leavers < FEWEST_USERS or not len(others):
+    if leavers < FEWEST_LEAVERS or not len(others):
         return unanswered(name, f"{leavers} users without a campaign leave within the test days, too few")
     rank = mean_ranks(ends, others)
     number, span = float(rank.mean()), interval(resampled(rank, table.about.seed))
@@ -95,8 +96,9 @@ def probe_identity(table: ScoreTable, days: pl.DataFrame) -> Audit:
 
     Two questions. Do an insider's malicious days score higher than the same insider's other days (ROC-AUC
     within users, 0.5 by chance)? And what is left of the PR-AUC when every day gets the mean score that its
-    user has outside of campaigns, so that nothing but who it is can tell? A score fails whose result
-    the user alone explains, while the day does not matter.
+    user has outside of campaigns, so that nothing but who it is can tell? A score fails where the
+    user alone gives most of what lies above chance while the day hardly matters; where both matter the
+    question stays open.
 
     Args:
         table: The score table.
@@ -116,14 +118,15 @@ def probe_identity(table: ScoreTable, days: pl.DataFrame) -> Audit:
     true, known = (precision_of(score, malicious) for score in (test["score"].to_numpy(), who))
     number = float(within.mean())
     span = interval(resampled(within, table.about.seed)) if len(within) >= FEWEST_USERS else None
-    explained, base = known >= KNOWN * true, float(malicious.mean())
+    base = float(malicious.mean())
+    explained = known - base >= KNOWN * (true - base)
     passed: bool | None
     if true <= CHANCE * base:
         words, passed = "Nothing to explain, the result is near chance", None
     elif explained and number < WITHIN:
         words, passed = "Knows the USER, not the behaviour", False
-    elif explained and (span is None or span[0] <= 0.5):
-        words, passed = "Not settled, too few insiders to tell user from behaviour", None
+    elif explained:
+        words, passed = "Knows both the user and the behaviour", None
     else:
         words, passed = "Knows the behaviour", True
     verdict = (
