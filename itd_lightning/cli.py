@@ -28,6 +28,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "thin": commands.thin,
     "evaluate": commands.evaluate,
     "audit": commands.audit,
+    "threshold": commands.threshold,
     "report": commands.report,
     "alerts": commands.alerts,
     "reproduce": commands.reproduce,

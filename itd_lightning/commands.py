@@ -17,7 +17,6 @@ from rich.table import Table
 from itd_lightning.contracts.errors import FailedAuditsError, InputError
 from itd_lightning.executors import Place
 from itd_lightning.terminal import (
-    audit_table,
     column,
     console,
     costs,
@@ -256,6 +255,7 @@ def audit(
     from itd_lightning.evaluation.evaluate import write_json
     from itd_lightning.future_probe import probe_future
     from itd_lightning.null_attack import null_attack
+    from itd_lightning.terminal_tables import audit_table
 
     if retrain and not future:
         raise InputError("--retrain is part of the future probe, which --future false leaves out")
@@ -269,6 +269,46 @@ def audit(
     console().print(audit_table(str(run), audits))
     if strict and (failed := [entry.name for entry in audits if entry.passed is False]):
         raise FailedAuditsError(f"{len(failed)} of {len(audits)} audits failed: {', '.join(failed)}")
+
+
+def threshold(
+    run: Path, budget: str | None = None, fpr: float | None = None, fdr: float | None = None
+) -> None:
+    """Choose from which score on a user-day is an alarm; write RUN/threshold.json and print what it means.
+
+    The threshold comes from validation scores, by one rule; nothing is trained. A user-day scores as its
+    highest unit. `itd evaluate`, `itd alerts` and `itd report` use it until another one is chosen, and
+    RUN/evaluation.json is written anew.
+
+    Args:
+        run: Folder of a run that was tested on a split with a validation part.
+        budget: `10/day`: at most ten validation user-days a day lie above it, on average.
+        fpr: At most this share of the harmless validation user-days lies above it.
+        fdr: At most this share of the test user-days above it is expected to be harmless, by p-values.
+    """
+    from itd_lightning.evaluation.alarm_days import known, set_threshold
+    from itd_lightning.evaluation.evaluate import evaluate as measure
+    from itd_lightning.evaluation.evaluate import write_json
+    from itd_lightning.evaluation.thresholds import rule
+    from itd_lightning.scores.table import scan_scores
+    from itd_lightning.terminal_tables import threshold_table
+
+    scores = score_file(run)
+    given = rule(budget, fpr, fdr)
+    chosen = set_threshold(scores, given)
+    if known(Path(scan_scores(scores)[1].store)):
+        write_json(scores.parent / "evaluation.json", measure(scores))
+    say = partial(console().print, highlight=False, soft_wrap=True)
+    say(threshold_table(str(run), chosen))
+    say(f"rule: {given.words}")
+    apart = f"validation and test scores lie {chosen.drift.distance:.2f} apart, p = {chosen.drift.chance:.3f}"
+    say(
+        f"[yellow]drift:[/] {apart}; what holds on validation need not hold on test"
+        if chosen.drifted
+        else f"drift: none to warn of, {apart}"
+    )
+    if not chosen.test.alarms:
+        say("[yellow]no test user-day is an alarm[/]")
 
 
 def report(runs: list[Path], out: Path, user: str = "") -> None:

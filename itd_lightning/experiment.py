@@ -58,6 +58,7 @@ RESULTS = (
     "embeddings.parquet",
     "evaluation.json",
     "audit.json",
+    "threshold.json",
 )
 
 register_type(date, str, date.fromisoformat)

@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,7 +11,6 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
 
-from itd_lightning.evaluation.verdicts import Audit
 from itd_lightning.events.store import Store
 
 SHOWN = 5  # remarks on the answer key
@@ -78,20 +77,6 @@ def rows(result: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for kind, what in (("sequences", "six in a row"), ("sessions", "sessions")):
         yield from ((f"{what}, {pool}", entry) for pool, entry in result["pooled"].get(kind, {}).items())
     yield from ((f"baseline: {name.replace('_', ' ')}", entry) for name, entry in result["baselines"].items())
-
-
-def audit_table(name: str, audits: Sequence[Audit]) -> Table:
-    """What the audits of a run found."""
-    marks = {True: "[green]pass[/]", False: "[bold red]FAIL[/]", None: "[yellow]open[/]"}
-    counts = ", ".join(
-        f"{sum(entry.passed is passed for entry in audits)} {what}"
-        for passed, what in ((True, "passed"), (False, "failed"), (None, "open"))
-    )
-    table = Table("audit", "", column("number"), "verdict", title=f"audits of {safe(name)}: {counts}")
-    for entry in audits:
-        table.add_section()
-        table.add_row(entry.name, marks[entry.passed], number(entry.number), safe(entry.verdict))
-    return table
 
 
 def costs(rows: int, seconds: float, building: int, kept: int, free: int) -> str:
