@@ -324,19 +324,28 @@ def report(runs: list[Path], out: Path, user: str = "") -> None:
     console().print(str(write_report(runs, out, user)), highlight=False, soft_wrap=True)
 
 
-def alerts(run: Path, budget: str = "10") -> None:
+def alerts(run: Path, budget: str | None = None) -> None:
     """List the user-days that an analyst should look at first, with what contributed most to each.
+
+    Without a budget, these are the ones above the threshold that `itd threshold` chose, day by day where it
+    is one of so many a day; the ten highest of all where none was chosen.
 
     Args:
         run: Folder of a run that was tested, or its score table.
         budget: How many: `10` for the ten highest of all, `10/day` for the ten highest of each day.
     """
+    from itd_lightning.evaluation.thresholds import read_threshold
     from itd_lightning.report.alerts import top_days
 
-    if not re.fullmatch(r"[1-9]\d*(/day)?", budget):
+    if budget is not None and not re.fullmatch(r"[1-9]\d*(/day)?", budget):
         raise InputError(f"budget must be a number, or a number and /day, got {budget!r}")
-    count = int(budget.removesuffix("/day"))
-    days = top_days(run if run.is_dir() else run.parent, count, daily=budget.endswith("/day"))
+    folder = run if run.is_dir() else run.parent
+    stored = read_threshold(folder) if budget is None else None
+    if stored is None:
+        listed = budget or "10"
+        days = top_days(folder, int(listed.removesuffix("/day")), daily=listed.endswith("/day"))
+    else:
+        days = top_days(folder, sys.maxsize, daily=stored.kind == "budget", above=stored.threshold)
     table = Table(
         column("#"),
         "user",
@@ -344,6 +353,7 @@ def alerts(run: Path, budget: str = "10") -> None:
         column("score"),
         "what contributed most",
         title=safe(f"look at these first: {run}"),
+        caption=None if stored is None else f"{len(days):,} user-days above the threshold: {stored.words}",
     )
     for row in days.iter_rows(named=True):
         if row["rank"] == 1:
