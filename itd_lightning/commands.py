@@ -334,33 +334,25 @@ def alerts(run: Path, budget: str | None = None) -> None:
         run: Folder of a run that was tested, or its score table.
         budget: How many: `10` for the ten highest of all, `10/day` for the ten highest of each day.
     """
-    from itd_lightning.evaluation.thresholds import read_threshold
+    from itd_lightning.evaluation.alarm_days import with_p_values
+    from itd_lightning.evaluation.thresholds import home, read_threshold
     from itd_lightning.report.alerts import top_days
+    from itd_lightning.scores.table import SCORED, scan_scores
+    from itd_lightning.terminal_tables import alert_table
 
     if budget is not None and not re.fullmatch(r"[1-9]\d*(/day)?", budget):
         raise InputError(f"budget must be a number, or a number and /day, got {budget!r}")
-    folder = run if run.is_dir() else run.parent
-    stored = read_threshold(folder) if budget is None else None
+    folder, words = run if run.is_dir() else run.parent, ""
+    checkpoint = scan_scores(folder / SCORED)[1].checkpoint
+    stored = read_threshold(folder, checkpoint) if budget is None else None
     if stored is None:
         listed = budget or "10"
         days = top_days(folder, int(listed.removesuffix("/day")), daily=listed.endswith("/day"))
     else:
         days = top_days(folder, sys.maxsize, daily=stored.kind == "budget", above=stored.threshold)
-    table = Table(
-        column("#"),
-        "user",
-        "day",
-        column("score"),
-        "what contributed most",
-        title=safe(f"look at these first: {run}"),
-        caption=None if stored is None else f"{len(days):,} user-days above the threshold: {stored.words}",
-    )
-    for row in days.iter_rows(named=True):
-        if row["rank"] == 1:
-            table.add_section()
-        why = safe(", ".join(text for text in row["reasons"] or [] if text)) or "no explanation kept"
-        table.add_row(str(row["rank"]), safe(row["user"]), str(row["day"])[:10], f"{row['score']:.3f}", why)
-    console().print(table)
+        days = with_p_values(days, home(folder) / SCORED)
+        words = f"{len(days):,} user-days above the threshold: {stored.words}"
+    console().print(alert_table(str(run), days, words))
 
 
 def reproduce(

@@ -1,7 +1,8 @@
-"""How audits and thresholds look in a terminal."""
+"""How audits, thresholds and alerts look in a terminal."""
 
 from collections.abc import Sequence
 
+import polars as pl
 from rich.table import Table
 
 from itd_lightning.evaluation.alarm_days import Chosen
@@ -41,3 +42,31 @@ def threshold_table(name: str, chosen: Chosen) -> Table:
 def share(value: float | None) -> str:
     """A share in per cent, or a dash."""
     return "-" if value is None else f"{value:.2%}"
+
+
+def alert_table(name: str, days: pl.DataFrame, words: str) -> Table:
+    """User-days to look at, with their conformal p-values where there are any.
+
+    Args:
+        name: Of the run.
+        days: As ``report.alerts.top_days`` returns them, and perhaps ``p``.
+        words: What stands below, such as the rule by which they were chosen.
+    """
+    numbers = [name for name in ("score", "p") if name in days]
+    heads = [column(name) for name in numbers]
+    table = Table(
+        column("#"),
+        "user",
+        "day",
+        *heads,
+        "what contributed most",
+        title=f"look at these first: {safe(name)}",
+        caption=words or None,
+    )
+    for row in days.iter_rows(named=True):
+        if row["rank"] == 1:
+            table.add_section()
+        why = safe(", ".join(text for text in row["reasons"] or [] if text)) or "no explanation kept"
+        values = (f"{row[name]:.4f}" if name == "p" else f"{row[name]:.3f}" for name in numbers)
+        table.add_row(str(row["rank"]), safe(row["user"]), str(row["day"])[:10], *values, why)
+    return table

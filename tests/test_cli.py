@@ -149,6 +149,7 @@ def test_a_threshold_is_chosen_without_training_and_used_from_then_on(
     assert told["protocol"]["threshold_rule"] == chosen["words"] != usual["protocol"]["threshold_rule"]
     main(["alerts", str(tmp_path / "run")])
     listed = capsys.readouterr().out
+    assert "  p " in listed
     days = pl.read_parquet(run / "scores.parquet").filter(pl.col("part") == "test")
     above = days.filter(pl.col("score") > chosen["threshold"]).select("user", pl.col("start").dt.date())
     assert listed.count("2010-") == len(above.unique()) > 0

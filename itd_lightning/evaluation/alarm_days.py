@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 import polars as pl
+from jaxtyping import Float
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.evaluation.conformal import Drift, drift
+from itd_lightning.evaluation.conformal import Drift, drift, p_values
 from itd_lightning.evaluation.pieces import user_pieces
 from itd_lightning.evaluation.score_table import TESTED, ScoreTable
 from itd_lightning.evaluation.thresholds import Rule, chosen, write_threshold
@@ -78,13 +79,27 @@ def set_threshold(scores: Path, given: Rule) -> Chosen:
     validated, tested = days.filter(part="val"), days.filter(pl.col("part").is_in(TESTED))
     if tested.is_empty():
         raise InputError(f"{scores} holds no test units; the split leaves none")
-    harmless = validated.filter(~pl.col("malicious").fill_null(value=False))["score"].to_numpy()
-    threshold = chosen(given, validated, harmless, tested["score"].to_numpy())
-    write_threshold(scores.parent, given, threshold)
+    threshold = chosen(given, validated, harmless_scores(validated), tested["score"].to_numpy())
+    write_threshold(scores.parent, given, threshold, about.checkpoint)
     both = pl.concat([validated, tested])
     user = both["user"].rank("dense").cast(pl.Int64).to_numpy() - 1
     apart = drift(both["score"].to_numpy(), np.arange(len(both)) >= len(validated), user, about.seed)
     return Chosen(threshold, alarmed(validated, threshold), alarmed(tested, threshold), apart)
+
+
+def with_p_values(days: pl.DataFrame, scores: Path) -> pl.DataFrame:
+    """User-days with ``p``, how often harmless validation days of a run score as high as their ``score``."""
+    judged, _ = judged_days(scores)
+    harmless = harmless_scores(judged.filter(part="val"))
+    return days.with_columns(p=pl.Series(p_values(days["score"].to_numpy(), harmless), dtype=pl.Float64))
+
+
+def harmless_scores(validated: pl.DataFrame) -> Float[np.ndarray, " v"]:
+    """Scores of the user-days that are not known to be malicious."""
+    scores: Float[np.ndarray, " v"] = validated.filter(~pl.col("malicious").fill_null(value=False))[
+        "score"
+    ].to_numpy()
+    return scores
 
 
 def judged_days(scores: Path) -> tuple[pl.DataFrame, About]:

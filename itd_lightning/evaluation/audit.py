@@ -20,6 +20,12 @@ from itd_lightning.evaluation.verdicts import Audit, unanswered
 
 QUIET_DAYS = {"Campaigns": 42}  # by split: how far back campaigns move; elsewhere as little as they must
 LEAST_DAYS = 14
+COUNTED = {  # by baseline: the audit's name, and what is counted
+    "events": ("volume: events", "events"),
+    "active_hours": ("length: active hours", "active hours"),
+    "sequence_events": ("length: sequence", "the behaviours of its sequence"),
+    "day_events": ("volume: day", "the behaviours of its day"),
+}
 NEAR_CHANCE = 2  # times the base rate: a null attack below it is chance
 
 
@@ -78,7 +84,7 @@ def audit_volume(ours: Ranking, plain: Ranking, name: str, seed: int) -> Audit:
     Args:
         ours: The test units ranked by the method.
         plain: The same ranked by the count.
-        name: What is counted.
+        name: What is counted, as in ``COUNTED``.
         seed: Decides the draws.
     """
     mine, other = ours.pr_auc(), plain.pr_auc()
@@ -90,9 +96,9 @@ def audit_volume(ours: Ranking, plain: Ranking, name: str, seed: int) -> Audit:
         False: "Not shown to be better than",
         None: "Too few users to compare with",
     }[passed]
-    what = name.replace("_", " ")
+    audit, what = COUNTED.get(name, (f"volume: {name}", name))
     verdict = f"{words} counting {what}: PR-AUC {mine:.3f} against {other:.3f}."
-    return Audit(f"volume: {what}", mine - other, span, 0.0, passed, verdict)
+    return Audit(audit, mine - other, span, 0.0, passed, verdict)
 
 
 def audit_volumes(table: ScoreTable) -> list[Audit]:
@@ -100,7 +106,10 @@ def audit_volumes(table: ScoreTable) -> list[Audit]:
     seen = survey(table)
     ours = rankings(seen, table.policy, table.scores)["score"]
     counts = rankings(seen, table.policy, lambda: volumes(table))
-    return [audit_volume(ours, plain, name, table.about.seed) for name, plain in counts.items()]
+    names = {"events": "sequence_events"} if table.behaviours else {}
+    return [
+        audit_volume(ours, plain, names.get(name, name), table.about.seed) for name, plain in counts.items()
+    ]
 
 
 def volumes(table: ScoreTable) -> Iterator[dict[str, np.ndarray]]:

@@ -117,7 +117,7 @@ def threshold_of(table: ScoreTable, seen: Survey) -> float:
     Raises:
         InputError: If there are no validation units to choose one by.
     """
-    stored = read_threshold(table.path.parent)
+    stored = read_threshold(table.path.parent, table.about.checkpoint)
     return threshold_at_fpr(seen.harmless, fpr=ACCEPTED_FPR) if stored is None else stored.threshold
 
 
@@ -181,7 +181,7 @@ def campaigns(hits: pl.DataFrame, key: Key) -> list[dict[str, Any]]:
 
 def protocol(table: ScoreTable) -> dict[str, Any]:
     """How the numbers came about."""
-    stored = read_threshold(table.path.parent)
+    stored = read_threshold(table.path.parent, table.about.checkpoint)
     usual = f"at most {ACCEPTED_FPR:.0%} of harmless validation units above it"
     return {
         **table.about._asdict(),

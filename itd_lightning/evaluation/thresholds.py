@@ -52,12 +52,14 @@ class Stored(NamedTuple):
         kind: As in ``Rule``.
         value: As in ``Rule``.
         threshold: Scores above it are alarms.
+        checkpoint: File name of the checkpoint whose scores it is for.
         words: The rule in words.
     """
 
     kind: Kind
     value: float
     threshold: float
+    checkpoint: str
     words: str
 
 
@@ -159,24 +161,34 @@ def threshold_at_fdr(tested: Float[np.ndarray, " n"], harmless: Float[np.ndarray
     return float(np.sort(harmless)[::-1][higher])
 
 
-def write_threshold(folder: Path, given: Rule, threshold: float) -> None:
+def write_threshold(folder: Path, given: Rule, threshold: float, checkpoint: str) -> None:
     """Keep a threshold in a run's folder, in place of another one."""
-    content = {**given._asdict(), "threshold": threshold, "words": given.words}
+    content = Stored(*given, threshold, checkpoint, given.words)._asdict()
     with written_beside(folder / FILE) as partial:
         partial.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", "utf-8")
 
 
-def read_threshold(folder: Path) -> Stored | None:
-    """The threshold that was chosen for a run, if there is one.
+def home(folder: Path) -> Path:
+    """The run's folder, of which ``predict`` holds the scores of other logs."""
+    return folder.parent if folder.name == "predict" else folder
+
+
+def read_threshold(folder: Path, checkpoint: str) -> Stored | None:
+    """The threshold that was chosen for scores, if there is one.
+
+    Args:
+        folder: Where the scores lie; those of new logs, in ``predict`` of a run, have the run's threshold.
+        checkpoint: File name of the checkpoint that scored; another one has another scale.
 
     Raises:
         InputError: If the file is damaged.
     """
-    path = folder / FILE
+    path = home(folder) / FILE
     if not path.is_file():
         return None
     try:
         found = Stored(**json.loads(path.read_text("utf-8")))
-        return found._replace(value=float(found.value), threshold=float(found.threshold))
+        found = found._replace(value=float(found.value), threshold=float(found.threshold))
     except (ValueError, TypeError) as error:
         raise InputError(f"{path} is damaged; choose the threshold again with `itd threshold`") from error
+    return found if found.checkpoint == checkpoint else None

@@ -79,12 +79,14 @@ def test_nonsense_is_refused(given: tuple[str | None, float | None, float | None
 
 
 def test_a_stored_threshold_is_read_again_and_a_damaged_one_refused(tmp_path: Path) -> None:
-    assert read_threshold(tmp_path) is None
-    write_threshold(tmp_path, Rule("budget", 2.5), 0.75)
-    stored = read_threshold(tmp_path)
+    assert read_threshold(tmp_path, "best.ckpt") is None
+    write_threshold(tmp_path, Rule("budget", 2.5), 0.75, "best.ckpt")
+    stored = read_threshold(tmp_path, "best.ckpt")
     assert stored is not None
+    assert stored == read_threshold(tmp_path / "predict", "best.ckpt")  # new logs are judged by the run's
+    assert read_threshold(tmp_path, "last.ckpt") is None
     assert (stored.threshold, stored.value) == (0.75, 2.5)
     assert stored.words == "at most 2.5 validation user-days a day above it"
     (tmp_path / "threshold.json").write_text("{}")
     with pytest.raises(InputError, match="is damaged"):
-        read_threshold(tmp_path)
+        read_threshold(tmp_path, "best.ckpt")
