@@ -32,8 +32,10 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "report": commands.report,
     "alerts": commands.alerts,
     "reproduce": commands.reproduce,
+    "sweep": commands.sweep,
+    "track": commands.track,
 }
-OPTIONS = {"store": ("prepare", "reproduce"), "out": ("report", "thin")}  # required, but named
+OPTIONS = {"store": ("prepare", "reproduce", "sweep"), "out": ("report", "thin")}  # required, but named
 SEVERAL = {"prepare": "sources", "evaluate": "scores", "report": "runs"}
 
 

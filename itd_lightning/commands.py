@@ -377,6 +377,46 @@ def reproduce(
         raise
 
 
+def sweep(space: Path, store: Path, out: Path = Path("runs/sweep"), trials: int = 20, seed: int = 0) -> None:
+    """Search a method's settings by validation loss, offline; a search that was interrupted goes on.
+
+    Args:
+        space: YAML of a W&B sweep, such as experiments/rmsl/sweep.yaml.
+        store: Event store.
+        out: Folder for the fits and sweep.csv.
+        trials: How many settings are tried in all.
+        seed: Equal seeds try the same settings.
+    """
+    from itd_lightning.sweep import search
+
+    found = search(space, store, out, trials, seed)
+    table = Table(*[column(name) for name in found.columns], title=safe(f"{space}: {len(found)} settings"))
+    for row in found.head(10).iter_rows():
+        table.add_row(*(f"{value:.4g}" if isinstance(value, float) else str(value) for value in row))
+    console().print(table)
+
+
+def track(run: Path) -> None:
+    """Add what was measured of a run to its W&B dashboard: curves, scores, alerts, evaluation, audits.
+
+    The fit must have been tracked: `itd fit ... --config configs/overlays/wandb.yaml`. People are numbers
+    there. A run that is tracked offline is sent by `wandb sync`.
+
+    Args:
+        run: Folder of a run that was fitted and tested.
+    """
+    from itd_lightning.experiment import tracked_in
+    from itd_lightning.report.dashboard import publish
+
+    checkpoint = run / "checkpoints" / "best.ckpt"
+    tracked = tracked_in(checkpoint)
+    if tracked is None:
+        raise InputError(f"{run} was not tracked; fit it with --config configs/overlays/wandb.yaml")
+    publish(run, tracked)
+    where = "wandb/, offline" if tracked.offline else "online"
+    console().print(f"{run}: added to W&B run {tracked.id} ({where})", highlight=False, markup=False)
+
+
 def score_file(path: Path) -> Path:
     """The score table of a run folder; or the path itself, if it is no folder."""
     return path / "scores.parquet" if path.is_dir() else path

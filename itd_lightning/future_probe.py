@@ -59,7 +59,7 @@ class Again:
     def on(self, store: Path, *, fit: bool) -> pl.LazyFrame:
         """The earlier units with the scores that the run gives them on a store."""
         run = self.folder / f"{'fit' if fit else 'test'}-{store.name}"
-        where = [f"--data.store={store}", f"--trainer.default_root_dir={run}"]
+        where = [f"--data.store={store}", f"--trainer.default_root_dir={run}", "--trainer.logger=false"]
         checkpoint = self.checkpoint
         if fit:
             train(["fit", "--config", str(self.config), *where])
