@@ -4,6 +4,7 @@ Leaks are planted into the view `days`, by a wrapper around what it sets up or f
 """
 
 from collections.abc import Callable
+from datetime import date, datetime
 from pathlib import Path
 
 import polars as pl
@@ -13,10 +14,12 @@ from itd_lightning.cli import main
 from itd_lightning.evaluation.audit import audit_scores
 from itd_lightning.evaluation.evaluate import evaluate
 from itd_lightning.evaluation.verdicts import Audit
+from itd_lightning.events.derive import derive_store
 from itd_lightning.events.key import read_key
 from itd_lightning.future_probe import probe_future
 from itd_lightning.null_attack import null_attack
-from itd_lightning.views import Days
+from itd_lightning.splits import Dates
+from itd_lightning.views import Days, Narratives
 from itd_lightning.views.days import Fitted
 
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -150,3 +153,23 @@ def test_windows_by_date_do_not_look_ahead(store: Path, tmp_path: Path) -> None:
     demo = [f"--config={CONFIGS / 'overlays' / 'demo.yaml'}", *DATES, "--trainer.max_epochs=1"]
     scores = scored("mask_value.yaml", store, tmp_path, *demo)
     assert [audit.passed for audit in probe_future(scores)] == [True, True]
+
+
+def told(store: Path) -> dict[tuple[str, datetime], object]:
+    """Return what the view `narratives` tells of each validation and test day of a store."""
+    view = Narratives(store, Dates(date(2010, 3, 1), date(2010, 3, 8)))
+    view.prepare_data()
+    view.setup("fit")
+    days: dict[tuple[str, datetime], object] = {}
+    for batch in view.test_dataloader():
+        unit = view.units[batch.unit.numpy()].select("user", "start").rows()
+        days.update(zip(unit, zip(batch.narrative, batch.contents, strict=True), strict=True))
+    return days
+
+
+def test_narratives_do_not_look_ahead(store: Path, tmp_path: Path) -> None:
+    until = datetime(2010, 3, 20)
+    cut = told(derive_store(store, tmp_path / "cut", until, datetime(2010, 3, 8)).path)
+    before = {day: words for day, words in told(store).items() if day[1] < until}
+    assert cut == before
+    assert len(cut) > 100
