@@ -1,6 +1,7 @@
 """The future probe: score a run again on a store that ends earlier, and train it there where asked to."""
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import polars as pl
@@ -57,14 +58,22 @@ class Again:
         return target
 
     def on(self, store: Path, *, fit: bool) -> pl.LazyFrame:
-        """The earlier units with the scores that the run gives them on a store."""
+        """The earlier units with the scores that the run gives them on a store.
+
+        Raises:
+            InputError: If it gives none, such as with a checkpoint of an older version.
+        """
         run = self.folder / f"{'fit' if fit else 'test'}-{store.name}"
         where = [f"--data.store={store}", f"--trainer.default_root_dir={run}", "--trainer.logger=false"]
         checkpoint = self.checkpoint
         if fit:
             train(["fit", "--config", str(self.config), *where])
             checkpoint = run / "checkpoints" / checkpoint.name
-        train(["test", "--config", str(self.config), f"--ckpt_path={checkpoint}", *where])
+        try:
+            train(["test", "--config", str(self.config), f"--ckpt_path={checkpoint}", *where])
+        except (RuntimeError, KeyError) as error:  # of weights or a view's state that this code does not know
+            first = str(error).splitlines()[0]
+            raise InputError(f"{checkpoint} cannot be scored by this version: {first}") from error
         return earlier(scan_scores(run / "scores.parquet")[0], self.cut.until)
 
     def moved(self, before: pl.LazyFrame, after: pl.LazyFrame) -> Moved:
@@ -108,6 +117,8 @@ def probe_future(scores: Path, *, retrain: bool = False) -> list[Audit]:
         return [*audits, probe_training(again)] if retrain else audits
     finally:
         shutil.rmtree(again.folder, ignore_errors=True)
+        with suppress(OSError):  # the null attack keeps its run there
+            again.folder.parent.rmdir()
 
 
 def probe_scoring(again: Again) -> list[Audit]:

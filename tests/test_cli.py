@@ -114,7 +114,11 @@ def test_audit_runs_the_null_attack_and_says_what_it_found(
     shutil.copytree(run, tmp_path / "run")
     main(["audit", str(tmp_path / "run")])
     audits = json.loads((tmp_path / "run" / "audit.json").read_text())
-    assert [audit["name"] for audit in audits["audits"]][:2] == ["null attack", "empty units"]
+    names = [audit["name"] for audit in audits["audits"]]
+    assert names == [
+        *("null attack", "empty units", "volume: events", "length: active hours", "leavers", "identity"),
+        *("prevalence", "exact counts", "label shuffle", "future", "answer key"),
+    ]
     assert audits["null"]["protocol"]["moved_days"] == 42
     assert "null attack" in capsys.readouterr().out
 
