@@ -3,6 +3,7 @@
 import shutil
 from contextlib import suppress
 from pathlib import Path
+from typing import Literal
 
 import polars as pl
 
@@ -24,6 +25,7 @@ from itd_lightning.events.derive import derive_store
 from itd_lightning.experiment import train
 from itd_lightning.scores.table import scan_scores
 
+State = Literal["whole", "cut", "hidden"]  # as it is; without later days; without the later answers as well
 BY_TIME = "Dates"  # the split that lets nothing of a later day reach an earlier part
 
 
@@ -38,7 +40,7 @@ class Again:
     """
 
     def __init__(self, scores: Path) -> None:
-        self.table, self.scores = ScoreTable(scores), scores
+        self.table = ScoreTable(scores)
         self.cut = where_to_cut(self.table)
         self.config = scores.parent / "scored.yaml"
         self.checkpoint = scores.parent / "checkpoints" / self.table.about.checkpoint
@@ -48,22 +50,23 @@ class Again:
             if not path.is_file():
                 raise InputError(f"{path} is missing, so the run cannot be scored again")
 
-    def store(self, name: str, *, hidden: bool) -> Path:
-        """The store as it was at the cut, with or without the answers of the test days."""
-        target = self.folder / name
+    def store(self, state: State) -> Path:
+        """The store in a state."""
+        target = self.folder / f"store-{state}"
+        if state == "whole":
+            return self.table.store.path
         if not target.exists():
-            derive_store(
-                self.table.store.path, target, self.cut.until, self.cut.hidden_from if hidden else None
-            )
+            hidden_from = self.cut.hidden_from if state == "hidden" else None
+            derive_store(self.table.store.path, target, self.cut.until, hidden_from)
         return target
 
-    def on(self, store: Path, *, fit: bool) -> pl.LazyFrame:
-        """The earlier units with the scores that the run gives them on a store.
+    def on(self, state: State, *, fit: bool) -> pl.LazyFrame:
+        """The earlier units with the scores that the run gives them on the store in a state.
 
         Raises:
             InputError: If it gives none, such as with a checkpoint of an older version.
         """
-        run = self.folder / f"{'fit' if fit else 'test'}-{store.name}"
+        run, store = self.folder / f"{'fit' if fit else 'test'}-{state}", self.store(state)
         where = [f"--data.store={store}", f"--trainer.default_root_dir={run}", "--trainer.logger=false"]
         checkpoint = self.checkpoint
         if fit:
@@ -72,7 +75,7 @@ class Again:
         try:
             train(["test", "--config", str(self.config), f"--ckpt_path={checkpoint}", *where])
         except (RuntimeError, KeyError) as error:  # of weights or a view's state that this code does not know
-            first = str(error).splitlines()[0]
+            first = f"{type(error).__name__}: {error}".splitlines()[0]
             raise InputError(f"{checkpoint} cannot be scored by this version: {first}") from error
         return earlier(scan_scores(run / "scores.parquet")[0], self.cut.until)
 
@@ -91,7 +94,7 @@ class Again:
         Raises:
             InputError: If it does not, so that other scores elsewhere say nothing.
         """
-        if self.moved(self.before, self.on(self.table.store.path, fit=fit)).share:
+        if self.moved(self.before, self.on("whole", fit=fit)).share:
             what = "training again" if fit else "the checkpoint"
             raise InputError(
                 f"{what} on the whole store gives other scores than the table holds: the software changed, "
@@ -125,10 +128,10 @@ def probe_scoring(again: Again) -> list[Audit]:
     """Score with the checkpoint as it is: once, if nothing moves; else find out what moved it."""
     by_null = unanswered(ANSWERS, "the split needs the campaigns; the null attack asks instead")
     try:
-        hidden = None if again.keyed else again.on(again.store("hidden", hidden=True), fit=False)
+        hidden = None if again.keyed else again.on("hidden", fit=False)
         if hidden is not None and not (both := again.moved(again.before, hidden)).share:
             return [judged(name, both, again.cut) for name in (FUTURE, ANSWERS)]
-        cut = again.on(again.store("cut", hidden=False), fit=False)
+        cut = again.on("cut", fit=False)
         moved = again.moved(again.before, cut)
         if moved.share:
             again.confirm(fit=False)
@@ -142,8 +145,7 @@ def probe_training(again: Again) -> Audit:
     """Train anew as if it were earlier: the scores of the earlier days must be the same."""
     about = again.table.about
     try:
-        store = again.store("cut" if again.keyed else "hidden", hidden=not again.keyed)
-        moved = again.moved(again.before, again.on(store, fit=True))
+        moved = again.moved(again.before, again.on("cut" if again.keyed else "hidden", fit=True))
         if moved.share and about.split == BY_TIME:
             again.confirm(fit=True)
     except InputError as error:

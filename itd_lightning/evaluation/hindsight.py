@@ -1,7 +1,7 @@
 """Does a score know what came later? It must not change where that is cut off."""
 
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import polars as pl
 
@@ -65,35 +65,33 @@ def earlier(scores: pl.LazyFrame, until: datetime) -> pl.LazyFrame:
 def compared(before: pl.LazyFrame, after: pl.LazyFrame, *, same_units: bool) -> Moved:
     """Compare the scores of units.
 
+    A user's silent days count as units up to the last active one, which may lie behind the cut, so those
+    behind the user's last unit of ``after`` are left out.
+
     Args:
         before: The columns of ``contracts.scores.SCORES``.
-        after: Likewise.
+        after: Likewise, of a store that ends earlier.
         same_units: Whether both should hold the same units; else those of one alone do not count.
 
     Example:
-        >>> unit = pl.LazyFrame(
-        ...     {"user": ["a", "b"], "start": 0, "end": 1, "event_id": "", "score": [0.0, 2.0]}
-        ... )
+        >>> unit = pl.LazyFrame({"user": "a", "start": [0, 1], "end": 1, "event_id": "", "score": [0.0, 2.0]})
         >>> compared(unit, unit.with_columns(score=pl.Series([0.0, 3.0])), same_units=True).share
         0.5
     """
     columns = [*UNIT, "score"]
-    both = before.select(columns).join(
-        after.select(columns),
-        on=UNIT,
-        how="full" if same_units else "inner",
-        nulls_equal=True,
-        suffix="_after",
-    )
-    off = (pl.col("score_after") - pl.col("score")).abs()
+    last = after.group_by("user").agg(last=pl.col("start").max())
+    known = before.join(last, on="user").filter(pl.col("start") <= pl.col("last")).select(columns)
+    how: Literal["full", "inner"] = "full" if same_units else "inner"
+    both = known.join(after.select(columns), on=UNIT, how=how, nulls_equal=True, suffix="_after")
+    off, spread = (pl.col("score_after") - pl.col("score")).abs(), pl.col("score").std(ddof=0).fill_null(0.0)
     counted = both.select(
         units=pl.len(),
-        spread=pl.col("score").std(ddof=0).fill_null(0.0),
-        moved=(off > TOLERANCE * pl.col("score").std(ddof=0).fill_null(0.0)).fill_null(value=True).sum(),
+        spread=spread,
+        moved=(off > TOLERANCE * spread).fill_null(value=True).sum(),
         most=off.max().fill_null(0.0),
     ).collect(engine="streaming")
-    units, spread, moved, most = counted.row(0)
-    return Moved(units, moved / units if units else 0.0, most / spread if spread else most)
+    units, deviation, moved, most = counted.row(0)
+    return Moved(units, moved / units if units else 0.0, most / deviation if deviation else most)
 
 
 def judged(name: str, found: Moved, cut: Cut, leaks: str = "") -> Audit:

@@ -50,8 +50,15 @@ def test_a_difference_counts_in_standard_deviations() -> None:
 
 
 def test_a_unit_that_only_one_table_holds_counts_where_both_should_hold_the_same() -> None:
-    assert compared(days([0.0, 2.0]), days([0.0]), same_units=True).share == 0.5
-    assert compared(days([0.0, 2.0]), days([0.0]), same_units=False) == Moved(1, 0.0, 0.0)
+    whole = days([0.0, 2.0, 0.0, 2.0])
+    fewer = whole.filter(pl.col("start") != FIRST + timedelta(days=1))
+    assert compared(whole, fewer, same_units=True).share == 0.25
+    assert compared(fewer, whole, same_units=True).share == 0.25
+    assert compared(whole, fewer, same_units=False).share == 0
+
+
+def test_silent_days_before_a_return_behind_the_cut_do_not_count() -> None:
+    assert compared(days([0.0, 2.0, 1.0]), days([0.0, 2.0]), same_units=True) == Moved(2, 0.0, 0.0)
 
 
 @pytest.mark.parametrize("name", [FUTURE, ANSWERS, TRAINING])
