@@ -146,7 +146,7 @@ def threshold_at_fdr(tested: Float[np.ndarray, " n"], harmless: Float[np.ndarray
 
     Example:
         >>> threshold_at_fdr(np.array([98.5, 99.5, 3.0]), np.arange(100.0), fdr=0.1)
-        97.0
+        98.0
     """
     if 1 / (len(harmless) + 1) > fdr:
         raise InputError(
