@@ -7,6 +7,7 @@ from datetime import date
 from functools import partial
 from json import dumps
 from pathlib import Path
+from resource import RUSAGE_SELF, getrusage
 from time import monotonic
 from typing import Literal
 
@@ -417,6 +418,13 @@ def track(run: Path) -> None:
     console().print(f"{run}: added to W&B run {tracked.id} ({where})", highlight=False, markup=False)
 
 
+def cost(seconds: float) -> dict[str, float]:
+    """What this process took so far: CPU seconds and most memory, beside its wall seconds."""
+    used, unit = getrusage(RUSAGE_SELF), 2**30 if sys.platform == "darwin" else 2**20  # bytes there, KiB here
+    took = {"seconds": seconds, "cpu_seconds": used.ru_utime + used.ru_stime, "gib": used.ru_maxrss / unit}
+    return {name: round(value, 2) for name, value in took.items()}
+
+
 def score_file(path: Path) -> Path:
     """The score table of a run folder; or the path itself, if it is no folder."""
     return path / "scores.parquet" if path.is_dir() else path
@@ -431,6 +439,7 @@ def train(args: Sequence[str]) -> None:
     from itd_lightning.experiment import train as run_experiment
     from itd_lightning.scores.table import scan_scores
 
+    began = monotonic()
     try:
         cli = run_experiment(args)
     except SystemExit as stop:  # what Lightning makes of Ctrl-C
@@ -438,6 +447,7 @@ def train(args: Sequence[str]) -> None:
     folder = Path(cli.trainer.default_root_dir)
     say = console().print
     if args[0] == "fit":
+        write_json(folder / "cost.json", cost(monotonic() - began))
         logged = cli.trainer.callback_metrics.items()
         if lost := [name for name, value in logged if not value.isfinite()]:
             raise InputError(

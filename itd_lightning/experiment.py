@@ -266,19 +266,31 @@ def safe_config(path: Path, text: object) -> str:
 
 
 def run_cli(args: list[str]) -> ExperimentCLI:
-    """Parse and run."""
-    return ExperimentCLI(
-        Method,
-        View,
-        subclass_mode_model=True,
-        subclass_mode_data=True,
-        auto_configure_optimizers=False,
-        save_config_callback=SaveConfig,
-        seed_everything_default=0,
-        parser_class=OneLineParser,
-        parser_kwargs={"prog": "itd", "version": itd_lightning.__version__},
-        args=args,
-    )
+    """Parse and run.
+
+    Raises:
+        InputError: If what was given does not fit.
+    """
+    try:
+        return ExperimentCLI(
+            Method,
+            View,
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            auto_configure_optimizers=False,
+            save_config_callback=SaveConfig,
+            seed_everything_default=0,
+            parser_class=OneLineParser,
+            parser_kwargs={"prog": "itd", "version": itd_lightning.__version__},
+            args=args,
+        )
+    except RuntimeError as error:
+        if str(error).startswith("Error(s) in loading state_dict"):
+            raise InputError(
+                "the checkpoint is of another method, or of another size, than the config: "
+                "--ckpt_path alone takes the checkpoint's own"
+            ) from error
+        raise
 
 
 def take_option(args: list[str], name: str) -> tuple[list[str], list[str]]:

@@ -20,14 +20,11 @@ interrupted table goes on where it stopped. A cell that fails stops no other; it
 at the next call.
 """
 
-import json
 import os
 import subprocess
 import sys
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from time import monotonic
 from typing import Any, NamedTuple
 
 import yaml
@@ -37,12 +34,13 @@ from itd_lightning.evaluation.common import common_table
 from itd_lightning.evaluation.evaluate import evaluate, write_json
 from itd_lightning.events.store import Store
 from itd_lightning.report.common_table import write_common
+from itd_lightning.report.comparison import cost
 from itd_lightning.report.paper_table import compare, write_table
 from itd_lightning.scores.table import SCORED
 from itd_lightning.scoring_code import digest, scoring_code
 
 BEST = "best.ckpt"
-DONE = "done"  # of a run's folder: its fit ran to the end, and what it took
+DONE = "done"  # of a run's folder: its fit ran to the end
 
 
 class FailedCellsError(InputError):
@@ -146,13 +144,7 @@ def write_beside_each_other(
     rows = {row: [cells[row, column, seed] for seed in seeds_of(spec, row)] for row in spec["rows"]}
     whole = {row: found for row, found in rows.items() if all(is_scored(cell) for cell in found)}
     table = common_table({row: [cell.scored / SCORED for cell in found] for row, found in whole.items()})
-    return write_common(stem, spec, table, {row: cost(found[0]) for row, found in whole.items()}, data)
-
-
-def cost(cell: Cell) -> dict[str, float]:
-    """What a fit took: wall ``seconds``, ``cpu_seconds`` and most memory in ``gib``."""
-    told = (cell.run / DONE).read_text("utf-8")
-    return dict(json.loads(told)) if told else {}
+    return write_common(stem, spec, table, {row: cost(found[0].run) for row, found in whole.items()}, data)
 
 
 def seeds_of(spec: dict[str, Any], row: str) -> list[int]:
@@ -263,29 +255,20 @@ def run_one(args: list[str]) -> str | None:
     One thread each: sums in another order would make the scores depend on the number of jobs.
     """
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    began = monotonic()
-    with tempfile.TemporaryFile() as said:
-        running = subprocess.Popen(
-            [sys.executable, "-m", "itd_lightning", *args],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=said,
-        )
-        _, status, used = os.wait4(running.pid, 0)
-        running.returncode = os.waitstatus_to_exitcode(status)
-        said.seek(0)
-        words = said.read().decode("utf-8", "replace").strip().splitlines()
-    if running.returncode:
+    done = subprocess.run(
+        [sys.executable, "-m", "itd_lightning", *args],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    if done.returncode:
+        words = done.stderr.decode("utf-8", "replace").strip().splitlines()
         return f"itd {' '.join(args)}: {(words or ['killed'])[-1]}"
     if args[0] == "fit":
         root = next(arg for arg in args if arg.startswith("--trainer.default_root_dir="))
-        took = {
-            "seconds": round(monotonic() - began, 1),
-            "cpu_seconds": round(used.ru_utime + used.ru_stime, 1),
-            "gib": round(used.ru_maxrss / 2**20, 2),
-        }
-        (Path(root.partition("=")[2]) / DONE).write_text(json.dumps(took), "utf-8")
+        (Path(root.partition("=")[2]) / DONE).touch()
     return None
 
 

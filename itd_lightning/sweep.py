@@ -80,6 +80,8 @@ def search(path: Path, store: Path, out: Path, trials: int, seed: int = 0) -> pl
     Raises:
         InputError: If the YAML or the store does not fit, Optuna is missing, or no fit succeeded.
     """
+    if trials < 1:
+        raise InputError(f"trials must be at least 1, got {trials}")
     sweep, opened = read_sweep(path), Store(store)
     try:
         optuna = import_module("optuna")

@@ -319,3 +319,21 @@ def test_an_interrupted_prepare_says_how_it_goes_on(
     assert stop.value.code == 130
     words = capsys.readouterr().err
     assert words.startswith("itd: interrupted; the same command goes on with what is done, which lies in ")
+
+
+def test_a_checkpoint_of_another_method_is_named_in_one_line(
+    run: Path, store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint = run / "checkpoints" / "best.ckpt"
+    with pytest.raises(SystemExit):
+        main(
+            [
+                "test",
+                f"--config={CONFIG}",
+                "--model.latent=8",
+                f"--data.store={store}",
+                f"--ckpt_path={checkpoint}",
+                f"--trainer.default_root_dir={tmp_path / 'other'}",
+            ]
+        )
+    assert "of another method, or of another size" in capsys.readouterr().err

@@ -38,18 +38,28 @@ def write_common(
     Returns:
         The Markdown.
     """
-    heads = ["", *HEADS, *(f"scenario {name}" for name in table.scenarios), "fit s", "GiB"]
+    names = heads(table)
     rows = [cells(row, table, costs.get(row.name, {})) for row in (*table.rows, *table.references)]
-    lines = [markdown_row(heads), "|" + "---|" * len(heads), *map(markdown_row, rows)]
-    notes = [summary(table), weighed(table), *absent(spec, table), f"Data: {data}."]
-    text = "\n\n".join([f"# {spec['title']}", str(spec["source"]), "\n".join(lines), *notes]) + "\n"
+    lines = [markdown_row(names), "|" + "---|" * len(names), *map(markdown_row, rows)]
+    said = [*notes(table), *absent(spec, table), f"Data: {data}."]
+    text = "\n\n".join([f"# {spec['title']}", str(spec["source"]), "\n".join(lines), *said]) + "\n"
     stem.with_suffix(".md").write_text(text, "utf-8")
     pl.DataFrame([flat(row, costs.get(row.name, {})) for row in (*table.rows, *table.references)]).write_csv(
         stem.with_suffix(".csv")
     )
     with written_beside(stem.with_suffix(".html")) as partial:
-        partial.write_text(page(spec, table, heads, rows, notes), "utf-8")
+        partial.write_text(page(spec, table, names, rows, said), "utf-8")
     return text
+
+
+def heads(table: CommonTable) -> list[str]:
+    """Heads of the columns; the first has none."""
+    return ["", *HEADS, *(f"scenario {name}" for name in table.scenarios), "fit s", "GiB"]
+
+
+def notes(table: CommonTable) -> list[str]:
+    """How the table is read."""
+    return [summary(table), *([weighed(table)] if len(table.weights) > 1 else [])]
 
 
 def cells(row: Measured, table: CommonTable, cost: Cost) -> list[str]:
@@ -132,15 +142,14 @@ def flat(row: Measured, cost: Cost) -> dict[str, Any]:
 
 
 def page(
-    spec: Mapping[str, Any], table: CommonTable, heads: list[str], rows: list[list[str]], notes: list[str]
+    spec: Mapping[str, Any], table: CommonTable, names: list[str], rows: list[list[str]], said: list[str]
 ) -> str:
     """The HTML page: the table, and each PR-AUC with its interval as a bar."""
     return template("common.html").render(
         title=spec["title"],
         source=spec["source"],
-        heads=heads,
-        rows=list(zip((*table.rows, *table.references), rows, strict=True)),
-        references=len(table.references),
-        chance=table.malicious / table.user_days,
-        notes=notes,
+        heads=names,
+        rows=rows,
+        table=table,
+        notes=said,
     )

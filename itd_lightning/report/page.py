@@ -18,6 +18,7 @@ from itd_lightning.contracts.files import written_beside
 from itd_lightning.report.alerts import ranked_days, with_reasons
 from itd_lightning.report.behaviours import OBJECT
 from itd_lightning.report.budgets import daily_table, operating_table, share_table
+from itd_lightning.report.comparison import Comparison, comparison
 from itd_lightning.report.embeddings import embeddings
 from itd_lightning.report.figures import Figure, Panel, colour, dash, precision_recall
 from itd_lightning.report.heatmaps import Window, explained
@@ -77,14 +78,16 @@ def write_report(runs: list[Path], out: Path, user: str = "") -> Path:
     Raises:
         InputError: If a run lacks its scores or its evaluation, or a file of it is damaged.
     """
-    page = render(read_runs([Path(run) for run in runs]), user)
+    folders = [Path(run) for run in runs]
+    found = read_runs(folders)
+    page = render(found, user, comparison(found, folders))
     final = Path(out) / "report.html"
     with written_beside(final) as partial:
         partial.write_bytes(page.encode("utf-8", "replace"))  # JSON may hold half a character, UTF-8 may not
     return final
 
 
-def render(runs: list[Run], user: str = "") -> str:
+def render(runs: list[Run], user: str = "", compared: Comparison | None = None) -> str:
     """The page's HTML."""
     plotly, draw = (text.replace("\r", "") for text in (get_plotlyjs(), asset("draw.js")))
     return template("page.html").render(
@@ -94,6 +97,7 @@ def render(runs: list[Run], user: str = "") -> str:
             {"name": run.name, "colour": colour(place), "dash": svg_dash(place)}
             for place, run in enumerate(runs)
         ],
+        comparison=compared,
         verdicts=[verdict(run) for run in runs],
         about=about_table(runs),
         ranking=ranking_tables(runs),
