@@ -62,6 +62,7 @@ RESULTS = (
     "embeddings.parquet",
     "evaluation.json",
     "audit.json",
+    "threshold.json",
 )
 
 register_type(date, str, date.fromisoformat)
@@ -208,7 +209,7 @@ class ExperimentCLI(LightningCLI):
         folder = Path(self.trainer.default_root_dir)
         for name in RESULTS:
             (folder / name).unlink(missing_ok=True)
-        shutil.rmtree(folder / "audit" / "null", ignore_errors=True)
+        shutil.rmtree(folder / "audit", ignore_errors=True)
 
 
 def tracked_in(checkpoint: Path) -> Tracked | None:

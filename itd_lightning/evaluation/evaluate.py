@@ -20,6 +20,7 @@ from itd_lightning.evaluation.pooled import pooled
 from itd_lightning.evaluation.ranking import Ranking
 from itd_lightning.evaluation.score_table import ScoreTable
 from itd_lightning.evaluation.survey import POLICIES, Survey, harmless_above, rankings, survey
+from itd_lightning.evaluation.thresholds import read_threshold
 from itd_lightning.events.key import Key
 
 SHARES = (0.05, 0.10, 0.15)  # of all test units
@@ -92,7 +93,7 @@ def own_policy(table: ScoreTable, seen: Survey) -> OwnPolicy:
     undefined: dict[str, str] = {}
     threshold = above = None
     try:
-        threshold = threshold_at_fpr(seen.harmless, fpr=ACCEPTED_FPR)
+        threshold = threshold_of(table, seen)
         above = harmless_above(table, seen, ranking, threshold)
     except InputError as error:
         undefined["threshold"] = str(error)
@@ -108,6 +109,16 @@ def own_policy(table: ScoreTable, seen: Survey) -> OwnPolicy:
         ranks=ranking.ranks(),
         undefined=undefined,
     )
+
+
+def threshold_of(table: ScoreTable, seen: Survey) -> float:
+    """The threshold that was chosen for the run, or else that of the usual rule.
+
+    Raises:
+        InputError: If there are no validation units to choose one by.
+    """
+    stored = read_threshold(table.path.parent, table.about.checkpoint)
+    return threshold_at_fpr(seen.harmless, fpr=ACCEPTED_FPR) if stored is None else stored.threshold
 
 
 def headline(
@@ -170,10 +181,12 @@ def campaigns(hits: pl.DataFrame, key: Key) -> list[dict[str, Any]]:
 
 def protocol(table: ScoreTable) -> dict[str, Any]:
     """How the numbers came about."""
+    stored = read_threshold(table.path.parent, table.about.checkpoint)
+    usual = f"at most {ACCEPTED_FPR:.0%} of harmless validation units above it"
     return {
         **table.about._asdict(),
         "labels": table.policy,
-        "threshold_rule": f"at most {ACCEPTED_FPR:.0%} of harmless validation units above it",
+        "threshold_rule": usual if stored is None else stored.words,
         "intervals": f"95 %, bootstrap over users, {REPLICATES} draws",
         "pr_auc": "average precision",
     }
