@@ -80,10 +80,10 @@ def set_threshold(scores: Path, given: Rule) -> Chosen:
     if tested.is_empty():
         raise InputError(f"{scores} holds no test units; the split leaves none")
     threshold = chosen(given, validated, harmless_scores(validated), tested["score"].to_numpy())
-    write_threshold(scores.parent, given, threshold, about.checkpoint)
     both = pl.concat([validated, tested])
     user = both["user"].rank("dense").cast(pl.Int64).to_numpy() - 1
     apart = drift(both["score"].to_numpy(), np.arange(len(both)) >= len(validated), user, about.seed)
+    write_threshold(scores.parent, given, threshold, about.checkpoint)
     return Chosen(threshold, alarmed(validated, threshold), alarmed(tested, threshold), apart)
 
 

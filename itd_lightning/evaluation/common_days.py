@@ -43,6 +43,9 @@ def common_days(runs: Mapping[str, list[Path]]) -> tuple[pl.DataFrame, dict[str,
     part = pl.when(pl.col("start") >= tested).then(pl.lit("test")).otherwise(pl.lit("val"))
     days = days.with_columns(part=part).filter(pl.col("start") >= validated)
     scores = {name: [on(days, one) for one in found] for name, found in pooled.items()}
+    for name, found in scores.items():
+        if any(one.is_null().all() for one in found):
+            raise InputError(f"{name} has no score for any of the common user-days")
     return every[0].label(days, "event"), scores
 
 
@@ -57,9 +60,11 @@ def first_days(runs: list[pl.DataFrame]) -> tuple[datetime, datetime]:
     Views differ by a few days, where the first ones are silent.
 
     Raises:
-        InputError: If a day validates in one run and tests in another.
+        InputError: If a run has no test days, or a day validates in one run and tests in another.
     """
     tests = [days.filter(pl.col("part") != "val")["start"] for days in runs]
+    if any(start.is_empty() for start in tests):
+        raise InputError("a run holds no test units; its split leaves none")
     vals = [days.filter(part="val")["start"] for days in runs]
     tested = max(start.min() for start in tests)  # type: ignore[type-var]  # dates
     first = min(start.min() for start in tests)  # type: ignore[type-var]

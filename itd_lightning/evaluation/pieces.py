@@ -7,11 +7,23 @@ import polars as pl
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.scores.table import ROWS_AT_ONCE
 
+WHOLE = ("user", "part", "start", "end", "score")  # no row may lack one of them
+
 
 def pieces(table: pl.LazyFrame) -> Iterator[pl.DataFrame]:
-    """The rows of a table in order, so many at a time."""
-    for first in range(0, length(table), ROWS_AT_ONCE):
-        yield table.slice(first, ROWS_AT_ONCE).collect()
+    """The rows of a table in order, so many at a time; of an empty one, one piece without rows.
+
+    Raises:
+        InputError: If a row lacks what every row has.
+    """
+    for first in range(0, max(length(table), 1), ROWS_AT_ONCE):
+        piece = table.slice(first, ROWS_AT_ONCE).collect()
+        for name in WHOLE:
+            if name in piece.columns and (lacking := piece[name].null_count()):
+                raise InputError(
+                    f"{lacking} rows of the score table have no {name}; write it again with `itd test`"
+                )
+        yield piece
 
 
 def user_pieces(table: pl.LazyFrame) -> Iterator[pl.DataFrame]:

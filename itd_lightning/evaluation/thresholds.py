@@ -7,7 +7,7 @@ import json
 import math
 import re
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import polars as pl
@@ -80,7 +80,7 @@ def rule(budget: str | None, fpr: float | None, fdr: float | None) -> Rule:
         raise InputError(f"{what}; name one of --budget 10/day, --fpr 0.01 and --fdr 0.1")
     if budget is not None:
         found = re.fullmatch(r"(\d+(?:\.\d+)?)/day", budget)
-        if not found or not float(found[1]):
+        if not found or not 0 < float(found[1]) < math.inf:
             raise InputError(f"a budget is a number of user-days a day, such as 10/day, got {budget!r}")
         return Rule("budget", float(found[1]))
     kind: Kind = "fpr" if fpr is not None else "fdr"
@@ -186,9 +186,20 @@ def read_threshold(folder: Path, checkpoint: str) -> Stored | None:
     path = home(folder) / FILE
     if not path.is_file():
         return None
+    damaged = f"{path} is damaged; choose the threshold again with `itd threshold`"
     try:
         found = Stored(**json.loads(path.read_text("utf-8")))
         found = found._replace(value=float(found.value), threshold=float(found.threshold))
+        whole = usable(found)
     except (ValueError, TypeError) as error:
-        raise InputError(f"{path} is damaged; choose the threshold again with `itd threshold`") from error
+        raise InputError(damaged) from error
+    if not whole:
+        raise InputError(damaged)
     return found if found.checkpoint == checkpoint else None
+
+
+def usable(found: Stored) -> bool:
+    """Whether a stored threshold is one that ``write_threshold`` could have written."""
+    told = found._asdict()
+    texts = all(isinstance(told[name], str) for name in ("checkpoint", "words"))
+    return texts and found.kind in get_args(Kind) and math.isfinite(found.value + found.threshold)

@@ -8,6 +8,7 @@ import polars as pl
 from itd_lightning.contracts.files import written_beside
 from itd_lightning.report.template import template
 
+BAR = r"\|"  # within a cell of a Markdown table
 WORDS = {
     "roc_auc": "ROC-AUC",
     "pr_auc": "PR-AUC",
@@ -180,7 +181,7 @@ def span(ours: Ours) -> tuple[float | None, float | None]:
 
 def row(cells: list[str]) -> str:
     """One row of a Markdown table."""
-    return f"| {' | '.join(cells)} |"
+    return f"| {' | '.join(cell.replace('|', BAR) for cell in cells)} |"
 
 
 def shown(value: float | None) -> str:

@@ -75,9 +75,20 @@ def scan_scores(path: Path) -> tuple[pl.LazyFrame, About]:
         table.head(1).collect()
     except (KeyError, TypeError, json.JSONDecodeError, pl.exceptions.PolarsError) as error:
         raise InputError(f"{path} is no score table of this program: {str(error).splitlines()[0]}") from error
-    if about.labels not in get_args(LabelPolicy) or {type(about.seed), type(about.moved_days)} != {int}:
+    if not usable(about):
         raise InputError(f"{path} is no score table of this program: its metadata hold other values")
     return table, about
+
+
+def usable(about: About) -> bool:
+    """Whether the metadata hold what they are said to hold."""
+    numbers = {name: value for name, value in about._asdict().items() if name in ("seed", "moved_days")}
+    texts = [value for name, value in about._asdict().items() if name not in numbers]
+    return (
+        about.labels in get_args(LabelPolicy)
+        and all(isinstance(value, str) for value in texts)
+        and all(type(value) is int and value >= 0 for value in numbers.values())
+    )
 
 
 def read_scores(path: Path) -> tuple[pl.DataFrame, About]:

@@ -69,6 +69,22 @@ def test_scores_without_a_validation_part_are_refused(store: Path, tmp_path: Pat
     assert not (tmp_path / "threshold.json").exists()
 
 
+def test_a_table_without_rows_is_refused(store: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="holds no test units"):
+        set_threshold(write_behaviours(tmp_path, store, behaviour_scores(store).head(0)), Rule("fpr", 0.1))
+
+
+@pytest.mark.parametrize("name", ["user", "start", "score"])
+def test_a_row_that_lacks_something_is_refused_and_no_threshold_is_kept(
+    name: str, store: Path, tmp_path: Path
+) -> None:
+    first = pl.int_range(pl.len()) == 0
+    rows = behaviour_scores(store).with_columns(pl.when(~first).then(name).alias(name))
+    with pytest.raises(InputError, match=f"1 rows of the score table have no {name}"):
+        set_threshold(write_behaviours(tmp_path, store, rows), Rule("budget", 2.0))
+    assert not (tmp_path / "threshold.json").exists()
+
+
 def test_what_is_not_above_the_threshold_is_no_alarm() -> None:
     rows = {"start": [1, 1, 2], "score": [1.0, 2.0, 3.0], "malicious": [False, False, True]}
     found = alarmed(pl.DataFrame(rows), threshold=1.0)

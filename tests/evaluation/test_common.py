@@ -94,6 +94,22 @@ def test_runs_of_other_splits_are_refused(store: Path, runs: dict[str, list[Path
         common_days({**runs, "later": [scored(tmp_path / "later", store, later)]})
 
 
+def test_runs_without_test_units_or_of_strangers_are_refused(
+    store: Path, runs: dict[str, list[Path]], tmp_path: Path
+) -> None:
+    rows = user_day_scores(store)
+    nobody = rows.with_columns(user=pl.lit("X") + pl.col("user"))
+    others = {
+        "holds no test units": [rows.head(0), rows.filter(pl.col("part") == "val")],
+        "other has no score": [nobody],
+    }
+    for words, tables in others.items():
+        for number, table in enumerate(tables):
+            run = scored(tmp_path / f"{words} {number}", store, table)
+            with pytest.raises(InputError, match=words):
+                common_days({**runs, "other": [run]})
+
+
 def test_without_a_run_there_is_no_table() -> None:
     with pytest.raises(InputError, match="no run to compare"):
         common_table({})

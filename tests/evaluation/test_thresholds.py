@@ -1,5 +1,6 @@
 """What the rules promise: a threshold from validation scores, literally."""
 
+import json
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -66,6 +67,7 @@ def test_without_validation_days_no_rule_gives_a_threshold() -> None:
         (("10/day", 0.1, None), "--budget and --fpr exclude one another"),
         (("10", None, None), "such as 10/day"),
         (("0/day", None, None), "such as 10/day"),
+        (("9" * 400 + "/day", None, None), "such as 10/day"),
         (("-3/day", None, None), "such as 10/day"),
         (("ten/day", None, None), "such as 10/day"),
         ((None, 0.0, None), "--fpr must lie between 0 and 1"),
@@ -87,6 +89,8 @@ def test_a_stored_threshold_is_read_again_and_a_damaged_one_refused(tmp_path: Pa
     assert read_threshold(tmp_path, "last.ckpt") is None
     assert (stored.threshold, stored.value) == (0.75, 2.5)
     assert stored.words == "at most 2.5 validation user-days a day above it"
-    (tmp_path / "threshold.json").write_text("{}")
-    with pytest.raises(InputError, match="is damaged"):
-        read_threshold(tmp_path, "best.ckpt")
+    told = stored._asdict()
+    for other in ({}, [1], {**told, "threshold": float("nan")}, {**told, "words": 3}, {**told, "kind": "x"}):
+        (tmp_path / "threshold.json").write_text(json.dumps(other))
+        with pytest.raises(InputError, match="is damaged"):
+            read_threshold(tmp_path, "best.ckpt")

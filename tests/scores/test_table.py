@@ -81,6 +81,9 @@ def test_a_file_that_is_no_table_is_refused_in_one_line(content: bytes, tmp_path
         {METADATA: "[]"},
         {METADATA: json.dumps({"run": "first"})},
         {METADATA: json.dumps({**ABOUT._asdict(), "colour": "red"})},
+        {METADATA: json.dumps({**ABOUT._asdict(), "store": 5})},
+        {METADATA: json.dumps({**ABOUT._asdict(), "run": None})},
+        {METADATA: json.dumps({**ABOUT._asdict(), "seed": -1})},
     ],
 )
 def test_a_parquet_file_of_another_program_is_refused(metadata: dict[str, str], tmp_path: Path) -> None:
