@@ -91,7 +91,10 @@ def run(args: Sequence[str]) -> None:
         subcommands.add_subcommand(name, CommandParser(), help=text)
     for name, command in COMMANDS.items():
         subcommands.add_subcommand(name, command_parser(name, command), help=summary(command))
-    config = parser.parse_args(list(args))
+    try:
+        config = parser.parse_args(list(args))
+    except UnicodeDecodeError as error:
+        raise InputError(f"the config in `{' '.join(args)}` is no text in UTF-8: {error}") from error
     options = config[config.command].as_dict()
     options.pop("config", None)
     COMMANDS[config.command](**options)

@@ -16,7 +16,7 @@ import yaml
 from jsonargparse import Namespace, set_parsing_settings
 from jsonargparse.typing import register_type
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import CSVLogger
 
@@ -54,7 +54,6 @@ ALLOWED_IMPORTS = [
 CONFIG_KEY = "itd_config"  # of the checkpoint
 TRACKED_KEY = "itd_tracked"
 CONFIGURED = ("seed_everything", "trainer", "model", "data", "checkpoint")
-CONFIG_FILES = {"fit": "config.yaml", "test": "scored.yaml"}
 RESULTS = (
     "scores.parquet",
     "scored.yaml",
@@ -80,14 +79,24 @@ class SaveConfig(SaveConfigCallback):
     """Writes the whole config into the run's folder and into each of its checkpoints."""
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Write ``config.yaml`` when training starts, and ``scored.yaml`` when a test does."""
-        if stage in CONFIG_FILES and trainer.is_global_zero:
-            text = config_text(self.parser, self.config)
-            with written_beside(Path(trainer.default_root_dir) / CONFIG_FILES[stage]) as partial:
-                partial.write_text(text, "utf-8")
-            for logger in wandb_runs(trainer.loggers):
-                config = yaml.safe_load(text)
-                logger.describe(config, Store(Path(config["data"]["init_args"]["store"])).fingerprint)
+        """Write ``config.yaml`` when training starts."""
+        if stage == "fit":
+            self.write(trainer, "config.yaml")
+
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write ``scored.yaml``, now that the checkpoint fits."""
+        self.write(trainer, "scored.yaml")
+
+    def write(self, trainer: Trainer, name: str) -> None:
+        """Write the config into the run's folder, and tell it to W&B."""
+        if not trainer.is_global_zero:
+            return
+        text = config_text(self.parser, self.config)
+        with written_beside(Path(trainer.default_root_dir) / name) as partial:
+            partial.write_text(text, "utf-8")
+        for logger in wandb_runs(trainer.loggers):
+            config = yaml.safe_load(text)
+            logger.describe(config, Store(Path(config["data"]["init_args"]["store"])).fingerprint)
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
@@ -96,6 +105,30 @@ class SaveConfig(SaveConfigCallback):
         checkpoint[CONFIG_KEY] = config_text(self.parser, self.config)
         for logger in wandb_runs(trainer.loggers):
             checkpoint[TRACKED_KEY] = logger.tracked._asdict()
+
+
+class NewScores(Callback):
+    """Removes what was measured on scores that are about to be replaced, once store and checkpoint fit."""
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Remove what an earlier run left in the folder: it would not be this run's."""
+        self.forget(trainer, "metrics.csv")
+
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Remove results of other scores."""
+        self.forget(trainer)
+
+    def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Remove results of other scores."""
+        self.forget(trainer)
+
+    def forget(self, trainer: Trainer, *others: str) -> None:
+        """Remove results, and other files."""
+        if trainer.is_global_zero:
+            folder = Path(trainer.default_root_dir)
+            for name in (*RESULTS, *others):
+                (folder / name).unlink(missing_ok=True)
+            shutil.rmtree(folder / "audit", ignore_errors=True)
 
 
 def config_text(parser: LightningArgumentParser, config: Namespace) -> str:
@@ -156,7 +189,7 @@ class ExperimentCLI(LightningCLI):
         writer = ScoreWriter(seed=int(seed or 0), config=config_hash(text))
         chosen = self._get(self.config_init, "trainer")
         bar = [] if chosen["enable_progress_bar"] is False else [QuietProgressBar()]
-        self.trainer_defaults["callbacks"] = [writer, EmbeddingWriter(), RandomState(), *bar]
+        self.trainer_defaults["callbacks"] = [NewScores(), writer, EmbeddingWriter(), RandomState(), *bar]
         folder = chosen["default_root_dir"] or "runs/default"
         if chosen["logger"] is not False:
             kwargs["logger"] = self.loggers(chosen, folder)
@@ -180,12 +213,10 @@ class ExperimentCLI(LightningCLI):
         return own + given
 
     def before_fit(self) -> None:
-        """Remove what an earlier run left in the folder: its scores would not be this run's."""
-        self.forget_results()
+        """Keep the losses of the epochs before a resumption."""
         metrics = Path(self.trainer.default_root_dir) / "metrics.csv"
         resumed = self._get(self.config, "ckpt_path") is not None
         self.earlier_metrics = metrics.read_text("utf-8") if resumed and metrics.is_file() else ""
-        metrics.unlink(missing_ok=True)
 
     def after_fit(self) -> None:
         """Put the epochs before a resumption back in front, which the logger forgets."""
@@ -195,21 +226,6 @@ class ExperimentCLI(LightningCLI):
             before = self.earlier_metrics.splitlines()
             if before[0] == header:
                 metrics.write_text("\n".join([*before, *rows, ""]), "utf-8")
-
-    def before_test(self) -> None:
-        """Remove results of other scores."""
-        self.forget_results()
-
-    def before_predict(self) -> None:
-        """Remove results of other scores."""
-        self.forget_results()
-
-    def forget_results(self) -> None:
-        """Remove what was measured on scores that are about to be replaced."""
-        folder = Path(self.trainer.default_root_dir)
-        for name in RESULTS:
-            (folder / name).unlink(missing_ok=True)
-        shutil.rmtree(folder / "audit", ignore_errors=True)
 
 
 def tracked_in(checkpoint: Path) -> Tracked | None:
@@ -284,6 +300,9 @@ def run_cli(args: list[str]) -> ExperimentCLI:
             parser_kwargs={"prog": "itd", "version": itd_lightning.__version__},
             args=args,
         )
+    except UnicodeDecodeError as error:
+        given = " or ".join(take_option(args, "--config")[1])
+        raise InputError(f"the config {given} is no text in UTF-8: {error}") from error
     except RuntimeError as error:
         if str(error).startswith("Error(s) in loading state_dict"):
             raise InputError(

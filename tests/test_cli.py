@@ -337,3 +337,52 @@ def test_a_checkpoint_of_another_method_is_named_in_one_line(
             ]
         )
     assert "of another method, or of another size" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [("--data.store=nowhere", "no event store at"), ("--model.latent=8", "of another method")],
+)
+def test_a_test_that_cannot_begin_leaves_the_results_of_the_last_one(
+    wrong: str, words: str, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    (copy / "threshold.json").write_text("{}")
+    before = {path: path.read_bytes() for path in copy.iterdir() if path.is_file()}
+    with pytest.raises(SystemExit):
+        main(["test", f"--ckpt_path={copy / 'checkpoints' / 'best.ckpt'}", wrong])
+    assert words in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in copy.iterdir() if path.is_file()} == before
+
+
+def test_a_fit_that_cannot_begin_leaves_the_results_of_the_last_one(run: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    before = {path: path.read_bytes() for path in copy.iterdir() if path.is_file()}
+    with pytest.raises(SystemExit):
+        main(["fit", f"--config={CONFIG}", "--data.store=nowhere", f"--trainer.default_root_dir={copy}"])
+    assert {path: path.read_bytes() for path in copy.iterdir() if path.is_file()} == before
+
+
+def test_a_new_test_forgets_the_threshold_and_audits_of_the_last_one(run: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    (copy / "audit").mkdir()
+    for name in ("threshold.json", "audit.json"):
+        (copy / name).write_text("{}")
+    main(["test", f"--ckpt_path={copy / 'checkpoints' / 'best.ckpt'}"])
+    assert {path.name for path in copy.iterdir()} == {path.name for path in run.iterdir()}
+
+
+@pytest.mark.parametrize("command", ["fit", "inspect"])
+def test_a_config_that_is_no_text_is_named(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bytes.yaml").write_bytes(b"\xff\x00")
+    with pytest.raises(SystemExit) as stop:
+        main([command, f"--config={tmp_path / 'bytes.yaml'}"])
+    assert stop.value.code == 2
+    words = capsys.readouterr().err
+    assert "bytes.yaml" in words
+    assert "is no text in UTF-8" in words

@@ -37,10 +37,14 @@ def thin_store(store: Path, out: Path, share: float = 0.1, seed: int = 0) -> Sto
         seed: Equal seeds lose the same events of the same store.
 
     Raises:
-        InputError: If the share is out of range, or ``out`` is there already.
+        InputError: If the share or seed is out of range, or ``out`` is there already or within the store.
     """
     if not 0 < share < 1:
         raise InputError(f"the share that is lost must lie between 0 and 1, got {share}")
+    if seed < 0:
+        raise InputError(f"the seed must not be negative, got {seed}")
+    if store.resolve() in out.resolve().parents:
+        raise InputError(f"{out} lies within the store; name another place")
     if out.exists():
         raise InputError(f"{out} exists already; remove it, or name another store")
     old = Store(store)

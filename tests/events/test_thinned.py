@@ -70,6 +70,13 @@ def test_nothing_that_is_there_is_written_over(store: Path, tmp_path: Path) -> N
         thin_store(store, tmp_path)
 
 
+def test_a_negative_seed_and_a_place_within_the_store_are_refused(store: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="must not be negative"):
+        thin_store(store, tmp_path / "x", seed=-1)
+    with pytest.raises(InputError, match="lies within the store"):
+        thin_store(store, store / "x")
+
+
 def test_a_thinned_store_cannot_be_added_to(thinned: Store, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="was thinned"):
         build_store([tmp_path], thinned.path, append=True)
