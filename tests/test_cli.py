@@ -14,6 +14,7 @@ import torch
 import yaml
 
 from itd_lightning.cli import main
+from itd_lightning.contracts.files import held
 from itd_lightning.evaluation.verdicts import Audit
 from itd_lightning.events.store import Store
 from itd_lightning.terminal import console, safe
@@ -386,3 +387,13 @@ def test_a_config_that_is_no_text_is_named(
     words = capsys.readouterr().err
     assert "bytes.yaml" in words
     assert "is no text in UTF-8" in words
+
+
+def test_a_run_is_audited_by_one_program_at_a_time(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(run, tmp_path / "copy")
+    with held(tmp_path / "copy", wait=False), pytest.raises(SystemExit):
+        main(["audit", str(tmp_path / "copy"), "--null=false"])
+    assert "another program is at work in" in capsys.readouterr().err
+    assert not (tmp_path / "copy" / "audit.json").exists()

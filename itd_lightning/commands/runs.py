@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from itd_lightning.contracts.errors import FailedAuditsError, InputError
+from itd_lightning.contracts.files import held
 from itd_lightning.terminal import (
     console,
     result_table,
@@ -65,11 +66,16 @@ def audit(
         raise InputError("--retrain is part of the future probe, which --future false leaves out")
     scores = score_file(run)
     true = measure(scores)
-    moved, reason = null_attack(scores) if null else (None, "left out on request")
-    audits = audit_scores(scores, true, moved, reason)
-    if future:
-        audits += probe_future(scores, retrain=retrain)
-    write_json(scores.parent / "audit.json", {"audits": [entry._asdict() for entry in audits], "null": moved})
+    try:
+        with held(scores.parent, wait=False):
+            moved, reason = null_attack(scores) if null else (None, "left out on request")
+            audits = audit_scores(scores, true, moved, reason)
+            if future:
+                audits += probe_future(scores, retrain=retrain)
+            told = {"audits": [entry._asdict() for entry in audits], "null": moved}
+            write_json(scores.parent / "audit.json", told)
+    except BlockingIOError as error:
+        raise InputError(f"another program is at work in {scores.parent}; wait for it") from error
     console().print(audit_table(str(run), audits))
     if strict and (failed := [entry.name for entry in audits if entry.passed is False]):
         raise FailedAuditsError(f"{len(failed)} of {len(audits)} audits failed: {', '.join(failed)}")
