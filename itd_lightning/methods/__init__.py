@@ -3,6 +3,7 @@
 from itd_lightning.methods.base import Method
 from itd_lightning.methods.cate import CATE
 from itd_lightning.methods.chronos import Chronos
+from itd_lightning.methods.dmfi import DMFI
 from itd_lightning.methods.ecod import ECOD
 from itd_lightning.methods.isolation_forest import IsolationForest
 from itd_lightning.methods.itdbert import ITDBERT
@@ -21,6 +22,7 @@ from itd_lightning.methods.xgboost_trees import XgboostTrees
 
 __all__ = [
     "CATE",
+    "DMFI",
     "ECOD",
     "ITDBERT",
     "LAN",
