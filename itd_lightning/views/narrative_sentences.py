@@ -1,0 +1,186 @@
+"""Events -> sentences: the 4W narrative of a day (When, Where, What, Which), merged or plain.
+
+Source:
+    DMFI, section III-B2 and Table IV, whose example comes out word for word, and the authors' preprocessing.
+"""
+
+from typing import Literal, NamedTuple
+
+import polars as pl
+
+Style = Literal["merged", "plain"]
+SILENT = "No activity."  # a day without any event
+AFTER, DURING = "After working hours", "During working hours"
+LAST = ("logoff", "disconnect")  # ends stand where the last of them was, all else where the first was
+
+
+class Words(NamedTuple):
+    """How an action is told.
+
+    Attributes:
+        one: What was done, to one thing.
+        several: To several things, which follow in brackets.
+        brackets: Whether a single thing is in brackets, too: in the plain style, and in the merged one.
+        plain: What was done, in the plain style; as ``one`` if empty.
+    """
+
+    one: str
+    several: str = ""
+    brackets: tuple[bool, bool] = (False, True)
+    plain: str = ""
+
+
+def file_words(verb: str) -> dict[str, Words]:
+    """How an action on a file is told, by the way that it crosses removable media."""
+    ways = {"": "", " to": " to removable media", " from": " from removable media"}
+    return {
+        way: Words(f"{verb} file{media}", f"{verb} multiple files{media}", (True, True))
+        for way, media in ways.items()
+    }
+
+
+FILES = {"file_copy": "copied", "file_open": "opened", "file_write": "wrote", "file_delete": "deleted"}
+ACTIONS = {
+    "logon": Words("login"),
+    "logoff": Words("logged off", plain="logoff"),
+    "connect": Words("connected removable media"),
+    "disconnect": Words("disconnected removable media"),
+    **{f"{kind}{way}": words for kind, verb in FILES.items() for way, words in file_words(verb).items()},
+    "email_send": Words("sent email", "sent multiple emails"),
+    "email_view": Words("viewed email", "viewed multiple emails"),
+    "http_visit": Words("accessed website", "accessed multiple websites", (False, False)),
+    "http_download": Words("downloaded from website", "downloaded from multiple websites", (False, False)),
+    "http_upload": Words("uploaded to website", "uploaded to multiple websites", (False, False)),
+    "process": Words("ran program", "ran multiple programs"),
+    "other": Words("did something else"),
+}
+WHEN = pl.when("late").then(pl.lit(AFTER)).otherwise(pl.lit(DURING))
+
+
+def worded(action: pl.Expr, things: pl.Expr, style: Style, several: pl.Expr | None = None) -> pl.Expr:
+    """An action and its things, if it has any."""
+    merged = style == "merged"
+    one = {name: (words.one if merged else words.plain or words.one) for name, words in ACTIONS.items()}
+    bracketed = [name for name, words in ACTIONS.items() if words.brackets[merged]]
+    several = pl.lit(value=False) if several is None else several
+    text = action.replace_strict({name: words.several or words.one for name, words in ACTIONS.items()})
+    text = pl.when(several).then(text).otherwise(action.replace_strict(one))
+    framed = pl.when(several | action.is_in(bracketed)).then("(" + things + ")").otherwise(things)
+    return pl.when(things.is_null()).then(text).otherwise(text + " " + framed)
+
+
+def plain(rows: pl.DataFrame) -> pl.DataFrame:
+    """One sentence an event.
+
+    Args:
+        rows: ``unit``, ``late``, ``place``, ``action``, ``thing``; by unit and time.
+
+    Returns:
+        ``unit``, ``narrative``, sorted.
+    """
+    place = pl.col("place").cast(pl.String)
+    told = worded(pl.col("action"), pl.col("thing"), "plain")
+    sentence = (
+        pl.when(place.is_null()).then(WHEN + ", " + told)
+        .when(pl.col("action") == "logon").then(WHEN + ", " + told + " at " + place)
+        .otherwise(WHEN + ", at " + place + ", " + told)
+    ) + "."  # fmt: skip
+    return rows.group_by("unit", maintain_order=True).agg(narrative=sentence.str.join(" "))
+
+
+def merged(rows: pl.DataFrame, sentences: int, names: int) -> pl.DataFrame:
+    """One sentence for what was done in a row at the same place, in or after hours; equals are counted.
+
+    The place is told where it changes. Within a sentence each action stands once, where it was done first.
+
+    Args:
+        rows: ``unit``, ``late``, ``place``, ``action``, ``thing``, ``before``; by unit and time.
+        sentences: Above so many on a day, all that was done at one place stands in one sentence, whatever
+            was done elsewhere in between.
+        names: Things that an action names at most: those of the fewest earlier days of the user. Others are
+            counted.
+
+    Returns:
+        ``unit``, ``narrative``, sorted.
+    """
+    return joined(phrases(runs(rows, sentences), names))
+
+
+def runs(rows: pl.DataFrame, sentences: int) -> pl.DataFrame:
+    """Rows with ``run``, the number of their sentence, and ``at``, their own number."""
+    # What happens at no PC, or at one that the log does not name, goes on where the user was.
+    placed = rows.with_columns(pl.col("place").forward_fill().over("unit"))
+    same = ["unit", "late", "place"]
+    begins = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift()) for name in same)
+    begins = begins | (pl.int_range(pl.len()) == 0)
+    numbered = placed.with_columns(run=begins.cum_sum(), at=pl.int_range(pl.len()))
+    count = (pl.col("run").max() - pl.col("run").min() + 1).over("unit")
+    whole = pl.col("run").min().over(same)
+    return numbered.with_columns(run=pl.when(count > sentences).then(whole).otherwise("run"))
+
+
+def phrases(rows: pl.DataFrame, names: int) -> pl.DataFrame:
+    """What was done in each sentence, one row an action, in the order in which they are told."""
+    items = rows.group_by("run", "action", "thing").agg(
+        pl.col("unit", "late", "place").first(),
+        pl.col("before").min(),
+        first=pl.col("at").min(),
+        last=pl.col("at").max(),
+        times=pl.len(),
+    )
+    action = ["run", "action"]
+    rank, things = pl.int_range(pl.len()).over(action), pl.len().over(action)
+    named = (rank < names) | (things == names + 1)  # "and 1 other" would be no shorter
+    items = items.sort("before", "first").with_columns(named=named).sort("first")
+    times = pl.when(pl.col("times") > 1).then(" x" + pl.col("times").cast(pl.String)).otherwise(pl.lit(""))
+    found = items.group_by(action).agg(
+        pl.col("unit", "late", "place").first(),
+        pl.col("first").min(),
+        pl.col("last").max(),
+        things=pl.len(),
+        total=pl.col("times").sum(),
+        one=pl.col("thing").first(),
+        listed=(pl.col("thing") + times).filter("named").str.join(", "),
+        others=(~pl.col("named")).sum(),
+    )
+    rest = pl.when(pl.col("others") > 0).then(" and " + pl.col("others").cast(pl.String) + " others")
+    several = pl.col("things") > 1
+    listed = pl.when(several).then(pl.col("listed") + rest.fill_null("")).otherwise("one")
+    total = pl.when(~several & (pl.col("total") > 1)).then(" x" + pl.col("total").cast(pl.String))
+    position = pl.when(pl.col("action").is_in(LAST)).then("last").otherwise("first")
+    return found.sort("run", position).select(
+        "unit", "run", "late", "place", "action",
+        phrase=worded(pl.col("action"), listed, "merged", several),
+        times=total.fill_null(""),
+    )  # fmt: skip
+
+
+def joined(phrases: pl.DataFrame) -> pl.DataFrame:
+    """Phrases -> sentences -> narratives."""
+    count, place = pl.len().over("run"), pl.int_range(pl.len()).over("run")
+    link = (
+        pl.when(place == 0).then(pl.lit(""))
+        .when(place < count - 1).then(pl.lit(", then "))
+        .when(count == 2).then(pl.lit(", and then "))
+        .otherwise(pl.lit(", and "))
+    )  # fmt: skip
+    moved = pl.col("place").ne_missing(pl.col("place").shift()).over("unit") & pl.col("place").is_not_null()
+    first = phrases.unique("run", keep="first", maintain_order=True).with_columns(moved=moved)
+    at = pl.lit("at ") + pl.col("place").cast(pl.String)
+    rows = phrases.with_columns(link=link).join(first.select("run", "moved"), on="run", maintain_order="left")
+    opens = pl.col("moved") & (place == 0)
+    text = (
+        pl.when(opens & (pl.col("action") == "logon")).then(pl.col("phrase") + " " + at)
+        .when(opens).then(at + ", " + pl.col("phrase"))
+        .otherwise("phrase")
+    )  # fmt: skip
+    sentences = (
+        rows.with_columns(text=pl.col("link") + text + pl.col("times"))
+        .group_by("run", maintain_order=True)
+        .agg(pl.col("unit", "late").first(), pl.col("text").str.join(""))
+    )
+    return (
+        sentences.with_columns(text=WHEN + ", " + pl.col("text") + ".")
+        .group_by("unit", maintain_order=True)
+        .agg(narrative=pl.col("text").str.join(" "))
+    )
