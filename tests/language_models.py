@@ -14,7 +14,7 @@ SENTENCES = [
 ]
 
 
-def save_small_llama(folder: Path, hidden: int = 32, blocks: int = 2, longest: int = 256) -> Path:
+def save_small_llama(folder: Path, hidden: int = 32, blocks: int = 2, longest: int = 1024) -> Path:
     """Write a random Llama with a byte-level tokenizer as an ordinary folder."""
     words = Tokenizer(models.BPE())
     words.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)

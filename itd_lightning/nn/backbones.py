@@ -202,7 +202,7 @@ class Backbone(nn.Module):
         alpha: Their scale is ``alpha / rank``.
         dropout: Share of an adapter's inputs that training drops.
         targets: Layers of a block that are adapted.
-        top: Adapt the last so many blocks only, which is quicker; 0 for all.
+        top: Adapt the last so many blocks only, which is quicker; 0 for all, as where there are fewer.
         quantization: Of the frozen weights, through bitsandbytes.
         precision: Number format of the frozen weights.
 
@@ -230,9 +230,9 @@ class Backbone(nn.Module):
         self.tokenizer = load_tokenizer(place)
         model = load_model(place, quantization, precision_of(precision))
         self.longest = int(getattr(model.config, "max_position_embeddings", 2**20))
-        blocks = int(model.config.num_hidden_layers)
-        if not 0 <= top <= blocks:
-            raise InputError(f"the backbone has {blocks} blocks, of which the last {top} cannot be adapted")
+        self.width, blocks = int(model.config.hidden_size), int(model.config.num_hidden_layers)
+        if top < 0:
+            raise InputError(f"top must be at least 0, got {top}")
         self.model = model
         if adapters:
             peft = language_library("peft")
@@ -241,7 +241,7 @@ class Backbone(nn.Module):
                 lora_alpha=alpha,
                 lora_dropout=dropout,
                 target_modules=list(targets),
-                layers_to_transform=list(range(blocks - top, blocks)) if top else None,
+                layers_to_transform=list(range(blocks - top, blocks)) if 0 < top < blocks else None,
                 task_type="CAUSAL_LM",
             )
             try:

@@ -119,8 +119,8 @@ class Prompter:
         examples: Sequence[int] = (),
     ) -> None:
         self.tokenizer = tokenizer
-        start = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
-        self.before = [*start, *examples, *self.encode(f"{wording.before}\n{OPENING}\n")]
+        self.start = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
+        self.before = [*self.start, *examples, *self.encode(f"{wording.before}\n{OPENING}\n")]
         closing = self.encode(f"\n{CLOSING}\n")
         self.after = closing + self.encode(wording.after) if answer else closing[:1] or closing
         self.gap = self.encode(GAP)
