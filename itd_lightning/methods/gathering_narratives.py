@@ -1,6 +1,7 @@
 """Methods on narratives without gradients: they gather the training days, then fit once."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -57,6 +58,6 @@ class GatheringNarratives(Method[NarrativeBatch]):
                 setattr(self, name, torch.empty_like(value, device=self.device))
 
 
-def lengths(texts: tuple[str, ...]) -> Float[Tensor, " b"]:
+def lengths(texts: Sequence[str]) -> Float[Tensor, " b"]:
     """Words of each text, parted by white space."""
     return torch.tensor([float(len(text.split())) for text in texts])

@@ -3,6 +3,8 @@
 Axes: B days, D width of the language model.
 """
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float
 from lightning.pytorch.cli import OptimizerCallable
@@ -105,7 +107,7 @@ class ITDLM(Method[NarrativeBatch]):
         refuse_without_labels(data.train_dataloader(), "training", ["behaviour"])
         refuse_without_labels(data.val_dataloader(), "validation", ["behaviour"])
 
-    def encode(self, narratives: tuple[str, ...], *, learns: bool) -> Float[Tensor, "b d"]:
+    def encode(self, narratives: Sequence[str], *, learns: bool) -> Float[Tensor, "b d"]:
         """Where narratives lie, on a sphere."""
         prompts = [self.prompter(narrative) for narrative in narratives]
         if learns:
@@ -122,7 +124,7 @@ class ITDLM(Method[NarrativeBatch]):
         if len(shown) < 2:
             return None
         label = batch.label[shown]
-        encoded = self.encode(tuple(batch.narrative[row] for row in shown), learns=True)
+        encoded = self.encode([batch.narrative[row] for row in shown], learns=True)
         for kind in (0, 1):
             if (label == kind).any():
                 now = encoded.detach()[label == kind].mean(0)

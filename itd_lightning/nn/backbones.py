@@ -101,7 +101,7 @@ def place_of(name: str) -> str:
     """
     if name == DEFAULT:
         return str(converted_default())
-    if Path(name).is_dir() or re.fullmatch(r"[\w.-]+/[\w.-]+", name):
+    if (name and Path(name).is_dir()) or re.fullmatch(r"[\w.-]+/[\w.-]+", name):
         return name
     raise InputError(f"no language model at {name!r}: give a folder, a hub name OWNER/MODEL, or {DEFAULT}")
 

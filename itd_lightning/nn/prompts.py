@@ -29,6 +29,9 @@ class Tokenizer(Protocol):
     ) -> Mapping[str, list[int]]:
         """Cut a text into tokens, under ``input_ids``."""
 
+    def decode(self, token_ids: list[int]) -> str:
+        """The text of tokens."""
+
 
 class Wording(NamedTuple):
     """Words around a text.
