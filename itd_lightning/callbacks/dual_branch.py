@@ -5,6 +5,7 @@ import sys
 import time
 
 from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks.progress.tqdm_progress import Tqdm
 
 from itd_lightning.callbacks.stages import Stage, StageSchedule, staged
 
@@ -71,8 +72,9 @@ class DualBranch(StageSchedule):
 
     def begin(self, trainer: Trainer, method: LightningModule) -> None:
         """Enter the present stage."""
+        after = ", after all days it needs are scored" if self.stage is self.fusion else ""
+        self.say(f"stage {self.place + 1} of {len(self.stages)}: {self.stage.name}{after}")
         super().begin(trainer, method)
-        self.say(f"stage {self.place + 1} of {len(self.stages)}: {self.stage.name}")
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: object, batch_idx: int
@@ -105,4 +107,4 @@ class DualBranch(StageSchedule):
 
     def say(self, line: str) -> None:
         """Write a line of progress."""
-        sys.stderr.write(f"{line}\n")
+        Tqdm.write(line, file=sys.stderr)  # beside a bar, if there is one

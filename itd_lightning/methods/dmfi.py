@@ -24,6 +24,7 @@ from itd_lightning.methods.narratives import (
     left_out,
     refuse_without_labels,
     some_of,
+    tracked,
 )
 from itd_lightning.nn.backbones import DEFAULT, QUERY_AND_VALUE, Backbone, Precision, Quantization
 from itd_lightning.nn.fusion import STATISTICS, FusionHead, Pooling, pooled
@@ -153,7 +154,7 @@ class DMFI(Method[NarrativeBatch]):
         """Fit the sigmoids of the views to validation days, and the scale of features to training days."""
         data = self.trainer.datamodule  # type: ignore[attr-defined]
         found: dict[Side, list[Tensor]] = {view: [] for view in self.views}
-        for batch in data.val_dataloader():
+        for batch in tracked(data.val_dataloader(), "scoring validation days"):
             for view in self.views:
                 texts, label = labelled_texts(batch, view, self.contents)
                 if texts:
@@ -162,7 +163,8 @@ class DMFI(Method[NarrativeBatch]):
             margin, label = torch.cat(pieces, dim=1) if pieces else torch.zeros(2, 0)
             if len(label.unique()) == 2:
                 self.lines[VIEWS.index(side)] = torch.tensor(platt(margin, label, balanced=True))
-        self.head.fit(torch.cat([self.features(batch) for batch in data.train_dataloader()]))
+        train = tracked(data.train_dataloader(), "scoring training days")
+        self.head.fit(torch.cat([self.features(batch) for batch in train]))
 
     def training_step(self, batch: NarrativeBatch, batch_idx: int) -> Tensor | None:
         """Return the loss of the stage; None where the batch holds nothing to learn from."""

@@ -3,11 +3,14 @@
 Axes: B days, N texts, V variants of days.
 """
 
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from jaxtyping import Float, Int
+from lightning.pytorch.callbacks.progress.tqdm_progress import Tqdm
 from torch import Tensor
+from torch.utils.data import DataLoader
 
 from itd_lightning.contracts.batches import NarrativeBatch
 from itd_lightning.contracts.errors import InputError
@@ -80,6 +83,11 @@ def refuse_without_labels(days: Iterable[NarrativeBatch], part: str, views: Sequ
         raise InputError(f"{part} days: {ONE_SORT}")
     if "semantic" in views and not contents:
         raise InputError(f"no {part} day has contents: leave that view out, --model.views '[behaviour]'")
+
+
+def tracked(days: DataLoader[NarrativeBatch], description: str) -> Iterator[NarrativeBatch]:
+    """The batches of a loader, with a bar and an estimate where somebody looks."""
+    yield from Tqdm(days, desc=description, leave=False, disable=not sys.stderr.isatty())
 
 
 def sentences(narrative: str) -> list[str]:

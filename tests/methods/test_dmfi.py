@@ -186,6 +186,46 @@ def test_a_second_branch_costs_little_memory(small_llama: str) -> None:
     assert one < two < 1.05 * one
 
 
+def test_answers_of_several_tokens_are_learned_and_compared(small_llama: str) -> None:
+    method = made(small_llama, strategy="unified")
+    before = method.score(days(4))
+    method.known.clear()
+    method.answers = [method.answers[0], [*method.answers[1], *method.answers[0]]]
+    method.stage = "behaviour"
+    loss = method.loss(days(4), learns=True)
+    assert loss is not None
+    loss.backward()
+    score = method.score(days(4))
+    assert score.isfinite().all()
+    assert not score.equal(before)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_the_default_backbone_learns_at_the_memory_of_one() -> None:
+    def size(method: DMFI) -> int:
+        return sum(weight.nbytes for weight in method.backbone.parameters())
+
+    torch.manual_seed(0)
+    one = DMFI(ADAM, strategy="unified", views=["behaviour"], context=100)
+    method = DMFI(partial(torch.optim.AdamW, lr=1e-3), views=["behaviour"], context=100)
+    assert size(one) < size(method) < 1.05 * size(one)
+    method.stage = "behaviour_abnormal"
+    optimizer = method.configure_optimizers()
+    assert optimizer is not None
+    losses = []
+    for _ in range(6):
+        loss = method.loss(days(6), learns=True)
+        assert loss is not None
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < 0.8 * losses[0]
+    margin = method.margins("behaviour", days(6).narrative)
+    assert margin[days(6).label == 1].min() > margin[days(6).label == 0].max()
+
+
 def test_without_the_callback_it_says_so(small_llama: str) -> None:
     trainer = Trainer(max_epochs=1, logger=False, enable_checkpointing=False, accelerator="cpu")
     with pytest.raises(InputError, match="callback DualBranch"):
