@@ -80,5 +80,5 @@ test-cert: setup  ## tests on a genuine CERT r4.2 slice, whose folder ITD_CERT_R
 benchmark: setup  ## seconds and memory of every part, beside named peers
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[benchmark]'
 	$(BIN)/python benchmarks/prepare.py
-	for part in windows sequences evaluation mvmd mamba deeplog day_features trajectories; do \
+	for part in windows sequences evaluation mvmd mamba deeplog day_features narratives trajectories; do \
 	  $(BIN)/python benchmarks/$$part.py || exit; done

@@ -33,7 +33,7 @@ class NarrativeDataset(Dataset[NarrativeBatch]):
     ) -> None:
         # Tensors, since loader processes get these as shared memory, not as copies.
         told = [narrative.encode() for narrative in narratives]
-        ends = np.cumsum([0, *(len(text) for text in told)])
+        ends = torch.tensor([0, *(len(text) for text in told)]).cumsum(0)
         self.told, self.ends = torch.frombuffer(bytearray(b"".join(told) or b" "), dtype=torch.uint8), ends
         self.files, self.place = files, torch.from_numpy(place[chosen])
         self.label, self.unit = label[chosen], torch.from_numpy(chosen)

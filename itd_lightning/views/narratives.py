@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch.utils.data import DataLoader
 
 from itd_lightning.contracts.batches import NarrativeBatch
@@ -25,6 +25,7 @@ from itd_lightning.views.days import with_silent
 from itd_lightning.views.narrative_events import NEEDED, contents, told
 from itd_lightning.views.narrative_rows import NarrativeDataset
 from itd_lightning.views.narrative_sentences import SILENT, Style, merged, plain
+from itd_lightning.views.resampling import balanced
 from itd_lightning.views.tokens import usual_hours
 
 BUILDER_VERSION = 1  # raise it whenever ``told`` or ``contents`` say otherwise: stores keep what was built
@@ -45,43 +46,6 @@ def build_shard(
     placed = said.select("user", "day", first=size.cum_sum() - size, size=size)
     days = rows.select("user", "day", shard=pl.lit(shard.parent.name)).unique()
     return days.join(placed, on=["user", "day"], how="left")
-
-
-def balanced(
-    label: Float[np.ndarray, " m"], share: float | None, most: int | None, seed: int
-) -> Int[np.ndarray, " r"]:
-    """Which training days to keep, drawn without replacement, in their order.
-
-    Args:
-        label: 1 malicious, 0 harmless, NaN for not shown.
-        share: Of harmless days among those kept; harmless days only are left out for it, so that where they
-            are few already, their share stays smaller. None leaves it as it is.
-        most: Days at most, of both kinds in proportion; None for all.
-        seed: Of the draw.
-
-    Raises:
-        InputError: If there is a share and not both kinds are shown.
-
-    Example:
-        >>> balanced(np.array([0.0] * 90 + [1.0] * 10), 0.8, 20, seed=0).tolist()[-4:]
-        [92, 94, 96, 97]
-    """
-    draw = np.random.default_rng(seed)
-    if share is None:
-        return np.sort(draw.permutation(len(label))[:most])
-    malicious, harmless = (draw.permutation(np.flatnonzero(label == kind)) for kind in (1, 0))
-    if not len(malicious) or not len(harmless):
-        raise InputError(
-            "benign_share needs malicious and harmless training days: let the split show labels "
-            "(--data.split.shown '[train, val]'), take a longer training part, or leave it out "
-            "(--data.benign_share null)"
-        )
-    harmless = harmless[: max(round(len(malicious) * share / (1 - share)), 1)]
-    total = len(malicious) + len(harmless)
-    if most is not None and most < total:
-        fewer = min(max(round(len(malicious) * most / total), 1), most)
-        malicious, harmless = malicious[:fewer], harmless[: most - fewer]
-    return np.sort(np.concatenate([malicious, harmless]))
 
 
 class Narratives(View):

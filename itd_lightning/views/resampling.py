@@ -1,4 +1,4 @@
-"""More of the few: rows between malicious rows, and without pairs that nobody could tell apart."""
+"""More of the few, or fewer of the many: rows between malicious rows, or a draw of harmless ones."""
 
 import importlib.util
 
@@ -9,6 +9,43 @@ from itd_lightning.contracts.errors import InputError
 
 RATIO = 0.5  # malicious rows for each harmless one, after making up
 NEIGHBOURS = 5
+
+
+def balanced(
+    label: Float[np.ndarray, " m"], share: float | None, most: int | None, seed: int
+) -> Int[np.ndarray, " r"]:
+    """Which training days to keep, drawn without replacement, in their order.
+
+    Args:
+        label: 1 malicious, 0 harmless, NaN for not shown.
+        share: Of harmless days among those kept; harmless days only are left out for it, so that where they
+            are few already, their share stays smaller. None leaves it as it is.
+        most: Days at most, of both kinds in proportion; None for all.
+        seed: Of the draw.
+
+    Raises:
+        InputError: If there is a share and not both kinds are shown.
+
+    Example:
+        >>> balanced(np.array([0.0] * 90 + [1.0] * 10), 0.8, 20, seed=0).tolist()[-4:]
+        [92, 94, 96, 97]
+    """
+    draw = np.random.default_rng(seed)
+    if share is None:
+        return np.sort(draw.permutation(len(label))[:most])
+    malicious, harmless = (draw.permutation(np.flatnonzero(label == kind)) for kind in (1, 0))
+    if not len(malicious) or not len(harmless):
+        raise InputError(
+            "benign_share needs malicious and harmless training days: let the split show labels "
+            "(--data.split.shown '[train, val]'), take a longer training part, or leave it out "
+            "(--data.benign_share null)"
+        )
+    harmless = harmless[: max(round(len(malicious) * share / (1 - share)), 1)]
+    total = len(malicious) + len(harmless)
+    if most is not None and most < total:
+        fewer = min(max(round(len(malicious) * most / total), 1), most)
+        malicious, harmless = malicious[:fewer], harmless[: most - fewer]
+    return np.sort(np.concatenate([malicious, harmless]))
 
 
 def smote_tomek(

@@ -6,6 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from itd_lightning.contracts.events import KINDS
 from itd_lightning.events.calendar import days_present, work_calendar
 from itd_lightning.events.hours import after_hours, work_hours
 from itd_lightning.events.store import Store
@@ -157,6 +158,12 @@ def test_files_mails_and_pages_say_which_way_and_with_what() -> None:
         "insider address with attachment, from insider address to outsider address), then uploaded to "
         "website leaks.org, then ran program (scp), and did something else."
     )
+
+
+@pytest.mark.parametrize("style", ["merged", "plain"])
+def test_whatever_can_happen_can_be_told(style: Style) -> None:
+    rows = [event(kind, object="a.b") for kind in KINDS]
+    assert narrative(*rows, style=style).count(",") >= len(KINDS) - 1
 
 
 def test_what_is_named_first_was_done_on_the_fewest_earlier_days() -> None:

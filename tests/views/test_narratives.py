@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from lightning.fabric.utilities import move_data_to_device
 
 from itd_lightning.contracts.batches import NarrativeBatch
 from itd_lightning.contracts.errors import InputError
@@ -16,7 +17,7 @@ from itd_lightning.events.calendar import days_present
 from itd_lightning.events.pcs import pc_use
 from itd_lightning.splits import Dates, Split, Users
 from itd_lightning.views import Days, Narratives, narratives
-from itd_lightning.views.narratives import balanced
+from itd_lightning.views.resampling import balanced
 from tests.views.test_narrative_sentences import HOSTILE
 from tests.views.test_windows import event, write_store
 
@@ -161,6 +162,14 @@ def test_a_built_view_is_used_again_in_any_style(small: Path, monkeypatch: pytes
     monkeypatch.setattr(narratives, "told", None)
     plain = whole(ready(small, style="plain"), "train").narrative
     assert all(len(one.split()) < len(other.split()) for one, other in zip(merged, plain, strict=True))
+
+
+def test_a_batch_can_move_between_devices(small: Path) -> None:
+    batch = whole(ready(small), "test")
+    moved = move_data_to_device(batch, torch.device("meta"))
+    assert moved.narrative == batch.narrative
+    assert moved.contents == batch.contents
+    assert moved.label.is_meta
 
 
 def test_loader_processes_get_the_same_rows(small: Path) -> None:
