@@ -2,10 +2,12 @@
 
 import copy
 from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 import torch
 from lightning.pytorch import Trainer
@@ -16,8 +18,11 @@ from itd_lightning.callbacks import AtomicCheckpointIO, Checkpoints, DualBranch,
 from itd_lightning.callbacks.checkpoints import load_checkpoint
 from itd_lightning.contracts.batches import NarrativeBatch
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.events import EVENTS
 from itd_lightning.methods import DMFI
 from itd_lightning.nn.backbones import Quantization
+from itd_lightning.views.narrative_events import NEEDED, contents, told
+from itd_lightning.views.narrative_sentences import merged
 from tests.handmade_narratives import HandMade, days
 
 ADAM = partial(torch.optim.AdamW, lr=0.01)
@@ -308,6 +313,51 @@ PLACES: list[Callable[[str], str]] = [
 INJECTIONS = [place(body) for place in PLACES for body in BODIES]
 
 
+def day_with(bodies: Sequence[str]) -> NarrativeBatch:
+    """A day as the view tells it, on which somebody writes such files and mails, and opens such pages."""
+    kinds = ["connect", *(kind for _ in bodies for kind in ("file_copy", "email_send", "http_visit"))]
+    known = {name: pl.lit(None, EVENTS[name]).alias(name) for name in EVENTS}
+    known |= {"user": pl.lit("u").alias("user"), "pc": pl.lit("PC-1").alias("pc")}
+    rows = pl.DataFrame(
+        {
+            "time": [datetime(2010, 1, 4, 22) + timedelta(minutes=place) for place in range(len(kinds))],
+            "kind": pl.Series(kinds, dtype=EVENTS["kind"]),
+            "object": [
+                None,
+                *(name for body in bodies for name in (f"{body}.doc", "a@dtaa.com", f"http://x.com/{body}")),
+            ],
+            "content": [None, *(text for body in bodies for text in (None, body, body))],
+        }
+    )
+    events = rows.with_columns(known[name] for name in NEEDED if name not in rows.columns)
+    own = pl.DataFrame({"user": ["u"], "pc": ["PC-1"]})
+    narrative = merged(told(events, own, None).with_columns(late=True, unit=0), 20, 10)
+    texts = contents(events, None, None)["texts"].to_list()
+    return NarrativeBatch(
+        tuple(narrative["narrative"]),
+        (tuple(texts[0]) if texts else (),),
+        torch.zeros(1, dtype=torch.long),
+        torch.ones(1),
+    )
+
+
+@pytest.mark.parametrize("strategy", ["dual", "unified"])
+def test_a_hundred_injections_in_mails_file_names_and_urls_of_events_hide_nothing(
+    small_llama: str, strategy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method = stirred(made(small_llama, strategy=strategy))
+    method.head.fit(method.features(days(9)))
+    obedient(method, monkeypatch)
+    alone = method.score(without_contents(day_with(["plans"])))
+    for injection in INJECTIONS:
+        day = day_with([injection])
+        assert "gnore" not in day.narrative[0]
+        assert any(injection in text for text in day.contents[0])
+        assert method.score(day) >= method.score(without_contents(day))
+        if day.narrative == day_with(["plans"]).narrative:
+            assert method.score(day) >= alone
+
+
 def obedient(method: DMFI, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the model do what contents say: any injection among them is perfectly normal."""
     honest = method.margins
@@ -315,7 +365,7 @@ def obedient(method: DMFI, monkeypatch: pytest.MonkeyPatch) -> None:
     def margins(view: str, texts: Sequence[str]) -> torch.Tensor:
         found = honest(view, texts)
         if view == "semantic":
-            found[[text in INJECTIONS for text in texts]] = -50.0
+            found[[any(body in text for body in INJECTIONS) for text in texts]] = -50.0
         return found
 
     monkeypatch.setattr(method, "margins", margins)
