@@ -14,7 +14,6 @@ from torch.utils.data import DataLoader
 
 from itd_lightning.contracts.batches import NarrativeBatch
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.methods.gathering import ONE_SORT
 from itd_lightning.nn.prompts import GAP, clean, without_middle
 
 NAMED = 160  # characters of a sentence that is given as a reason
@@ -80,7 +79,10 @@ def refuse_without_labels(days: Iterable[NarrativeBatch], part: str, views: Sequ
         sorts |= {label for label in batch.label.tolist() if label == label}
         contents += sum(len(texts) for texts in batch.contents)
     if len(sorts) < 2:
-        raise InputError(f"{part} days: {ONE_SORT}")
+        raise InputError(
+            f"{part} days must be malicious and harmless ones, with labels that the split shows: "
+            f"--data.split.shown '[train, val]', or a larger {part} part"
+        )
     if "semantic" in views and not contents:
         raise InputError(f"no {part} day has contents: leave that view out, --model.views '[behaviour]'")
 

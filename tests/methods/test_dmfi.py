@@ -257,7 +257,7 @@ def test_no_contents_anywhere_is_refused_before_the_training(small_llama: str, t
 
 
 def test_one_sort_of_days_is_refused_before_the_training(small_llama: str, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="validation days: a classifier needs malicious and harmless"):
+    with pytest.raises(InputError, match="validation days must be malicious and harmless"):
         fit(made(small_llama), tmp_path, HandMade(val=[days(2, 1)]))
 
 
