@@ -13,7 +13,7 @@ from polars.exceptions import PolarsError
 
 import itd_lightning
 from itd_lightning import commands
-from itd_lightning.contracts.errors import InputError, plain
+from itd_lightning.contracts.errors import FailedAuditsError, InputError, plain
 
 TRAINING = {
     "fit": "Train a method on a view of a store",
@@ -28,11 +28,14 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "thin": commands.thin,
     "evaluate": commands.evaluate,
     "audit": commands.audit,
+    "threshold": commands.threshold,
     "report": commands.report,
     "alerts": commands.alerts,
     "reproduce": commands.reproduce,
+    "sweep": commands.sweep,
+    "track": commands.track,
 }
-OPTIONS = {"store": ("prepare", "reproduce"), "out": ("report", "thin")}  # required, but named
+OPTIONS = {"store": ("prepare", "reproduce", "sweep"), "out": ("report", "thin")}  # required, but named
 SEVERAL = {"prepare": "sources", "evaluate": "scores", "report": "runs"}
 
 
@@ -46,6 +49,8 @@ def main(args: Sequence[str] | None = None) -> None:
             run(given)
     except (InputError, OSError, PolarsError) as error:  # the latter two: a full disk, a damaged file
         sys.exit(say("; ".join([plain(str(error)), *notes(error)]), status=2))
+    except FailedAuditsError as failed:
+        sys.exit(say(str(failed), status=1))
     except KeyboardInterrupt as error:
         fit = ["a fit goes on with --ckpt_path RUN/checkpoints/last.ckpt"] if given[:1] == ["fit"] else []
         how = notes(error) or fit

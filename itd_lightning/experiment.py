@@ -28,10 +28,13 @@ from itd_lightning.callbacks import (
     QuietProgressBar,
     RandomState,
     ScoreWriter,
+    Tracked,
+    WandbRun,
 )
 from itd_lightning.callbacks.checkpoints import load_checkpoint
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import written_beside
+from itd_lightning.events.store import Store
 from itd_lightning.methods import Method
 from itd_lightning.views import View
 
@@ -49,6 +52,7 @@ ALLOWED_IMPORTS = [
     "lightning.pytorch.strategies",
 ]
 CONFIG_KEY = "itd_config"  # of the checkpoint
+TRACKED_KEY = "itd_tracked"
 CONFIGURED = ("seed_everything", "trainer", "model", "data", "checkpoint")
 CONFIG_FILES = {"fit": "config.yaml", "test": "scored.yaml"}
 RESULTS = (
@@ -58,6 +62,7 @@ RESULTS = (
     "embeddings.parquet",
     "evaluation.json",
     "audit.json",
+    "threshold.json",
 )
 
 register_type(date, str, date.fromisoformat)
@@ -77,14 +82,20 @@ class SaveConfig(SaveConfigCallback):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Write ``config.yaml`` when training starts, and ``scored.yaml`` when a test does."""
         if stage in CONFIG_FILES and trainer.is_global_zero:
+            text = config_text(self.parser, self.config)
             with written_beside(Path(trainer.default_root_dir) / CONFIG_FILES[stage]) as partial:
-                partial.write_text(config_text(self.parser, self.config), "utf-8")
+                partial.write_text(text, "utf-8")
+            for logger in wandb_runs(trainer.loggers):
+                config = yaml.safe_load(text)
+                logger.describe(config, Store(Path(config["data"]["init_args"]["store"])).fingerprint)
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         """Let the checkpoint know its config, so that ``itd test --ckpt_path X`` needs nothing else."""
         checkpoint[CONFIG_KEY] = config_text(self.parser, self.config)
+        for logger in wandb_runs(trainer.loggers):
+            checkpoint[TRACKED_KEY] = logger.tracked._asdict()
 
 
 def config_text(parser: LightningArgumentParser, config: Namespace) -> str:
@@ -101,6 +112,11 @@ def config_hash(text: str) -> str:
     for name in ("store", "build_workers", "executor"):  # none of them changes a score
         whole["data"]["init_args"].pop(name, None)
     return blake2b(yaml.safe_dump(whole).encode(), digest_size=8).hexdigest()
+
+
+def wandb_runs(loggers: list[Any]) -> list[WandbRun]:
+    """Those loggers that track on W&B."""
+    return [logger for logger in loggers if isinstance(logger, WandbRun)]
 
 
 def as_list(value: object) -> list[Any]:
@@ -142,9 +158,8 @@ class ExperimentCLI(LightningCLI):
         bar = [] if chosen["enable_progress_bar"] is False else [QuietProgressBar()]
         self.trainer_defaults["callbacks"] = [writer, EmbeddingWriter(), RandomState(), *bar]
         folder = chosen["default_root_dir"] or "runs/default"
-        if chosen["logger"] is None:
-            logs = self.subcommand == "fit" and not chosen["fast_dev_run"]
-            kwargs["logger"] = CSVLogger(folder, name="", version="") if logs else False
+        if chosen["logger"] is not False:
+            kwargs["logger"] = self.loggers(chosen, folder)
         cores, devices = os.cpu_count() or 1, chosen["devices"]
         if str(devices).isdigit() and int(devices) > cores and not torch.cuda.is_available():
             raise InputError(f"devices must be at most {cores}, the number of cores, got {devices}")
@@ -152,6 +167,17 @@ class ExperimentCLI(LightningCLI):
         return super().instantiate_trainer(
             **kwargs, default_root_dir=folder, plugins=plugins, enable_model_summary=False
         )
+
+    def loggers(self, chosen: Namespace, folder: str) -> list[Any]:
+        """The run's own log, which the report reads, and those that the config names."""
+        logs = self.subcommand == "fit" and not chosen["fast_dev_run"]
+        own = [CSVLogger(folder, name="", version="")] if logs else []
+        given = [] if chosen["logger"] is True else as_list(chosen["logger"])
+        checkpoint = self._get(self.config, "ckpt_path")
+        if checkpoint and (earlier := tracked_in(Path(checkpoint))):
+            for logger in wandb_runs(given):
+                logger.go_on(earlier.id)
+        return own + given
 
     def before_fit(self) -> None:
         """Remove what an earlier run left in the folder: its scores would not be this run's."""
@@ -183,7 +209,20 @@ class ExperimentCLI(LightningCLI):
         folder = Path(self.trainer.default_root_dir)
         for name in RESULTS:
             (folder / name).unlink(missing_ok=True)
-        shutil.rmtree(folder / "audit" / "null", ignore_errors=True)
+        shutil.rmtree(folder / "audit", ignore_errors=True)
+
+
+def tracked_in(checkpoint: Path) -> Tracked | None:
+    """Where the fit that wrote a checkpoint is on W&B; None if it was not tracked.
+
+    Raises:
+        InputError: If the checkpoint is no checkpoint, or says it in other words.
+    """
+    found = load_checkpoint(checkpoint).get(TRACKED_KEY)
+    try:
+        return None if found is None else Tracked(**found)
+    except TypeError as error:
+        raise InputError(f"{checkpoint} does not say where its run is tracked") from error
 
 
 def train(args: Sequence[str]) -> ExperimentCLI:
@@ -227,19 +266,31 @@ def safe_config(path: Path, text: object) -> str:
 
 
 def run_cli(args: list[str]) -> ExperimentCLI:
-    """Parse and run."""
-    return ExperimentCLI(
-        Method,
-        View,
-        subclass_mode_model=True,
-        subclass_mode_data=True,
-        auto_configure_optimizers=False,
-        save_config_callback=SaveConfig,
-        seed_everything_default=0,
-        parser_class=OneLineParser,
-        parser_kwargs={"prog": "itd", "version": itd_lightning.__version__},
-        args=args,
-    )
+    """Parse and run.
+
+    Raises:
+        InputError: If what was given does not fit.
+    """
+    try:
+        return ExperimentCLI(
+            Method,
+            View,
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            auto_configure_optimizers=False,
+            save_config_callback=SaveConfig,
+            seed_everything_default=0,
+            parser_class=OneLineParser,
+            parser_kwargs={"prog": "itd", "version": itd_lightning.__version__},
+            args=args,
+        )
+    except RuntimeError as error:
+        if str(error).startswith("Error(s) in loading state_dict"):
+            raise InputError(
+                "the checkpoint is of another method, or of another size, than the config: "
+                "--ckpt_path alone takes the checkpoint's own"
+            ) from error
+        raise
 
 
 def take_option(args: list[str], name: str) -> tuple[list[str], list[str]]:

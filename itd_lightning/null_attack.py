@@ -23,7 +23,8 @@ def null_attack(scores: Path) -> tuple[dict[str, Any] | None, str]:
     days = QUIET_DAYS.get(about.split, LEAST_DAYS)
     config, folder = scores.parent / "scored.yaml", scores.parent / "audit" / "null"
     try:
-        if about.split not in QUIET_DAYS:  # nothing that was trained on depends on the key
+        # Elsewhere the parts do not depend on the key; who learned from labels is asked about quiet days.
+        if about.split not in QUIET_DAYS:
             return evaluate(scores, moved_days=days), ""
         if not config.is_file():
             return None, f"{scores.parent} has no scored.yaml, so the experiment cannot be repeated"

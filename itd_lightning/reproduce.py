@@ -9,37 +9,38 @@ A table is one YAML file:
     fit             arguments of every fit
     columns         name -> arguments of the fit
     rows            name -> the paper's numbers by their place in evaluation.json, and where a row differs:
-                    fit and test arguments, config, checkpoint
+                    fit and test arguments, config, checkpoint, seeds
+    common          true: instead of papers' numbers, all rows on their common user-days; one column
 
 Cells share a run wherever their fit is the same. An overlay changes every config, and so makes other runs:
-``slice`` is configs/overlays/METHOD_slice.yaml, or slice.yaml where a method has none of its own. A run is
+``slice`` is configs/overlays/METHOD_slice.yaml, or slice.yaml where a method has none of its own; on common
+user-days those without one stay as they are. A run is
 done if its folder, named by a hash of code, configs, arguments and store, holds an evaluation; so an
 interrupted table goes on where it stopped. A cell that fails stops no other; it is a dash, and comes up again
 at the next call.
 """
 
-import ast
-import json
 import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
 
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.evaluation.common import common_table
 from itd_lightning.evaluation.evaluate import evaluate, write_json
 from itd_lightning.events.store import Store
+from itd_lightning.report.common_table import write_common
+from itd_lightning.report.comparison import cost
 from itd_lightning.report.paper_table import compare, write_table
+from itd_lightning.scores.table import SCORED
+from itd_lightning.scoring_code import digest, scoring_code
 
-# A change elsewhere in the package cannot change a score.
-SCORING_PARTS = (
-    *("contracts", "events", "numerics", "losses", "nn"),
-    *("splits", "views", "methods", "callbacks"),
-)
+BEST = "best.ckpt"
+DONE = "done"  # of a run's folder: its fit ran to the end
 
 
 class FailedCellsError(InputError):
@@ -94,12 +95,13 @@ def reproduce_table(table: Path, store: Path, out: Path, jobs: int = 1, overlay:
     """
     spec = read_spec(table)
     opened = Store(store)
-    made = [code_hash(), opened.fingerprint]
+    configs = {row: configs_of(table, spec, row, overlay) for row in spec["rows"]}
+    made = {row: [scoring_code(found), opened.fingerprint] for row, found in configs.items()}
     cells = {
-        (row, column, seed): plan(spec, configs_of(table, spec, row, overlay), row, column, seed, out, made)
+        (row, column, seed): plan(spec, configs[row], row, column, seed, out, made[row])
         for row in spec["rows"]
         for column in spec["columns"]
-        for seed in spec["seeds"]
+        for seed in seeds_of(spec, row)
     }
     fits = {cell.run: cell for cell in cells.values()}
     tests = {cell.scored: cell for cell in cells.values()}
@@ -108,14 +110,23 @@ def reproduce_table(table: Path, store: Path, out: Path, jobs: int = 1, overlay:
     scoring = [score_command(cell) for cell in tests.values() if is_fitted(cell) and not is_scored(cell)]
     failures += run_all(scoring, jobs)
     results = {scored: measured(scored, store) for scored, cell in tests.items() if is_scored(cell)}
-    seen = {place: results[cell.scored] for place, cell in cells.items() if cell.scored in results}
-    lines = [
-        compare(row, measure, paper, {c: all_seeds(seen, row, c, spec["seeds"]) for c in spec["columns"]})
-        for row, entry in spec["rows"].items()
-        for measure, paper in entry["paper"].items()
-    ]
     stem = table if overlay is None else table.with_stem(f"{table.stem}_{overlay}")
-    text = write_table(stem, spec, lines, f"{describe(opened)}; scoring code `{made[0]}`")
+    data = f"{describe(opened)}; scoring code `{digest(sorted({code for code, _ in made.values()}))}`"
+    if spec.get("common"):
+        text = write_beside_each_other(stem, spec, cells, data)
+    else:
+        seen = {place: results[cell.scored] for place, cell in cells.items() if cell.scored in results}
+        lines = [
+            compare(
+                row,
+                measure,
+                paper,
+                {c: all_seeds(seen, row, c, seeds_of(spec, row)) for c in spec["columns"]},
+            )
+            for row, entry in spec["rows"].items()
+            for measure, paper in entry["paper"].items()
+        ]
+        text = write_table(stem, spec, lines, data)
     if failures:
         raise FailedCellsError(
             f"{len(failures)} of {len(tried) + len(scoring)} cells failed, the others are kept; "
@@ -123,6 +134,23 @@ def reproduce_table(table: Path, store: Path, out: Path, jobs: int = 1, overlay:
             text,
         )
     return text
+
+
+def write_beside_each_other(
+    stem: Path, spec: dict[str, Any], cells: dict[tuple[str, str, int], Cell], data: str
+) -> str:
+    """Write the table of all rows, of which every seed was scored, on their common user-days."""
+    (column,) = spec["columns"]
+    rows = {row: [cells[row, column, seed] for seed in seeds_of(spec, row)] for row in spec["rows"]}
+    whole = {row: found for row, found in rows.items() if all(is_scored(cell) for cell in found)}
+    table = common_table({row: [cell.scored / SCORED for cell in found] for row, found in whole.items()})
+    return write_common(stem, spec, table, {row: cost(found[0].run) for row, found in whole.items()}, data)
+
+
+def seeds_of(spec: dict[str, Any], row: str) -> list[int]:
+    """Seeds of a row: its own, or those of all rows."""
+    seeds: list[int] = spec["rows"][row].get("seeds", spec["seeds"])
+    return seeds
 
 
 def all_seeds(
@@ -144,6 +172,8 @@ def configs_of(table: Path, spec: dict[str, Any], row: str, overlay: str | None)
         return (config,)
     named = [config.parent / "overlays" / f"{name}.yaml" for name in (f"{config.stem}_{overlay}", overlay)]
     found = [path for path in named if path.is_file()]
+    if spec.get("common") and named[0] not in found:
+        return (config,)
     if not found:
         raise InputError(f"no overlay {overlay} for {config.name}: neither {named[0]} nor {named[1].name}")
     return config, found[0]
@@ -165,8 +195,10 @@ def read_spec(path: Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         raise InputError(f"{path} is no YAML: {error}") from error
     known = {"title", "source", "config", "seeds", "checkpoint", "fit", "columns", "rows"}
-    if not isinstance(spec, dict) or set(spec) != known:
-        raise InputError(f"{path} must have exactly the keys {', '.join(sorted(known))}")
+    if not isinstance(spec, dict) or set(spec) - {"common"} != known:
+        raise InputError(f"{path} must have exactly the keys {', '.join(sorted(known))}, and may have common")
+    if spec.get("common") and len(spec["columns"]) != 1:
+        raise InputError(f"{path} compares methods on common user-days, so it must have one column")
     return spec
 
 
@@ -181,11 +213,11 @@ def plan(
 ) -> Cell:
     """Settle the arguments and folders of a cell."""
     entry = spec["rows"][row]
-    fit = (*spec["fit"], *spec["columns"][column], *entry.get("fit", ()), f"--seed_everything={seed}")
+    fit = (*spec["fit"], *entry.get("fit", ()), *spec["columns"][column], f"--seed_everything={seed}")
     test, checkpoint = tuple(entry.get("test", ())), str(entry.get("checkpoint", spec["checkpoint"]))
     run = out / digest([*made, *(config.read_text("utf-8") for config in configs), *fit])
-    own = [*test] if checkpoint == spec["checkpoint"] else [checkpoint, *test]
-    return Cell(configs, fit, checkpoint, test, run, run / digest(own) if own else run)
+    own = [checkpoint, *test]  # another table may test another checkpoint of the same fit
+    return Cell(configs, fit, checkpoint, test, run, run if own == [BEST] else run / digest(own))
 
 
 def fit_command(cell: Cell, store: Path) -> list[str]:
@@ -203,7 +235,7 @@ def score_command(cell: Cell) -> list[str]:
 
 def is_fitted(cell: Cell) -> bool:
     """Whether the fit ran to its end: the last thing that it writes is there."""
-    return (cell.run / "done").is_file()
+    return (cell.run / DONE).is_file()
 
 
 def is_scored(cell: Cell) -> bool:
@@ -226,15 +258,17 @@ def run_one(args: list[str]) -> str | None:
     done = subprocess.run(
         [sys.executable, "-m", "itd_lightning", *args],
         env=environment,
-        capture_output=True,
-        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         check=False,
     )
     if done.returncode:
-        return f"itd {' '.join(args)}: {(done.stderr.strip().splitlines() or ['killed'])[-1]}"
+        words = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        return f"itd {' '.join(args)}: {(words or ['killed'])[-1]}"
     if args[0] == "fit":
         root = next(arg for arg in args if arg.startswith("--trainer.default_root_dir="))
-        (Path(root.partition("=")[2]) / "done").touch()
+        (Path(root.partition("=")[2]) / DONE).touch()
     return None
 
 
@@ -243,32 +277,3 @@ def measured(scored: Path, store: Path) -> dict[str, Any]:
     result = evaluate(scored / "scores.parquet", store)
     write_json(scored / "evaluation.json", result)
     return result
-
-
-def code_hash() -> str:
-    """Hash of the source that decides scores; comments, layout and docstrings do not count."""
-    root = Path(__file__).parent
-    files = [file for part in SCORING_PARTS for file in sorted((root / part).glob("*.py"))]
-    return digest([bare(file.read_text("utf-8")) for file in [*files, root / "experiment.py"]])
-
-
-def bare(source: str) -> str:
-    """Source without comments and docstrings.
-
-    Example:
-        >>> bare("x = 1  # one")
-        'x = 1'
-    """
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        if (
-            isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
-            and ast.get_docstring(node) is not None
-        ):
-            node.body = node.body[1:] or [ast.Pass()]
-    return ast.unparse(tree)
-
-
-def digest(texts: list[str]) -> str:
-    """Short hash of texts."""
-    return blake2b(json.dumps(texts).encode(), digest_size=6).hexdigest()

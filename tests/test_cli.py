@@ -14,6 +14,7 @@ import torch
 import yaml
 
 from itd_lightning.cli import main
+from itd_lightning.evaluation.verdicts import Audit
 from itd_lightning.events.store import Store
 from itd_lightning.terminal import console, safe
 
@@ -113,7 +114,11 @@ def test_audit_runs_the_null_attack_and_says_what_it_found(
     shutil.copytree(run, tmp_path / "run")
     main(["audit", str(tmp_path / "run")])
     audits = json.loads((tmp_path / "run" / "audit.json").read_text())
-    assert [audit["name"] for audit in audits["audits"]][:2] == ["null attack", "empty units"]
+    names = [audit["name"] for audit in audits["audits"]]
+    assert names == [
+        *("null attack", "empty units", "volume: events", "length: active hours", "leavers", "identity"),
+        *("prevalence", "exact counts", "label shuffle", "future", "answer key"),
+    ]
     assert audits["null"]["protocol"]["moved_days"] == 42
     assert "null attack" in capsys.readouterr().out
 
@@ -133,9 +138,49 @@ def test_inspect_evaluate_report_and_alerts_speak_of_the_run(
     assert capsys.readouterr().out.count("2010-") == 3
 
 
+def test_a_threshold_is_chosen_without_training_and_used_from_then_on(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(run, tmp_path / "run")
+    usual = json.loads((run / "evaluation.json").read_text())
+    main(["threshold", str(tmp_path / "run"), "--budget=0.2/day"])
+    printed = capsys.readouterr().out
+    assert "rule: at most 0.2 validation user-days a day above it" in printed
+    assert "drift: " in printed
+    chosen = json.loads((tmp_path / "run" / "threshold.json").read_text())
+    told = json.loads((tmp_path / "run" / "evaluation.json").read_text())
+    assert told["threshold"] == chosen["threshold"]
+    assert told["protocol"]["threshold_rule"] == chosen["words"] != usual["protocol"]["threshold_rule"]
+    main(["alerts", str(tmp_path / "run")])
+    listed = capsys.readouterr().out
+    assert "  p " in listed
+    days = pl.read_parquet(run / "scores.parquet").filter(pl.col("part") == "test")
+    above = days.filter(pl.col("score") > chosen["threshold"]).select("user", pl.col("start").dt.date())
+    assert listed.count("2010-") == len(above.unique()) > 0
+    main(["test", f"--ckpt_path={tmp_path / 'run' / 'checkpoints' / 'best.ckpt'}"])
+    assert not (tmp_path / "run" / "threshold.json").exists()  # it was that of other scores
+
+
+def test_a_strict_audit_that_fails_has_status_one(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(run, tmp_path / "run")
+    failed = Audit("volume", 0.0, None, 0.0, passed=False, verdict="It only counts.")
+    monkeypatch.setattr("itd_lightning.evaluation.audit.audit_volumes", lambda _: [failed])
+    with pytest.raises(SystemExit) as stop:
+        main(["audit", str(tmp_path / "run"), "--null=false", "--future=false", "--strict"])
+    assert stop.value.code == 1
+    assert "volume" in capsys.readouterr().err
+    assert (tmp_path / "run" / "audit.json").is_file()
+
+
 @pytest.mark.parametrize(
     ("args", "words"),
     [
+        (["threshold", "/nowhere", "--budget=10"], "such as 10/day, got '10'"),
+        (["threshold", "/nowhere", "--budget=1/day", "--fdr=0.1"], "exclude one another"),
+        (["threshold", "/nowhere"], "no rule was given"),
+        (["audit", "/nowhere", "--retrain", "--future=false"], "--retrain is part of the future probe"),
         (["fit", f"--config={CONFIG}", "--model.unknown=1"], "Option 'unknown' is not accepted"),
         (["fit", f"--config={CONFIG}", "--model=os.system"], "Importing 'os.system' is not allowed"),
         (
@@ -220,6 +265,7 @@ def test_both_names_are_installed_and_answer(name: str) -> None:
         "predict",
         "evaluate",
         "audit",
+        "threshold",
         "report",
         "alerts",
     ):
@@ -273,3 +319,21 @@ def test_an_interrupted_prepare_says_how_it_goes_on(
     assert stop.value.code == 130
     words = capsys.readouterr().err
     assert words.startswith("itd: interrupted; the same command goes on with what is done, which lies in ")
+
+
+def test_a_checkpoint_of_another_method_is_named_in_one_line(
+    run: Path, store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint = run / "checkpoints" / "best.ckpt"
+    with pytest.raises(SystemExit):
+        main(
+            [
+                "test",
+                f"--config={CONFIG}",
+                "--model.latent=8",
+                f"--data.store={store}",
+                f"--ckpt_path={checkpoint}",
+                f"--trainer.default_root_dir={tmp_path / 'other'}",
+            ]
+        )
+    assert "of another method, or of another size" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """What reproducing a paper's table promises."""
 
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -8,7 +9,7 @@ import yaml
 
 from itd_lightning import reproduce
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.reproduce import FailedCellsError, read_spec, reproduce_table
+from itd_lightning.reproduce import FailedCellsError, plan, read_spec, reproduce_table
 
 TABLES = Path(__file__).parents[1] / "experiments"
 CONFIG = Path(__file__).parents[1] / "configs" / "mask_value.yaml"
@@ -69,12 +70,72 @@ def test_a_cell_that_fails_is_a_dash_and_stops_no_other(table: Path, store: Path
     assert means.is_null().to_list() == [True, False, False, False]
 
 
-@pytest.mark.parametrize("path", sorted(TABLES.glob("*/*.yaml")), ids=lambda path: path.stem)
+def test_tables_that_test_other_checkpoints_of_a_fit_share_the_fit_alone(tmp_path: Path) -> None:
+    entry: dict[str, Any] = {"paper": {}}
+    spec = {"columns": {"dates": []}, "rows": {"row": entry}, "fit": []}
+    cells = [
+        plan({**spec, "checkpoint": name}, (CONFIG,), "row", "dates", 0, tmp_path, ["code"])
+        for name in ("best.ckpt", "multiple_instance.ckpt")
+    ]
+    assert cells[0].run == cells[1].run == cells[0].scored
+    assert cells[1].scored.parent == cells[1].run
+
+
+@pytest.mark.slow
+def test_methods_come_beside_each_other_and_the_second_call_runs_nothing(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec: dict[str, Any] = {
+        "title": "All",
+        "source": "Made up.",
+        "config": str(CONFIG),
+        "common": True,
+        "seeds": [0],
+        "checkpoint": "best.ckpt",
+        "fit": ["--data.split=Dates"],
+        "columns": {"dates": ["--data.split.val_from=2010-01-20", "--data.split.test_from=2010-02-10"]},
+        "rows": {
+            "Own history": {"config": str(CONFIG.with_name("own_history_z.yaml"))},
+            "Windows": {"seeds": [0, 1], "fit": ["--trainer.max_epochs=1"]},
+            "Broken": {"fit": ["--data.hours=-1"]},
+        },
+    }
+    path = tmp_path / "all.yaml"
+    path.write_text(yaml.safe_dump(spec, sort_keys=False))
+    with pytest.raises(FailedCellsError, match=r"1 of .* cells failed.*hours") as caught:
+        reproduce_table(path, store, tmp_path / "runs", overlay="slice")
+    read = pl.read_csv(tmp_path / "all_slice.csv")
+    assert {"Own history", "Windows", "random"} <= set(read["method"])
+    assert "Broken" not in read["method"]
+    assert read.filter(method="Windows")["seeds"].item() == 2
+    assert read.filter(method="Windows")["fit_seconds"].item() > 0
+    assert (tmp_path / "all_slice.html").is_file()
+    spec["rows"].pop("Broken")
+    path.write_text(yaml.safe_dump(spec, sort_keys=False))
+    monkeypatch.setattr(reproduce, "run_one", lambda args: pytest.fail(f"ran again: {args}"))
+    again = reproduce_table(path, store, tmp_path / "runs", overlay="slice")
+    without_note = [part for part in caught.value.text.split("\n\n") if "Broken" not in part]
+    assert again == "\n\n".join(without_note)
+
+
+def test_common_user_days_have_one_column(table: Path) -> None:
+    table.write_text(table.read_text() + "common: true\n")
+    read_spec(table)
+    table.write_text(table.read_text().replace("columns:", "columns:\n  other: []"))
+    with pytest.raises(InputError, match="must have one column"):
+        read_spec(table)
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted(set(TABLES.glob("*/*.yaml")) - set(TABLES.glob("*/sweep.yaml"))),
+    ids=lambda path: path.stem,
+)
 def test_every_shipped_table_is_one_and_names_a_config(path: Path) -> None:
     spec = read_spec(path)
     named = [spec["config"], *(row["config"] for row in spec["rows"].values() if "config" in row)]
     assert all((path.parent / config).is_file() for config in named)
-    assert all(row["paper"] for row in spec["rows"].values())
+    assert spec.get("common") or all(row["paper"] for row in spec["rows"].values())
 
 
 def test_a_table_with_another_key_is_refused(table: Path) -> None:

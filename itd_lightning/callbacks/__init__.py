@@ -7,6 +7,7 @@ from itd_lightning.callbacks.progress import QuietProgressBar
 from itd_lightning.callbacks.random_state import RandomState
 from itd_lightning.callbacks.scores import ScoreWriter
 from itd_lightning.callbacks.stages import Stage, StageSchedule
+from itd_lightning.callbacks.wandb_run import Tracked, WandbRun
 
 __all__ = [
     "AtomicCheckpointIO",
@@ -18,4 +19,6 @@ __all__ = [
     "ScoreWriter",
     "Stage",
     "StageSchedule",
+    "Tracked",
+    "WandbRun",
 ]

@@ -1,5 +1,6 @@
 """Writes what a method scored: the score table, and where the highest scores come from."""
 
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -142,6 +143,8 @@ class ScoreWriter(Callback):
             config=self.config,
             checkpoint=Path(str(trainer.ckpt_path)).name,
         )
+        for left in folder.glob(".scores.*"):  # of a test that was killed
+            shutil.rmtree(left, ignore_errors=True)
         with tempfile.TemporaryDirectory(dir=folder, prefix=".scores.") as parts:
             self.write_parts(view, Path(parts))
             scored = pl.scan_parquet(sorted(Path(parts).iterdir()), glob=False)

@@ -13,6 +13,10 @@ class InputError(ValueError):
     """Something the user gave does not fit; the message is one line and names the fix."""
 
 
+class FailedAuditsError(Exception):
+    """Audits failed where all had to pass: an answer, not a mistake."""
+
+
 class LostWorkerError(InputError):
     """A worker process ended before its work; what is done so far stays."""
 

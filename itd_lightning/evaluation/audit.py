@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -10,33 +10,23 @@ import polars as pl
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.evaluation.baselines import baseline_scores
 from itd_lightning.evaluation.bootstrap import interval
+from itd_lightning.evaluation.chance import PERMUTATIONS, probe_balance, probe_shuffle
+from itd_lightning.evaluation.probes import probe_identity, probe_leavers, scored_days
 from itd_lightning.evaluation.ranking import Ranking, rank
 from itd_lightning.evaluation.score_table import ScoreTable, labelled
 from itd_lightning.evaluation.survey import rankings, survey
+from itd_lightning.evaluation.usual_counts import audit_usual_counts
+from itd_lightning.evaluation.verdicts import Audit, unanswered
 
 QUIET_DAYS = {"Campaigns": 42}  # by split: how far back campaigns move; elsewhere as little as they must
 LEAST_DAYS = 14
+COUNTED = {  # by baseline: the audit's name, and what is counted
+    "events": ("volume: events", "events"),
+    "active_hours": ("length: active hours", "active hours"),
+    "sequence_events": ("length: sequence", "the behaviours of its sequence"),
+    "day_events": ("volume: day", "the behaviours of its day"),
+}
 NEAR_CHANCE = 2  # times the base rate: a null attack below it is chance
-
-
-class Audit(NamedTuple):
-    """One audit of a run.
-
-    Attributes:
-        name: What was asked.
-        number: What was measured.
-        interval: Its 95 % interval, where it has one.
-        reference: What it is held against.
-        passed: Whether the result stands; None where the question cannot be answered.
-        verdict: The same in words.
-    """
-
-    name: str
-    number: float | None
-    interval: tuple[float, float] | None
-    reference: float | None
-    passed: bool | None
-    verdict: str
 
 
 def audit_null(true: dict[str, Any], null: dict[str, Any] | None, reason: str = "") -> Audit:
@@ -49,8 +39,7 @@ def audit_null(true: dict[str, Any], null: dict[str, Any] | None, reason: str = 
     """
     name = "null attack"
     if null is None or null["pr_auc"] is None:
-        why = null["undefined"]["pr_auc"] if null else reason
-        return Audit(name, None, None, None, None, f"Not answered: {why}.")
+        return unanswered(name, null["undefined"]["pr_auc"] if null else reason)
     span, base = null["intervals"]["pr_auc"], null["base_rate"]
     true_area = "no number" if true["pr_auc"] is None else f"{true['pr_auc']:.3f}"
     limits = "" if span is None else f" ({span[0]:.3f}-{span[1]:.3f})"
@@ -95,7 +84,7 @@ def audit_volume(ours: Ranking, plain: Ranking, name: str, seed: int) -> Audit:
     Args:
         ours: The test units ranked by the method.
         plain: The same ranked by the count.
-        name: What is counted.
+        name: What is counted, as in ``COUNTED``.
         seed: Decides the draws.
     """
     mine, other = ours.pr_auc(), plain.pr_auc()
@@ -107,9 +96,9 @@ def audit_volume(ours: Ranking, plain: Ranking, name: str, seed: int) -> Audit:
         False: "Not shown to be better than",
         None: "Too few users to compare with",
     }[passed]
-    what = name.replace("_", " ")
+    audit, what = COUNTED.get(name, (f"volume: {name}", name))
     verdict = f"{words} counting {what}: PR-AUC {mine:.3f} against {other:.3f}."
-    return Audit(f"volume: {what}", mine - other, span, 0.0, passed, verdict)
+    return Audit(audit, mine - other, span, 0.0, passed, verdict)
 
 
 def audit_volumes(table: ScoreTable) -> list[Audit]:
@@ -117,7 +106,10 @@ def audit_volumes(table: ScoreTable) -> list[Audit]:
     seen = survey(table)
     ours = rankings(seen, table.policy, table.scores)["score"]
     counts = rankings(seen, table.policy, lambda: volumes(table))
-    return [audit_volume(ours, plain, name, table.about.seed) for name, plain in counts.items()]
+    names = {"events": "sequence_events"} if table.behaviours else {}
+    return [
+        audit_volume(ours, plain, names.get(name, name), table.about.seed) for name, plain in counts.items()
+    ]
 
 
 def volumes(table: ScoreTable) -> Iterator[dict[str, np.ndarray]]:
@@ -127,19 +119,33 @@ def volumes(table: ScoreTable) -> Iterator[dict[str, np.ndarray]]:
 
 
 def audit_scores(
-    scores: Path, true: dict[str, Any], null: dict[str, Any] | None, reason: str = ""
+    scores: Path,
+    true: dict[str, Any],
+    null: dict[str, Any] | None,
+    reason: str = "",
+    store: Path | None = None,
+    permutations: int = PERMUTATIONS,
 ) -> list[Audit]:
-    """All audits that a score table allows; a behaviour is never empty, so that audit is of windows only.
+    """All audits that a score table allows; a behaviour is never empty, so that audit is of the others only.
 
     Args:
         scores: ``scores.parquet`` of a run.
         true: Its ``evaluation.json``.
         null: The evaluation of the null attack, or None.
         reason: Why there is none.
+        store: Event store with the key; default: the one that the table names.
+        permutations: How often labels are shuffled; 0 leaves that out.
     """
-    table = ScoreTable(scores)
+    table = ScoreTable(scores, store)
     audits = [audit_null(true, null, reason)]
     if not table.behaviours:
         events = np.concatenate([counts["events"] for counts in baseline_scores(table)])
-        audits.append(audit_empty(labelled(scores), events, true["pr_auc"]))
-    return audits if true["pr_auc"] is None else audits + audit_volumes(table)
+        audits.append(audit_empty(labelled(scores, store), events, true["pr_auc"]))
+    if true["pr_auc"] is not None:
+        audits += audit_volumes(table)
+    days = scored_days(table)
+    audits += [probe_leavers(table, days), probe_identity(table, days), probe_balance(table, days)]
+    audits.append(audit_usual_counts(table))
+    if permutations:
+        audits.append(probe_shuffle(table, days, permutations))
+    return audits

@@ -65,6 +65,7 @@ class CommonTable(NamedTuple):
         rows: Methods, best first, and all of them fused.
         references: What needs no method: chance, how much happened, and how soon the user's log ends.
         user_days: Number of test user-days.
+        per_day: Median of them on a day; a budget above it lists everybody.
         malicious: How many of them are malicious.
         users: Their users.
         insiders: Those with a malicious one.
@@ -75,6 +76,7 @@ class CommonTable(NamedTuple):
     rows: list[Measured]
     references: list[Measured]
     user_days: int
+    per_day: float
     malicious: int
     users: int
     insiders: int
@@ -119,6 +121,7 @@ def common_table(runs: Mapping[str, list[Path]]) -> CommonTable:
             for row, one in zip(references, plain.values(), strict=True)
         ],
         user_days=len(unit),
+        per_day=float(unit.group_by("start").len()["len"].median() or 0),  # type: ignore[arg-type]  # a float
         malicious=int(unit["malicious"].sum()),
         users=unit["user"].n_unique(),
         insiders=unit.filter("malicious")["user"].n_unique(),

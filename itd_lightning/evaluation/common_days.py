@@ -62,16 +62,19 @@ def first_days(runs: list[pl.DataFrame]) -> tuple[datetime, datetime]:
     tests = [days.filter(pl.col("part") != "val")["start"] for days in runs]
     vals = [days.filter(part="val")["start"] for days in runs]
     tested = max(start.min() for start in tests)  # type: ignore[type-var]  # dates
-    if max((start.max() for start in vals if len(start)), default=datetime.min) >= tested:  # type: ignore[operator, type-var]
+    first = min(start.min() for start in tests)  # type: ignore[type-var]
+    if max((start.max() for start in vals if len(start)), default=datetime.min) >= first:  # type: ignore[operator, type-var]
         raise InputError("a day validates in one run and tests in another: the runs have different splits")
     validated = max((start.min() for start in vals if len(start)), default=tested)  # type: ignore[type-var]
     return validated, tested  # type: ignore[return-value]
 
 
 def active_days(table: ScoreTable) -> pl.DataFrame:
-    """All user-days of a store on which anything happened."""
+    """All user-days of a store on which anything began; who only logs off after midnight is not there."""
     counts = pl.concat([daily_counts(shard, table.true.events) for shard in table.store.shards])
-    days = counts.group_by("user", "day").agg(pl.col("events").sum()).sort("user", "day")
+    happened = counts.group_by("user", "day").agg(pl.col("events").sum())
+    present = table.store.presence().select("user", "day")
+    days = present.join(happened, on=["user", "day"], how="left").sort("user", "day")
     start = pl.col("day").cast(pl.Datetime("us"))
     last = pl.col("day").max().over("user")
     return days.select(

@@ -15,14 +15,16 @@ from itd_lightning.contracts.labels import LabelPolicy
 from itd_lightning.evaluation.baselines import baseline_scores
 from itd_lightning.evaluation.bootstrap import REPLICATES, Span
 from itd_lightning.evaluation.measures import by_scenario, counted, ranked
-from itd_lightning.evaluation.operating import daily_list, recall_at_share, threshold_at_fpr
+from itd_lightning.evaluation.operating import at_prevalence, daily_list, recall_at_share, threshold_at_fpr
 from itd_lightning.evaluation.pooled import pooled
 from itd_lightning.evaluation.ranking import Ranking
 from itd_lightning.evaluation.score_table import ScoreTable
 from itd_lightning.evaluation.survey import POLICIES, Survey, harmless_above, rankings, survey
+from itd_lightning.evaluation.thresholds import read_threshold
 from itd_lightning.events.key import Key
 
 SHARES = (0.05, 0.10, 0.15)  # of all test units
+PREVALENCES = (0.2,)  # as in papers that balance their test days
 PER_DAY = (1, 5, 10, 50)  # user-days
 ACCEPTED_FPR = 0.01  # of validation units, at the threshold
 
@@ -55,6 +57,9 @@ def evaluate(
         "scenarios": own.scenarios,
         "labels": {
             name: own.areas if name == table.policy else areas(table, seen, name) for name in POLICIES
+        },
+        "at_prevalence": {
+            str(share): at_prevalence(own.head["recall"], own.head["fpr"], share) for share in PREVALENCES
         },
         "budgets": {"share": own.shares, "per_day": daily_lists(days, known=bool(len(own.ranks)))},
         "baselines": baselines(table, seen),
@@ -92,7 +97,7 @@ def own_policy(table: ScoreTable, seen: Survey) -> OwnPolicy:
     undefined: dict[str, str] = {}
     threshold = above = None
     try:
-        threshold = threshold_at_fpr(seen.harmless, fpr=ACCEPTED_FPR)
+        threshold = threshold_of(table, seen)
         above = harmless_above(table, seen, ranking, threshold)
     except InputError as error:
         undefined["threshold"] = str(error)
@@ -108,6 +113,16 @@ def own_policy(table: ScoreTable, seen: Survey) -> OwnPolicy:
         ranks=ranking.ranks(),
         undefined=undefined,
     )
+
+
+def threshold_of(table: ScoreTable, seen: Survey) -> float:
+    """The threshold that was chosen for the run, or else that of the usual rule.
+
+    Raises:
+        InputError: If there are no validation units to choose one by.
+    """
+    stored = read_threshold(table.path.parent, table.about.checkpoint)
+    return threshold_at_fpr(seen.harmless, fpr=ACCEPTED_FPR) if stored is None else stored.threshold
 
 
 def headline(
@@ -170,10 +185,12 @@ def campaigns(hits: pl.DataFrame, key: Key) -> list[dict[str, Any]]:
 
 def protocol(table: ScoreTable) -> dict[str, Any]:
     """How the numbers came about."""
+    stored = read_threshold(table.path.parent, table.about.checkpoint)
+    usual = f"at most {ACCEPTED_FPR:.0%} of harmless validation units above it"
     return {
         **table.about._asdict(),
         "labels": table.policy,
-        "threshold_rule": f"at most {ACCEPTED_FPR:.0%} of harmless validation units above it",
+        "threshold_rule": usual if stored is None else stored.words,
         "intervals": f"95 %, bootstrap over users, {REPLICATES} draws",
         "pr_auc": "average precision",
     }

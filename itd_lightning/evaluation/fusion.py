@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float
 
+from itd_lightning.evaluation.conformal import p_values
 from itd_lightning.numerics.weights import logistic_weights
 
 
@@ -19,9 +20,8 @@ def surprise(scores: Float[np.ndarray, " n"], harmless: Float[np.ndarray, " v"])
         >>> surprise(np.array([9.0, 0.0]), np.arange(9.0)).round(2)
         array([ 2.3, -0. ])
     """
-    ordered = np.sort(harmless)
-    higher = len(ordered) - np.searchsorted(ordered, scores)
-    return -np.log((higher + 1) / (len(ordered) + 1))
+    surprises: Float[np.ndarray, " n"] = -np.log(p_values(scores, harmless))
+    return surprises
 
 
 def fusion(

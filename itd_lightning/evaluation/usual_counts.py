@@ -10,10 +10,10 @@ from typing import NamedTuple
 import polars as pl
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.evaluation.audit import Audit
 from itd_lightning.evaluation.measures import ranked
 from itd_lightning.evaluation.pooled import ranking_of
 from itd_lightning.evaluation.score_table import ScoreTable
+from itd_lightning.evaluation.verdicts import Audit, unanswered
 from itd_lightning.scores.pool import pool_days
 
 EXACT = 0.95  # share of a user's working days with the usual number, from which counts are called exact
@@ -93,7 +93,7 @@ def audit_usual_counts(table: ScoreTable) -> Audit:
     try:
         found = usual_counts(table)
     except InputError as error:
-        return Audit(name, None, None, None, None, f"Not answered: {error}.")
+        return unanswered(name, str(error))
     telling = [count for count in found if count.low is not None and count.low > count.base_rate]
     if not telling:
         steady = ", ".join(count.kind for count in found) or "none"

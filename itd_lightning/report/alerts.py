@@ -14,13 +14,14 @@ from itd_lightning.scores.table import About, scan_scores
 REASONS = 3
 
 
-def top_days(run: Path, count: int = 10, daily: bool = False) -> pl.DataFrame:
+def top_days(run: Path, count: int = 10, daily: bool = False, above: float | None = None) -> pl.DataFrame:
     """The highest test user-days of a run; a user-day scores as its highest unit.
 
     Args:
         run: Folder of a run that was tested.
         count: How many user-days.
         daily: Take the ``count`` highest of each calendar day instead of all days together.
+        above: Only those that score higher.
 
     Returns:
         ``rank``, ``user``, ``day``, ``score``, ``reasons`` and ``event_ids``. Of windows the reasons are up
@@ -32,7 +33,8 @@ def top_days(run: Path, count: int = 10, daily: bool = False) -> pl.DataFrame:
         InputError: If the run lacks its scores.
     """
     rows, about = scan_scores(run / "scores.parquet")
-    listed = ranked_days(user_days(rows), count, daily=daily)
+    days = user_days(rows) if above is None else user_days(rows).filter(pl.col("score") > above)
+    listed = ranked_days(days, count, daily=daily)
     return with_reasons(listed, rows, about, read_table(run / "explanations.parquet"))
 
 

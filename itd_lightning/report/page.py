@@ -8,11 +8,9 @@ by hash, so that nothing else would run even if it got in.
 from base64 import b64encode
 from datetime import date
 from hashlib import sha256
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
@@ -20,18 +18,19 @@ from itd_lightning.contracts.files import written_beside
 from itd_lightning.report.alerts import ranked_days, with_reasons
 from itd_lightning.report.behaviours import OBJECT
 from itd_lightning.report.budgets import daily_table, operating_table, share_table
+from itd_lightning.report.comparison import Comparison, comparison
 from itd_lightning.report.embeddings import embeddings
 from itd_lightning.report.figures import Figure, Panel, colour, dash, precision_recall
 from itd_lightning.report.heatmaps import Window, explained
 from itd_lightning.report.losses import losses
-from itd_lightning.report.numbers import DASH, number, shortened
+from itd_lightning.report.numbers import DASH, shortened
 from itd_lightning.report.runs import Run, read_runs
 from itd_lightning.report.tables import about_table, ranking_tables
+from itd_lightning.report.template import asset, template
 from itd_lightning.report.timelines import timelines
 from itd_lightning.report.trajectories import pictures
 from itd_lightning.report.verdict import audit_rows, verdict
 
-TEMPLATES = "templates"
 # Inside a script element only these could end it, or a line of JavaScript.
 IN_SCRIPT = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
 
@@ -79,31 +78,26 @@ def write_report(runs: list[Path], out: Path, user: str = "") -> Path:
     Raises:
         InputError: If a run lacks its scores or its evaluation, or a file of it is damaged.
     """
-    page = render(read_runs([Path(run) for run in runs]), user)
+    folders = [Path(run) for run in runs]
+    found = read_runs(folders)
+    page = render(found, user, comparison(found, folders))
     final = Path(out) / "report.html"
     with written_beside(final) as partial:
         partial.write_bytes(page.encode("utf-8", "replace"))  # JSON may hold half a character, UTF-8 may not
     return final
 
 
-def render(runs: list[Run], user: str = "") -> str:
+def render(runs: list[Run], user: str = "", compared: Comparison | None = None) -> str:
     """The page's HTML."""
-    environment = Environment(
-        loader=PackageLoader("itd_lightning.report", TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["number"] = number
     plotly, draw = (text.replace("\r", "") for text in (get_plotlyjs(), asset("draw.js")))
-    return environment.get_template("page.html").render(
+    return template("page.html").render(
         title=title(runs),
         runs=runs,
         lines=[
             {"name": run.name, "colour": colour(place), "dash": svg_dash(place)}
             for place, run in enumerate(runs)
         ],
+        comparison=compared,
         verdicts=[verdict(run) for run in runs],
         about=about_table(runs),
         ranking=ranking_tables(runs),
@@ -113,15 +107,9 @@ def render(runs: list[Run], user: str = "") -> str:
         details=[details(run, user) for run in runs],
         plots=Plots(),
         policy=policy(plotly, draw),
-        style=Markup(asset("page.css")),
         plotly=Markup(plotly),
         draw=Markup(draw),
     )
-
-
-def asset(name: str) -> str:
-    """A file that ships beside the template."""
-    return files("itd_lightning.report").joinpath(TEMPLATES, name).read_text("utf-8")
 
 
 def title(runs: list[Run]) -> str:

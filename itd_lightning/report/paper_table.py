@@ -1,9 +1,25 @@
-"""A paper's table beside ours: Markdown for a reader, CSV for a program."""
+"""A paper's table beside ours: Markdown for a reader, CSV for a program, one HTML page to look at."""
 
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import polars as pl
+
+from itd_lightning.contracts.files import written_beside
+from itd_lightning.report.template import template
+
+WORDS = {
+    "roc_auc": "ROC-AUC",
+    "pr_auc": "PR-AUC",
+    "f1": "F1",
+    "fpr": "false positive rate",
+    "pooled.user_days": "user-days,",
+    "scenarios": "scenario",
+    "budgets.share": "recall at a share of",
+    "budgets.per_day": "alerts a day:",
+    "at_prevalence": "at a prevalence of",
+}
 
 
 class Ours(NamedTuple):
@@ -75,7 +91,7 @@ def at(node: dict[str, Any], measure: str) -> tuple[dict[str, Any], str]:
 
 
 def write_table(table: Path, spec: dict[str, Any], lines: list[Line], data: str) -> str:
-    """Write ``NAME.md`` and ``NAME.csv`` beside a table's YAML.
+    """Write ``NAME.md``, ``NAME.csv`` and ``NAME.html`` beside a table's YAML.
 
     Args:
         table: The YAML.
@@ -95,17 +111,14 @@ def write_table(table: Path, spec: dict[str, Any], lines: list[Line], data: str)
         column: dict.fromkeys(shown(line.ours[column].base_rate) for line in lines) for column in columns
     }
     seeds = ", ".join(map(str, spec["seeds"]))
-    parts = [
-        f"# {spec['title']}",
-        spec["source"],
-        "\n".join(
-            [row(["", "measure", "paper", *columns]), "|" + "---|" * (3 + len(columns)), *map(row, body)]
-        ),
+    notes = [
         f"Mean over seeds {seeds} [least, greatest] and, in brackets, the first seed's 95 % interval "
         "(bootstrap over users). PR-AUC is average precision; chance has the base rate.",
         "Base rate: " + "; ".join(f"{column} {' / '.join(found)}" for column, found in rates.items()) + ".",
         f"Data: {data}.",
     ]
+    heads = [row(["", "measure", "paper", *columns]), "|" + "---|" * (3 + len(columns))]
+    parts = [f"# {spec['title']}", spec["source"], "\n".join([*heads, *map(row, body)]), *notes]
     text = "\n\n".join(parts) + "\n"
     table.with_suffix(".md").write_text(text, "utf-8")
     numbers = [
@@ -120,7 +133,51 @@ def write_table(table: Path, spec: dict[str, Any], lines: list[Line], data: str)
         for column in columns
     ]
     pl.DataFrame(numbers, infer_schema_length=None).write_csv(table.with_suffix(".csv"))
+    with written_beside(table.with_suffix(".html")) as partial:
+        partial.write_text(page(spec, lines, notes), "utf-8")
     return text
+
+
+def page(spec: dict[str, Any], lines: list[Line], notes: list[str]) -> str:
+    """The HTML page: measure by measure, every row's number as a dot beside the paper's."""
+    measures: dict[str, list[Line]] = {}
+    for line in lines:
+        measures.setdefault(line.measure, []).append(line)
+    numbers = [line.paper for line in lines] + [ours.mean for line in lines for ours in line.ours.values()]
+    return template("paper.html").render(
+        title=spec["title"],
+        source=spec["source"],
+        columns=list(spec["columns"]),
+        measures=measures,
+        scale=max([1.0, *(value for value in numbers if value is not None)]),
+        shown=shown,
+        told=told,
+        in_words=in_words,
+        span=span,
+        notes=notes,
+    )
+
+
+def in_words(measure: str) -> str:
+    """A place in ``evaluation.json`` as a reader calls it.
+
+    Example:
+        >>> in_words("pooled.user_days.pr_auc"), in_words("budgets.share.0.05")
+        ('user-days, PR-AUC', 'recall at a share of 0.05')
+    """
+    for place, words in WORDS.items():
+        if measure == place:
+            return words
+        if measure.startswith(f"{place}."):
+            return f"{words} {in_words(measure.removeprefix(f'{place}.'))}"
+    below = re.fullmatch(r"(\d+\.\d+|[^.]+)\.(\D.*)", measure)
+    return f"{below[1]} {in_words(below[2])}" if below else measure
+
+
+def span(ours: Ours) -> tuple[float | None, float | None]:
+    """What the bar shows: the spread over seeds, or with one seed its interval over users."""
+    several = ours.low is None or ours.least != ours.greatest
+    return (ours.least, ours.greatest) if several else (ours.low, ours.high)
 
 
 def row(cells: list[str]) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 from jaxtyping import Int
+from lightning.pytorch.utilities import rank_zero_warn
 from torch.utils.data import DataLoader
 
 from itd_lightning.contracts.batches import SequenceBatch
@@ -25,6 +26,7 @@ from itd_lightning.views.batching import EqualLengths, InOrder
 from itd_lightning.views.sequence_rows import SequenceDataset
 from itd_lightning.views.sessions import IDLE, Unit, by_day, by_session
 from itd_lightning.views.tokens import (
+    EARLY,
     FACTORS,
     Factor,
     Fitted,
@@ -180,6 +182,7 @@ class Sequences(View):
         spans = table.select("user", "start", "end")
         if stage == "predict":
             self.units = spans.with_columns(part=pl.lit("predict").cast(UNITS["part"]))
+            self.warn_of_a_young_store(spans)
         else:
             self.units = self.split.assign(spans, self.store)
         self.first, self.length = table["first"].to_numpy(), table["length"].to_numpy()
@@ -190,6 +193,16 @@ class Sequences(View):
         if stage == "fit":
             self.fitted = self.fit()
         self.tokens = None
+
+    def warn_of_a_young_store(self, spans: pl.DataFrame) -> None:
+        """Say so where nothing can be new: habits are counted from the store's own first day on."""
+        if "habit" in self.factors and len(spans):
+            days = (spans["end"].max() - spans["start"].min()).days  # type: ignore[operator, union-attr]  # times
+            if days < EARLY:
+                rank_zero_warn(
+                    f"the store spans {days} days, and in the first {EARLY} of a user nothing counts as new: "
+                    "add earlier logs to it, or leave the factor habit out"
+                )
 
     def fit(self) -> Fitted:
         """Learn hours, popularity of sites, and words from training sequences."""

@@ -39,13 +39,32 @@ def behaviour_scores(store: Path, seed: int = 0) -> pl.DataFrame:
     )
 
 
-def write_behaviours(folder: Path, store: Path, scores: pl.DataFrame, moved_days: int = 0) -> Path:
-    """Write a table of behaviours as a run does; its path."""
+def user_day_scores(store: Path, seed: int = 0, raised: float = 20.0) -> pl.DataFrame:
+    """Every user-day of a store on which anything happened; malicious ones are raised."""
+    days = behaviour_scores(store, seed).with_columns(start=pl.col("start").dt.truncate("1d"))
+    malicious = pl.col("event_id").is_in(read_key(store).events["event_id"].implode()).any()
+    return (
+        days.group_by("user", "start", "part")
+        .agg(score=pl.col("score").max() % 1 + raised * malicious.cast(pl.Float64))
+        .with_columns(
+            end=pl.col("start").dt.offset_by("1d"),
+            event_id=pl.lit(None, pl.String),
+            sequence=pl.lit(None, pl.Int64),
+        )
+        .sort("user", "start")
+        .select(SCORES.names())
+    )
+
+
+def write_behaviours(
+    folder: Path, store: Path, scores: pl.DataFrame, moved_days: int = 0, grain: str = "behaviour"
+) -> Path:
+    """Write a table of behaviours, or of another grain, as a run does; its path."""
     about = About(
         run=folder.name,
         method="ByHand",
         view="sequences",
-        grain="behaviour",
+        grain=grain,
         seed=3,
         split="Dates",
         labels="event",

@@ -15,6 +15,8 @@ import pytest
 from itd_lightning.contracts.events import Kind
 from itd_lightning.contracts.scores import SCORES
 from itd_lightning.evaluation.evaluate import evaluate, write_json
+from itd_lightning.events.calendar import days_present
+from itd_lightning.events.store import EVENT_FILE, PRESENCE
 from itd_lightning.report import write_report
 from itd_lightning.scores.table import About, write_scores
 
@@ -47,8 +49,13 @@ def write_store(store: Path, users: tuple[str, ...]) -> None:
     (store / "manifest.json").write_text(json.dumps(manifest), "utf-8")
     times = [FIRST + day * DAY + 9 * HOUR for day in range(DAYS)]
     events = pl.DataFrame({"user": [user for user in users for _ in times], "time": times * len(users)})
-    events.with_columns(pl.col("time").cast(pl.Datetime("us"))).write_parquet(
-        store / "events" / "shard=000" / "events.parquet"
+    write_shard(
+        store,
+        events.with_columns(
+            pl.col("time").cast(pl.Datetime("us")),
+            kind=pl.lit("logon").cast(Kind),
+            event_id=pl.format("{}", pl.int_range(pl.len())),
+        ),
     )
     insider = users[INSIDER]
     start, end = FIRST + CAMPAIGN[0] * DAY + 2 * HOUR, FIRST + CAMPAIGN[1] * DAY + 5 * HOUR
@@ -58,6 +65,13 @@ def write_store(store: Path, users: tuple[str, ...]) -> None:
     pl.DataFrame({"user": insider, "insider": insider, "scenario": 1, "time": taken}).with_columns(
         event_id=pl.lit("e"), found_by=pl.lit("id")
     ).write_parquet(store / "answers" / "malicious.parquet")
+
+
+def write_shard(store: Path, events: pl.DataFrame) -> None:
+    """Write events and on which days there are any."""
+    shard = store / "events" / "shard=000"
+    events.write_parquet(shard / EVENT_FILE)
+    days_present(events).write_parquet(shard / PRESENCE)
 
 
 def score_table(users: tuple[str, ...]) -> pl.DataFrame:
@@ -230,7 +244,7 @@ def write_behaviour_store(store: Path, users: tuple[str, ...], text: str) -> pl.
         pl.col("kind").cast(Kind),
         object=pl.format("C:\\secret{}\\plans {}.doc", pl.lit(text), pl.int_range(pl.len())),
     )
-    events.write_parquet(store / "events" / "shard=000" / "events.parquet")
+    write_shard(store, events)
     during = pl.col("time").is_between(FIRST + CAMPAIGN[0] * DAY, FIRST + (CAMPAIGN[1] + 1) * DAY)
     taken = events.filter(pl.col("user") == users[INSIDER], during, pl.col("kind") == "file_copy")
     key = taken.select("user", "time", "event_id", insider="user", scenario=1, found_by=pl.lit("id"))

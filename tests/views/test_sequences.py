@@ -1,5 +1,6 @@
 """What the view of sequences promises."""
 
+import warnings
 from datetime import date, datetime
 from pathlib import Path
 
@@ -237,3 +238,13 @@ def test_asking_for_malicious_sequences_that_nobody_shows_is_refused(store: Path
 def test_scoring_without_a_vocabulary_is_refused(store: Path) -> None:
     with pytest.raises(InputError, match="fit first"):
         view(store, "test")
+
+
+def test_a_young_store_says_that_nothing_can_be_new(store: Path) -> None:
+    sequences = view(store, "fit")
+    spans = sequences.units.select("user", "start", "end")
+    with pytest.warns(UserWarning, match=r"spans \d+ days, and in the first 28"):
+        sequences.warn_of_a_young_store(spans.filter(pl.col("start") < datetime(2010, 1, 12)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        sequences.warn_of_a_young_store(spans)

@@ -1,14 +1,8 @@
-"""The commands beside training: each function is one, its signature the options, its docstring the help."""
+"""Commands about logs and stores: each function is one, its signature the options, its docstring the help."""
 
-import re
-import sys
-from collections.abc import Sequence
 from datetime import date
-from functools import partial
-from json import dumps
 from pathlib import Path
 from time import monotonic
-from typing import Literal
 
 from jsonargparse.typing import register_type
 from rich.progress import TaskID
@@ -16,7 +10,14 @@ from rich.table import Table
 
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.executors import Place
-from itd_lightning.terminal import column, console, costs, describe, progress, result_table, safe
+from itd_lightning.terminal import (
+    column,
+    console,
+    costs,
+    describe,
+    progress,
+    safe,
+)
 
 register_type(date, str, date.fromisoformat)
 
@@ -200,157 +201,3 @@ def thin(store: Path, out: Path, share: float = 0.1, seed: int = 0) -> None:
     made = thin_store(store, out, share, seed)
     say = f"{made.path}: {made.data}; {made.manifest['events']:,} of {before:,} events"
     console().print(say, highlight=False, markup=False, soft_wrap=True)
-
-
-def evaluate(
-    scores: list[Path],
-    store: Path | None = None,
-    labels: Literal["event", "interval", "user"] | None = None,
-    json: bool = False,
-) -> None:
-    """Measure score tables against the answer key, side by side.
-
-    Args:
-        scores: Score tables, or run folders that hold one.
-        store: Event store with the key; default: the one that the scores name.
-        labels: Which units count as malicious; default: the policy of the run's split.
-        json: Print JSON instead of a table.
-    """
-    from itd_lightning.evaluation.evaluate import evaluate as measure
-
-    results = {str(path): measure(score_file(path), store, labels) for path in scores}
-    if json:
-        sys.stdout.write(dumps(results, indent=1) + "\n")
-        return
-    for name, result in results.items():
-        console().print(result_table(name, result))
-
-
-def audit(run: Path, null: bool = True) -> None:
-    """Ask whether a run's result could be an artefact; write RUN/audit.json and print verdicts.
-
-    The null attack moves each campaign to a quiet time of the same user. Where the split depends on the
-    campaigns, that means training once more, in RUN/audit/null.
-
-    Args:
-        run: Folder of a run that was fitted and tested.
-        null: Whether to run the null attack.
-    """
-    from itd_lightning.evaluation.audit import audit_scores
-    from itd_lightning.evaluation.evaluate import evaluate as measure
-    from itd_lightning.evaluation.evaluate import write_json
-    from itd_lightning.null_attack import null_attack
-
-    scores = score_file(run)
-    true = measure(scores)
-    moved, reason = null_attack(scores) if null else (None, "left out on request")
-    audits = audit_scores(scores, true, moved, reason)
-    write_json(run / "audit.json", {"audits": [entry._asdict() for entry in audits], "null": moved})
-    table = Table("audit", "", "verdict", title=safe(f"audit of {run}"), show_lines=True)
-    marks = {True: "[green]pass[/]", False: "[red]FAIL[/]", None: "[yellow]open[/]"}
-    for entry in audits:
-        table.add_row(entry.name, marks[entry.passed], entry.verdict)
-    console().print(table)
-
-
-def report(runs: list[Path], out: Path, user: str = "") -> None:
-    """Write one HTML page about one or several runs; it works offline.
-
-    Args:
-        runs: Folders of runs that were tested; audits are shown where there are any.
-        out: Folder to write report.html into.
-        user: Whose trajectory is drawn, for runs of the view `trajectories`; default: the highest scorer's.
-    """
-    from itd_lightning.report import write_report
-
-    console().print(str(write_report(runs, out, user)), highlight=False, soft_wrap=True)
-
-
-def alerts(run: Path, budget: str = "10") -> None:
-    """List the user-days that an analyst should look at first, with what contributed most to each.
-
-    Args:
-        run: Folder of a run that was tested, or its score table.
-        budget: How many: `10` for the ten highest of all, `10/day` for the ten highest of each day.
-    """
-    from itd_lightning.report.alerts import top_days
-
-    if not re.fullmatch(r"[1-9]\d*(/day)?", budget):
-        raise InputError(f"budget must be a number, or a number and /day, got {budget!r}")
-    count = int(budget.removesuffix("/day"))
-    days = top_days(run if run.is_dir() else run.parent, count, daily=budget.endswith("/day"))
-    table = Table(
-        column("#"),
-        "user",
-        "day",
-        column("score"),
-        "what contributed most",
-        title=safe(f"look at these first: {run}"),
-    )
-    for row in days.iter_rows(named=True):
-        if row["rank"] == 1:
-            table.add_section()
-        why = safe(", ".join(text for text in row["reasons"] or [] if text)) or "no explanation kept"
-        table.add_row(str(row["rank"]), safe(row["user"]), str(row["day"])[:10], f"{row['score']:.3f}", why)
-    console().print(table)
-
-
-def reproduce(
-    table: Path, store: Path, out: Path = Path("runs/reproduce"), jobs: int = 1, overlay: str | None = None
-) -> None:
-    """Repeat a paper's table cell by cell, beside its YAML; cells that are done are skipped.
-
-    Args:
-        table: YAML of the table, such as experiments/mask_value/table1.yaml.
-        store: Event store.
-        out: Folder for the runs.
-        jobs: Cells that run at the same time.
-        overlay: Name of an overlay for every config, such as slice; the table's name gets it, too.
-    """
-    from itd_lightning.reproduce import FailedCellsError, reproduce_table
-
-    say = partial(console().print, highlight=False, markup=False, soft_wrap=True)
-    try:
-        say(reproduce_table(table, store, out, jobs, overlay))
-    except FailedCellsError as error:
-        say(error.text)
-        raise
-
-
-def score_file(path: Path) -> Path:
-    """The score table of a run folder; or the path itself, if it is no folder."""
-    return path / "scores.parquet" if path.is_dir() else path
-
-
-def train(args: Sequence[str]) -> None:
-    """Run `fit`, `validate`, `test` or `predict`; after `test`, evaluate where there is a key."""
-    from itd_lightning.evaluation.evaluate import evaluate as measure
-    from itd_lightning.evaluation.evaluate import write_json
-    from itd_lightning.evaluation.pieces import length
-    from itd_lightning.events.store import Store
-    from itd_lightning.experiment import train as run_experiment
-    from itd_lightning.scores.table import scan_scores
-
-    try:
-        cli = run_experiment(args)
-    except SystemExit as stop:  # what Lightning makes of Ctrl-C
-        raise KeyboardInterrupt if stop.code == 1 else stop from stop
-    folder = Path(cli.trainer.default_root_dir)
-    say = console().print
-    if args[0] == "fit":
-        logged = cli.trainer.callback_metrics.items()
-        if lost := [name for name, value in logged if not value.isfinite()]:
-            raise InputError(
-                f"the training diverged, {' and '.join(lost)} is no number: lower the learning rate"
-            )
-        best = cli.trainer.checkpoint_callback.best_model_path  # type: ignore[union-attr]
-        say(f"trained {cli.trainer.current_epoch} epochs; {best}", highlight=False, soft_wrap=True)
-    elif args[0] == "test" and Store(cli.datamodule.store).manifest["answers"] is None:
-        say("no answer key in the store: scored, not evaluated")
-    elif args[0] == "test":
-        result = measure(folder / "scores.parquet")
-        write_json(folder / "evaluation.json", result)
-        say(result_table(str(folder), result))
-    elif args[0] == "predict":
-        scores = folder / "scores.parquet"
-        say(f"{scores}: {length(scan_scores(scores)[0]):,} units scored", highlight=False)

@@ -1,0 +1,103 @@
+"""A run on W&B that says nothing of people, machines or paths."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from lightning.pytorch.loggers import WandbLogger
+
+# Of its own accord wandb records the command line, the host, the git remote and what the terminal shows.
+PRIVATE: dict[str, Any] = {
+    "console": "off",
+    "disable_code": True,
+    "disable_git": True,
+    "save_code": False,
+    "x_disable_machine_info": True,
+    "x_disable_meta": True,
+    "x_disable_stats": True,
+}
+
+
+class Tracked(NamedTuple):
+    """Where a run is on W&B; travels in its checkpoints, so that a fit that is resumed goes on there."""
+
+    id: str
+    project: str
+    entity: str | None
+    offline: bool
+
+
+class WandbRun(WandbLogger):
+    """Logs losses and the experiment's description to W&B; ``itd track`` adds what was measured.
+
+    Args:
+        project: Name of the project.
+        entity: Team or user; default: the account's.
+        name: Name of the run; W&B makes one up.
+        offline: Write to ``save_dir``/wandb only; ``wandb sync`` sends it.
+        save_dir: Folder for its files.
+        tags: Words to find the run by.
+    """
+
+    def __init__(
+        self,
+        project: str = "itd_lightning",
+        entity: str | None = None,
+        name: str | None = None,
+        offline: bool = True,
+        save_dir: str = ".",
+        tags: list[str] | None = None,
+    ) -> None:
+        super().__init__(
+            project=project,
+            entity=entity,
+            name=name,
+            offline=offline,
+            save_dir=save_dir,
+            tags=tags,
+            log_model=False,
+            settings=PRIVATE,
+        )
+        self.project, self.entity, self.offline = project, entity, offline
+        self._wandb_init.pop("anonymous", None)  # wandb warns of it, even unset
+
+    @property
+    def tracked(self) -> Tracked:
+        """Where this run is."""
+        return Tracked(str(self.experiment.id), self.project, self.entity, self.offline)
+
+    def go_on(self, run: str) -> None:
+        """Continue a run that exists."""
+        self._id = run
+        self._wandb_init["id"] = run
+
+    def log_hyperparams(self, params: object) -> None:
+        """Take no hyper-parameters as they are: a path may name a person. See ``describe``."""
+
+    def finalize(self, status: str) -> None:
+        """Close the run, so that another fit in the same process is another run."""
+        super().finalize(status)
+        if self._experiment is not None:
+            self._experiment.finish(exit_code=int(status != "success"))
+
+    def describe(self, config: Mapping[str, Any], fingerprint: str) -> None:
+        """Log the experiment's config without any path, and which store it stands on."""
+        described = {**without_paths(config), "store_fingerprint": fingerprint}
+        self.experiment.config.update(described, allow_val_change=True)
+
+
+def without_paths(value: Any) -> Any:  # noqa: ANN401  # whatever a YAML may hold
+    """A config with every text left out that could be a path.
+
+    Example:
+        >>> without_paths({"lr": 0.1, "store": "/home/ann/store", "callbacks": ["EarlyStopping"]})
+        {'lr': 0.1, 'callbacks': ['EarlyStopping']}
+    """
+    if isinstance(value, Mapping):
+        kept = {name: without_paths(part) for name, part in value.items() if name not in PLACES}
+        return {name: part for name, part in kept.items() if part is not None}
+    if isinstance(value, list | tuple):
+        return [part for part in map(without_paths, value) if part is not None]
+    return None if isinstance(value, str) and ("/" in value or "\\" in value or "@" in value) else value
+
+
+PLACES = ("store", "default_root_dir", "save_dir", "dirpath", "logger", "plugins")

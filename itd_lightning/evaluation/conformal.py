@@ -1,0 +1,108 @@
+"""Split-conformal p-values, false discoveries, and whether validation still speaks for the test.
+
+The p-value of a day is how often a harmless validation day scores as high: uniform or larger for harmless
+test days, as long as the two could change places. ``drift`` asks whether they could.
+
+Axes: N days, V validation days, U users.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+PERMUTATIONS = 400
+
+
+def p_values(scores: Float[np.ndarray, " n"], harmless: Float[np.ndarray, " v"]) -> Float[np.ndarray, " n"]:
+    """The share of harmless validation days, and of the day itself, that score as high or higher.
+
+    Source:
+        Bates, Candes, Lei, Romano and Sesia, Testing for outliers with conformal p-values, 2023, equation 2.
+
+    Example:
+        >>> p_values(np.array([9.0, 4.0, 0.0]), np.arange(9.0))
+        array([0.1, 0.6, 1. ])
+    """
+    ordered = np.sort(harmless)
+    higher = len(ordered) - np.searchsorted(ordered, scores)
+    values: Float[np.ndarray, " n"] = (higher + 1) / (len(ordered) + 1)
+    return values
+
+
+def discoveries(p: Float[np.ndarray, " n"], fdr: float) -> Bool[np.ndarray, " n"]:
+    """Which days Benjamini and Hochberg report, with at most a share ``fdr`` of false ones expected.
+
+    Example:
+        >>> discoveries(np.array([0.01, 0.30, 0.04, 0.02]), fdr=0.06)
+        array([ True, False,  True,  True])
+    """
+    ordered = np.sort(p)
+    within = np.flatnonzero(ordered <= fdr * np.arange(1, len(p) + 1) / len(p) + 1e-12)
+    return p <= ordered[within[-1]] if len(within) else np.zeros(len(p), dtype=bool)
+
+
+class Drift(NamedTuple):
+    """How far validation and test scores lie apart.
+
+    Attributes:
+        distance: Largest difference of their cumulative distributions (Kolmogorov and Smirnov), 0 to 1.
+        chance: How often users whose parts are swapped at random lie as far apart.
+    """
+
+    distance: float
+    chance: float
+
+
+def drift(
+    scores: Float[np.ndarray, " n"],
+    tested: Bool[np.ndarray, " n"],
+    user: Int[np.ndarray, " n"],
+    seed: int,
+    permutations: int = PERMUTATIONS,
+) -> Drift:
+    """Compare validation and test scores.
+
+    The days of one user resemble one another, so days do not change places: the validation and test days of
+    a user do, as a whole, or users who have days of one part only.
+
+    Args:
+        scores: Of validation and test days.
+        tested: Which of them are test days; some are, and some are not.
+        user: Whose each day is, 0 .. U - 1.
+        seed: Decides the swaps.
+        permutations: How many.
+    """
+    order = np.argsort(scores)
+    ends = np.append(np.diff(scores[order]) > 0, True)
+    tested, user = tested[order], user[order]
+    days = [np.bincount(user[part], minlength=int(user.max()) + 1) > 0 for part in (tested, ~tested)]
+    both, draw = days[0] & days[1], np.random.default_rng(seed)
+    alone = np.flatnonzero(days[0] ^ days[1])
+    true, drawn = distance(tested, ends), []
+    for _ in range(permutations):
+        swapped = both & (draw.random(len(both)) < 0.5)
+        given = days[0].copy()
+        given[alone] = draw.permutation(given[alone])
+        moved = np.where(both[user], tested ^ swapped[user], given[user])
+        drawn.append(distance(moved, ends))
+    reached = np.array(drawn) >= true - 1e-12
+    return Drift(true, float((1 + reached.sum()) / (1 + permutations)))
+
+
+def distance(tested: Bool[np.ndarray, " n"], ends: Bool[np.ndarray, " n"]) -> float:
+    """Largest difference of the cumulative distributions of two parts.
+
+    Args:
+        tested: Part of each day, from the lowest score to the highest.
+        ends: Whether the next score is higher.
+
+    Example:
+        >>> distance(np.array([False, False, True, True]), np.ones(4, dtype=bool))
+        1.0
+    """
+    count = tested.sum()
+    if not count or count == len(tested):
+        return 0.0
+    gap = np.cumsum(tested) / count - np.cumsum(~tested) / (len(tested) - count)
+    return float(np.abs(gap[ends]).max())

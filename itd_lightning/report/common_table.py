@@ -1,0 +1,155 @@
+"""All methods on common user-days: Markdown for a reader, CSV for a program, one HTML page to look at."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from itd_lightning.contracts.files import written_beside
+from itd_lightning.evaluation.common import BUDGETS, LISTED, CommonTable, Measured
+from itd_lightning.report.paper_table import row as markdown_row
+from itd_lightning.report.template import template
+
+Cost = Mapping[str, float]  # seconds, cpu_seconds and gib of a method's fit, where they are known
+
+HEADS = (
+    "PR-AUC (95 %)",
+    "behind the best",
+    "ROC-AUC",
+    *(f"recall at {budget} a day" for budget in BUDGETS),
+    f"found at {LISTED} a day",
+    "days until found",
+)
+
+
+def write_common(
+    stem: Path, spec: Mapping[str, Any], table: CommonTable, costs: Mapping[str, Cost], data: str
+) -> str:
+    """Write ``NAME.md``, ``NAME.csv`` and ``NAME.html`` beside a table's YAML.
+
+    Args:
+        stem: The YAML.
+        spec: What it says: title, source, rows.
+        table: The numbers.
+        costs: What training took, by method.
+        data: What the numbers stand on.
+
+    Returns:
+        The Markdown.
+    """
+    names = heads(table)
+    rows = [cells(row, table, costs.get(row.name, {})) for row in (*table.rows, *table.references)]
+    lines = [markdown_row(names), "|" + "---|" * len(names), *map(markdown_row, rows)]
+    said = [*notes(table), *absent(spec, table), f"Data: {data}."]
+    text = "\n\n".join([f"# {spec['title']}", str(spec["source"]), "\n".join(lines), *said]) + "\n"
+    stem.with_suffix(".md").write_text(text, "utf-8")
+    pl.DataFrame([flat(row, costs.get(row.name, {})) for row in (*table.rows, *table.references)]).write_csv(
+        stem.with_suffix(".csv")
+    )
+    with written_beside(stem.with_suffix(".html")) as partial:
+        partial.write_text(page(spec, table, names, rows, said), "utf-8")
+    return text
+
+
+def heads(table: CommonTable) -> list[str]:
+    """Heads of the columns; the first has none."""
+    return ["", *HEADS, *(f"scenario {name}" for name in table.scenarios), "fit s", "GiB"]
+
+
+def notes(table: CommonTable) -> list[str]:
+    """How the table is read."""
+    return [summary(table), *([weighed(table)] if len(table.weights) > 1 else [])]
+
+
+def cells(row: Measured, table: CommonTable, cost: Cost) -> list[str]:
+    """One row of the table, as text."""
+    spread = "" if row.seeds == 1 else f" [{row.spread[0]:.3f}, {row.spread[1]:.3f}]"
+    span = "" if row.interval is None else f" ({row.interval[0]:.2f}-{row.interval[1]:.2f})"
+    return [
+        row.name,
+        f"{row.pr_auc:.3f}{spread}{span}",
+        lag(row),
+        f"{row.roc_auc:.3f}",
+        *(f"{row.recall[budget]:.2f}" for budget in BUDGETS),
+        f"{row.found} of {table.insiders}",
+        "-" if row.days_until_found is None else f"{row.days_until_found:g}",
+        *(f"{row.scenarios[name]:.3f}" for name in table.scenarios),
+        f"{cost['seconds']:.0f}" if "seconds" in cost else "-",
+        f"{cost['gib']:.1f}" if "gib" in cost else "-",
+    ]
+
+
+def lag(row: Measured) -> str:
+    """How far a method is behind the best one, and whether users could have made the difference."""
+    if row.behind is None:
+        return "-"
+    low, high = row.behind
+    return f"{low:.2f} to {high:.2f}" if low > 0 else f"not shown ({low:.2f} to {high:.2f})"
+
+
+def summary(table: CommonTable) -> str:
+    """What the numbers rest on and how they are read."""
+    counts = ", ".join(f"{count} of scenario {name}" for name, count in table.scenarios.items())
+    return (
+        f"{table.user_days:,} test user-days of {table.users} users, about {table.per_day:.0f} a day; "
+        f"{table.malicious} are malicious ({counts}), of {table.insiders} insiders, so chance has PR-AUC "
+        f"{table.malicious / table.user_days:.3f}. "
+        "PR-AUC is average precision, the mean over seeds [least, greatest]; in brackets the 95 % interval "
+        "of the first seed, over users. Behind the best: 95 % interval of the difference of PR-AUC, paired "
+        "over the same draws of users; not shown where it reaches 0. A scenario's numbers are of its days "
+        "among all harmless ones."
+    )
+
+
+def weighed(table: CommonTable) -> str:
+    """What the fused row is made of."""
+    shares = sorted(table.weights.items(), key=lambda item: -item[1])
+    named = ", ".join(f"{name} {share:.2f}" for name, share in shares if share >= 0.005)
+    return f"Fused: conformal surprises, weights from validation days: {named}."
+
+
+def absent(spec: Mapping[str, Any], table: CommonTable) -> list[str]:
+    """Which rows could not be filled."""
+    there = {row.name for row in table.rows}
+    gone = [name for name in spec["rows"] if name not in there]
+    return [f"Not there, as a run of it is missing: {', '.join(gone)}."] if gone else []
+
+
+def flat(row: Measured, cost: Cost) -> dict[str, Any]:
+    """One row for a program."""
+    low, high = row.interval or (None, None)
+    behind = row.behind or (None, None)
+    return {
+        "method": row.name,
+        "seeds": row.seeds,
+        "pr_auc": row.pr_auc,
+        "least": row.spread[0],
+        "greatest": row.spread[1],
+        "low": low,
+        "high": high,
+        "behind_low": behind[0],
+        "behind_high": behind[1],
+        "roc_auc": row.roc_auc,
+        **{f"recall_at_{budget}": recall for budget, recall in row.recall.items()},
+        "insiders_found": row.found,
+        "days_until_found": row.days_until_found,
+        **{f"scenario_{name}": area for name, area in row.scenarios.items()},
+        "missing": row.missing,
+        "fit_seconds": cost.get("seconds"),
+        "fit_gib": cost.get("gib"),
+    }
+
+
+def page(
+    spec: Mapping[str, Any], table: CommonTable, names: list[str], rows: list[list[str]], said: list[str]
+) -> str:
+    """The HTML page: the table, and each PR-AUC with its interval as a bar."""
+    return template("common.html").render(
+        title=spec["title"],
+        source=spec["source"],
+        heads=names,
+        rows=rows,
+        table=table,
+        notes=said,
+    )

@@ -1,0 +1,104 @@
+"""What tracking on W&B promises: the panels are there, and nothing that names a person or a place."""
+
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from itd_lightning.callbacks.wandb_run import without_paths
+from itd_lightning.cli import main
+from itd_lightning.contracts.errors import InputError
+from itd_lightning.events.store import Store
+from itd_lightning.experiment import tracked_in
+from itd_lightning.report.dashboard import panels
+from tests.wandb_offline import config, history
+
+CONFIGS = Path(__file__).parents[1] / "configs"
+SECRETS = {
+    "WANDB_API_KEY": "0123456789canary0123456789canary01234567",
+    "HF_TOKEN": "hf_canaryCANARYcanary",
+    "AWS_SECRET_ACCESS_KEY": "canary/aws/secret",
+}
+
+
+def test_a_config_loses_every_text_that_could_name_a_place() -> None:
+    config = {
+        "model": {"class_path": "RMSL", "backbone": "C:\\Users\\ann", "width": 8},
+        "data": {"store": "plain", "mail": "ann@dtaa.com"},
+        "callbacks": ["/home/ann/x", "EarlyStopping"],
+    }
+    kept = {"model": {"class_path": "RMSL", "width": 8}, "data": {}, "callbacks": ["EarlyStopping"]}
+    assert without_paths(config) == kept
+
+
+def test_people_are_numbers_on_the_dashboard(run: Path, store: Path) -> None:
+    found = panels(run)
+    users = Store(store).presence()["user"].unique().to_list()
+    assert not any(user in str(found) for user in users)
+    assert [row[0] for row in found.alerts[:3]] == [1, 2, 3]
+    assert found.alerts[0][1] == "1"
+    assert set(found.curves) <= {"validation", "test"}
+    assert found.summary["test/pr_auc"] > 0
+    assert sum(int(counts.sum()) for counts, _ in found.histogram.values()) > 0
+
+
+def test_a_run_that_was_not_tracked_cannot_be_sent(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["track", str(run)])
+    assert "was not tracked" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_offline_files_hold_the_panels_and_no_canary(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wandb = pytest.importorskip("wandb")
+    place = tmp_path / "home" / "ann.canary"
+    place.mkdir(parents=True)
+    monkeypatch.chdir(place)
+    for name in ("WANDB_DIR", "WANDB_DATA_DIR", "WANDB_CACHE_DIR", "WANDB_CONFIG_DIR"):
+        monkeypatch.setenv(name, str(place))
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    for name, secret in SECRETS.items():
+        monkeypatch.setenv(name, secret)
+    private = place / "store.canary"
+    private.symlink_to(store)
+    arguments = [
+        f"--config={CONFIGS / 'mask_value.yaml'}",
+        f"--config={CONFIGS / 'overlays' / 'wandb.yaml'}",
+        f"--data.store={private}",
+        "--trainer.default_root_dir=run.canary",
+    ]
+    monkeypatch.setattr(sys, "argv", ["itd", "fit", *arguments, "--token=argv.canary"])
+    main(["fit", *arguments, "--trainer.max_epochs=1"])
+    last = Path("run.canary/checkpoints/last.ckpt")
+    tracked = tracked_in(last)
+    assert tracked is not None
+    main(["fit", *arguments, "--trainer.max_epochs=2", f"--ckpt_path={last}"])
+    assert tracked_in(last) == tracked
+    main(["test", "--ckpt_path=run.canary/checkpoints/best.ckpt"])
+    main(["track", "run.canary"])
+    wandb.teardown()  # one process writes several runs here; this waits for all of them
+    logs = sorted(place.glob("wandb/offline-run-*/*.wandb"))
+    assert {log.stem for log in logs} == {f"run-{tracked.id}"}
+    logged = {name for log in logs for step in history(log) for name in step}
+    assert {"train/loss", "val/loss", "test/pr_auc"} <= logged
+    for panel in ("test/evaluation", "test/alerts", "test/scores of malicious days", "test curve/precision"):
+        assert any(name.startswith(panel) for name in logged), panel
+    assert config(logs[0])["store_fingerprint"] == Store(store).fingerprint
+    people = Store(store).presence()["user"].unique().to_list()
+    canaries = [*SECRETS.values(), *people[:12], "canary", "dtaa.com", socket.gethostname(), str(Path.home())]
+    sent = [file for log in logs for file in [log, *log.parent.glob("files/**/*")] if file.is_file()]
+    held = b"".join(file.read_bytes() for file in sent)
+    found = [canary for canary in canaries if len(canary) > 4 and canary.encode() in held]
+    assert not found
+    assert len(canaries) >= 19
+
+
+def test_a_checkpoint_that_lies_about_its_run_is_refused(tmp_path: Path) -> None:
+
+    torch.save({"state_dict": {}, "itd_tracked": {"name": "x"}}, tmp_path / "x.ckpt")
+    with pytest.raises(InputError, match="does not say where its run is tracked"):
+        tracked_in(tmp_path / "x.ckpt")
