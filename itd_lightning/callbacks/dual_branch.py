@@ -19,7 +19,7 @@ def pace(step: int, steps: int, warm_up: int) -> float:
     A short stage warms up for a tenth of its steps.
 
     Example:
-        >>> [round(pace(step, 400, warm_up=100), 2) for step in (0, 50, 100, 250, 399)]
+        >>> [round(pace(step, 2000, warm_up=100), 2) for step in (0, 50, 100, 1050, 1999)]
         [0.01, 0.51, 1.0, 0.5, 0.0]
     """
     warm_up = min(warm_up, steps // 10)
