@@ -11,7 +11,7 @@ from itd_lightning.cli import COMMANDS, TRAINING, main
 
 ROOT = Path(__file__).parents[1]
 # They want a cluster, or a path of one; the commands that they show stand elsewhere, too.
-ELSEWHERE = re.compile(r"^(RAY_ADDRESS|pip|make|source|wandb|#|git)|/shared/|\$SLURM")
+ELSEWHERE = re.compile(r"^(RAY_ADDRESS|pip|make|source|wandb|#|git)|/shared/|runs/dmfi|\$SLURM")
 NAMES = {*COMMANDS, *TRAINING}
 
 
