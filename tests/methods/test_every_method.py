@@ -36,7 +36,8 @@ from itd_lightning.splits import Dates
 from itd_lightning.views import Days, Signals, Trajectories, View, Windows
 from tests.methods.test_sequence_methods import CLASSES as OF_SEQUENCES
 
-ELSEWHERE = {"DMFI"}  # whose backbones are slow: test_dmfi
+# Those that read narratives: test_dmfi and test_narrative_methods.
+ELSEWHERE = {"DMFI", "ITDLM", "NarrativeLength", "Prompting", "TfidfLogistic"}
 ADAM = partial(torch.optim.Adam, lr=0.01)
 SPLIT = partial(Dates, date(2010, 2, 20), date(2010, 3, 1), shown=["train", "val"])
 pytestmark = pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists")  # of a run that goes on
