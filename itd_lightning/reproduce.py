@@ -27,9 +27,20 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.files import held
+from itd_lightning.contracts.specs import (
+    ARGUMENTS,
+    FILE_NAME,
+    FLAG,
+    SEEDS,
+    TEXT,
+    Wanted,
+    check,
+    is_number,
+    mapping_to,
+    read_yaml,
+)
 from itd_lightning.evaluation.common import common_table
 from itd_lightning.evaluation.evaluate import evaluate, write_json
 from itd_lightning.events.store import Store
@@ -39,7 +50,30 @@ from itd_lightning.report.paper_table import compare, write_table
 from itd_lightning.scores.table import SCORED
 from itd_lightning.scoring_code import digest, scoring_code
 
+ROW_KEYS = {
+    "paper": Wanted(
+        "numbers by their place in evaluation.json, null where the paper has none",
+        mapping_to(lambda value: value is None or is_number(value)),
+    ),
+    "fit": ARGUMENTS,
+    "test": ARGUMENTS,
+    "config": TEXT,
+    "checkpoint": FILE_NAME,
+    "seeds": SEEDS,
+}
+KEYS = {
+    "title": TEXT,
+    "source": TEXT,
+    "config": TEXT,
+    "seeds": SEEDS,
+    "checkpoint": FILE_NAME,
+    "fit": ARGUMENTS,
+    "columns": Wanted("a list of arguments for each column, by its name", mapping_to(ARGUMENTS.fits)),
+    "rows": Wanted("what differs in each row, by its name", mapping_to(lambda row: isinstance(row, dict))),
+    "common": FLAG,
+}
 BEST = "best.ckpt"
+EVALUATED = "evaluation.json"  # of a run's folder: its test ran to the end
 DONE = "done"  # of a run's folder: its fit ran to the end
 
 
@@ -90,11 +124,15 @@ def reproduce_table(table: Path, store: Path, out: Path, jobs: int = 1, overlay:
         The Markdown table.
 
     Raises:
-        InputError: If the YAML or the store does not fit.
+        InputError: If the YAML or the store does not fit, or nothing is left to compare.
         FailedCellsError: If a cell failed, after all others are done and the table is written.
     """
+    if jobs < 1:
+        raise InputError(f"jobs must be at least 1, got {jobs}")
     spec = read_spec(table)
     opened = Store(store)
+    if opened.manifest["answers"] is None:
+        raise InputError(f"{store} has no answer key, so no cell can be measured")
     configs = {row: configs_of(table, spec, row, overlay) for row in spec["rows"]}
     made = {row: [scoring_code(found), opened.fingerprint] for row, found in configs.items()}
     cells = {
@@ -109,11 +147,15 @@ def reproduce_table(table: Path, store: Path, out: Path, jobs: int = 1, overlay:
     failures = run_all(tried, jobs)
     scoring = [score_command(cell) for cell in tests.values() if is_fitted(cell) and not is_scored(cell)]
     failures += run_all(scoring, jobs)
+    failed = f"{len(failures)} of {len(tried) + len(scoring)} cells failed, the others are kept; first: "
     results = {scored: measured(scored, store) for scored, cell in tests.items() if is_scored(cell)}
     stem = table if overlay is None else table.with_stem(f"{table.stem}_{overlay}")
     data = f"{describe(opened)}; scoring code `{digest(sorted({code for code, _ in made.values()}))}`"
     if spec.get("common"):
-        text = write_beside_each_other(stem, spec, cells, data)
+        try:
+            text = write_beside_each_other(stem, spec, cells, data)
+        except InputError as error:
+            raise InputError(f"{failed}{failures[0]}; then {error}" if failures else str(error)) from error
     else:
         seen = {place: results[cell.scored] for place, cell in cells.items() if cell.scored in results}
         lines = [
@@ -128,11 +170,7 @@ def reproduce_table(table: Path, store: Path, out: Path, jobs: int = 1, overlay:
         ]
         text = write_table(stem, spec, lines, data)
     if failures:
-        raise FailedCellsError(
-            f"{len(failures)} of {len(tried) + len(scoring)} cells failed, the others are kept; "
-            f"first: {failures[0]}",
-            text,
-        )
+        raise FailedCellsError(failed + failures[0], text)
     return text
 
 
@@ -168,6 +206,8 @@ def configs_of(table: Path, spec: dict[str, Any], row: str, overlay: str | None)
         InputError: If one of them is not there.
     """
     config = (table.parent / spec["rows"][row].get("config", spec["config"])).resolve()
+    if not config.is_file():
+        raise InputError(f"{table}: there is no config at {config}, which row {row} names")
     if overlay is None:
         return (config,)
     named = [config.parent / "overlays" / f"{name}.yaml" for name in (f"{config.stem}_{overlay}", overlay)]
@@ -190,15 +230,18 @@ def read_spec(path: Path) -> dict[str, Any]:
     """Read a table's YAML and check that it is one."""
     if not path.is_file():
         raise InputError(f"no table at {path}; the papers' tables lie in experiments/")
-    try:
-        spec = yaml.safe_load(path.read_text("utf-8"))
-    except yaml.YAMLError as error:
-        raise InputError(f"{path} is no YAML: {error}") from error
-    known = {"title", "source", "config", "seeds", "checkpoint", "fit", "columns", "rows"}
+    spec = read_yaml(path)
+    known = set(KEYS) - {"common"}
     if not isinstance(spec, dict) or set(spec) - {"common"} != known:
         raise InputError(f"{path} must have exactly the keys {', '.join(sorted(known))}, and may have common")
-    if spec.get("common") and len(spec["columns"]) != 1:
+    check(path, spec, KEYS)
+    common = spec.get("common", False)
+    if common and len(spec["columns"]) != 1:
         raise InputError(f"{path} compares methods on common user-days, so it must have one column")
+    for row, entry in spec["rows"].items():
+        check(path, entry, ROW_KEYS, f"rows.{row}.")
+        if not common and "paper" not in entry:
+            raise InputError(f"{path}: rows.{row} lacks paper, the numbers to compare with")
     return spec
 
 
@@ -240,7 +283,7 @@ def is_fitted(cell: Cell) -> bool:
 
 def is_scored(cell: Cell) -> bool:
     """Whether the test ran to its end."""
-    return (cell.scored / "evaluation.json").is_file()
+    return (cell.scored / EVALUATED).is_file()
 
 
 def run_all(commands: list[list[str]], jobs: int) -> list[str]:
@@ -252,28 +295,34 @@ def run_all(commands: list[list[str]], jobs: int) -> list[str]:
 def run_one(args: list[str]) -> str | None:
     """Run one command line; return its last words if it failed.
 
-    One thread each: sums in another order would make the scores depend on the number of jobs.
+    One thread each: sums in another order would make the scores depend on the number of jobs. Where another
+    program is at the same folder, or what a killed one left running, it waits; what is done then stays.
     """
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, "-m", "itd_lightning", *args],
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        check=False,
-    )
-    if done.returncode:
-        words = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        return f"itd {' '.join(args)}: {(words or ['killed'])[-1]}"
-    if args[0] == "fit":
-        root = next(arg for arg in args if arg.startswith("--trainer.default_root_dir="))
-        (Path(root.partition("=")[2]) / DONE).touch()
+    root = next(arg for arg in args if arg.startswith("--trainer.default_root_dir="))
+    end = Path(root.partition("=")[2]) / {"fit": DONE, "test": EVALUATED}[args[0]]
+    with held(end.parent, wait=True) as lock:
+        if end.is_file():
+            return None
+        done = subprocess.run(
+            [sys.executable, "-m", "itd_lightning", *args],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            pass_fds=[lock],
+            check=False,
+        )
+        if done.returncode:
+            words = done.stderr.decode("utf-8", "replace").strip().splitlines()
+            return f"itd {' '.join(args)}: {(words or ['killed'])[-1]}"
+        if args[0] == "fit":
+            end.touch()
     return None
 
 
 def measured(scored: Path, store: Path) -> dict[str, Any]:
     """Evaluate a cell's scores by today's rules, whenever they were made."""
     result = evaluate(scored / "scores.parquet", store)
-    write_json(scored / "evaluation.json", result)
+    write_json(scored / EVALUATED, result)
     return result

@@ -1,5 +1,7 @@
 """What reproducing a paper's table promises."""
 
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,8 @@ import yaml
 
 from itd_lightning import reproduce
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.reproduce import FailedCellsError, plan, read_spec, reproduce_table
+from itd_lightning.contracts.files import held
+from itd_lightning.reproduce import DONE, FailedCellsError, plan, read_spec, reproduce_table, run_one
 
 TABLES = Path(__file__).parents[1] / "experiments"
 CONFIG = Path(__file__).parents[1] / "configs" / "mask_value.yaml"
@@ -142,3 +145,69 @@ def test_a_table_with_another_key_is_refused(table: Path) -> None:
     table.write_text(table.read_text().replace("seeds:", "sees:"))
     with pytest.raises(InputError, match="must have exactly the keys"):
         read_spec(table)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "words"),
+    [
+        ("rows", None, "rows must be what differs in each row"),
+        ("rows", {}, "rows must be"),
+        ("rows", {"Mask": None}, "rows must be"),
+        ("rows", {2010: {"paper": {"pr_auc": 0.1}}}, "rows must be"),
+        ("rows", {"Mask": {}}, "rows.Mask lacks paper"),
+        ("rows", {"Mask": {"paper": {"pr_auc": "high"}}}, "rows.Mask.paper must be numbers"),
+        ("rows", {"Mask": {"paper": {"pr_auc": 0.1}, "seed": 3}}, "rows.Mask.seed is unknown"),
+        ("rows", {"Mask": {"paper": {"pr_auc": 0.1}, "test": 3}}, "rows.Mask.test must be a list"),
+        ("seeds", 3, "seeds must be a list of whole numbers"),
+        ("seeds", [], "seeds must be"),
+        ("seeds", [-1], "seeds must be"),
+        ("columns", [], "columns must be"),
+        ("columns", {"a": None}, "columns must be"),
+        ("fit", "--data.hours=1", "fit must be a list of arguments"),
+        ("checkpoint", "../../best.ckpt", "checkpoint must be the name of a file"),
+        ("source", None, "source must be a text"),
+        ("config", 3, "config must be a text"),
+    ],
+)
+def test_a_table_says_which_key_holds_something_else(
+    place: str, value: object, words: str, table: Path
+) -> None:
+    table.write_text(yaml.safe_dump({**yaml.safe_load(table.read_text()), place: value}, sort_keys=False))
+    with pytest.raises(InputError, match=words):
+        read_spec(table)
+
+
+def test_a_table_that_is_no_text_is_refused(table: Path) -> None:
+    table.write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError, match="is no YAML"):
+        read_spec(table)
+
+
+def test_no_jobs_and_a_config_that_is_not_there_are_refused(table: Path, store: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="jobs must be at least 1"):
+        reproduce_table(table, store, tmp_path / "runs", jobs=0)
+    table.write_text(table.read_text().replace(str(CONFIG), "nowhere.yaml"))
+    with pytest.raises(InputError, match=r"no config at .*nowhere.yaml, which row Mask names"):
+        reproduce_table(table, store, tmp_path / "runs")
+
+
+def test_where_all_cells_of_a_common_table_fail_the_first_is_told(
+    table: Path, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table.write_text(table.read_text() + "common: true\n")
+    monkeypatch.setattr(reproduce, "run_one", lambda _: "it failed")
+    with pytest.raises(InputError, match=r"1 of 1 cells failed.*first: it failed; then there is no run"):
+        reproduce_table(table, store, tmp_path / "runs")
+
+
+def test_a_cell_waits_for_who_is_at_it_and_keeps_what_came_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("ran again"))
+    with ThreadPoolExecutor() as pool:
+        with held(tmp_path, wait=False):
+            cell = pool.submit(run_one, ["fit", f"--trainer.default_root_dir={tmp_path}"])
+            with pytest.raises(TimeoutError):
+                cell.result(timeout=0.2)
+            (tmp_path / DONE).touch()
+        assert cell.result(timeout=10) is None

@@ -1,6 +1,7 @@
 """Writing a file so that nobody ever sees half of it."""
 
 import ctypes
+import fcntl
 import os
 import shutil
 import tempfile
@@ -45,6 +46,28 @@ def folder_beside(target: Path) -> Iterator[Path]:
                 raise
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextmanager
+def held(folder: Path, *, wait: bool) -> Iterator[int]:
+    """Hold a folder, made if need be, against every other program that asks for it; ends with the program.
+
+    Gives the descriptor that holds it; a program that inherits it holds the folder, too.
+
+    Args:
+        folder: The folder.
+        wait: Whether to wait until another program lets go of it.
+
+    Raises:
+        BlockingIOError: If another program holds it, and this one does not wait.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield lock
+    finally:
+        os.close(lock)
 
 
 def exchange(one: Path, other: Path) -> None:
