@@ -341,6 +341,9 @@ NOISE = (
     "The number of training batches .* is smaller than the logging interval",
     "LightningCLI's args parameter is intended",
     "`LightningModule.configure_optimizers` returned `None`",  # a method without gradients
+    "`training_step` returned `None`",  # a batch with nothing to learn from
+    "`is_gradient_checkpointing` is deprecated",  # inside peft
+    "MatMul8bitLt: inputs will be cast",  # inside bitsandbytes, of float32 weights
     "Be aware that when using `ckpt_path`, callbacks",  # scoring needs no callback of the training
 )
 

@@ -9,6 +9,7 @@ import torch
 from itd_lightning.cert.synth import write_release
 from itd_lightning.cli import main
 from itd_lightning.events.build import build_store
+from tests.language_models import save_small_llama
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 
@@ -17,6 +18,12 @@ CONFIGS = Path(__file__).parents[1] / "configs"
 def _one_thread() -> None:
     """Two threads spin against each other where the machine is busy, and tiny models need none."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def small_llama(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the folder of a random Llama of 50,000 weights, with its tokenizer."""
+    return str(save_small_llama(tmp_path_factory.mktemp("backbones") / "small_llama"))
 
 
 @pytest.fixture(scope="session")

@@ -5,9 +5,16 @@ from pathlib import Path
 import pytest
 
 from itd_lightning.cli import main
+from itd_lightning.nn import backbones
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 DATES = ["--data.split.val_from=2010-02-20", "--data.split.test_from=2010-03-01"]  # of the small slice
+
+
+@pytest.fixture(autouse=True)
+def _small_backbone(small_llama: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a small language model stand in for the default one."""
+    monkeypatch.setattr(backbones, "converted_default", lambda: small_llama)
 
 
 def fitting(config: Path, store: Path, folder: Path) -> list[str]:
@@ -15,8 +22,9 @@ def fitting(config: Path, store: Path, folder: Path) -> list[str]:
     text = config.read_text("utf-8")
     dates = DATES if "val_from" in text else []
     small = ["--data.batch_size=8", "--data.budget=4096"] if "class_path: Sequences" in text else []
+    told = ["--data.batch_size=64", "--data.contents=1"] if "class_path: Narratives" in text else []
     where = [f"--data.store={store}", f"--trainer.default_root_dir={folder}"]
-    return [f"--config={config}", *where, *dates, *small]
+    return [f"--config={config}", *where, *dates, *small, *told]
 
 
 @pytest.mark.parametrize("name", ["itd", "lightning"])

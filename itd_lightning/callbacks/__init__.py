@@ -1,6 +1,7 @@
 """When things happen: checkpoints, score writing, progress."""
 
 from itd_lightning.callbacks.checkpoints import AtomicCheckpointIO, Checkpoints
+from itd_lightning.callbacks.dual_branch import DualBranch
 from itd_lightning.callbacks.embeddings import EmbeddingWriter
 from itd_lightning.callbacks.progress import QuietProgressBar
 from itd_lightning.callbacks.random_state import RandomState
@@ -11,6 +12,7 @@ from itd_lightning.callbacks.wandb_run import Tracked, WandbRun
 __all__ = [
     "AtomicCheckpointIO",
     "Checkpoints",
+    "DualBranch",
     "EmbeddingWriter",
     "QuietProgressBar",
     "RandomState",

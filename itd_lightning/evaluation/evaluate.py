@@ -15,7 +15,7 @@ from itd_lightning.contracts.labels import LabelPolicy
 from itd_lightning.evaluation.baselines import baseline_scores
 from itd_lightning.evaluation.bootstrap import REPLICATES, Span
 from itd_lightning.evaluation.measures import by_scenario, counted, ranked
-from itd_lightning.evaluation.operating import daily_list, recall_at_share, threshold_at_fpr
+from itd_lightning.evaluation.operating import at_prevalence, daily_list, recall_at_share, threshold_at_fpr
 from itd_lightning.evaluation.pooled import pooled
 from itd_lightning.evaluation.ranking import Ranking
 from itd_lightning.evaluation.score_table import ScoreTable
@@ -24,6 +24,7 @@ from itd_lightning.evaluation.thresholds import read_threshold
 from itd_lightning.events.key import Key
 
 SHARES = (0.05, 0.10, 0.15)  # of all test units
+PREVALENCES = (0.2,)  # as in papers that balance their test days
 PER_DAY = (1, 5, 10, 50)  # user-days
 ACCEPTED_FPR = 0.01  # of validation units, at the threshold
 
@@ -56,6 +57,9 @@ def evaluate(
         "scenarios": own.scenarios,
         "labels": {
             name: own.areas if name == table.policy else areas(table, seen, name) for name in POLICIES
+        },
+        "at_prevalence": {
+            str(share): at_prevalence(own.head["recall"], own.head["fpr"], share) for share in PREVALENCES
         },
         "budgets": {"share": own.shares, "per_day": daily_lists(days, known=bool(len(own.ranks)))},
         "baselines": baselines(table, seen),

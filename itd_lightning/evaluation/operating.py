@@ -142,3 +142,29 @@ def daily_list(days: pl.DataFrame, budget: int) -> Listed:
         insiders=len(first),
         days_until_found=float(median) if isinstance(median, int | float) else None,
     )
+
+
+def at_prevalence(recall: float | None, fpr: float | None, share: float) -> dict[str, float | None]:
+    """What a threshold would give on units of which another share is malicious.
+
+    Recall and false positive rate do not depend on the share; precision, F1 and accuracy do, which is why a
+    number from balanced test days does not carry over.
+
+    Args:
+        recall: Share of malicious units above the threshold.
+        fpr: Share of harmless ones above it.
+        share: Of malicious units, 0 .. 1.
+
+    Example:
+        >>> at_prevalence(recall=0.5, fpr=0.125, share=0.2)["precision"]
+        0.5
+    """
+    if recall is None or fpr is None:
+        return {"precision": None, "f1": None, "accuracy": None}
+    found, false = share * recall, (1 - share) * fpr
+    raised = found + false
+    return {
+        "precision": found / raised if raised else None,
+        "f1": 2 * found / (raised + share) if raised else None,
+        "accuracy": found + (1 - share) - false,
+    }

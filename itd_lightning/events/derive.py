@@ -32,9 +32,8 @@ def derive_store(source: Path, target: Path, until: datetime, hidden_from: datet
     target.mkdir(parents=True)
     for shard in store.shards:
         cut_shard(shard, target / "events" / shard.parent.name, until)
-    people = store.path / "people.parquet"
-    if people.is_file():
-        known_before(pl.read_parquet(people, glob=False), until).write_parquet(target / people.name)
+    if (people := store.people()) is not None:
+        known_before(people, until).write_parquet(target / "people.parquet")
     if store.manifest["answers"] is not None:
         (target / "answers").mkdir()
         for name in ANSWERS:

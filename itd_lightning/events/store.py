@@ -89,6 +89,11 @@ class Store:
         """The own PC of each user, as ``pcs.own_pcs`` returns it."""
         return own_pcs(self.beside(PC_USE))
 
+    def people(self) -> pl.DataFrame | None:
+        """Who worked there as what, with validity dates; None where the source does not say."""
+        path = self.path / "people.parquet"
+        return pl.read_parquet(path, glob=False) if path.is_file() else None
+
     def view_folder(self, name: str, settings: dict[str, object]) -> Path:
         """Where a view built with these settings lies; another store or setting gives another folder."""
         text = json.dumps([self.fingerprint, name, settings], sort_keys=True, default=str)

@@ -3,26 +3,33 @@
 from itd_lightning.methods.base import Method
 from itd_lightning.methods.cate import CATE
 from itd_lightning.methods.chronos import Chronos
+from itd_lightning.methods.dmfi import DMFI
 from itd_lightning.methods.ecod import ECOD
 from itd_lightning.methods.isolation_forest import IsolationForest
 from itd_lightning.methods.itdbert import ITDBERT
+from itd_lightning.methods.itdlm import ITDLM
 from itd_lightning.methods.lan import LAN
 from itd_lightning.methods.log2sig import Log2Sig
 from itd_lightning.methods.logistic_regression import LogisticRegression
 from itd_lightning.methods.mask_value_autoencoder import MaskValueAutoencoder
 from itd_lightning.methods.masked_behaviour import MaskedBehaviour
+from itd_lightning.methods.narrative_length import NarrativeLength
 from itd_lightning.methods.next_behaviour import NextBehaviour
 from itd_lightning.methods.oc4seq import OC4Seq
 from itd_lightning.methods.own_history_z import OwnHistoryZ
+from itd_lightning.methods.prompting import Prompting
 from itd_lightning.methods.rmsl import RMSL
 from itd_lightning.methods.support_vectors import SVM, OneClassSVM
+from itd_lightning.methods.tfidf_logistic import TfidfLogistic
 from itd_lightning.methods.transformer_days import TransformerDays
 from itd_lightning.methods.xgboost_trees import XgboostTrees
 
 __all__ = [
     "CATE",
+    "DMFI",
     "ECOD",
     "ITDBERT",
+    "ITDLM",
     "LAN",
     "RMSL",
     "SVM",
@@ -33,10 +40,13 @@ __all__ = [
     "MaskValueAutoencoder",
     "MaskedBehaviour",
     "Method",
+    "NarrativeLength",
     "NextBehaviour",
     "OC4Seq",
     "OneClassSVM",
     "OwnHistoryZ",
+    "Prompting",
+    "TfidfLogistic",
     "TransformerDays",
     "XgboostTrees",
 ]

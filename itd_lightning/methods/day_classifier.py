@@ -73,7 +73,16 @@ class DayClassifier(Method[DayBatch]):
         return loss
 
     def validation_step(self, batch: DayBatch, batch_idx: int) -> None:
-        """Log the loss of the batch."""
+        """Log the loss of the batch.
+
+        Raises:
+            InputError: If no label is shown: a loss of 0 would make any epoch the best.
+        """
+        if batch.label.isnan().all():
+            raise InputError(
+                "no validation day is shown to be malicious or harmless, so nothing tells which epoch is "
+                "best: let the split show labels (--data.split.shown '[train, val]')"
+            )
         self.log("val/loss", self.loss(batch), prog_bar=True, batch_size=len(batch.unit))
 
     def score(self, batch: DayBatch) -> Float[Tensor, " b"]:

@@ -62,9 +62,9 @@ class Gathering(Method[DayBatch]):
             setattr(self, name, torch.as_tensor(value, device=self.device).clone())
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Give the buffers the shapes of those that come."""
-        for name, value in checkpoint["state_dict"].items():
-            setattr(self, name, torch.empty_like(value, device=self.device))
+        """Give the buffers the shapes of those that come; what has another name is left to be refused."""
+        for name in dict(self.named_buffers()).keys() & checkpoint["state_dict"].keys():
+            setattr(self, name, torch.empty_like(checkpoint["state_dict"][name], device=self.device))
 
 
 def shown(

@@ -51,9 +51,11 @@ class ITDBERT(SequenceMethod):
             short one.
 
     Source:
-        Huang et al., ITDBERT, ISCC 2021, with the sizes of its code; RMSL, section A.2.
+        Huang et al., ITDBERT, ISCC 2021, and its code; RMSL, section A.2, which gives the width.
         Departure: embeddings are learned with the task, not before it as a masked language model; tokens are
-        those of the view, not activity-hours of a day cut to 65; both kinds of sequence weigh the same.
+        those of the view, not activity-hours of a day cut to 65; both kinds of sequence weigh the same. The
+        code has 256 units or 512 each way and drops half; its attention is ``softmax(w tanh(h))``, without a
+        matrix, and a rectifier stands before the verdict.
     """
 
     needs = "whose label is shown"

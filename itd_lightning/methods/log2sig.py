@@ -40,7 +40,9 @@ class Log2Sig(Method[SignalBatch]):
 
     Source:
         Log2Sig: Frequency-Aware Insider Threat Detection via Multivariate Behavioral Signal Decomposition,
-        section IV and table II. Departure: the paper names no schedule; the cosine is ours.
+        section IV and table II. The paper leaves open, and this is ours: the schedule (a cosine), L and C.
+        Departure: Mamba is the block of its authors, which equations 3 and 4 tell with full matrices and
+        another gate.
     """
 
     def __init__(

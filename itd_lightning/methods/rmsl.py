@@ -56,8 +56,9 @@ class RMSL(Method[SequenceBatch]):
         behaviours, T, both shares, all thresholds and momenta, one head of D / 4 features and the residual of
         the attention.
         Departure: the deviation is squashed (see ``deviation``); both kinds of sequence weigh the same in the
-        loss of the second stage, whatever a batch holds; ``tau_c`` stays at ``tau_a`` or above, since below
-        one half its two rules contradict each other.
+        loss of the second stage, whatever a batch holds; ``tau_c`` follows the mean certainty of a batch,
+        since the paper's has an index of a behaviour, and it is one threshold for all; it stays at ``tau_a``
+        or above, since below one half its two rules contradict each other.
     """
 
     def __init__(

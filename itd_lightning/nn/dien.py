@@ -34,8 +34,8 @@ class DIEN(SequenceEncoder):
         Departure: the published target is the item whose click is asked for. To predict the next behaviour by
         a softmax over all of them, nothing may depend on the actual one, so the target is the latest known
         behaviour: it attends to interests of steps up to its own. Since each step is a target, the AUGRU
-        begins W steps back, not with the sequence. Negatives of the auxiliary loss are other behaviours of
-        the batch.
+        begins W steps back, not with the sequence. Negatives of the auxiliary loss, which weighs 1, are
+        other behaviours of the batch.
     """
 
     def __init__(self, width: int = 64, dropout: float = 0.0, history: int = 8) -> None:

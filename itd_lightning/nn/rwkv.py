@@ -113,7 +113,10 @@ class RWKV(SequenceEncoder):
 
     Source:
         Peng et al. 2023, RWKV, arXiv:2305.13048, sections 3.1 to 3.3, and the appendix on stability; start
-        values of the decays, bonuses and shares as in the authors' RWKV-4.
+        values of the bonuses and shares as in the authors' RWKV-4.
+        Departure: the height of a layer among L, by which decays (and the part 0.3 of the shares of values)
+        start, is l / L throughout; there, it is l / (L - 1). Matrices start as linear layers do in torch,
+        not at 0 or orthogonal. Dropout is ours.
     """
 
     def __init__(self, width: int = 64, layers: int = 2, dropout: float = 0.0) -> None:

@@ -102,7 +102,8 @@ class TrajectorySignals(nn.Module):
     - ``circadian``: surprise of the day's active hours beside those of the baseline.
     - ``signature``: distance of the last ``window`` days' signature to its mean over the baseline.
 
-    Features are divided by the user's own spread first, shrunk towards the company's.
+    Features are divided by the user's own spread first, shrunk towards the company's; not against the days so
+    far, of which there are too few for a spread.
 
     Args:
         width: Features a day, D.

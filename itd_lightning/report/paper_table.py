@@ -1,5 +1,6 @@
 """A paper's table beside ours: Markdown for a reader, CSV for a program, one HTML page to look at."""
 
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ WORDS = {
     "scenarios": "scenario",
     "budgets.share": "recall at a share of",
     "budgets.per_day": "alerts a day:",
+    "at_prevalence": "at a prevalence of",
 }
 
 
@@ -169,8 +171,8 @@ def in_words(measure: str) -> str:
             return words
         if measure.startswith(f"{place}."):
             return f"{words} {in_words(measure.removeprefix(f'{place}.'))}"
-    name, dot, rest = measure.partition(".")
-    return f"{name} {in_words(rest)}" if dot and not rest.isdigit() else measure
+    below = re.fullmatch(r"(\d+\.\d+|[^.]+)\.(\D.*)", measure)
+    return f"{below[1]} {in_words(below[2])}" if below else measure
 
 
 def span(ours: Ours) -> tuple[float | None, float | None]:

@@ -53,7 +53,7 @@ class RandomDays(Split):
         self.leaks = f"days of one attack train and test, as do the days around each test day{who}"
 
     def assign(self, units: pl.DataFrame, store: Path) -> pl.DataFrame:
-        """Add the part of each unit; it depends on user and start alone, not on the other units' order."""
+        """Add the part of each unit; it depends on which units there are, not on their order."""
         takes = pl.lit(value=True) if self.scenario is None else pl.col("user").is_in(self.insiders(store))
         ordered = units.with_row_index("row").sort("user", "start")
         draw = np.random.default_rng(self.seed).random(len(units))

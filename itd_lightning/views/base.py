@@ -90,6 +90,40 @@ class View(LightningDataModule):
         with open_executor(self.build_workers, self.executor) as executor:
             return pl.concat(list(executor.map(function, Store(self.store).shards)))
 
+    def parted(self, units: pl.DataFrame, stage: str) -> pl.DataFrame:
+        """The units with the part that the split gives them; all are of part ``predict`` in that stage.
+
+        Args:
+            units: ``user``, ``start``, ``end``, sorted by user and start.
+            stage: Of the Trainer.
+        """
+        if stage == "predict":
+            return units.with_columns(part=pl.lit("predict").cast(UNITS["part"]))
+        return self.split.assign(units, self.store)
+
+    def part(self, *names: str) -> Int[np.ndarray, " m"]:
+        """Row numbers of the units of these parts."""
+        return np.flatnonzero(self.units["part"].is_in(names).to_numpy())
+
+    def in_order(self, *parts: str) -> DataLoader[Any]:
+        """All units of these parts, each once, in an order that nothing changes.
+
+        Views override it, or the three loaders that are made of it.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not hand out its units")
+
+    def val_dataloader(self) -> DataLoader[Any] | list[DataLoader[Any]]:
+        """Validation units; none where the split has no validation part."""
+        return self.in_order("val") if len(self.part("val")) else []
+
+    def test_dataloader(self) -> DataLoader[Any]:
+        """Validation and test units: thresholds come from the former."""
+        return self.in_order("val", "test")
+
+    def predict_dataloader(self) -> DataLoader[Any]:
+        """All units of the store."""
+        return self.in_order("predict")
+
     def described(self, numbers: Int[np.ndarray, " n"]) -> Iterator[tuple[slice, pl.DataFrame]]:
         """Say which units these are, block by block.
 

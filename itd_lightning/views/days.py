@@ -20,7 +20,6 @@ from torch.utils.data import DataLoader, Dataset
 from itd_lightning.contracts.batches import DayBatch
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import folder_beside
-from itd_lightning.contracts.scores import UNITS
 from itd_lightning.events.store import Store
 from itd_lightning.executors import Place
 from itd_lightning.splits import Split
@@ -250,11 +249,11 @@ class Days(View):
         store = Store(self.store)
         if self.folder.exists():
             return
-        people = store.path / "people.parquet"
-        known = pl.read_parquet(people, glob=False) if people.is_file() else None
         recorded = self.build(records_shard).select(pl.all().any()).row(0, named=True)
         with folder_beside(self.folder) as target:
-            work = partial(build_shard, target=target, own=store.own_pcs(), people=known, recorded=recorded)
+            work = partial(
+                build_shard, target=target, own=store.own_pcs(), people=store.people(), recorded=recorded
+            )
             self.build(work)
 
     def setup(self, stage: str) -> None:
@@ -266,10 +265,7 @@ class Days(View):
             self.table = every.join(self.table, on=["user", "day"], how="left", maintain_order="left")
         start = pl.col("day").cast(pl.Datetime("us"))
         units = self.table.select("user", start=start, end=start.dt.offset_by("1d"))
-        if stage == "predict":
-            self.units = units.with_columns(part=pl.lit("predict").cast(UNITS["part"]))
-        else:
-            self.units = self.split.assign(units, self.store)
+        self.units = self.parted(units, stage)
         shown = pl.Series([None], dtype=pl.Boolean).new_from_index(0, len(units))
         if stage in ("fit", "validate"):
             shown = self.split.labels_shown(self.units, self.store)
@@ -298,10 +294,6 @@ class Days(View):
         number = {user: place for place, user in enumerate(users, start=1)}
         return self.units["user"].replace_strict(number, default=0, return_dtype=pl.Int64).to_torch()
 
-    def part(self, *names: str) -> Int[np.ndarray, " m"]:
-        """Row numbers of the units of these parts."""
-        return np.flatnonzero(self.units["part"].is_in(names).to_numpy())
-
     def rows(self, *names: str) -> DayDataset:
         """The days of these parts, in order.
 
@@ -323,18 +315,9 @@ class Days(View):
         rows = self.rows("train")
         return self.loader(rows, EpochShuffle(len(rows), self.seed))
 
-    def val_dataloader(self) -> DataLoader[DayBatch] | list[DataLoader[DayBatch]]:
-        """Validation days in order; none where the split has no validation part."""
-        rows = self.rows("val")
-        return self.loader(rows) if len(rows) else []
-
-    def test_dataloader(self) -> DataLoader[DayBatch]:
-        """Validation and test days in order: thresholds come from the former."""
-        return self.loader(self.rows("val", "test"))
-
-    def predict_dataloader(self) -> DataLoader[DayBatch]:
-        """All days of the store, in order."""
-        return self.loader(self.rows("predict"))
+    def in_order(self, *parts: str) -> DataLoader[DayBatch]:
+        """Days of these parts, by user and time."""
+        return self.loader(self.rows(*parts))
 
     def cells(self, unit: int) -> pl.DataFrame:
         """The features of a day; against own history they are named so, where both are there."""

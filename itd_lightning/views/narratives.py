@@ -15,7 +15,6 @@ from torch.utils.data import DataLoader
 from itd_lightning.contracts.batches import NarrativeBatch
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import folder_beside
-from itd_lightning.contracts.scores import UNITS
 from itd_lightning.events.hours import HOURS, after_hours
 from itd_lightning.events.store import Store
 from itd_lightning.executors import Place
@@ -128,10 +127,10 @@ class Narratives(View):
         store = Store(self.store)
         if self.folder.exists():
             return
-        people = store.path / "people.parquet"
-        known = pl.read_parquet(people, glob=False) if people.is_file() else None
         with folder_beside(self.folder) as target:
-            work = partial(build_shard, target=target, own=store.own_pcs(), people=known, most=self.contents)
+            work = partial(
+                build_shard, target=target, own=store.own_pcs(), people=store.people(), most=self.contents
+            )
             self.build(work).sort("user", "day").write_parquet(target / "days.parquet")
 
     def setup(self, stage: str) -> None:
@@ -141,10 +140,7 @@ class Narratives(View):
             table = with_silent(table).join(table, on=["user", "day"], how="left", maintain_order="left")
         start = pl.col("day").cast(pl.Datetime("us"))
         units = table.select("user", start=start, end=start.dt.offset_by("1d"))
-        if stage == "predict":
-            self.units = units.with_columns(part=pl.lit("predict").cast(UNITS["part"]))
-        else:
-            self.units = self.split.assign(units, self.store)
+        self.units = self.parted(units, stage)
         shown = pl.Series([None], dtype=pl.Boolean).new_from_index(0, len(units))
         if stage in ("fit", "validate"):
             shown = self.split.labels_shown(self.units, self.store)
@@ -166,10 +162,6 @@ class Narratives(View):
         if train.is_empty():
             raise InputError("the training part holds no activity: the split leaves nothing to learn from")
         return usual_hours(store.presence(), store.calendar(), train)
-
-    def part(self, *names: str) -> Int[np.ndarray, " m"]:
-        """Row numbers of the units of these parts."""
-        return np.flatnonzero(self.units["part"].is_in(names).to_numpy())
 
     def rows(self, chosen: Int[np.ndarray, " m"]) -> NarrativeDataset:
         """These days, in order.
@@ -212,13 +204,9 @@ class Narratives(View):
         rows = self.rows(chosen[balanced(label, None, self.val_days, self.seed)])
         return self.loader(rows) if len(rows) else []
 
-    def test_dataloader(self) -> DataLoader[NarrativeBatch]:
-        """Validation and test days in order: thresholds come from the former."""
-        return self.loader(self.rows(self.part("val", "test")))
-
-    def predict_dataloader(self) -> DataLoader[NarrativeBatch]:
-        """All days of the store, in order."""
-        return self.loader(self.rows(self.part("predict")))
+    def in_order(self, *parts: str) -> DataLoader[NarrativeBatch]:
+        """All days of these parts, in order."""
+        return self.loader(self.rows(self.part(*parts)))
 
     def state_dict(self) -> dict[str, Any]:
         """What was learned on training days; it travels in the checkpoint."""

@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 from itd_lightning.contracts.batches import SequenceBatch
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import folder_beside, written_beside
-from itd_lightning.contracts.scores import SCORES, UNITS
+from itd_lightning.contracts.scores import SCORES
 from itd_lightning.events.store import Store
 from itd_lightning.executors import Place
 from itd_lightning.splits import Split
@@ -167,11 +167,14 @@ class Sequences(View):
         store = Store(self.store)
         if self.folder.exists():
             return
-        people = store.path / "people.parquet"
-        known = pl.read_parquet(people, glob=False) if people.is_file() else None
         with folder_beside(self.folder) as target:
             work = partial(
-                build_shard, target=target, own=store.own_pcs(), people=known, unit=self.unit, idle=self.idle
+                build_shard,
+                target=target,
+                own=store.own_pcs(),
+                people=store.people(),
+                unit=self.unit,
+                idle=self.idle,
             )
             table = self.build(work).with_columns(first=pl.col("length").cum_sum() - pl.col("length"))
             table.drop("sequence").write_parquet(target / "sequences.parquet")
@@ -180,11 +183,9 @@ class Sequences(View):
         """Split the sequences, fit the vocabulary on training ones, and number all behaviours."""
         table = pl.read_parquet(self.folder / "sequences.parquet", glob=False)
         spans = table.select("user", "start", "end")
+        self.units = self.parted(spans, stage)
         if stage == "predict":
-            self.units = spans.with_columns(part=pl.lit("predict").cast(UNITS["part"]))
             self.warn_of_a_young_store(spans)
-        else:
-            self.units = self.split.assign(spans, self.store)
         self.first, self.length = table["first"].to_numpy(), table["length"].to_numpy()
         self.label = np.full(len(table), np.nan, dtype=np.float32)
         if stage in ("fit", "validate"):
@@ -278,10 +279,6 @@ class Sequences(View):
             self.write_tokens(self.fitted)
         return SequenceDataset(self.tokens, self.first, self.length, self.label, self.chunk, self.overlap)
 
-    def part(self, *names: str) -> Int[np.ndarray, " m"]:
-        """Numbers of the sequences of these parts."""
-        return np.flatnonzero(self.units["part"].is_in(names).to_numpy())
-
     def batches(self, sampler: EqualLengths | InOrder) -> DataLoader[SequenceBatch]:
         """A loader whose batches are those that the sampler names."""
         return self.loader(self.rows(), sampler, batch_size=None)
@@ -308,18 +305,9 @@ class Sequences(View):
         )
         return self.batches(sampler)
 
-    def val_dataloader(self) -> DataLoader[SequenceBatch] | list[DataLoader[SequenceBatch]]:
-        """Validation sequences; none where the split has no validation part."""
-        chosen = self.part("val")
-        return self.batches(InOrder(self.length, chosen, self.budget)) if len(chosen) else []
-
-    def test_dataloader(self) -> DataLoader[SequenceBatch]:
-        """Validation and test sequences: thresholds come from the former."""
-        return self.batches(InOrder(self.length, self.part("val", "test"), self.budget))
-
-    def predict_dataloader(self) -> DataLoader[SequenceBatch]:
-        """All sequences of the store."""
-        return self.batches(InOrder(self.length, self.part("predict"), self.budget))
+    def in_order(self, *parts: str) -> DataLoader[Any]:
+        """Sequences of these parts, the longest first."""
+        return self.batches(InOrder(self.length, self.part(*parts), self.budget))
 
     def described(self, numbers: Int[np.ndarray, " n"]) -> Iterator[tuple[slice, pl.DataFrame]]:
         """Say which behaviours these are, shard by shard; a user's in time order."""

@@ -109,9 +109,8 @@ def decomposed(
     owner, day = np.repeat(np.arange(len(lengths)), lengths), np.concatenate([np.arange(n) for n in lengths])
     if not modes or not len(values):
         return found
-    if (
-        window is not None
-    ):  # zeros after a user's last day change nothing before it, so that all fit in one batch
+    if window is not None:
+        # Zeros after a user's last day change nothing before it, so that all fit in one batch.
         signals = torch.zeros(len(lengths), values.shape[1], int(lengths.max()), dtype=torch.float64)
         signals[owner, :, day] = torch.from_numpy(values)
         return mvmd_trailing(signals, modes, window, alpha=alpha, tau=0.0, tol=tol)[owner, day].numpy()
@@ -334,18 +333,9 @@ class Signals(Sequences):
         rows = self.chosen(self.part("train"), resampled=True)
         return self.loader(rows, EpochShuffle(len(rows), self.seed))
 
-    def val_dataloader(self) -> DataLoader[SignalBatch] | list[DataLoader[SignalBatch]]:  # type: ignore[override]
-        """Validation days in order; none where the split has no validation part."""
-        rows = self.chosen(self.part("val"))
-        return self.loader(rows) if len(rows) else []
-
-    def test_dataloader(self) -> DataLoader[SignalBatch]:  # type: ignore[override]
-        """Validation and test days in order: thresholds come from the former."""
-        return self.loader(self.chosen(self.part("val", "test")))
-
-    def predict_dataloader(self) -> DataLoader[SignalBatch]:  # type: ignore[override]
-        """All days of the store, in order."""
-        return self.loader(self.chosen(self.part("predict")))
+    def in_order(self, *parts: str) -> DataLoader[SignalBatch]:
+        """Days of these parts, by user and time."""
+        return self.loader(self.chosen(self.part(*parts)))
 
     def described(self, numbers: Int[np.ndarray, " n"]) -> Iterator[tuple[slice, pl.DataFrame]]:
         """Say which days these are."""

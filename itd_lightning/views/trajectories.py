@@ -20,7 +20,6 @@ from torch.utils.data import DataLoader, Dataset
 from itd_lightning.contracts.batches import TrajectoryBatch
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import written_beside
-from itd_lightning.contracts.scores import UNITS
 from itd_lightning.events.people import as_of
 from itd_lightning.events.store import Store
 from itd_lightning.executors import Place
@@ -132,8 +131,7 @@ class Trajectories(View):
         """Describe the days once per store; later runs reuse the file."""
         if self.path.exists():
             return
-        people_path = Store(self.store).path / "people.parquet"
-        people = pl.read_parquet(people_path, glob=False) if people_path.is_file() else None
+        people = Store(self.store).people()
         days = self.build(partial(build_shard, features=self.features, domains=company_domains(people)))
         if self.features == "notebook":
             days = self.with_received(days, people)
@@ -162,10 +160,7 @@ class Trajectories(View):
         if days.is_empty():
             raise InputError(f"the store at {self.store} holds no events")
         units = spans(days)
-        if stage == "predict":
-            self.units = units.with_columns(part=pl.lit("predict").cast(UNITS["part"]))
-        else:
-            self.units = self.split.assign(units, self.store)
+        self.units = self.parted(units, stage)
         if len(self.units) != len(units):
             raise InputError("this split drops user-days; trajectories need whole users")
         self.whole = self.laid_out(days)
@@ -243,18 +238,9 @@ class Trajectories(View):
         """Training days of all users, nothing else."""
         return self.loader(Company(self.batch("train", context=False)), batch_size=None)
 
-    def val_dataloader(self) -> DataLoader[TrajectoryBatch] | list[DataLoader[TrajectoryBatch]]:
-        """Validation days, and what came before them; none where the split has no validation part."""
-        batch = self.batch("val", context=True)
-        return self.loader(Company(batch), batch_size=None) if batch.scored.any() else []
-
-    def test_dataloader(self) -> DataLoader[TrajectoryBatch]:
-        """Validation and test days: thresholds come from the former."""
-        return self.loader(Company(self.batch("val", "test", context=True)), batch_size=None)
-
-    def predict_dataloader(self) -> DataLoader[TrajectoryBatch]:
-        """All days of the store."""
-        return self.loader(Company(self.batch("predict", context=True)), batch_size=None)
+    def in_order(self, *parts: str) -> DataLoader[TrajectoryBatch]:
+        """The company with the days of these parts as units, and with what came before them."""
+        return self.loader(Company(self.batch(*parts, context=True)), batch_size=None)
 
     def state_dict(self) -> dict[str, Any]:
         """What was fitted on training days; it travels in the checkpoint."""

@@ -7,7 +7,14 @@ import polars as pl
 import pytest
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.evaluation.operating import Above, alarms, daily_list, recall_at_share, threshold_at_fpr
+from itd_lightning.evaluation.operating import (
+    Above,
+    alarms,
+    at_prevalence,
+    daily_list,
+    recall_at_share,
+    threshold_at_fpr,
+)
 from itd_lightning.evaluation.ranking import rank
 
 
@@ -71,3 +78,18 @@ def test_the_daily_list_counts_insiders_and_the_days_until_they_are_found() -> N
     assert daily_list(days, budget=1) == (1 / 3, 1 / 3, 1, 1, 2.0)
     assert daily_list(days, budget=2) == (1.0, 0.5, 1, 1, 0.0)
     assert daily_list(days.with_columns(score=pl.lit(0.0)), budget=1).insiders_found == 1
+
+
+@pytest.mark.parametrize("share", [0.1, 0.2, 0.9])
+def test_another_prevalence_gives_what_units_of_that_share_would(share: float) -> None:
+    malicious, harmless = round(1000 * share), round(1000 * (1 - share))
+    found, false = 0.6 * malicious, 0.05 * harmless
+    counted = at_prevalence(0.6, 0.05, share)
+    assert counted["precision"] == pytest.approx(found / (found + false))
+    assert counted["f1"] == pytest.approx(2 * found / (2 * found + false + malicious - found))
+    assert counted["accuracy"] == pytest.approx((found + harmless - false) / 1000)
+
+
+def test_without_an_alarm_there_is_no_precision() -> None:
+    assert at_prevalence(0.0, 0.0, 0.2)["precision"] is None
+    assert at_prevalence(None, None, 0.2)["accuracy"] is None

@@ -1,6 +1,7 @@
 """What read access to a store promises."""
 
 import json
+import shutil
 from pathlib import Path
 
 import polars as pl
@@ -94,3 +95,12 @@ def test_presence_calendar_and_own_pcs_are_those_of_all_shards(store: Path) -> N
     assert opened.own_pcs().sort("user").equals(own_pcs(pc_use(events)))
     assert opened.calendar()["kind"].n_unique() > 1
     assert len(opened.own_pcs()) == 24
+
+
+def test_people_are_none_where_the_source_does_not_say(store: Path, tmp_path: Path) -> None:
+    known = Store(store).people()
+    assert known is not None
+    assert known["user"].n_unique() == 24
+    shutil.copytree(store, tmp_path / "store")
+    (tmp_path / "store" / "people.parquet").unlink()
+    assert Store(tmp_path / "store").people() is None

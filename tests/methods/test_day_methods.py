@@ -177,6 +177,30 @@ def test_a_classifier_without_labels_says_what_to_change(name: str, store: Path,
         fit(METHODS[name](), hidden, tmp_path)
 
 
+@pytest.mark.parametrize("name", DEEP)
+def test_validation_days_without_labels_are_refused_for_any_epoch_would_be_the_best(
+    name: str, store: Path, tmp_path: Path
+) -> None:
+    half = Days(store, Dates(date(2010, 2, 20), date(2010, 3, 1), shown=["train"]), batch_size=4096)
+    with pytest.raises(InputError, match="nothing tells which epoch is best"):
+        fit(METHODS[name](), half, tmp_path)
+
+
+@pytest.mark.parametrize("name", GATHERING)
+def test_a_checkpoint_cannot_set_what_is_no_tensor_of_the_method(
+    name: str, view: Days, tmp_path: Path
+) -> None:
+    method = METHODS[name]()
+    state = load_checkpoint(fit(method, view, tmp_path))
+    state["state_dict"] |= {"seed": torch.ones(1), "score": torch.ones(1)}
+    again = METHODS[name]()
+    again.on_load_checkpoint(state)
+    assert callable(again.score)
+    assert vars(again).get("seed") == vars(METHODS[name]()).get("seed")
+    with pytest.raises(RuntimeError, match="Unexpected key"):
+        again.load_state_dict(state["state_dict"])
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_a_day_without_events_and_an_unknown_user_get_a_score(name: str, view: Days, tmp_path: Path) -> None:
     method = METHODS[name]()

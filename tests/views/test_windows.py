@@ -24,7 +24,8 @@ from itd_lightning.executors import Place
 from itd_lightning.splits import Campaigns, Dates, Split
 from itd_lightning.views import Windows, windows
 from itd_lightning.views.base import EpochShuffle
-from itd_lightning.views.windows import FEATURES, WindowDataset, build, calendar_starts, cut, moments
+from itd_lightning.views.window_features import FEATURES, build, calendar_starts, cut, moments
+from itd_lightning.views.windows import WindowDataset
 
 MONDAY = datetime(2010, 3, 1)
 NAMES = list(FEATURES)
