@@ -10,7 +10,7 @@ import torch
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.scores import SCORES
 from itd_lightning.evaluation.common import FUSED, LEAVER, RANDOM, VOLUME, CommonTable, common_table
-from itd_lightning.evaluation.common_days import common_days
+from itd_lightning.evaluation.common_days import common_days, filled
 from itd_lightning.evaluation.fusion import fusion, surprise
 from itd_lightning.events.store import Store
 from itd_lightning.numerics.weights import logistic_weights
@@ -51,6 +51,7 @@ def test_days_are_those_on_which_the_user_did_anything(store: Path, runs: dict[s
 def test_the_best_comes_first_and_others_are_shown_behind_it(table: CommonTable) -> None:
     named = {row.name: row for row in table.rows}
     best, blind = named["sees"], named["blind"]
+    assert [row.pr_auc for row in table.rows] == sorted((row.pr_auc for row in table.rows), reverse=True)
     assert table.rows[0].behind is None
     assert best.seeds == 2
     assert best.spread[0] <= best.pr_auc <= best.spread[1]
@@ -64,6 +65,18 @@ def test_a_method_never_hides_by_silence(runs: dict[str, list[Path]]) -> None:
     """Days without a score are ranked below all others, not left out."""
     days, _ = common_days(runs)
     assert common_table({"blind": runs["blind"]}).user_days == int((days["part"] == "test").sum())
+    assert filled(pl.Series([0.5, None, -2.0, None])).tolist() == [0.5, -3.0, -2.0, -3.0]
+
+
+def test_the_last_days_of_a_log_come_first_in_the_reference_of_leavers(
+    runs: dict[str, list[Path]], store: Path, tmp_path: Path
+) -> None:
+    days, _ = common_days(runs)
+    last = days.select("user", "start", score=-pl.col("left"))
+    ends = user_day_scores(store).drop("score").join(last, on=["user", "start"]).select(SCORES.names())
+    found = common_table({"ends": [scored(tmp_path / "ends", store, ends)]})
+    leaver = next(row for row in found.references if row.name == LEAVER)
+    assert leaver.pr_auc == pytest.approx(found.rows[0].pr_auc)
 
 
 def test_references_need_no_method(table: CommonTable) -> None:
