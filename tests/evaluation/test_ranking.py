@@ -186,8 +186,8 @@ def test_a_rank_counts_the_units_that_score_as_high() -> None:
 
 
 MANY = """
-import resource
 import numpy as np
+from itd_lightning.commands.experiments import peak_gib
 from itd_lightning.evaluation.ranking import Ranking
 
 draw = np.random.default_rng(0)
@@ -201,8 +201,7 @@ for user in range(0, 4000, 20):
     left, right = np.searchsorted(score, hits), np.searchsorted(score, hits, side="right")
     above, tied = above + int(left.sum()), tied + int((right - left).sum())
 span = ranking.intervals(seed=0)["roc_auc"]
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-print(ranking.units, ranking.roc_auc(), (above + tied / 2) / (10_306 * 80e6), *span, peak)
+print(ranking.units, ranking.roc_auc(), (above + tied / 2) / (10_306 * 80e6), *span, peak_gib())
 """
 
 
