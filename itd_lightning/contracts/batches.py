@@ -4,6 +4,7 @@ Axes: B rows, T hours, F features, L places of behaviours, N behaviours that cou
 Trajectories: U users, T calendar days, D daily features, H hours of a day (24).
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from jaxtyping import Bool, Float, Int
@@ -69,14 +70,24 @@ class NarrativeBatch(NamedTuple):
             nothing.
     """
 
-    narrative: tuple[str, ...]
-    contents: tuple[tuple[str, ...], ...]
+    narrative: Sequence[str]
+    contents: Sequence[Sequence[str]]
     unit: Int[Tensor, " b"]
     label: Float[Tensor, " b"]
 
     def named(self, score: Float[Tensor, " b"]) -> UnitScores:
         """Name scores by the days they are of."""
         return UnitScores(self.unit, score)
+
+    def where(self, days: Bool[Tensor, " b"]) -> "NarrativeBatch":
+        """The days that are chosen."""
+        rows = days.nonzero()[:, 0].tolist()
+        return NarrativeBatch(
+            [self.narrative[row] for row in rows],
+            [self.contents[row] for row in rows],
+            self.unit[days],
+            self.label[days],
+        )
 
 
 class SequenceBatch(NamedTuple):

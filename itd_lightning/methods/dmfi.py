@@ -4,7 +4,7 @@ Axes: B days, N texts, S statistics of the texts of a day, F features.
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -28,33 +28,31 @@ from itd_lightning.methods.narratives import (
 )
 from itd_lightning.nn.backbones import DEFAULT, QUERY_AND_VALUE, Backbone, Precision, Quantization
 from itd_lightning.nn.fusion import STATISTICS, FusionHead, Pooling, pooled
-from itd_lightning.nn.language_scores import answer_log_probs, log_likelihoods, passes
-from itd_lightning.nn.prompts import BEHAVIOUR, SEMANTIC, Prompt, Prompter, answer_tokens
+from itd_lightning.nn.language_branches import (
+    KINDS,
+    LanguageBranches,
+    Likelihood,
+    Side,
+    Strategy,
+    branches_of,
+)
 from itd_lightning.numerics.calibration import platt
 
-Side = Literal["semantic", "behaviour"]
 VIEWS: tuple[Side, ...] = ("semantic", "behaviour")
-KINDS = ("normal", "abnormal")
-KNOWN_TEXTS = 200_000  # margins that are kept, since most pages come up again
 
 
 class DMFI(Method[NarrativeBatch]):
     """Scores contents and behaviour of a day by adapted language models, then fuses them; supervised.
 
-    ``strategy`` says what the score of a text is before its calibration, the margin:
-
-    - ``unified`` (DMFI-A): one adapter a view, which learns to answer; the margin is
-      ``log p(" abnormal") - log p(" normal")`` at the place of the answer.
-    - ``dual`` (DMFI-B): two adapters a view, which learn to tell normal and abnormal texts; the margin is
-      ``f_abnormal - f_normal``, where f is the mean log-likelihood of a token of the text.
-
-    Both become a probability by a sigmoid whose slope and offset are fitted to validation days. The
-    ``DualBranch`` callback runs the stages.
+    The margin of a text, by ``nn.LanguageBranches``, becomes a probability by a sigmoid whose slope and
+    offset are fitted to validation days. The ``DualBranch`` callback runs the stages: the branches, then the
+    fusion.
 
     Args:
         optimizer: Builds the optimizer; the callback sets its learning rate.
         backbone: Folder or hub name of a causal language model; the default comes with the extra ``llm``.
-        strategy: See above.
+        strategy: ``unified`` (DMFI-A), one adapter a view, which learns to answer; or ``dual`` (DMFI-B), two,
+            which learn to tell normal and abnormal texts.
         views: Which views take part; one of them alone is an ablation.
         pooling: Statistics of a day's semantic scores: ``full`` is mean, max, std and min.
         likelihood: Take the ``mean`` of a text's tokens, or their ``sum``, which grows with the length.
@@ -68,30 +66,31 @@ class DMFI(Method[NarrativeBatch]):
         quantization: Of the frozen weights.
         precision: Of the frozen weights; ``auto`` takes bfloat16 where the processor multiplies it.
         hidden: Width of the hidden layers of the fusion.
+        held_out: Share of the training days from which the fusion learns and the branches do not, since
+            branches are too sure of days that they have read. 0 lets both learn from all, as the paper may.
         reasons: Explain days by sentences: what the score loses without each. Testing takes a few times
             as long.
 
     Raises:
         InputError: If the backbone cannot be used so.
-        ValueError: If there is no view.
+        ValueError: If there is no view, or a number is out of its range.
 
     Source:
         DMFI: Dual-Modality Fine-Tuning and Inference Framework for LLM-Based Insider Threat Detection,
-        sections III and IV-A. The paper leaves open what f is; an adapter that learns to always give its own
-        label would tell nothing. Departure: texts of a day have the label of the day (the ratio of what two
-        mixtures make likely orders texts as that of pure classes does; Metodiev et al., JHEP 2017, 174);
-        the question comes after the text, and the answer is read from logits, without an "anomaly score";
-        texts never lower a score (see ``FusionHead``).
+        sections III and IV-A. Departures: ``held_out``; texts of a day have its label (the ratio of what two
+        mixtures make likely orders texts as that of pure classes does; Metodiev et al., JHEP 2017, 174); the
+        question comes after the text, and the answer is read from logits, without an "anomaly score"; texts
+        never lower a score (see ``FusionHead``).
     """
 
     def __init__(
         self,
         optimizer: OptimizerCallable,
         backbone: str = DEFAULT,
-        strategy: Literal["unified", "dual"] = "dual",
+        strategy: Strategy = "dual",
         views: Sequence[Side] = VIEWS,
         pooling: Pooling = "full",
-        likelihood: Literal["mean", "sum"] = "mean",
+        likelihood: Likelihood = "mean",
         context: int = 512,
         contents: int = 0,
         rank: int = 8,
@@ -102,34 +101,26 @@ class DMFI(Method[NarrativeBatch]):
         quantization: Quantization = "none",
         precision: Precision = "auto",
         hidden: int = 32,
+        held_out: float = 0.25,
         reasons: bool = False,
     ) -> None:
         super().__init__(optimizer)
         self.save_hyperparameters()
         self.views = tuple(view for view in VIEWS if view in views)
-        if not self.views or contents < 0:
-            raise ValueError(f"dmfi needs a view and contents of at least 0, got {list(views)}, {contents}")
-        self.strategy, self.pooling, self.contents, self.reasons = strategy, pooling, contents, reasons
-        self.mean = likelihood == "mean"
-        parts = [f"{view}_{kind}" for view in self.views for kind in KINDS]
-        branches = parts if strategy == "dual" else list(self.views)
-        self.stage, self.stages = "", (*branches, "fusion")
-        self.backbone = Backbone(
-            backbone, branches, rank, alpha, lora_dropout, targets, top, quantization, precision
-        )
-        tokenizer = self.backbone.tokenizer
-        self.answers = [answer_tokens(tokenizer, f" {kind}") for kind in KINDS]
-        answer = 0 if strategy == "dual" else max(len(tokens) for tokens in self.answers)
-        room = min(context, self.backbone.longest)
-        wordings = {"semantic": SEMANTIC, "behaviour": BEHAVIOUR}
-        self.prompters: dict[str, Prompter] = {
-            view: Prompter(tokenizer, wordings[view], room, answer) for view in self.views
-        }
+        if not self.views or contents < 0 or not 0 <= held_out < 1:
+            raise ValueError(
+                "dmfi needs a view, contents of at least 0 and held_out from 0 to below 1, "
+                f"got {list(views)}, {contents}, {held_out}"
+            )
+        self.pooling, self.contents, self.held_out, self.reasons = pooling, contents, held_out, reasons
+        names = branches_of(self.views, strategy)
+        self.stage, self.stages = "", (*names, "fusion")
+        model = Backbone(backbone, names, rank, alpha, lora_dropout, targets, top, quantization, precision)
+        self.branches = LanguageBranches(model, strategy, likelihood, context)
         semantic = len(STATISTICS[pooling]) if "semantic" in self.views else 0
         self.head = FusionHead(semantic, "behaviour" in self.views, hidden)
         self.register_buffer("lines", torch.tensor([[1.0, 0.0]] * 3))  # of semantic, behaviour, fused
         self.lines: Tensor
-        self.known: dict[tuple[str, str], float] = {}
         self.val_loss, self.label_mass = MeanMetric(), MeanMetric()
         self.val_logits, self.val_labels = CatMetric(), CatMetric()
 
@@ -140,12 +131,14 @@ class DMFI(Method[NarrativeBatch]):
                 "dmfi trains in stages: let the trainer run the callback DualBranch, as its config does"
             )
         data = self.trainer.datamodule  # type: ignore[attr-defined]
-        refuse_without_labels(data.train_dataloader(), "training", self.views)
+        for fusion, part in ((False, "training"), (True, "held-out training")):
+            days = (self.lesson(batch, fusion=fusion) for batch in data.train_dataloader())
+            refuse_without_labels(days, part, self.views)
         refuse_without_labels(data.val_dataloader(), "validation", self.views)
 
     def on_stage_start(self) -> None:
         """Begin a stage; before the fusion, calibrate margins and learn what is usual."""
-        self.known.clear()
+        self.branches.known.clear()
         if self.stage == "fusion":
             self.calibrate()
 
@@ -158,20 +151,28 @@ class DMFI(Method[NarrativeBatch]):
             for view in self.views:
                 texts, label = labelled_texts(batch, view, self.contents)
                 if texts:
-                    found[view].append(torch.stack([self.margins(view, texts).cpu(), label]))
+                    found[view].append(torch.stack([self.branches.margins(view, texts).cpu(), label]))
         for side, pieces in found.items():
             margin, label = torch.cat(pieces, dim=1) if pieces else torch.zeros(2, 0)
             if len(label.unique()) == 2:
                 self.lines[VIEWS.index(side)] = torch.tensor(platt(margin, label, balanced=True))
         train = tracked(data.train_dataloader(), "scoring training days")
-        self.head.fit(torch.cat([self.features(batch) for batch in train]))
+        days = [self.lesson(batch, fusion=True) for batch in train]
+        self.head.fit(torch.cat([self.features(batch) for batch in days if len(batch.unit)]))
 
     def training_step(self, batch: NarrativeBatch, batch_idx: int) -> Tensor | None:
         """Return the loss of the stage; None where the batch holds nothing to learn from."""
-        loss = self.loss(batch, learns=True)
+        loss = self.loss(self.lesson(batch, fusion=self.stage == "fusion"), learns=True)
         if loss is not None:
             self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(batch.unit))
         return loss
+
+    def lesson(self, batch: NarrativeBatch, *, fusion: bool) -> NarrativeBatch:
+        """The days that the fusion learns from, or the branches; the former lie evenly among the units."""
+        if not self.held_out:
+            return batch
+        held = ((batch.unit + 1) * self.held_out).floor() > (batch.unit * self.held_out).floor()
+        return batch.where(held if fusion else ~held)
 
     def loss(self, batch: NarrativeBatch, *, learns: bool) -> Float[Tensor, ""] | None:
         """Loss of the stage on the days whose labels are shown."""
@@ -185,13 +186,12 @@ class DMFI(Method[NarrativeBatch]):
         texts, label = some_of(texts, label, len(batch.unit), by_chance=learns)
         if not texts:
             return None
-        prompts = [self.prompters[view](text) for text in texts]
+        losses = self.branches.losses(self.stage, texts, learns=learns)
         if kind:
-            return -log_likelihoods(self.backbone, prompts, self.stage, learns=learns).mean()
-        logp = answer_log_probs(self.backbone, prompts, self.answers, self.stage, learns=learns)
+            return losses.mean()
         if not learns:
-            self.label_mass.update(logp.exp().sum(1))
-        return -logp.gather(1, label.long().to(logp.device)[:, None]).mean()
+            self.label_mass.update((-losses).exp().sum(1))
+        return losses.gather(1, label.long().to(losses.device)[:, None]).mean()
 
     def validation_step(self, batch: NarrativeBatch, batch_idx: int) -> None:
         """Measure the loss of the stage."""
@@ -219,33 +219,10 @@ class DMFI(Method[NarrativeBatch]):
         for metric in (self.val_loss, self.label_mass, self.val_logits, self.val_labels):
             metric.reset()
 
-    @torch.no_grad()
-    def margins(self, view: str, texts: Sequence[str]) -> Float[Tensor, " n"]:
-        """Margin of each text, before its calibration; what is known of a text is not measured again."""
-        new = [text for text in dict.fromkeys(texts) if (view, text) not in self.known]
-        prompts = [self.prompters[view](text) for text in new]
-        for places in passes(prompts):
-            found = self.measured(view, [prompts[place] for place in places])
-            self.known.update(zip([(view, new[place]) for place in places], found.tolist(), strict=True))
-        margins = torch.tensor([self.known[view, text] for text in texts], device=self.device)
-        if len(self.known) > KNOWN_TEXTS:
-            self.known.clear()
-        return margins
-
-    def measured(self, view: str, prompts: Sequence[Prompt]) -> Float[Tensor, " n"]:
-        """Margin of each prompt; equation 7 without its sigmoid, or equation 10 without it."""
-        if self.strategy == "unified":
-            logp = answer_log_probs(self.backbone, prompts, self.answers, view)
-            return logp[:, 1] - logp[:, 0]
-        normal, abnormal = (
-            log_likelihoods(self.backbone, prompts, f"{view}_{kind}", mean=self.mean) for kind in KINDS
-        )
-        return abnormal - normal
-
     def probabilities(self, view: str, texts: Sequence[str]) -> Float[Tensor, " n"]:
         """How probably each text is abnormal, were both sorts equally frequent."""
         slope, offset = self.lines[VIEWS.index(view)]
-        return torch.sigmoid(slope * self.margins(view, texts) + offset)
+        return torch.sigmoid(slope * self.branches.margins(view, texts) + offset)
 
     def features(self, batch: NarrativeBatch) -> Float[Tensor, "b f"]:
         """Statistics of the semantic scores, then the behaviour score; equation 14. NaN for no text."""
@@ -282,9 +259,9 @@ class DMFI(Method[NarrativeBatch]):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Forget what other weights said."""
-        self.known.clear()
+        self.branches.known.clear()
 
     def configure_optimizers(self) -> Optimizer | None:
         """Build the optimizer of all adapters and the head, whichever of them rest at the moment."""
         assert self.optimizer is not None
-        return self.optimizer([*self.backbone.adapter_weights(), *self.head.parameters()])
+        return self.optimizer([*self.branches.backbone.adapter_weights(), *self.head.parameters()])

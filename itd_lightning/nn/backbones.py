@@ -259,6 +259,11 @@ class Backbone(nn.Module):
         self.register_load_state_dict_pre_hook(note_prefix)  # type: ignore[no-untyped-call]
         self.register_load_state_dict_post_hook(base_is_here)  # type: ignore[no-untyped-call]
 
+    @property
+    def device(self) -> torch.device:
+        """Where the model lies."""
+        return next(self.parameters()).device
+
     def adapter_weights(self, adapter: str = "") -> list[nn.Parameter]:
         """Weights of one adapter, or of all."""
         return [
@@ -298,7 +303,7 @@ class Backbone(nn.Module):
         longest = max(len(row) for row in rows)
         if longest > self.longest:
             raise InputError(f"the backbone reads {self.longest} tokens and got {longest}: lower the context")
-        device = next(self.model.parameters()).device
+        device = self.device
         flipped = [torch.tensor(row[::-1], dtype=torch.long) for row in rows]
         ids = pad_sequence(flipped, batch_first=True).flip(1).to(device)
         lengths = torch.tensor([[len(row)] for row in rows], device=device)

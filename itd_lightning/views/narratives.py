@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader
 from itd_lightning.contracts.batches import NarrativeBatch
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import folder_beside
+from itd_lightning.contracts.scores import UNITS
 from itd_lightning.events.hours import HOURS, after_hours
 from itd_lightning.events.store import Store
 from itd_lightning.executors import Place
@@ -67,7 +68,10 @@ class Narratives(View):
         benign_share: Share of harmless days among training days: others of them are left out at random. 0.8
             in the paper. None trains on all. Validation and test days stay as they are.
         train_days: Training days at most, drawn at random; with ``benign_share``, both kinds in proportion.
-        val_days: Validation days at most while training, drawn at random; ``test`` reads all of them.
+        val_days: Validation days at most while training, drawn at random, both kinds in proportion; ``test``
+            reads all of them.
+        scored_days: Validation and test days at most that ``test`` scores, drawn at random whatever they are;
+            the others count as unused. None for all. Language models on a CPU score a day a second or so.
         batch_size: Days per batch.
         num_workers: Loader processes.
         seed: Decides which training and validation days are drawn, and the order of the former.
@@ -97,6 +101,7 @@ class Narratives(View):
         benign_share: float | None = None,
         train_days: int | None = None,
         val_days: int | None = None,
+        scored_days: int | None = None,
         batch_size: int = 16,
         num_workers: int = 0,
         seed: int = 0,
@@ -105,7 +110,7 @@ class Narratives(View):
     ) -> None:
         super().__init__(store, split, batch_size, num_workers, seed, build_workers, executor)
         least = {"sentences": (sentences, 1), "names": (names, 1), "contents": (contents, 0)}
-        least |= {"train_days": (train_days, 2), "val_days": (val_days, 2)}
+        least |= {"train_days": (train_days, 2), "val_days": (val_days, 2), "scored_days": (scored_days, 2)}
         for name, (value, bound) in least.items():
             if value is not None and value < bound:
                 raise ValueError(f"{name} must be at least {bound}, got {value}")
@@ -114,6 +119,7 @@ class Narratives(View):
         self.style: Style = style
         self.sentences, self.names, self.contents, self.silent = sentences, names, contents, silent
         self.benign_share, self.train_days, self.val_days = benign_share, train_days, val_days
+        self.scored_days = scored_days
         self.hours: pl.DataFrame | None = None
 
     @property
@@ -141,6 +147,8 @@ class Narratives(View):
         start = pl.col("day").cast(pl.Datetime("us"))
         units = table.select("user", start=start, end=start.dt.offset_by("1d"))
         self.units = self.parted(units, stage)
+        if stage == "test" and self.scored_days is not None:
+            self.leave_unused(self.scored_days)
         shown = pl.Series([None], dtype=pl.Boolean).new_from_index(0, len(units))
         if stage in ("fit", "validate"):
             shown = self.split.labels_shown(self.units, self.store)
@@ -150,6 +158,13 @@ class Narratives(View):
         self.place = table.select(number, "first", "size").fill_null(0).to_numpy()
         if stage == "fit":
             self.hours = self.fit()
+
+    def leave_unused(self, most: int) -> None:
+        """Keep so many validation and test days."""
+        left = np.random.default_rng(self.seed).permutation(self.part("val", "test"))[most:]
+        unused = pl.int_range(pl.len()).is_in(left)
+        part = pl.when(unused).then(pl.lit("unused", UNITS["part"])).otherwise("part")
+        self.units = self.units.with_columns(part.alias("part"))
 
     def fit(self) -> pl.DataFrame:
         """Learn the usual hours of each user from training days.

@@ -14,13 +14,13 @@ NEIGHBOURS = 5
 def balanced(
     label: Float[np.ndarray, " m"], share: float | None, most: int | None, seed: int
 ) -> Int[np.ndarray, " r"]:
-    """Which training days to keep, drawn without replacement, in their order.
+    """Which days to keep, drawn without replacement, in their order.
 
     Args:
         label: 1 malicious, 0 harmless, NaN for not shown.
         share: Of harmless days among those kept; harmless days only are left out for it, so that where they
             are few already, their share stays smaller. None leaves it as it is.
-        most: Days at most, of both kinds in proportion; None for all.
+        most: Days at most, of each kind in proportion; None for all.
         seed: Of the draw.
 
     Raises:
@@ -28,24 +28,27 @@ def balanced(
 
     Example:
         >>> balanced(np.array([0.0] * 90 + [1.0] * 10), 0.8, 20, seed=0).tolist()[-4:]
-        [92, 94, 96, 97]
+        [90, 92, 94, 95]
     """
     draw = np.random.default_rng(seed)
-    if share is None:
-        return np.sort(draw.permutation(len(label))[:most])
-    malicious, harmless = (draw.permutation(np.flatnonzero(label == kind)) for kind in (1, 0))
-    if not len(malicious) or not len(harmless):
-        raise InputError(
-            "benign_share needs malicious and harmless training days: let the split show labels "
-            "(--data.split.shown '[train, val]'), take a longer training part, or leave it out "
-            "(--data.benign_share null)"
-        )
-    harmless = harmless[: max(round(len(malicious) * share / (1 - share)), 1)]
-    total = len(malicious) + len(harmless)
-    if most is not None and most < total:
-        fewer = min(max(round(len(malicious) * most / total), 1), most)
-        malicious, harmless = malicious[:fewer], harmless[: most - fewer]
-    return np.sort(np.concatenate([malicious, harmless]))
+    malicious, harmless, unknown = (
+        draw.permutation(np.flatnonzero(kind)) for kind in (label == 1, label == 0, np.isnan(label))
+    )
+    if share is not None:
+        if not len(malicious) or not len(harmless):
+            raise InputError(
+                "benign_share needs malicious and harmless training days: let the split show labels "
+                "(--data.split.shown '[train, val]'), take a longer training part, or leave it out "
+                "(--data.benign_share null)"
+            )
+        harmless = harmless[: max(round(len(malicious) * share / (1 - share)), 1)]
+        unknown = unknown[:0]
+    kept = np.concatenate([malicious, harmless, unknown])
+    if most is not None and most < len(kept):
+        kept = kept[
+            np.arange(most) * len(kept) // most
+        ]  # from each kind in proportion, of the first one at least
+    return np.sort(kept)
 
 
 def smote_tomek(

@@ -47,11 +47,11 @@ def stirred(method: DMFI) -> DMFI:
     """The same with adapters and a head that say something."""
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
-        for weight in method.backbone.adapter_weights():
+        for weight in method.branches.backbone.adapter_weights():
             weight.add_(0.3 * torch.randn(weight.shape, generator=generator))
         for weight in method.head.parameters():
             weight.add_(torch.randn(weight.shape, generator=generator))
-    method.known.clear()
+    method.branches.known.clear()
     return method.eval()
 
 
@@ -90,7 +90,7 @@ def test_every_branch_learns_in_its_stage_and_in_no_other(
     fit(method, tmp_path)
     for at, stage in enumerate(method.stages):
         after = load_checkpoint(tmp_path / "checkpoints" / f"{stage}.ckpt")["state_dict"]
-        for other in method.backbone.adapters:
+        for other in method.branches.backbone.adapters:
             ours = [name for name in before if f".{other}." in name]
             changed = any(not before[name].equal(after[name]) for name in ours)
             assert changed == (method.stages.index(other) <= at)
@@ -102,7 +102,7 @@ def test_every_branch_learns_in_its_stage_and_in_no_other(
 def test_training_makes_a_branch_find_its_own_texts_likelier(small_llama: str, tmp_path: Path) -> None:
     method = fit(made(small_llama, lora_dropout=0.0), tmp_path, lr=0.05)
     batch = days(12, 40)
-    margin = method.margins("behaviour", batch.narrative)
+    margin = method.branches.margins("behaviour", batch.narrative)
     assert margin[batch.label == 1].min() > margin[batch.label == 0].max()
     score = method.score(batch)
     assert score[batch.label == 1].mean() > score[batch.label == 0].mean()
@@ -125,7 +125,9 @@ def test_a_checkpoint_holds_adapters_and_head_only_and_gives_equal_scores(
     method = fit(made(small_llama), tmp_path)
     checkpoint = load_checkpoint(tmp_path / "checkpoints" / "last.ckpt")
     assert not [
-        name for name in checkpoint["state_dict"] if name.startswith("backbone.") and ".lora_" not in name
+        name
+        for name in checkpoint["state_dict"]
+        if name.startswith("branches.backbone.") and ".lora_" not in name
     ]
     other = made(small_llama, seed=5)
     other.load_state_dict(checkpoint["state_dict"])
@@ -134,7 +136,7 @@ def test_a_checkpoint_holds_adapters_and_head_only_and_gives_equal_scores(
 
 def test_two_branches_score_as_two_separate_models_do(small_llama: str, tmp_path: Path) -> None:
     method = stirred(made(small_llama))
-    model: Any = method.backbone.model
+    model: Any = method.branches.backbone.model
     model.save_pretrained(tmp_path)
     texts = days(5).narrative
     tokenizer = AutoTokenizer.from_pretrained(small_llama)
@@ -144,7 +146,7 @@ def test_two_branches_score_as_two_separate_models_do(small_llama: str, tmp_path
         alone: Any = PeftModel.from_pretrained(base, tmp_path / f"behaviour_{kind}").eval()
         found = []
         for text in texts:
-            prompt = method.prompters["behaviour"](text)
+            prompt = method.branches.prompters["behaviour"](text)
             assert tokenizer.decode(prompt.ids[prompt.text : prompt.closing]) == text
             ids = torch.tensor([prompt.ids[: prompt.closing + 1]])
             labels = ids.clone()
@@ -154,14 +156,14 @@ def test_two_branches_score_as_two_separate_models_do(small_llama: str, tmp_path
         likelihood[kind] = torch.tensor(found)
     apart = likelihood["abnormal"] - likelihood["normal"]
     assert apart.abs().max() > 0.01
-    assert torch.allclose(method.margins("behaviour", texts), apart, atol=1e-5)
+    assert torch.allclose(method.branches.margins("behaviour", texts), apart, atol=1e-5)
 
 
 @pytest.mark.parametrize("strategy", ["dual", "unified"])
 def test_scores_do_not_depend_on_the_batch(small_llama: str, strategy: str) -> None:
     method = stirred(made(small_llama, strategy=strategy))
     together = method.score(days(6))
-    method.known.clear()
+    method.branches.known.clear()
     apart = torch.cat([method.score(days(1, day)) for day in range(6)])
     assert torch.allclose(together, apart, atol=1e-4)
 
@@ -176,15 +178,17 @@ def test_adapters_have_a_gradient_after_a_validation(small_llama: str, quantizat
         loss = method.loss(days(6), learns=True)
         assert loss is not None
         loss.backward()
-        grown = [weight.grad for weight in method.backbone.adapter_weights(stage)]
+        grown = [weight.grad for weight in method.branches.backbone.adapter_weights(stage)]
         assert sum(float(grad.abs().sum()) for grad in grown if grad is not None) > 0
-        others = [weight.grad for name in BRANCHES[2:] for weight in method.backbone.adapter_weights(name)]
+        others = [
+            weight.grad for name in BRANCHES[2:] for weight in method.branches.backbone.adapter_weights(name)
+        ]
         assert all(grad is None for grad in others)
 
 
 def test_a_second_branch_costs_little_memory(small_llama: str) -> None:
     def size(method: DMFI) -> int:
-        return sum(weight.nbytes for weight in method.backbone.parameters())
+        return sum(weight.nbytes for weight in method.branches.backbone.parameters())
 
     one = size(made(small_llama, strategy="unified", views=["behaviour"], rank=1))
     two = size(made(small_llama, strategy="dual", views=["behaviour"], rank=1))
@@ -194,8 +198,11 @@ def test_a_second_branch_costs_little_memory(small_llama: str) -> None:
 def test_answers_of_several_tokens_are_learned_and_compared(small_llama: str) -> None:
     method = made(small_llama, strategy="unified")
     before = method.score(days(4))
-    method.known.clear()
-    method.answers = [method.answers[0], [*method.answers[1], *method.answers[0]]]
+    method.branches.known.clear()
+    method.branches.answers = [
+        method.branches.answers[0],
+        [*method.branches.answers[1], *method.branches.answers[0]],
+    ]
     method.stage = "behaviour"
     loss = method.loss(days(4), learns=True)
     assert loss is not None
@@ -209,7 +216,7 @@ def test_answers_of_several_tokens_are_learned_and_compared(small_llama: str) ->
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_the_default_backbone_learns_at_the_memory_of_one() -> None:
     def size(method: DMFI) -> int:
-        return sum(weight.nbytes for weight in method.backbone.parameters())
+        return sum(weight.nbytes for weight in method.branches.backbone.parameters())
 
     torch.manual_seed(0)
     one = DMFI(ADAM, strategy="unified", views=["behaviour"], context=100)
@@ -227,8 +234,44 @@ def test_the_default_backbone_learns_at_the_memory_of_one() -> None:
         optimizer.step()
         losses.append(float(loss.detach()))
     assert losses[-1] < 0.8 * losses[0]
-    margin = method.margins("behaviour", days(6).narrative)
+    margin = method.branches.margins("behaviour", days(6).narrative)
     assert margin[days(6).label == 1].min() > margin[days(6).label == 0].max()
+
+
+def test_the_fusion_learns_from_days_that_no_branch_has_read(small_llama: str, tmp_path: Path) -> None:
+    method = made(small_llama, held_out=0.5)
+    branches, fusion = (method.lesson(days(18), fusion=fusion) for fusion in (False, True))
+    assert (branches.unit.tolist(), fusion.unit.tolist()) == (list(range(0, 18, 2)), list(range(1, 18, 2)))
+    whole = made(small_llama, held_out=0.0)
+    assert all(whole.lesson(days(18), fusion=fusion).unit.equal(days(18).unit) for fusion in (False, True))
+    fit(method, tmp_path / "some")
+    # Other words on the days that only the fusion reads teach the branches nothing.
+    other = [days(9), days(9, 9)]
+    other = [
+        batch._replace(
+            narrative=[
+                text.upper() if unit % 2 else text
+                for unit, text in enumerate(batch.narrative, int(batch.unit[0]))
+            ]
+        )
+        for batch in other
+    ]
+    again = fit(made(small_llama, held_out=0.5), tmp_path / "others", HandMade(other))
+    assert all(
+        one.equal(two)
+        for one, two in zip(
+            method.branches.backbone.adapter_weights(), again.branches.backbone.adapter_weights(), strict=True
+        )
+    )
+    assert any(
+        not one.equal(two) for one, two in zip(method.head.parameters(), again.head.parameters(), strict=True)
+    )
+
+
+def test_held_out_days_of_one_sort_are_refused(small_llama: str, tmp_path: Path) -> None:
+    data = HandMade([days(4), days(4, 4)])
+    with pytest.raises(InputError, match="held-out training days must be malicious and harmless"):
+        fit(made(small_llama, held_out=0.2), tmp_path, data)
 
 
 def test_without_the_callback_it_says_so(small_llama: str) -> None:
@@ -360,7 +403,7 @@ def test_a_hundred_injections_in_mails_file_names_and_urls_of_events_hide_nothin
 
 def obedient(method: DMFI, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the model do what contents say: any injection among them is perfectly normal."""
-    honest = method.margins
+    honest = method.branches.margins
 
     def margins(view: str, texts: Sequence[str]) -> torch.Tensor:
         found = honest(view, texts)
@@ -368,7 +411,7 @@ def obedient(method: DMFI, monkeypatch: pytest.MonkeyPatch) -> None:
             found[[any(body in text for body in INJECTIONS) for text in texts]] = -50.0
         return found
 
-    monkeypatch.setattr(method, "margins", margins)
+    monkeypatch.setattr(method.branches, "margins", margins)
 
 
 @pytest.mark.parametrize("obeys", [False, True])
@@ -384,7 +427,7 @@ def test_none_of_a_hundred_injections_lowers_the_score_below_that_of_behaviour(
     day = days(1)
     alone = method.score(without_contents(day))
     many = NarrativeBatch(
-        day.narrative * 100,
+        [day.narrative[0]] * 100,
         tuple((*day.contents[0], injection) for injection in INJECTIONS),
         torch.arange(100),
         torch.ones(100),

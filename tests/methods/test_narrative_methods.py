@@ -81,8 +81,8 @@ def test_words_score_as_the_library_does(tmp_path: Path) -> None:
     fit(method, tmp_path)
     data = HandMade()
     told = NarrativeBatch(
-        data.train[0].narrative + data.train[1].narrative,
-        data.train[0].contents + data.train[1].contents,
+        [*data.train[0].narrative, *data.train[1].narrative],
+        [*data.train[0].contents, *data.train[1].contents],
         torch.arange(18),
         torch.cat([batch.label for batch in data.train]),
     )

@@ -224,6 +224,24 @@ def test_what_is_drawn_depends_on_the_seed_alone() -> None:
     assert label[rare].tolist() == [0.0, 1.0]
 
 
+def test_a_draw_keeps_the_kinds_in_proportion() -> None:
+    label = np.array([0.0] * 50 + [1.0] * 10 + [np.nan] * 40, dtype=np.float32)
+    drawn = label[balanced(label, None, 20, 3)]
+    assert [(drawn == 1).sum(), (drawn == 0).sum(), np.isnan(drawn).sum()] == [2, 10, 8]
+
+
+def test_days_that_are_not_scored_count_as_unused(small: Path) -> None:
+    view = ready(small, scored_days=9)
+    everything = view.part("val", "test")
+    view.setup("test")
+    scored = torch.cat([batch.unit for batch in view.test_dataloader()])
+    assert len(scored) == 9 < len(everything)
+    assert set(scored.tolist()) < set(everything.tolist())
+    assert len(view.part("unused")) == len(everything) - 9
+    view.setup("test")
+    assert scored.equal(torch.cat([batch.unit for batch in view.test_dataloader()]))
+
+
 def test_a_share_without_labels_is_refused(small: Path) -> None:
     with pytest.raises(InputError, match="let the split show labels"):
         ready(small, benign_share=0.8).train_dataloader()
@@ -265,6 +283,7 @@ def test_hours_without_training_days_are_refused(small: Path) -> None:
         {"benign_share": 1.0},
         {"train_days": 1},
         {"val_days": 0},
+        {"scored_days": 1},
     ],
 )
 def test_numbers_out_of_range_are_refused(small: Path, settings: dict[str, float]) -> None:
