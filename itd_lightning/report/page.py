@@ -23,6 +23,7 @@ from itd_lightning.report.embeddings import embeddings
 from itd_lightning.report.figures import Figure, Panel, colour, dash, precision_recall
 from itd_lightning.report.heatmaps import Window, explained
 from itd_lightning.report.losses import losses
+from itd_lightning.report.modes import decomposition
 from itd_lightning.report.numbers import DASH, shortened
 from itd_lightning.report.runs import Run, read_runs
 from itd_lightning.report.tables import about_table, ranking_tables
@@ -41,6 +42,7 @@ class Details(NamedTuple):
     run: Run
     timelines: Figure
     pictures: Figure
+    modes: Figure
     windows: list[tuple[Window, Figure]]
     behaviours: list[dict[str, Any]]
     days: list[dict[str, Any]]
@@ -130,7 +132,8 @@ def details(run: Run, user: str = "") -> Details:
     rows = [
         {**row, "campaign": campaign_on(run, row["user"], row["day"])} for row in days.iter_rows(named=True)
     ]
-    drawn, learned = (timelines(run), pictures(run, user)), (losses(run), embeddings(run))
+    drawn = timelines(run), pictures(run, user), decomposition(run, user)
+    learned = losses(run), embeddings(run)
     return Details(run, *drawn, explained(run), behaviours(run), rows, *learned)
 
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.specs import read_yaml
 
 Evaluation = dict[str, Any]  # evaluation.json, as ``evaluation.evaluate`` writes it
 
@@ -59,6 +60,17 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise InputError(f"{path} holds no JSON object; write it again")
     return content
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """The view's settings from the config that scored a run; empty where that is not at hand."""
+    try:
+        config = read_yaml(path)
+    except (InputError, OSError):
+        return {}
+    data = config.get("data") if isinstance(config, dict) else None
+    found = data.get("init_args") if isinstance(data, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def read_audits(path: Path) -> list[Audit]:

@@ -17,6 +17,7 @@ from itd_lightning.report.run_folder import (
     read_audits,
     read_evaluation,
     read_losses,
+    read_settings,
     read_table,
 )
 from itd_lightning.scores.table import About, scan_scores
@@ -63,6 +64,7 @@ class Run(NamedTuple):
         losses: One row an epoch, or None.
         embeddings: Some test behaviours and landmarks with their ``vector``, labelled; None without any.
         store: What the store says of itself; empty where it is not at hand.
+        settings: Of the view that was scored; empty where they are not at hand.
     """
 
     name: str
@@ -78,6 +80,7 @@ class Run(NamedTuple):
     losses: pl.DataFrame | None
     embeddings: pl.DataFrame | None
     store: dict[str, Any]
+    settings: dict[str, Any]
 
 
 def read_runs(folders: list[Path]) -> list[Run]:
@@ -120,6 +123,7 @@ def read_run(folder: Path, name: str) -> Run:
         losses=read_losses(folder / "metrics.csv"),
         embeddings=labelled_embeddings(folder, evaluation),
         store=store,
+        settings=read_settings(folder / "scored.yaml"),
     )
 
 
