@@ -3,6 +3,7 @@
 Axes: B days, L behaviours of a day, C channels, K modes, D features.
 """
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -36,7 +37,11 @@ class Log2Sig(Method[SignalBatch]):
             ``none`` takes each by itself (the paper's "w/o Mamba").
         backend: What runs Mamba: its kernels on a GPU, plain torch, or a scan that is ``compiled`` on this
             machine, twice as fast on a CPU; ``auto`` takes the first two, so that results repeat elsewhere.
+        hidden: Widths of the classifier's layers.
         dropout: Share of units that training drops in the classifier.
+
+    Raises:
+        ValueError: If there is no hidden layer, or one without width.
 
     Source:
         Log2Sig: Frequency-Aware Insider Threat Detection via Multivariate Behavioral Signal Decomposition,
@@ -55,21 +60,24 @@ class Log2Sig(Method[SignalBatch]):
         layers: int = 2,
         sequence: Literal["mamba", "lstm", "gru", "transformer", "none"] = "mamba",
         backend: Backend = "auto",
+        hidden: Sequence[int] = (256, 128, 32),
         dropout: float = 0.3,
     ) -> None:
         super().__init__(optimizer)
         self.save_hyperparameters()
+        if not hidden or min(hidden) < 1:
+            raise ValueError(f"hidden must name the width of one layer at least, got {list(hidden)}")
         self.behaviours = behaviours
         self.embedding = nn.Embedding(vocabulary, width, padding_idx=0)
         self.encoder = None if sequence == "none" else encoder(sequence, width, layers, backend=backend)
         self.component = nn.Linear(1, width)
-        sizes = [(behaviours + CHANNELS * (modes + 1)) * width, 256, 128, 32]
-        hidden = [
+        sizes = [(behaviours + CHANNELS * (modes + 1)) * width, *hidden]
+        dense = [
             layer
             for size, out in pairwise(sizes)
             for layer in (nn.Linear(size, out), nn.LeakyReLU(), nn.Dropout(dropout))
         ]
-        self.classifier = nn.Sequential(nn.Flatten(), *hidden, nn.Linear(32, 1))
+        self.classifier = nn.Sequential(nn.Flatten(), *dense, nn.Linear(sizes[-1], 1))
 
     def forward(self, batch: SignalBatch) -> Float[Tensor, " b"]:
         """Logit that each day is malicious. Equations 10 to 15."""

@@ -72,6 +72,16 @@ def test_training_on_a_batch_lowers_its_loss() -> None:
     assert log2sig.loss(rows).item() < before / 2
 
 
+def test_the_classifier_has_the_layers_that_are_named() -> None:
+    adam = partial(torch.optim.Adam, lr=1e-3)
+    method = Log2Sig(adam, behaviours=5, modes=1, width=4, hidden=[6, 3])
+    shapes = [tuple(layer.weight.shape) for layer in method.classifier if isinstance(layer, torch.nn.Linear)]
+    assert shapes == [(6, (5 + 8 * 2) * 4), (3, 6), (1, 3)]
+    for none in ([], [6, 0]):
+        with pytest.raises(ValueError, match="hidden must name the width"):
+            Log2Sig(adam, hidden=none)
+
+
 def test_days_without_a_label_are_refused() -> None:
     with pytest.raises(InputError, match="does not show them"):
         model().loss(batch(math.nan))
