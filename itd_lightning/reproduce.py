@@ -10,7 +10,8 @@ A table is one YAML file:
     columns         name -> arguments of the fit
     rows            name -> the paper's numbers by their place in evaluation.json, and where a row differs:
                     fit and test arguments, config, checkpoint, seeds
-    common          true: instead of papers' numbers, all rows on their common user-days; one column
+    common          true: instead of papers' numbers, all rows on their common user-days, with the audits
+                    of the first seed of each; one column
 
 Cells share a run wherever their fit is the same. An overlay changes every config, and so makes other runs:
 ``slice`` is configs/overlays/METHOD_slice.yaml, or slice.yaml where a method has none of its own; on common
@@ -20,15 +21,21 @@ interrupted table goes on where it stopped. A cell that fails stops no other; it
 at the next call.
 """
 
-import os
-import subprocess
-import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+from itd_lightning.cells import (
+    AUDITED,
+    EVALUATED,
+    Cell,
+    fit_command,
+    is_fitted,
+    is_scored,
+    plan,
+    run_all,
+    score_command,
+)
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.files import held
 from itd_lightning.contracts.specs import (
     ARGUMENTS,
     FILE_NAME,
@@ -47,6 +54,7 @@ from itd_lightning.events.store import Store
 from itd_lightning.report.common_table import write_common
 from itd_lightning.report.comparison import cost
 from itd_lightning.report.paper_table import compare, write_table
+from itd_lightning.report.run_folder import read_audits
 from itd_lightning.scores.table import SCORED
 from itd_lightning.scoring_code import digest, scoring_code
 
@@ -72,9 +80,6 @@ KEYS = {
     "rows": Wanted("what differs in each row, by its name", mapping_to(lambda row: isinstance(row, dict))),
     "common": FLAG,
 }
-BEST = "best.ckpt"
-EVALUATED = "evaluation.json"  # of a run's folder: its test ran to the end
-DONE = "done"  # of a run's folder: its fit ran to the end
 
 
 class FailedCellsError(InputError):
@@ -88,26 +93,6 @@ class FailedCellsError(InputError):
     def __init__(self, message: str, text: str) -> None:
         super().__init__(message)
         self.text = text
-
-
-class Cell(NamedTuple):
-    """One fit and one test of it.
-
-    Attributes:
-        configs: Its config, and overlays.
-        fit: Arguments of the fit, after the config.
-        checkpoint: Name of the checkpoint that is tested.
-        test: Arguments of the test, after the checkpoint.
-        run: Folder of the fit.
-        scored: Folder of the test; the same, or one within.
-    """
-
-    configs: tuple[Path, ...]
-    fit: tuple[str, ...]
-    checkpoint: str
-    test: tuple[str, ...]
-    run: Path
-    scored: Path
 
 
 def reproduce_table(table: Path, store: Path, out: Path, jobs: int = 1, overlay: str | None = None) -> str:
@@ -147,7 +132,10 @@ def reproduce_table(table: Path, store: Path, out: Path, jobs: int = 1, overlay:
     failures = run_all(tried, jobs)
     scoring = [score_command(cell) for cell in tests.values() if is_fitted(cell) and not is_scored(cell)]
     failures += run_all(scoring, jobs)
-    failed = f"{len(failures)} of {len(tried) + len(scoring)} cells failed, the others are kept; first: "
+    asking = [["audit", str(scored)] for scored in unaudited(spec, cells)]
+    failures += run_all(asking, jobs)
+    count = len(tried) + len(scoring) + len(asking)
+    failed = f"{len(failures)} of {count} cells failed, the others are kept; first: "
     results = {scored: measured(scored, store) for scored, cell in tests.items() if is_scored(cell)}
     stem = table if overlay is None else table.with_stem(f"{table.stem}_{overlay}")
     data = f"{describe(opened)}; scoring code `{digest(sorted({code for code, _ in made.values()}))}`"
@@ -182,7 +170,18 @@ def write_beside_each_other(
     rows = {row: [cells[row, column, seed] for seed in seeds_of(spec, row)] for row in spec["rows"]}
     whole = {row: found for row, found in rows.items() if all(is_scored(cell) for cell in found)}
     table = common_table({row: [cell.scored / SCORED for cell in found] for row, found in whole.items()})
-    return write_common(stem, spec, table, {row: cost(found[0].run) for row, found in whole.items()}, data)
+    costs = {row: cost(found[0].run) for row, found in whole.items()}
+    audits = {row: read_audits(found[0].scored / AUDITED) for row, found in whole.items()}
+    return write_common(stem, spec, table, costs, audits, data)
+
+
+def unaudited(spec: dict[str, Any], cells: dict[tuple[str, str, int], Cell]) -> list[Path]:
+    """Where audits are missing: on common user-days, of the first seed of each row that was scored."""
+    if not spec.get("common"):
+        return []
+    (column,) = spec["columns"]
+    first = [cells[row, column, seeds_of(spec, row)[0]] for row in spec["rows"]]
+    return [cell.scored for cell in first if is_scored(cell) and not (cell.scored / AUDITED).is_file()]
 
 
 def seeds_of(spec: dict[str, Any], row: str) -> list[int]:
@@ -243,82 +242,6 @@ def read_spec(path: Path) -> dict[str, Any]:
         if not common and "paper" not in entry:
             raise InputError(f"{path}: rows.{row} lacks paper, the numbers to compare with")
     return spec
-
-
-def plan(
-    spec: dict[str, Any],
-    configs: tuple[Path, ...],
-    row: str,
-    column: str,
-    seed: int,
-    out: Path,
-    made: list[str],
-) -> Cell:
-    """Settle the arguments and folders of a cell."""
-    entry = spec["rows"][row]
-    fit = (*spec["fit"], *entry.get("fit", ()), *spec["columns"][column], f"--seed_everything={seed}")
-    test, checkpoint = tuple(entry.get("test", ())), str(entry.get("checkpoint", spec["checkpoint"]))
-    run = out / digest([*made, *(config.read_text("utf-8") for config in configs), *fit])
-    own = [checkpoint, *test]  # another table may test another checkpoint of the same fit
-    return Cell(configs, fit, checkpoint, test, run, run if own == [BEST] else run / digest(own))
-
-
-def fit_command(cell: Cell, store: Path) -> list[str]:
-    """Command line of a fit."""
-    configs = [f"--config={config}" for config in cell.configs]
-    root = f"--trainer.default_root_dir={cell.run}"
-    return ["fit", *configs, f"--data.store={store}", root, *cell.fit]
-
-
-def score_command(cell: Cell) -> list[str]:
-    """Command line of a test."""
-    checkpoint = cell.run / "checkpoints" / cell.checkpoint
-    return ["test", f"--ckpt_path={checkpoint}", f"--trainer.default_root_dir={cell.scored}", *cell.test]
-
-
-def is_fitted(cell: Cell) -> bool:
-    """Whether the fit ran to its end: the last thing that it writes is there."""
-    return (cell.run / DONE).is_file()
-
-
-def is_scored(cell: Cell) -> bool:
-    """Whether the test ran to its end."""
-    return (cell.scored / EVALUATED).is_file()
-
-
-def run_all(commands: list[list[str]], jobs: int) -> list[str]:
-    """Run command lines, some at a time, each in its own process; return what the failed ones said last."""
-    with ThreadPoolExecutor(max_workers=jobs) as pool:
-        return [failure for failure in pool.map(run_one, commands) if failure]
-
-
-def run_one(args: list[str]) -> str | None:
-    """Run one command line; return its last words if it failed.
-
-    One thread each: sums in another order would make the scores depend on the number of jobs. Where another
-    program is at the same folder, or what a killed one left running, it waits; what is done then stays.
-    """
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    root = next(arg for arg in args if arg.startswith("--trainer.default_root_dir="))
-    end = Path(root.partition("=")[2]) / {"fit": DONE, "test": EVALUATED}[args[0]]
-    with held(end.parent, wait=True) as lock:
-        if end.is_file():
-            return None
-        done = subprocess.run(
-            [sys.executable, "-m", "itd_lightning", *args],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            pass_fds=[lock],
-            check=False,
-        )
-        if done.returncode:
-            words = done.stderr.decode("utf-8", "replace").strip().splitlines()
-            return f"itd {' '.join(args)}: {(words or ['killed'])[-1]}"
-        if args[0] == "fit":
-            end.touch()
-    return None
 
 
 def measured(scored: Path, store: Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from warnings import catch_warnings
 import polars as pl
 
 from itd_lightning.callbacks.checkpoints import load_checkpoint
+from itd_lightning.cells import DONE, run_one
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import held, written_beside
 from itd_lightning.contracts.specs import (
@@ -27,7 +28,6 @@ from itd_lightning.contracts.specs import (
     read_yaml,
 )
 from itd_lightning.events.store import Store
-from itd_lightning.reproduce import DONE, run_one
 from itd_lightning.scoring_code import digest
 
 SEARCH = {"random": "RandomSampler", "bayes": "TPESampler", "grid": "RandomSampler"}

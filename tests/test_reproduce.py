@@ -9,10 +9,11 @@ import polars as pl
 import pytest
 import yaml
 
-from itd_lightning import reproduce
+from itd_lightning import cells
+from itd_lightning.cells import DONE, plan, run_one
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import held
-from itd_lightning.reproduce import DONE, FailedCellsError, plan, read_spec, reproduce_table, run_one
+from itd_lightning.reproduce import FailedCellsError, read_spec, reproduce_table
 
 TABLES = Path(__file__).parents[1] / "experiments"
 CONFIG = Path(__file__).parents[1] / "configs" / "mask_value.yaml"
@@ -49,7 +50,7 @@ def test_cells_share_a_fit_and_a_second_call_runs_nothing(
     numbers = pl.read_csv(table.with_suffix(".csv"))
     assert numbers["row"].to_list() == ["Mask", "Mask", "Value"]
     assert numbers["mean"].null_count() == 0
-    monkeypatch.setattr(reproduce, "run_one", lambda args: pytest.fail(f"ran again: {args}"))
+    monkeypatch.setattr(cells, "run_one", lambda args: pytest.fail(f"ran again: {args}"))
     assert reproduce_table(table, store, tmp_path / "runs") == text
 
 
@@ -76,12 +77,12 @@ def test_a_cell_that_fails_is_a_dash_and_stops_no_other(table: Path, store: Path
 def test_tables_that_test_other_checkpoints_of_a_fit_share_the_fit_alone(tmp_path: Path) -> None:
     entry: dict[str, Any] = {"paper": {}}
     spec = {"columns": {"dates": []}, "rows": {"row": entry}, "fit": []}
-    cells = [
+    found = [
         plan({**spec, "checkpoint": name}, (CONFIG,), "row", "dates", 0, tmp_path, ["code"])
         for name in ("best.ckpt", "multiple_instance.ckpt")
     ]
-    assert cells[0].run == cells[1].run == cells[0].scored
-    assert cells[1].scored.parent == cells[1].run
+    assert found[0].run == found[1].run == found[0].scored
+    assert found[1].scored.parent == found[1].run
 
 
 @pytest.mark.slow
@@ -113,9 +114,11 @@ def test_methods_come_beside_each_other_and_the_second_call_runs_nothing(
     assert read.filter(method="Windows")["seeds"].item() == 2
     assert read.filter(method="Windows")["fit_seconds"].item() > 0
     assert (tmp_path / "all_slice.html").is_file()
+    assert read.filter(method="Own history")["audit_future"].item()
+    assert "| Windows | " in caught.value.text.partition("artefact?")[2]
     spec["rows"].pop("Broken")
     path.write_text(yaml.safe_dump(spec, sort_keys=False))
-    monkeypatch.setattr(reproduce, "run_one", lambda args: pytest.fail(f"ran again: {args}"))
+    monkeypatch.setattr(cells, "run_one", lambda args: pytest.fail(f"ran again: {args}"))
     again = reproduce_table(path, store, tmp_path / "runs", overlay="slice")
     without_note = [part for part in caught.value.text.split("\n\n") if "Broken" not in part]
     assert again == "\n\n".join(without_note)
@@ -195,7 +198,7 @@ def test_where_all_cells_of_a_common_table_fail_the_first_is_told(
     table: Path, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table.write_text(table.read_text() + "common: true\n")
-    monkeypatch.setattr(reproduce, "run_one", lambda _: "it failed")
+    monkeypatch.setattr(cells, "run_one", lambda _: "it failed")
     with pytest.raises(InputError, match=r"1 of 1 cells failed.*first: it failed; then there is no run"):
         reproduce_table(table, store, tmp_path / "runs")
 

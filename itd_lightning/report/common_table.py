@@ -8,6 +8,7 @@ import polars as pl
 
 from itd_lightning.contracts.files import written_beside
 from itd_lightning.evaluation.common import BUDGETS, LISTED, CommonTable, Measured
+from itd_lightning.report.common_audits import ASKED, AUDITS, Audited, Audits, answers, audited
 from itd_lightning.report.paper_table import row as markdown_row
 from itd_lightning.report.template import template
 
@@ -24,7 +25,12 @@ HEADS = (
 
 
 def write_common(
-    stem: Path, spec: Mapping[str, Any], table: CommonTable, costs: Mapping[str, Cost], data: str
+    stem: Path,
+    spec: Mapping[str, Any],
+    table: CommonTable,
+    costs: Mapping[str, Cost],
+    audits: Audits,
+    data: str,
 ) -> str:
     """Write ``NAME.md``, ``NAME.csv`` and ``NAME.html`` beside a table's YAML.
 
@@ -33,6 +39,7 @@ def write_common(
         spec: What it says: title, source, rows.
         table: The numbers.
         costs: What training took, by method.
+        audits: Of the first seed's run, by method.
         data: What the numbers stand on.
 
     Returns:
@@ -40,16 +47,32 @@ def write_common(
     """
     names = heads(table)
     rows = [cells(row, table, costs.get(row.name, {})) for row in (*table.rows, *table.references)]
-    lines = [markdown_row(names), "|" + "---|" * len(names), *map(markdown_row, rows)]
     said = [*notes(table), *absent(spec, table), f"Data: {data}."]
-    text = "\n\n".join([f"# {spec['title']}", str(spec["source"]), "\n".join(lines), *said]) + "\n"
-    stem.with_suffix(".md").write_text(text, "utf-8")
-    pl.DataFrame([flat(row, costs.get(row.name, {})) for row in (*table.rows, *table.references)]).write_csv(
-        stem.with_suffix(".csv")
-    )
-    with written_beside(stem.with_suffix(".html")) as partial:
-        partial.write_text(page(spec, table, names, rows, said), "utf-8")
+    asked = audited(table, audits)
+    parts = [f"# {spec['title']}", str(spec["source"]), markdown(names, rows), *said]
+    if asked.heads:
+        failed = [f"- {line}" for line in asked.failed] or ["No audit failed."]
+        parts += [f"## {AUDITS}", ASKED, markdown(asked.heads, asked.rows), "\n".join(failed)]
+    text = "\n\n".join(parts) + "\n"
+    known = asked.names
+    flat_rows = [
+        flat(row, costs.get(row.name, {})) | answers(audits.get(row.name, ()), known)
+        for row in (*table.rows, *table.references)
+    ]
+    written = {
+        ".md": text,
+        ".csv": pl.DataFrame(flat_rows, infer_schema_length=None).write_csv(),
+        ".html": page(spec, table, names, rows, said, asked),
+    }
+    for suffix, content in written.items():
+        with written_beside(stem.with_suffix(suffix)) as partial:
+            partial.write_text(content, "utf-8")
     return text
+
+
+def markdown(heads: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table."""
+    return "\n".join([markdown_row(heads), "|" + "---|" * len(heads), *map(markdown_row, rows)])
 
 
 def heads(table: CommonTable) -> list[str]:
@@ -142,7 +165,12 @@ def flat(row: Measured, cost: Cost) -> dict[str, Any]:
 
 
 def page(
-    spec: Mapping[str, Any], table: CommonTable, names: list[str], rows: list[list[str]], said: list[str]
+    spec: Mapping[str, Any],
+    table: CommonTable,
+    names: list[str],
+    rows: list[list[str]],
+    said: list[str],
+    asked: Audited,
 ) -> str:
     """The HTML page: the table, and each PR-AUC with its interval as a bar."""
     return template("common.html").render(
@@ -152,4 +180,7 @@ def page(
         rows=rows,
         table=table,
         notes=said,
+        audits=AUDITS,
+        asked=ASKED,
+        audited=asked,
     )

@@ -6,6 +6,7 @@ import polars as pl
 
 from itd_lightning.evaluation.common import CommonTable, Measured
 from itd_lightning.report.common_table import write_common
+from itd_lightning.report.run_folder import Audit
 
 SPEC = {
     "title": "All <b>methods</b>",
@@ -48,12 +49,20 @@ TABLE = CommonTable(
     scenarios={"1": 10},
     weights={"Best": 0.8, "Near": 0.2, "Few users": 0.0},
 )
+AUDITS = {
+    "Best": [Audit("null attack", 0.123, [0.1, 0.2], 0.1, passed=True, verdict="Falls to chance.")],
+    "Near": [
+        Audit("null attack", 0.5, None, 0.1, passed=False, verdict="Does NOT fall."),
+        Audit("leavers", None, None, None, None, "Not answered."),
+    ],
+}
 
 
 def test_a_reader_sees_what_is_real_and_what_is_not(tmp_path: Path) -> None:
     costs = {"Best": {"seconds": 12.3, "gib": 1.25}}
-    text = write_common(tmp_path / "table.yaml", SPEC, TABLE, costs, "a store")
-    best, near, few = (line for line in text.splitlines() if line.startswith(("| Best", "| Near", "| Few")))
+    text = write_common(tmp_path / "table.yaml", SPEC, TABLE, costs, AUDITS, "a store")
+    numbers = text.partition("##")[0].splitlines()
+    best, near, few = (line for line in numbers if line.startswith(("| Best", "| Near", "| Few")))
     assert "0.900 [0.850, 0.950] (0.40-0.60) | - |" in best
     assert best.endswith("| 12 | 1.2 |")
     assert "not shown (-0.05 to 0.20)" in near
@@ -64,16 +73,29 @@ def test_a_reader_sees_what_is_real_and_what_is_not(tmp_path: Path) -> None:
 
 
 def test_a_program_reads_every_row(tmp_path: Path) -> None:
-    write_common(tmp_path / "table.yaml", SPEC, TABLE, {}, "a store")
+    write_common(tmp_path / "table.yaml", SPEC, TABLE, {}, AUDITS, "a store")
     read = pl.read_csv(tmp_path / "table.csv")
     assert read["method"].to_list() == ["Best", "Near", "Few users", "random"]
     assert read["behind_low"].to_list() == [None, -0.05, None, 0.1]
+    assert read["audit_null attack"].to_list() == [True, False, None, None]
+    assert read["audit_leavers"].null_count() == 4
 
 
 def test_the_page_is_one_file_and_escapes_its_text(tmp_path: Path) -> None:
-    write_common(tmp_path / "table.yaml", SPEC, TABLE, {}, "a store")
+    write_common(tmp_path / "table.yaml", SPEC, TABLE, {}, AUDITS, "a store")
     page = (tmp_path / "table.html").read_text("utf-8")
     assert "All &lt;b&gt;methods&lt;/b&gt;" in page
     assert "<script" not in page
     assert page.count("<circle") == 4
     assert page.count('class="reference"') == 1
+    assert page.count('class="failed-mark"') == page.count('class="passed-mark"') == 1
+
+
+def test_audits_stand_below_with_what_failed_in_words(tmp_path: Path) -> None:
+    text = write_common(tmp_path / "table.yaml", SPEC, TABLE, {}, AUDITS, "a store")
+    assert "| Best | pass 0.12 | - |\n| Near | FAIL 0.50 | open |" in text
+    assert "- Near, null attack: Does NOT fall." in text
+    assert text.count("Few users") == 1 + text.count("Few users 0.00")
+    sound = write_common(tmp_path / "table.yaml", SPEC, TABLE, {}, {"Best": AUDITS["Best"]}, "a store")
+    assert "No audit failed." in sound
+    assert "artefact" not in write_common(tmp_path / "table.yaml", SPEC, TABLE, {}, {}, "a store")

@@ -1,0 +1,58 @@
+"""The audits of all methods beside each other, below their common table."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from itd_lightning.evaluation.common import CommonTable
+from itd_lightning.report.run_folder import Audit
+
+Audits = Mapping[str, Sequence[Audit]]  # by method
+ANSWERS = {True: "pass", False: "FAIL", None: "open"}
+AUDITS = "Could it be an artefact?"
+ASKED = (
+    "What `itd audit` asks of the first seed's run: pass, the result stands; FAIL, it does not; open, it "
+    "cannot be answered on these data. Each number is that of the audit; what failed is said below in words."
+)
+
+
+class Audited(NamedTuple):
+    """What the audits of all methods say.
+
+    Attributes:
+        names: What was asked, in the order in which it comes up.
+        heads: The same below an empty corner; empty where no audit was run.
+        rows: By method, the answers with their numbers.
+        failed: In words, what failed.
+    """
+
+    names: list[str]
+    heads: list[str]
+    rows: list[list[str]]
+    failed: list[str]
+
+
+def audited(table: CommonTable, audits: Audits) -> Audited:
+    """Put the answers of each method beside each other."""
+    asked = {row.name: {one.name: one for one in audits.get(row.name, ())} for row in table.rows}
+    names = list(dict.fromkeys(name for found in asked.values() for name in found))
+    rows = [[row, *(answer(found.get(name)) for name in names)] for row, found in asked.items() if found]
+    failed = [
+        f"{row}, {one.name}: {one.verdict}"
+        for row, found in asked.items()
+        for one in found.values()
+        if one.passed is False
+    ]
+    return Audited(names, ["", *names] if names else [], rows, failed)
+
+
+def answer(audit: Audit | None) -> str:
+    """An answer and its number, shortly; a dash where it was not asked."""
+    if audit is None:
+        return "-"
+    return ANSWERS[audit.passed] + ("" if audit.number is None else f" {audit.number:.2f}")
+
+
+def answers(audits: Sequence[Audit], names: Sequence[str]) -> dict[str, bool | None]:
+    """The answers of a method for a program: passed, or not, or null where open or not asked."""
+    found = {audit.name: audit.passed for audit in audits}
+    return {f"audit_{name}": found.get(name) for name in names}
