@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from itd_lightning.cli import main
-from itd_lightning.nn import backbones
+from itd_lightning.nn import language_models
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 DATES = ["--data.split.val_from=2010-02-20", "--data.split.test_from=2010-03-01"]  # of the small slice
@@ -14,7 +14,7 @@ DATES = ["--data.split.val_from=2010-02-20", "--data.split.test_from=2010-03-01"
 @pytest.fixture(autouse=True)
 def _small_backbone(small_llama: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a small language model stand in for the default one."""
-    monkeypatch.setattr(backbones, "converted_default", lambda: small_llama)
+    monkeypatch.setattr(language_models, "converted_default", lambda: small_llama)
 
 
 def fitting(config: Path, store: Path, folder: Path) -> list[str]:

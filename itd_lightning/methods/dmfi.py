@@ -26,7 +26,7 @@ from itd_lightning.methods.narratives import (
     some_of,
     tracked,
 )
-from itd_lightning.nn.backbones import DEFAULT, QUERY_AND_VALUE, Backbone, Precision, Quantization
+from itd_lightning.nn.backbones import QUERY_AND_VALUE, Backbone
 from itd_lightning.nn.fusion import STATISTICS, FusionHead, Pooling, pooled
 from itd_lightning.nn.language_branches import (
     KINDS,
@@ -36,6 +36,7 @@ from itd_lightning.nn.language_branches import (
     Strategy,
     branches_of,
 )
+from itd_lightning.nn.language_models import DEFAULT, Precision, Quantization
 from itd_lightning.numerics.calibration import platt
 
 VIEWS: tuple[Side, ...] = ("semantic", "behaviour")

@@ -16,7 +16,8 @@ from itd_lightning.contracts.batches import NarrativeBatch
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.methods.base import Method
 from itd_lightning.methods.narratives import refuse_without_labels
-from itd_lightning.nn.backbones import DEFAULT, Backbone, Precision, Quantization
+from itd_lightning.nn.backbones import Backbone
+from itd_lightning.nn.language_models import DEFAULT, Precision, Quantization
 from itd_lightning.nn.language_scores import passes
 from itd_lightning.nn.prompts import BEHAVIOUR, Prompter
 

@@ -11,7 +11,8 @@ from itd_lightning.contracts.batches import NarrativeBatch
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.methods.gathering import ONE_SORT
 from itd_lightning.methods.gathering_narratives import GatheringNarratives
-from itd_lightning.nn.backbones import DEFAULT, Backbone, Precision, Quantization
+from itd_lightning.nn.backbones import Backbone
+from itd_lightning.nn.language_models import DEFAULT, Precision, Quantization
 from itd_lightning.nn.language_scores import answer_log_probs, passes
 from itd_lightning.nn.prompts import BEHAVIOUR, Prompter, answer_tokens
 

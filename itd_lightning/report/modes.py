@@ -18,15 +18,15 @@ from itd_lightning.report.figures import COLOURS, INK, Figure, Panel, canvas
 from itd_lightning.report.runs import Run
 from itd_lightning.report.timelines import campaigns
 from itd_lightning.report.trajectories import highest
-from itd_lightning.views.signals import (
+from itd_lightning.views.signal_counts import (
     CHANNELS,
-    Signals,
     daily_counts,
     decomposed,
     every_day,
     moments_of,
     standardised,
 )
+from itd_lightning.views.signals import Signals
 
 DRAWN = ("http", "email")  # as in the paper's figure
 USUAL = 30  # days before the test that tell what is usual; of fewer, all days do

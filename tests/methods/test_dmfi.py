@@ -20,7 +20,7 @@ from itd_lightning.contracts.batches import NarrativeBatch
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.events import EVENTS
 from itd_lightning.methods import DMFI
-from itd_lightning.nn.backbones import Quantization
+from itd_lightning.nn.language_models import Quantization
 from itd_lightning.views.narrative_events import NEEDED, contents, told
 from itd_lightning.views.narrative_sentences import merged
 from tests.handmade_narratives import HandMade, days

