@@ -9,7 +9,7 @@ from pysdkit import MVMD
 from torch import Tensor
 from vmdpy import VMD
 
-from itd_lightning.numerics import mvmd as module
+from itd_lightning.numerics import mvmd_gains
 from itd_lightning.numerics.mvmd import Init, first_centres, mvmd, mvmd_plain, mvmd_trailing
 
 
@@ -73,7 +73,7 @@ def test_company_changes_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     signals = weekly_counts(70, 3, 90)
     whole = mvmd(signals, 5)
     assert len(whole.iterations.unique()) > 5
-    monkeypatch.setattr(module, "CELLS", 90 * 7)  # seven side by side: users come and go
+    monkeypatch.setattr(mvmd_gains, "CELLS", 90 * 7)  # seven side by side: users come and go
     for found, expected in zip(mvmd(signals, 5), whole, strict=True):
         assert torch.equal(found, expected)
     for user in (0, 13, 69):
