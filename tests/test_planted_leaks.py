@@ -20,7 +20,7 @@ from itd_lightning.future_probe import probe_future
 from itd_lightning.null_attack import null_attack
 from itd_lightning.splits import Dates
 from itd_lightning.views import Days, Narratives
-from itd_lightning.views.days import Fitted
+from itd_lightning.views.day_rows import Fitted
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 DATES = ["--data.split.val_from=2010-03-01", "--data.split.test_from=2010-03-08"]

@@ -4,18 +4,15 @@ Axes: N days, B rows of a batch, D preceding days, F features, U users that trai
 """
 
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import numpy as np
 import polars as pl
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from itd_lightning.contracts.batches import DayBatch
 from itd_lightning.contracts.errors import InputError
@@ -25,11 +22,11 @@ from itd_lightning.executors import Place
 from itd_lightning.splits import Split
 from itd_lightning.views.base import EpochShuffle, View
 from itd_lightning.views.day_features import build, records
+from itd_lightning.views.day_rows import DayDataset, Fitted, History, matching, moments
 
 BUILDER_VERSION = 1  # raise it whenever ``build`` counts otherwise: stores keep what was built
 RECORDED = ["kind", "object", "from_removable", "content"]  # of an event, for ``records``
 NEEDED = ["user", "time", "pc", "size", "attachments", "to_removable", *RECORDED]
-History = Literal["none", "own", "both"]
 
 
 def records_shard(shard: Path) -> pl.DataFrame:
@@ -50,144 +47,6 @@ def with_silent(days: pl.DataFrame) -> pl.DataFrame:
     """Every day from a user's first to the last active one; those after it would tell who has left."""
     every = days.group_by("user").agg(day=pl.date_range(pl.col("day").min(), pl.col("day").max()))
     return every.explode("day").sort("user", "day")
-
-
-def matching(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
-    """The names that any pattern fits, but none of those after an exclamation mark.
-
-    Raises:
-        InputError: If there is none.
-
-    Example:
-        >>> matching(["usb_count", "http_count", "http_url_length_mean"], ["*_count", "!usb_*"])
-        ['http_count']
-    """
-    out = [pattern[1:] for pattern in patterns if pattern.startswith("!")]
-    kept = [
-        name
-        for name in names
-        if any(fnmatchcase(name, pattern) for pattern in patterns)
-        and not any(fnmatchcase(name, pattern) for pattern in out)
-    ]
-    if not kept:
-        raise InputError(
-            f"no feature fits {list(patterns)}; their names are {names[0]}, {names[1]} and so on"
-        )
-    return kept
-
-
-class Fitted(NamedTuple):
-    """What was learned from training days.
-
-    Attributes:
-        features: Names of the features.
-        users: Users with training days, in the order of rows 1, 2, ... of the others; row 0 is everybody.
-        mean: Mean of each feature, float32 ``(1 + U, F)``.
-        std: Standard deviation of each feature, float32 ``(1 + U, F)``.
-    """
-
-    features: list[str]
-    users: list[str]
-    mean: Float[Tensor, "u f"]
-    std: Float[Tensor, "u f"]
-
-
-def moments(
-    values: Float[np.ndarray, "n f"], user: Int[np.ndarray, " n"], users: int, prior: float
-) -> tuple[Float[Tensor, "u f"], Float[Tensor, "u f"]]:
-    """Mean and standard deviation of each feature over everybody's training days, then over each user's own.
-
-    A user's own moments are those of their n days and of ``prior`` days more that look like everybody's: else
-    the first event of a kind would lie infinitely far out, and a user with one day would have no deviation. A
-    feature that never varies in training gets the deviation 1.
-
-    Args:
-        values: Training days, sorted by user.
-        user: Number of each day's user, from 1.
-        users: How many users there are; each has a day.
-        prior: Weight of everybody's days, in days; above 0.
-
-    Raises:
-        InputError: If there is no training day.
-    """
-    if not len(values):
-        raise InputError("the training part holds no activity: the split leaves nothing to learn from")
-    starts = np.searchsorted(user, np.arange(1, users + 2))
-    days = np.diff(starts)[:, None]
-    # User by user, since a copy of all days in float64 would be large.
-    own = [values[first:last] for first, last in pairwise(starts)]
-    mean, variance = (
-        np.stack([moment(part, axis=0, dtype=np.float64) for part in own]) for moment in (np.mean, np.var)
-    )
-    centre = (days * mean).sum(axis=0) / len(values)
-    spread = (days * (variance + (mean - centre) ** 2)).sum(axis=0) / len(values)
-    mean = np.vstack([centre, (days * mean + prior * centre) / (days + prior)])
-    variance = np.vstack([spread, (days * variance + prior * spread) / (days + prior)])
-    varies = spread > 1e-12 * (1 + centre**2)  # not by rounding alone
-    std = np.where(varies, np.sqrt(variance), 1.0)
-    return torch.from_numpy(mean).float(), torch.from_numpy(std).float()
-
-
-class DayDataset(Dataset[DayBatch]):
-    """Days of one part, with what came before them, whichever part that is.
-
-    Args:
-        values: All days of the view, ``(N, F)``, by user and time.
-        user: Number of each day's user, ``(N,)``; 0 for users that training did not see.
-        before: How many days of its user come before each day, ``(N,)``.
-        label: What the split shows of each day, ``(N,)``.
-        chosen: Numbers of the days of this part.
-        days: Preceding days D in a row.
-        fitted: Moments.
-        history: Which of them standardise.
-    """
-
-    def __init__(
-        self,
-        values: Float[Tensor, "n f"],
-        user: Int[Tensor, " n"],
-        before: Int[Tensor, " n"],
-        label: Float[Tensor, " n"],
-        chosen: Int[np.ndarray, " m"],
-        days: int,
-        fitted: Fitted,
-        history: History,
-    ) -> None:
-        # Tensors, since loader processes get these as shared memory, not as copies.
-        self.values, self.user, self.before, self.label = values, user, before, label
-        self.chosen, self.days, self.fitted, self.history = torch.from_numpy(chosen), days, fitted, history
-
-    @property
-    def labels(self) -> Float[Tensor, " m"]:
-        """What the split shows of each row."""
-        return self.label[self.chosen]
-
-    def __len__(self) -> int:
-        return len(self.chosen)
-
-    def __getitem__(self, row: int) -> DayBatch:
-        return self.__getitems__([row])
-
-    def __getitems__(self, rows: list[int]) -> DayBatch:
-        unit = self.chosen[rows]
-        back = torch.arange(1, self.days + 1)
-        seen = self.before[unit][:, None] >= back
-        past = torch.where(seen, unit[:, None] - back, unit[:, None])
-        return DayBatch(
-            features=self.standardised(unit),
-            past=self.standardised(past) * seen[:, :, None],
-            seen=seen,
-            user=self.user[unit],
-            unit=unit,
-            label=self.label[unit],
-        )
-
-    def standardised(self, unit: Int[Tensor, "b ..."]) -> Float[Tensor, "b ... f"]:
-        """Days in standard deviations from the mean: of everybody's days, of the user's own, or both."""
-        own, everybody = self.user[unit], torch.zeros_like(unit)
-        rows = {"none": [everybody], "own": [own], "both": [everybody, own]}[self.history]
-        mean, std = self.fitted.mean, self.fitted.std
-        return torch.cat([(self.values[unit] - mean[row]) / std[row] for row in rows], dim=-1)
 
 
 class Days(View):

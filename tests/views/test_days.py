@@ -16,7 +16,7 @@ from itd_lightning.events.pcs import pc_use
 from itd_lightning.events.store import Store
 from itd_lightning.splits import Dates
 from itd_lightning.views import Days, days
-from itd_lightning.views.days import DayDataset, History, moments
+from itd_lightning.views.day_rows import DayDataset, History, moments
 from tests.views.test_windows import SPLIT, daily, event, write_store
 
 RICH = Dates(val_from=date(2010, 2, 20), test_from=date(2010, 3, 1), shown=["train", "val"])
