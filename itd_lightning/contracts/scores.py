@@ -49,7 +49,8 @@ class Explanation(NamedTuple):
             user-days; they sum to the score, but for a constant.
         expected: What the method expected to see in the cell, of the same shape; the probability of activity
             where the score is about presence, else the standardised value.
-        names: Of the last axis, where it is not that of the view's features.
+        names: Of the last axis, where it is not that of the view's features. They may be of some units only:
+            where one adds nothing to a unit, it is not told of it.
     """
 
     parts: Float[Tensor, "b ..."]

@@ -161,14 +161,14 @@ class View(LightningDataModule):
                 if found.names
                 else self.cells(unit)
             )
-            tables.append(
-                seen.with_columns(
-                    expected=found.expected.flatten().numpy(),
-                    part=found.parts.flatten().numpy(),
-                    unit=pl.lit(unit, pl.Int64),
-                    score=pl.lit(score),
-                )
+            table = seen.with_columns(
+                expected=found.expected.flatten().numpy(),
+                part=found.parts.flatten().numpy(),
+                unit=pl.lit(unit, pl.Int64),
+                score=pl.lit(score),
             )
+            # Names are those of a batch: what adds nothing here may be another unit's sentence.
+            tables.append(table.filter(pl.col("part") != 0) if found.names else table)
         keyed = self.units.select(UNITS.names()).drop("part").with_columns(unit=pl.int_range(pl.len()))
         return pl.concat(tables).join(keyed, on="unit", maintain_order="left").drop("unit")
 

@@ -13,6 +13,7 @@ from lightning.fabric.utilities import move_data_to_device
 
 from itd_lightning.contracts.batches import NarrativeBatch
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.scores import Explanation
 from itd_lightning.events.calendar import days_present
 from itd_lightning.events.pcs import pc_use
 from itd_lightning.splits import Dates, Split, Users
@@ -289,6 +290,17 @@ def test_hours_without_training_days_are_refused(small: Path) -> None:
 def test_numbers_out_of_range_are_refused(small: Path, settings: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=f"{next(iter(settings))} must"):
         Narratives(small, DATES, **settings)  # type: ignore[arg-type]
+
+
+def test_a_unit_is_explained_by_its_own_sentences_only(small: Path) -> None:
+    view = ready(small)
+    names = ("Opened a file.", "Sent an email.")
+    cells = {
+        unit: Explanation(torch.tensor(parts), torch.zeros(2), names)
+        for unit, parts in enumerate(([0.5, 0.0], [0.0, -0.25]))
+    }
+    found = view.explanations(pl.DataFrame({"unit": [0, 1], "score": [2.0, 1.0]}), cells)
+    assert found.select("feature", "part").rows() == [("Opened a file.", 0.5), ("Sent an email.", -0.25)]
 
 
 def test_what_leaks_is_what_the_split_leaks(small: Path) -> None:
