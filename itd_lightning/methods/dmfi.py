@@ -172,7 +172,8 @@ class DMFI(Method[NarrativeBatch]):
         """The days that the fusion learns from, or the branches; the former lie evenly among the units."""
         if not self.held_out:
             return batch
-        held = ((batch.unit + 1) * self.held_out).floor() > (batch.unit * self.held_out).floor()
+        place = batch.unit.double()
+        held = ((place + 1) * self.held_out).floor() > (place * self.held_out).floor()
         return batch.where(held if fusion else ~held)
 
     def loss(self, batch: NarrativeBatch, *, learns: bool) -> Float[Tensor, ""] | None:
