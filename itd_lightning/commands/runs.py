@@ -127,7 +127,7 @@ def report(runs: list[Path], out: Path, user: str = "") -> None:
     Args:
         runs: Folders of runs that were tested; audits are shown where there are any.
         out: Folder to write report.html into.
-        user: Whose trajectory is drawn, for runs of the view `trajectories`; default: the highest scorer's.
+        user: Whose trajectory or signals are drawn, where a run has any; default: the highest scorer's.
     """
     from itd_lightning.report import write_report
 

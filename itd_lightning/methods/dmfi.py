@@ -20,8 +20,10 @@ from itd_lightning.contracts.scores import Explanation
 from itd_lightning.methods.base import Method
 from itd_lightning.methods.narratives import (
     distinct,
+    drawn_apart,
     labelled_texts,
     left_out,
+    outlined,
     refuse_without_labels,
     some_of,
     tracked,
@@ -117,11 +119,12 @@ class DMFI(Method[NarrativeBatch]):
         names = branches_of(self.views, strategy)
         self.stage, self.stages = "", (*names, "fusion")
         model = Backbone(backbone, names, rank, alpha, lora_dropout, targets, top, quantization, precision)
-        self.branches = LanguageBranches(model, strategy, likelihood, context)
+        self.branches = LanguageBranches(model, self.views, strategy, likelihood, context)
         semantic = len(STATISTICS[pooling]) if "semantic" in self.views else 0
         self.head = FusionHead(semantic, "behaviour" in self.views, hidden)
         self.register_buffer("lines", torch.tensor([[1.0, 0.0]] * 3))  # of semantic, behaviour, fused
         self.lines: Tensor
+        self.held = torch.zeros(0, dtype=torch.long)  # units of the training days held out
         self.val_loss, self.label_mass = MeanMetric(), MeanMetric()
         self.val_logits, self.val_labels = CatMetric(), CatMetric()
 
@@ -132,10 +135,14 @@ class DMFI(Method[NarrativeBatch]):
                 "dmfi trains in stages: let the trainer run the callback DualBranch, as its config does"
             )
         data = self.trainer.datamodule  # type: ignore[attr-defined]
-        for fusion, part in ((False, "training"), (True, "held-out training")):
-            days = (self.lesson(batch, fusion=fusion) for batch in data.train_dataloader())
-            refuse_without_labels(days, part, self.views)
-        refuse_without_labels(data.val_dataloader(), "validation", self.views)
+        train = outlined(data.train_dataloader())
+        held = drawn_apart(len(train.unit), self.held_out)
+        refuse_without_labels(train.where(~held), "training", self.views)
+        if self.held_out:
+            remedy = "more of them (--model.held_out, --data.train_days)"
+            refuse_without_labels(train.where(held), "held-out training", self.views, remedy)
+        refuse_without_labels(outlined(data.val_dataloader()), "validation", self.views)
+        self.held = train.unit[held]
 
     def on_stage_start(self) -> None:
         """Begin a stage; before the fusion, calibrate margins and learn what is usual."""
@@ -163,17 +170,17 @@ class DMFI(Method[NarrativeBatch]):
 
     def training_step(self, batch: NarrativeBatch, batch_idx: int) -> Tensor | None:
         """Return the loss of the stage; None where the batch holds nothing to learn from."""
-        loss = self.loss(self.lesson(batch, fusion=self.stage == "fusion"), learns=True)
+        lesson = self.lesson(batch, fusion=self.stage == "fusion")
+        loss = self.loss(lesson, learns=True)
         if loss is not None:
-            self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(batch.unit))
+            self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(lesson.unit))
         return loss
 
     def lesson(self, batch: NarrativeBatch, *, fusion: bool) -> NarrativeBatch:
-        """The days that the fusion learns from, or the branches; the former lie evenly among the units."""
+        """The days that the fusion learns from, or the branches."""
         if not self.held_out:
             return batch
-        place = batch.unit.double()
-        held = ((place + 1) * self.held_out).floor() > (place * self.held_out).floor()
+        held = torch.isin(batch.unit, self.held.to(batch.unit.device))
         return batch.where(held if fusion else ~held)
 
     def loss(self, batch: NarrativeBatch, *, learns: bool) -> Float[Tensor, ""] | None:

@@ -15,7 +15,7 @@ from torchmetrics import CatMetric
 from itd_lightning.contracts.batches import NarrativeBatch
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.methods.base import Method
-from itd_lightning.methods.narratives import refuse_without_labels
+from itd_lightning.methods.narratives import outlined, refuse_without_labels
 from itd_lightning.nn.backbones import Backbone
 from itd_lightning.nn.language_models import DEFAULT, Precision, Quantization
 from itd_lightning.nn.language_scores import passes
@@ -105,8 +105,8 @@ class ITDLM(Method[NarrativeBatch]):
     def on_fit_start(self) -> None:
         """Refuse days of one sort."""
         data = self.trainer.datamodule  # type: ignore[attr-defined]
-        refuse_without_labels(data.train_dataloader(), "training", ["behaviour"])
-        refuse_without_labels(data.val_dataloader(), "validation", ["behaviour"])
+        refuse_without_labels(outlined(data.train_dataloader()), "training", ["behaviour"])
+        refuse_without_labels(outlined(data.val_dataloader()), "validation", ["behaviour"])
 
     def encode(self, narratives: Sequence[str], *, learns: bool) -> Float[Tensor, "b d"]:
         """Where narratives lie, on a sphere."""

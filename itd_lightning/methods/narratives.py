@@ -5,9 +5,10 @@ Axes: B days, N texts, V variants of days.
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from lightning.pytorch.callbacks.progress.tqdm_progress import Tqdm
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -67,23 +68,64 @@ def some_of(
     return [texts[place] for place in places.tolist()], label[places]
 
 
-def refuse_without_labels(days: Iterable[NarrativeBatch], part: str, views: Sequence[str]) -> None:
+class Outline(NamedTuple):
+    """What can be said of days without keeping their texts, in the order of their units.
+
+    Attributes:
+        unit: As in ``NarrativeBatch``.
+        label: As in ``NarrativeBatch``.
+        contents: Number of texts of mails and pages, int64 ``(N,)``.
+    """
+
+    unit: Int[Tensor, " n"]
+    label: Float[Tensor, " n"]
+    contents: Int[Tensor, " n"]
+
+    def where(self, days: Bool[Tensor, " n"]) -> "Outline":
+        """The days that are chosen."""
+        return Outline(self.unit[days], self.label[days], self.contents[days])
+
+
+def outlined(days: Iterable[NarrativeBatch]) -> Outline:
+    """Read all days once."""
+    found = [
+        (batch.unit.cpu(), batch.label.cpu(), torch.tensor([len(texts) for texts in batch.contents]))
+        for batch in days
+    ]
+    if not found:
+        return Outline(torch.zeros(0, dtype=torch.long), torch.zeros(0), torch.zeros(0, dtype=torch.long))
+    unit, label, contents = (torch.cat(parts) for parts in zip(*found, strict=True))
+    order = unit.argsort()
+    return Outline(unit[order], label[order], contents[order])
+
+
+def drawn_apart(count: int, share: float) -> Bool[Tensor, " n"]:
+    """Which of so many days are held out: this share of them, the same at every call."""
+    chosen = torch.zeros(count, dtype=torch.bool)
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(0))
+    chosen[order[: round(count * share)]] = True
+    return chosen
+
+
+def refuse_without_labels(days: Outline, part: str, views: Sequence[str], remedy: str = "") -> None:
     """Refuse to train on what cannot teach anything.
+
+    Args:
+        days: Of a part.
+        part: Its name.
+        views: What is read of them.
+        remedy: What to change; a longer part, if not given.
 
     Raises:
         InputError: If the days of a part are not of both sorts, or none of them has contents to read.
     """
-    sorts: set[float] = set()
-    contents = 0
-    for batch in days:
-        sorts |= {label for label in batch.label.tolist() if label == label}
-        contents += sum(len(texts) for texts in batch.contents)
-    if len(sorts) < 2:
+    if len(days.label[~days.label.isnan()].unique()) < 2:
+        remedy = remedy or f"a larger {part} part"
         raise InputError(
             f"{part} days must be malicious and harmless ones, with labels that the split shows: "
-            f"--data.split.shown '[train, val]', or a larger {part} part"
+            f"--data.split.shown '[train, val]', or {remedy}"
         )
-    if "semantic" in views and not contents:
+    if "semantic" in views and not days.contents.sum():
         raise InputError(f"no {part} day has contents: leave that view out, --model.views '[behaviour]'")
 
 

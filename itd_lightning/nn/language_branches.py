@@ -1,6 +1,6 @@
 """DMFI's branches: adapters of one language model that learn from normal and from abnormal texts.
 
-Axes: N texts.
+Axes: N texts, C what a branch says of each: one likelihood, or an answer for each kind.
 """
 
 from collections.abc import Sequence
@@ -39,23 +39,34 @@ class LanguageBranches(nn.Module):
 
     Args:
         backbone: The language model with the adapters of ``branches_of``.
+        views: Those that take part.
         strategy: See above.
         likelihood: f is the ``mean`` of a text's tokens, or their ``sum``, which grows with the length.
         context: Most tokens of a prompt.
+
+    Raises:
+        InputError: If the context leaves no room for a text, or the labels are no answers.
 
     Source:
         DMFI, equations 6-10. The paper leaves open what f is; an adapter that learns to always give its own
         label would tell nothing.
     """
 
-    def __init__(self, backbone: Backbone, strategy: Strategy, likelihood: Likelihood, context: int) -> None:
+    def __init__(
+        self,
+        backbone: Backbone,
+        views: Sequence[Side],
+        strategy: Strategy,
+        likelihood: Likelihood,
+        context: int,
+    ) -> None:
         super().__init__()
         self.backbone, self.strategy, self.mean = backbone, strategy, likelihood == "mean"
         self.answers = [answer_tokens(backbone.tokenizer, f" {kind}") for kind in KINDS]
         answer = 0 if strategy == "dual" else max(len(tokens) for tokens in self.answers)
         room = min(context, backbone.longest)
-        self.prompters = {
-            view: Prompter(backbone.tokenizer, words, room, answer) for view, words in WORDINGS.items()
+        self.prompters: dict[str, Prompter] = {
+            view: Prompter(backbone.tokenizer, WORDINGS[view], room, answer) for view in views
         }
         self.known: dict[tuple[str, str], float] = {}
 

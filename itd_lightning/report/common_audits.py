@@ -3,15 +3,16 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from itd_lightning.evaluation.common import CommonTable
+from itd_lightning.evaluation.common import FUSED, CommonTable
 from itd_lightning.report.run_folder import Audit
 
 Audits = Mapping[str, Sequence[Audit]]  # by method
 ANSWERS = {True: "pass", False: "FAIL", None: "open"}
 AUDITS = "Could it be an artefact?"
 ASKED = (
-    "What `itd audit` asks of the first seed's run: pass, the result stands; FAIL, it does not; open, it "
-    "cannot be answered on these data. Each number is that of the audit; what failed is said below in words."
+    "What `itd audit` asked of the first seed's run when it was made: pass, this artefact was not found; "
+    "FAIL, it was, or the method is not shown to beat a count; open, these data cannot tell. Each "
+    "number is that of the audit; what failed is said below in words."
 )
 
 
@@ -22,7 +23,7 @@ class Audited(NamedTuple):
         names: What was asked, in the order in which it comes up.
         heads: The same below an empty corner; empty where no audit was run.
         rows: By method, the answers with their numbers.
-        failed: In words, what failed.
+        failed: In words, what failed, and who was not asked.
     """
 
     names: list[str]
@@ -42,6 +43,8 @@ def audited(table: CommonTable, audits: Audits) -> Audited:
         for one in found.values()
         if one.passed is False
     ]
+    if silent := [row for row, found in asked.items() if not found and row != FUSED]:
+        failed.append(f"Not audited: {', '.join(silent)}.")
     return Audited(names, ["", *names] if names else [], rows, failed)
 
 
@@ -49,7 +52,7 @@ def answer(audit: Audit | None) -> str:
     """An answer and its number, shortly; a dash where it was not asked."""
     if audit is None:
         return "-"
-    return ANSWERS[audit.passed] + ("" if audit.number is None else f" {audit.number:.2f}")
+    return ANSWERS[audit.passed] + ("" if audit.number is None else f" {audit.number:.2g}")
 
 
 def answers(audits: Sequence[Audit], names: Sequence[str]) -> dict[str, bool | None]:

@@ -62,14 +62,16 @@ def decomposition(run: Run, user: str = "") -> Figure:
     ]
     known = "all days, later ones too" if run.settings["window"] == "whole" else "the days up to then"
     caption = (
-        f"How often {chosen} did what each day, in standard deviations, and the rhythms that this decomposes "
-        f"into, slow ones first, each day from {known}; shaded: the campaign."
+        f"How often {chosen} did what each day, in standard deviations of the user's own, and the "
+        f"rhythms that this decomposes into, slow ones first, each day from {known}; shaded: the campaign."
     )
     return Figure("timeline", caption, panels)
 
 
 def told(run: Run, user: str) -> Story:
-    """One user's counts and modes, as the run's view has them.
+    """One user's counts and modes, with the run's settings, on a scale of the picture's own.
+
+    The view standardises by training days; here those before the test do, or all where they are few.
 
     Raises:
         InputError: If the store or the run's settings are not at hand, or the store does not know the user.

@@ -4,6 +4,7 @@ Axes: N days of the view, M days of a part.
 """
 
 from functools import partial
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,11 @@ def build_shard(
     return days.join(placed, on=["user", "day"], how="left")
 
 
+def place_of(name: str) -> float:
+    """A place from 0 to 1 that a name always has, and that says nothing about it."""
+    return int.from_bytes(blake2b(name.encode(), digest_size=8).digest()) / 2**64
+
+
 class Narratives(View):
     """Days of users told in words; see ``views.narrative_events`` for the words.
 
@@ -67,11 +73,12 @@ class Narratives(View):
         silent: Take days without any event, too, between a user's first and last one.
         benign_share: Share of harmless days among training days: others of them are left out at random. 0.8
             in the paper. None trains on all. Validation and test days stay as they are.
-        train_days: Training days at most, drawn at random; with ``benign_share``, both kinds in proportion.
+        train_days: Training days at most, drawn at random, both kinds in proportion.
         val_days: Validation days at most while training, drawn at random, both kinds in proportion; ``test``
             reads all of them.
-        scored_days: Validation and test days at most that ``test`` scores, drawn at random whatever they are;
-            the others count as unused. None for all. Language models on a CPU score a day a second or so.
+        scored_share: Share of the validation and test days that ``test`` scores, since language models on a
+            CPU take a second a day; the others count as unused. Which they are depends on user and date
+            alone. Daily budgets then mean little. None for all.
         batch_size: Days per batch.
         num_workers: Loader processes.
         seed: Decides which training and validation days are drawn, and the order of the former.
@@ -101,7 +108,7 @@ class Narratives(View):
         benign_share: float | None = None,
         train_days: int | None = None,
         val_days: int | None = None,
-        scored_days: int | None = None,
+        scored_share: float | None = None,
         batch_size: int = 16,
         num_workers: int = 0,
         seed: int = 0,
@@ -110,17 +117,27 @@ class Narratives(View):
     ) -> None:
         super().__init__(store, split, batch_size, num_workers, seed, build_workers, executor)
         least = {"sentences": (sentences, 1), "names": (names, 1), "contents": (contents, 0)}
-        least |= {"train_days": (train_days, 2), "val_days": (val_days, 2), "scored_days": (scored_days, 2)}
+        least |= {"train_days": (train_days, 2), "val_days": (val_days, 2)}
         for name, (value, bound) in least.items():
             if value is not None and value < bound:
                 raise ValueError(f"{name} must be at least {bound}, got {value}")
-        if benign_share is not None and not 0 < benign_share < 1:
-            raise ValueError(f"benign_share must lie between 0 and 1, got {benign_share}")
+        for name, share in (("benign_share", benign_share), ("scored_share", scored_share)):
+            if share is not None and not 0 < share < 1:
+                raise ValueError(f"{name} must lie between 0 and 1, got {share}")
         self.style: Style = style
         self.sentences, self.names, self.contents, self.silent = sentences, names, contents, silent
         self.benign_share, self.train_days, self.val_days = benign_share, train_days, val_days
-        self.scored_days = scored_days
+        self.scored_share = scored_share
         self.hours: pl.DataFrame | None = None
+
+    @property
+    def leaks(self) -> str:
+        """What the split leaks, and which days are not scored."""
+        share = self.scored_share
+        some = (
+            "" if share is None else f"about {share:.0%} of validation and test days are scored, by chance; "
+        )
+        return some + self.split.leaks
 
     @property
     def folder(self) -> Path:
@@ -147,8 +164,8 @@ class Narratives(View):
         start = pl.col("day").cast(pl.Datetime("us"))
         units = table.select("user", start=start, end=start.dt.offset_by("1d"))
         self.units = self.parted(units, stage)
-        if stage == "test" and self.scored_days is not None:
-            self.leave_unused(self.scored_days)
+        if stage == "test" and self.scored_share is not None:
+            self.leave_unused(self.scored_share)
         shown = pl.Series([None], dtype=pl.Boolean).new_from_index(0, len(units))
         if stage in ("fit", "validate"):
             shown = self.split.labels_shown(self.units, self.store)
@@ -159,10 +176,11 @@ class Narratives(View):
         if stage == "fit":
             self.hours = self.fit()
 
-    def leave_unused(self, most: int) -> None:
-        """Keep so many validation and test days."""
-        left = np.random.default_rng(self.seed).permutation(self.part("val", "test"))[most:]
-        unused = pl.int_range(pl.len()).is_in(left)
+    def leave_unused(self, share: float) -> None:
+        """Keep this share of the validation and test days; whatever else is in the store, the same ones."""
+        named = (f"{user} {start:%Y-%m-%d}" for user, start in self.units.select("user", "start").iter_rows())
+        unused = pl.Series([place_of(name) >= share for name in named], dtype=pl.Boolean)
+        unused &= self.units["part"].is_in(["val", "test"])
         part = pl.when(unused).then(pl.lit("unused", UNITS["part"])).otherwise("part")
         self.units = self.units.with_columns(part.alias("part"))
 

@@ -43,11 +43,10 @@ def balanced(
             )
         harmless = harmless[: max(round(len(malicious) * share / (1 - share)), 1)]
         unknown = unknown[:0]
-    kept = np.concatenate([malicious, harmless, unknown])
+    kept = np.concatenate([malicious, unknown, harmless])
     if most is not None and most < len(kept):
-        kept = kept[
-            np.arange(most) * len(kept) // most
-        ]  # from each kind in proportion, of the first one at least
+        # Evenly, so of each kind in proportion, and both ends, so that neither labelled kind vanishes.
+        kept = kept[np.arange(most) * (len(kept) - 1) // max(most - 1, 1)]
     return np.sort(kept)
 
 

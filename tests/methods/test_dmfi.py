@@ -20,6 +20,7 @@ from itd_lightning.contracts.batches import NarrativeBatch
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.events import EVENTS
 from itd_lightning.methods import DMFI
+from itd_lightning.methods.narratives import drawn_apart, outlined
 from itd_lightning.nn.language_models import Quantization
 from itd_lightning.views.narrative_events import NEEDED, contents, told
 from itd_lightning.views.narrative_sentences import merged
@@ -31,6 +32,9 @@ BRANCHES = ("semantic_normal", "semantic_abnormal", "behaviour_normal", "behavio
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists and is not empty"),
     pytest.mark.filterwarnings("ignore:The number of training batches"),
+    pytest.mark.filterwarnings(
+        "ignore:`training_step` returned `None`"
+    ),  # a batch with nothing to learn from
 ]
 
 
@@ -100,7 +104,7 @@ def test_every_branch_learns_in_its_stage_and_in_no_other(
 
 
 def test_training_makes_a_branch_find_its_own_texts_likelier(small_llama: str, tmp_path: Path) -> None:
-    method = fit(made(small_llama, lora_dropout=0.0), tmp_path, lr=0.05)
+    method = fit(made(small_llama, lora_dropout=0.0, held_out=0.0), tmp_path, lr=0.05)
     batch = days(12, 40)
     margin = method.branches.margins("behaviour", batch.narrative)
     assert margin[batch.label == 1].min() > margin[batch.label == 0].max()
@@ -240,17 +244,16 @@ def test_the_default_backbone_learns_at_the_memory_of_one() -> None:
 
 def test_the_fusion_learns_from_days_that_no_branch_has_read(small_llama: str, tmp_path: Path) -> None:
     method = made(small_llama, held_out=0.5)
-    branches, fusion = (method.lesson(days(18), fusion=fusion) for fusion in (False, True))
-    assert (branches.unit.tolist(), fusion.unit.tolist()) == (list(range(0, 18, 2)), list(range(1, 18, 2)))
-    whole = made(small_llama, held_out=0.0)
-    assert all(whole.lesson(days(18), fusion=fusion).unit.equal(days(18).unit) for fusion in (False, True))
     fit(method, tmp_path / "some")
+    branches, fusion = (method.lesson(days(18), fusion=fusion).unit.tolist() for fusion in (False, True))
+    assert len(branches) == len(fusion) == 9
+    assert sorted(branches + fusion) == list(range(18))
     # Other words on the days that only the fusion reads teach the branches nothing.
     other = [days(9), days(9, 9)]
     other = [
         batch._replace(
             narrative=[
-                text.upper() if unit % 2 else text
+                text.upper() if unit in fusion else text
                 for unit, text in enumerate(batch.narrative, int(batch.unit[0]))
             ]
         )
@@ -268,10 +271,19 @@ def test_the_fusion_learns_from_days_that_no_branch_has_read(small_llama: str, t
     )
 
 
+def test_which_days_are_held_out_depends_on_training_days_alone(small_llama: str, tmp_path: Path) -> None:
+    assert drawn_apart(12, 0.25).sum() == 3
+    assert drawn_apart(12, 0.25).equal(drawn_apart(12, 0.25))
+    outline = outlined([days(9, 9), days(9)])
+    assert outline.unit.tolist() == list(range(18))
+    assert outline.label.equal(days(18).label)
+    whole = fit(made(small_llama, held_out=0.0), tmp_path)
+    assert all(whole.lesson(days(18), fusion=fusion).unit.equal(days(18).unit) for fusion in (False, True))
+
+
 def test_held_out_days_of_one_sort_are_refused(small_llama: str, tmp_path: Path) -> None:
-    data = HandMade([days(4), days(4, 4)])
-    with pytest.raises(InputError, match="held-out training days must be malicious and harmless"):
-        fit(made(small_llama, held_out=0.2), tmp_path, data)
+    with pytest.raises(InputError, match=r"held-out training days must be .*more of them .--model.held_out"):
+        fit(made(small_llama, held_out=0.06), tmp_path)
 
 
 def test_without_the_callback_it_says_so(small_llama: str) -> None:

@@ -221,6 +221,7 @@ def test_what_is_drawn_depends_on_the_seed_alone() -> None:
     assert len(balanced(label, None, None, 3)) == 60
     assert len(balanced(label, None, 12, 3)) == 12
     assert len(balanced(label, 0.99, None, 3)) == 60  # there are no more harmless ones
+    assert set(label[balanced(1 - label, None, 3, 3)]) == {0.0, 1.0}
     rare = balanced(label, 0.9, 2, 3)
     assert label[rare].tolist() == [0.0, 1.0]
 
@@ -231,16 +232,25 @@ def test_a_draw_keeps_the_kinds_in_proportion() -> None:
     assert [(drawn == 1).sum(), (drawn == 0).sum(), np.isnan(drawn).sum()] == [2, 10, 8]
 
 
-def test_days_that_are_not_scored_count_as_unused(small: Path) -> None:
-    view = ready(small, scored_days=9)
-    everything = view.part("val", "test")
+def test_days_that_are_not_scored_count_as_unused_whatever_else_the_store_holds(store: Path) -> None:
+    view = ready(store, scored_share=0.3, contents=0)
+    everything, trains = view.part("val", "test"), view.part("train")
     view.setup("test")
-    scored = torch.cat([batch.unit for batch in view.test_dataloader()])
-    assert len(scored) == 9 < len(everything)
-    assert set(scored.tolist()) < set(everything.tolist())
-    assert len(view.part("unused")) == len(everything) - 9
-    view.setup("test")
-    assert scored.equal(torch.cat([batch.unit for batch in view.test_dataloader()]))
+    scored = torch.cat([batch.unit for batch in view.test_dataloader()]).tolist()
+    assert set(scored) < set(everything.tolist())
+    assert 0.2 < len(scored) / len(everything) < 0.4
+    assert len(view.part("unused")) == len(everything) - len(scored)
+    assert view.part("train").tolist() == trains.tolist()
+    assert "about 30% of validation and test days are scored" in view.leaks
+    other = ready(store, scored_share=0.3, contents=0, seed=5)
+    other.setup("test")
+    assert other.units.equals(view.units)
+    fewer = view.units.with_columns(part=pl.lit("test", view.units["part"].dtype))[::2]
+    view.units = fewer
+    view.leave_unused(0.3)
+    kept = view.units.filter(part="test").select("user", "start")
+    known = other.units.filter(pl.col("part").is_in(["val", "test"])).select("user", "start")
+    assert set(known.rows()) & set(fewer.select("user", "start").rows()) <= set(kept.rows())
 
 
 def test_a_share_without_labels_is_refused(small: Path) -> None:
@@ -284,7 +294,7 @@ def test_hours_without_training_days_are_refused(small: Path) -> None:
         {"benign_share": 1.0},
         {"train_days": 1},
         {"val_days": 0},
-        {"scored_days": 1},
+        {"scored_share": 0.0},
     ],
 )
 def test_numbers_out_of_range_are_refused(small: Path, settings: dict[str, float]) -> None:
