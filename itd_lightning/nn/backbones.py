@@ -126,16 +126,18 @@ class Backbone(nn.Module):
             last: K.
             learns: Whether gradients are wanted; without, dropout rests as well.
         """
-        return self.run(rows, adapter, learns, logits_to_keep=last).logits.float()  # type: ignore[no-any-return]
+        return self.run(rows, adapter, learns, last).logits.float()  # type: ignore[no-any-return]
 
     def hidden(
         self, rows: Sequence[Sequence[int]], adapter: str = "", *, learns: bool = False
     ) -> Float[Tensor, "b d"]:
         """What the last block makes of each text, at its last token."""
-        found = self.run(rows, adapter, learns, logits_to_keep=1, output_hidden_states=True)
+        found = self.run(rows, adapter, learns, output_hidden_states=True)
         return found.hidden_states[-1][:, -1].float()  # type: ignore[no-any-return]
 
-    def run(self, rows: Sequence[Sequence[int]], adapter: str, learns: bool, **options: object) -> Any:  # noqa: ANN401
+    def run(
+        self, rows: Sequence[Sequence[int]], adapter: str, learns: bool, last: int = 1, **options: object
+    ) -> Any:  # noqa: ANN401 - of transformers
         """One pass of the model over texts."""
         longest = max(len(row) for row in rows)
         if longest > self.longest:
@@ -152,6 +154,9 @@ class Backbone(nn.Module):
                 attention_mask=(place >= 0).long(),
                 position_ids=place.clamp(min=0),
                 use_cache=False,
+                # Places are gathered, a number would be a slice: of one whose rows lie apart torch makes a
+                # batched product, with a copy of the vocabulary's weights a text, which took most of a pass.
+                logits_to_keep=torch.arange(longest - last, longest, device=device),
                 **options,
             )
 

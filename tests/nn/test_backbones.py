@@ -136,3 +136,10 @@ def test_the_default_backbone_knows_the_capital_of_france(
     ids = backbone.tokenizer("The capital of France is", add_special_tokens=False)["input_ids"]
     assert backbone.tokenizer.decode(backbone([ids])[0, -1].argmax()) == " Paris"
     assert not list(tmp_path.glob(".*"))
+
+
+def test_the_vocabulary_is_not_copied_for_each_text(backbone: Backbone) -> None:
+    rows = [list(range(5, 25))] * 3
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as seen:
+        backbone(rows, "one", last=10)
+    assert not [event.key for event in seen.key_averages() if event.key == "aten::bmm"]
