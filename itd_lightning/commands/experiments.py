@@ -20,6 +20,8 @@ from itd_lightning.terminal import (
 
 def train(args: Sequence[str]) -> None:
     """Run `fit`, `validate`, `test` or `predict`; after `test`, evaluate where there is a key."""
+    import torch
+
     from itd_lightning.evaluation.evaluate import evaluate as measure
     from itd_lightning.evaluation.evaluate import write_json
     from itd_lightning.evaluation.pieces import length
@@ -28,6 +30,8 @@ def train(args: Sequence[str]) -> None:
     from itd_lightning.scores.table import scan_scores
 
     began = monotonic()
+    # `deterministic` would also fill memory that is about to be written: time, and no other score.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     try:
         cli = run_experiment(args)
     except SystemExit as stop:  # what Lightning makes of Ctrl-C
