@@ -13,7 +13,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -72,10 +72,12 @@ def synthetic(folder: Path) -> Path:
 
 
 def view_of(store: Path) -> Sequences:
-    """Sessions of a store, the last month apart."""
-    last = Store(store).presence()["day"].max()
+    """Sessions of a store, trained on the first six tenths of its days, the next two for validation."""
+    days = Store(store).presence()["day"]
+    first, last = days.min(), days.max()
+    assert isinstance(first, date)
     assert isinstance(last, date)
-    split = Dates(last - timedelta(days=30), last - timedelta(days=20), shown=["train", "val"])
+    split = Dates(first + (last - first) * 0.6, first + (last - first) * 0.8, shown=["train", "val"])
     view = Sequences(store, split, malicious=64)
     view.prepare_data()
     view.setup("fit")
