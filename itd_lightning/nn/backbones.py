@@ -118,7 +118,7 @@ class Backbone(nn.Module):
     def forward(
         self, rows: Sequence[Sequence[int]], adapter: str = "", last: int = 1, *, learns: bool = False
     ) -> Float[Tensor, "b k v"]:
-        """Logits of what follows each of the last K tokens, by one adapter.
+        """Logits of what follows each of the last K tokens, by one adapter; in the model's precision.
 
         Args:
             rows: Tokens of the texts; padded on the left, which changes nothing.
@@ -126,7 +126,7 @@ class Backbone(nn.Module):
             last: K.
             learns: Whether gradients are wanted; without, dropout rests as well.
         """
-        return self.run(rows, adapter, learns, last).logits.float()  # type: ignore[no-any-return]
+        return self.run(rows, adapter, learns, last).logits  # type: ignore[no-any-return]
 
     def hidden(
         self, rows: Sequence[Sequence[int]], adapter: str = "", *, learns: bool = False

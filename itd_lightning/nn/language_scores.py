@@ -22,11 +22,15 @@ def scored_ends(
     """Log-probability of each token from a place on to the end, on the right; and where there are such."""
     counts = [len(row) - start for row, start in zip(rows, starts, strict=True)]
     last = max(counts)
-    logits = backbone(rows, adapter, last + 1, learns=learns)[:, :-1]
+    logits = backbone([row[:-1] for row in rows], adapter, last, learns=learns)
     targets = torch.tensor(
         [[0] * (last - len(row)) + list(row[-last:]) for row in rows], device=logits.device
     )
-    logp = -cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none").view(targets.shape)
+    # Prompt by prompt, which stays within memory that the system has given out already.
+    losses = [
+        cross_entropy(row.float(), to, reduction="none") for row, to in zip(logits, targets, strict=True)
+    ]
+    logp = -torch.stack(losses)
     scored = torch.arange(last, 0, -1) <= torch.tensor(counts)[:, None]
     return logp, scored.to(logits.device)
 
@@ -54,10 +58,8 @@ def answer_log_probs(
 ) -> Float[Tensor, "b c"]:
     """Log-probability of each answer after each prompt; of several tokens they are multiplied."""
     if all(len(answer) == 1 for answer in answers):
-        logp: Tensor = backbone([prompt.ids for prompt in prompts], adapter, learns=learns)[
-            :, -1
-        ].log_softmax(1)
-        return logp[:, [answer[0] for answer in answers]]
+        logits: Tensor = backbone([prompt.ids for prompt in prompts], adapter, learns=learns)
+        return logits[:, -1].float().log_softmax(1)[:, [answer[0] for answer in answers]]
     found = []
     for answer in answers:
         rows = [[*prompt.ids, *answer] for prompt in prompts]
