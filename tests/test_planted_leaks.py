@@ -9,14 +9,17 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+import torch
 
 from itd_lightning.cli import main
+from itd_lightning.contracts.batches import DayBatch
 from itd_lightning.evaluation.audit import audit_scores
 from itd_lightning.evaluation.evaluate import evaluate
 from itd_lightning.evaluation.verdicts import Audit
 from itd_lightning.events.derive import derive_store
 from itd_lightning.events.key import read_key
 from itd_lightning.future_probe import probe_future
+from itd_lightning.methods import OwnHistoryZ
 from itd_lightning.null_attack import null_attack
 from itd_lightning.splits import Dates
 from itd_lightning.views import Days, Narratives
@@ -95,6 +98,34 @@ def test_a_future_day_in_a_normaliser_is_caught(
     assert "Knows the FUTURE" in future.verdict
 
 
+def roughen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a score depend a little on what is scored beside it, as sums of 16 bits do."""
+    honest = OwnHistoryZ.score
+
+    def rough(method: OwnHistoryZ, batch: DayBatch) -> torch.Tensor:
+        return honest(method, batch) + torch.sin(batch.unit.float().sum())
+
+    monkeypatch.setattr(OwnHistoryZ, "score", rough)
+
+
+def test_what_other_batches_move_is_no_leak(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    roughen(monkeypatch)
+    audits = probe_future(scored("own_history_z.yaml", store, tmp_path, *DATES, "--data.batch_size=64"))
+    assert [audit.passed for audit in audits] == [True, True]
+    assert "by more than other batches change alone" in audits[0].verdict
+
+
+def test_a_leak_is_caught_through_what_other_batches_move(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    roughen(monkeypatch)
+    plant(monkeypatch, lambda view: view.table.with_columns(pl.col("http_count", "logon_count") - pl.len()))
+    future, _ = probe_future(scored("own_history_z.yaml", store, tmp_path, *DATES, "--data.batch_size=64"))
+    assert future.passed is False
+
+
 def test_moments_of_all_days_are_caught_by_training_again(
     store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,6 +196,14 @@ def told(store: Path) -> dict[tuple[str, datetime], object]:
         unit = view.units[batch.unit.numpy()].select("user", "start").rows()
         days.update(zip(unit, zip(batch.narrative, batch.contents, strict=True), strict=True))
     return days
+
+
+def test_of_a_slow_view_a_share_of_the_days_is_asked(store: Path, tmp_path: Path) -> None:
+    scores = scored("narrative_length.yaml", store, tmp_path, "--data.split=Dates", *DATES)
+    future, answers = probe_future(scores)
+    assert future.passed is answers.passed is True
+    asked = int(future.verdict.split("score of ")[1].split(" units")[0])
+    assert 0 < asked < pl.read_parquet(scores).height / 5
 
 
 def test_narratives_do_not_look_ahead(store: Path, tmp_path: Path) -> None:

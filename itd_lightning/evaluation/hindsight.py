@@ -35,11 +35,13 @@ class Moved(NamedTuple):
         units: Units that are compared.
         share: Share of them whose score differs, or that only one of the tables holds.
         most: Largest difference, in standard deviations of the scores.
+        tolerance: Up to which difference, likewise, scores count as the same.
     """
 
     units: int
     share: float
     most: float
+    tolerance: float = TOLERANCE
 
 
 def where_to_cut(table: ScoreTable) -> Cut:
@@ -62,7 +64,9 @@ def earlier(scores: pl.LazyFrame, until: datetime) -> pl.LazyFrame:
     return scored.filter(pl.col("end") <= until).join(later, on=["user", "sequence"], how="anti")
 
 
-def compared(before: pl.LazyFrame, after: pl.LazyFrame, *, same_units: bool) -> Moved:
+def compared(
+    before: pl.LazyFrame, after: pl.LazyFrame, *, same_units: bool, tolerance: float = TOLERANCE
+) -> Moved:
     """Compare the scores of units.
 
     A user's silent days count as units up to the last active one, which may lie behind the cut, so those
@@ -72,6 +76,7 @@ def compared(before: pl.LazyFrame, after: pl.LazyFrame, *, same_units: bool) -> 
         before: The columns of ``contracts.scores.SCORES``.
         after: Likewise, of a store that ends earlier.
         same_units: Whether both should hold the same units; else those of one alone do not count.
+        tolerance: Standard deviations of the scores by which the same ones may differ.
 
     Example:
         >>> unit = pl.LazyFrame({"user": "a", "start": [0, 1], "end": 1, "event_id": "", "score": [0.0, 2.0]})
@@ -87,11 +92,11 @@ def compared(before: pl.LazyFrame, after: pl.LazyFrame, *, same_units: bool) -> 
     counted = both.select(
         units=pl.len(),
         spread=spread,
-        moved=(off > TOLERANCE * spread).fill_null(value=True).sum(),
+        moved=(off > tolerance * spread).fill_null(value=True).sum(),
         most=off.max().fill_null(0.0),
     ).collect(engine="streaming")
     units, deviation, moved, most = counted.row(0)
-    return Moved(units, moved / units if units else 0.0, most / deviation if deviation else most)
+    return Moved(units, moved / units if units else 0.0, most / deviation if deviation else most, tolerance)
 
 
 def judged(name: str, found: Moved, cut: Cut, leaks: str = "") -> Audit:
@@ -113,7 +118,10 @@ def judged(name: str, found: Moved, cut: Cut, leaks: str = "") -> Audit:
     }[name]
     units = f"{found.units:,} units before {cut.until:%Y-%m-%d}"
     if not found.share:
-        return Audit(name, 0.0, None, 0.0, passed=True, verdict=f"No score of {units} changes when {later}.")
+        rough = found.tolerance > TOLERANCE
+        more = f" by more than other batches change alone ({found.tolerance:.2g})" if rough else ""
+        verdict = f"No score of {units} changes{more} when {later}."
+        return Audit(name, 0.0, None, 0.0, passed=True, verdict=verdict)
     verdict = (
         f"{found.share:.2%} of {units} score otherwise when {later}, by up to {found.most:.2g} standard "
         "deviations."
