@@ -13,7 +13,6 @@ from itd_lightning.evaluation.audit import QUIET_DAYS
 from itd_lightning.evaluation.hindsight import (
     ANSWERS,
     FUTURE,
-    TOLERANCE,
     TRAINING,
     Moved,
     compared,
@@ -30,7 +29,7 @@ from itd_lightning.scores.table import scan_scores
 State = Literal["whole", "cut", "hidden"]  # as it is; without later days; without the later answers as well
 BY_TIME = "Dates"  # the split that lets nothing of a later day reach an earlier part
 SHARE = 0.1  # of the days, where a view can score a share, since its methods are slow
-ROUGH = 0.3  # standard deviations: what other batches change is less
+ROUGH = 0.1  # standard deviations, as a root mean square: what other batches change is less
 
 
 class Again:
@@ -56,7 +55,7 @@ class Again:
         view = yaml.safe_load(self.config.read_text("utf-8"))["data"]["init_args"]
         self.batch = int(view["batch_size"])
         self.share = min(SHARE, view["scored_share"] or 1.0) if "scored_share" in view else None
-        self.tolerance = TOLERANCE
+        self.noise = 0.0
 
     def store(self, state: State) -> Path:
         """The store in a state."""
@@ -97,7 +96,7 @@ class Again:
     def moved(self, before: pl.LazyFrame, after: pl.LazyFrame) -> Moved:
         """How the scores differ; under other splits than by date, parts may differ, too."""
         whole = self.table.about.split == BY_TIME and self.share is None
-        return compared(before, after, same_units=whole, tolerance=self.tolerance)
+        return compared(before, after, same_units=whole, noise=self.noise)
 
     @property
     def before(self) -> pl.LazyFrame:
@@ -107,13 +106,14 @@ class Again:
     def confirm(self, *, fit: bool) -> None:
         """Check that the run gives the table's scores again on the whole store, but for rounding.
 
-        A sum of numbers of 16 bits depends on what is summed beside it, so that other batches, as a shorter
-        store has them, move a score; what half as large ones move is tolerated twice over.
+        How products of numbers of 16 bits are rounded depends on what is multiplied beside them, so that
+        other batches, as a shorter store has them, move a score. Twice what half as large ones do is
+        tolerated.
 
         Raises:
             InputError: If it does not, so that other scores elsewhere say nothing.
         """
-        self.tolerance = ROUGH
+        self.noise = ROUGH / 2
         again = self.moved(self.before, self.on("whole", fit=fit, batch=max(self.batch // 2, 1)))
         if again.share:
             what = "training again" if fit else "the checkpoint"
@@ -121,7 +121,7 @@ class Again:
                 f"{what} on the whole store gives other scores than the table holds: the software changed, "
                 "or chance enters"
             )
-        self.tolerance = max(TOLERANCE, 2 * again.most)
+        self.noise = again.usual
 
 
 def probe_future(scores: Path, *, retrain: bool = False) -> list[Audit]:

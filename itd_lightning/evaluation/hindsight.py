@@ -35,13 +35,15 @@ class Moved(NamedTuple):
         units: Units that are compared.
         share: Share of them whose score differs, or that only one of the tables holds.
         most: Largest difference, in standard deviations of the scores.
-        tolerance: Up to which difference, likewise, scores count as the same.
+        usual: Root of the mean squared difference, likewise.
+        noise: What of it is owed to rounding, likewise.
     """
 
     units: int
     share: float
     most: float
-    tolerance: float = TOLERANCE
+    usual: float = 0.0
+    noise: float = 0.0
 
 
 def where_to_cut(table: ScoreTable) -> Cut:
@@ -64,9 +66,7 @@ def earlier(scores: pl.LazyFrame, until: datetime) -> pl.LazyFrame:
     return scored.filter(pl.col("end") <= until).join(later, on=["user", "sequence"], how="anti")
 
 
-def compared(
-    before: pl.LazyFrame, after: pl.LazyFrame, *, same_units: bool, tolerance: float = TOLERANCE
-) -> Moved:
+def compared(before: pl.LazyFrame, after: pl.LazyFrame, *, same_units: bool, noise: float = 0.0) -> Moved:
     """Compare the scores of units.
 
     A user's silent days count as units up to the last active one, which may lie behind the cut, so those
@@ -76,7 +76,8 @@ def compared(
         before: The columns of ``contracts.scores.SCORES``.
         after: Likewise, of a store that ends earlier.
         same_units: Whether both should hold the same units; else those of one alone do not count.
-        tolerance: Standard deviations of the scores by which the same ones may differ.
+        noise: By how much scores differ in other batches, see ``Moved.usual``; if it is no more than twice
+            that, none counts as different.
 
     Example:
         >>> unit = pl.LazyFrame({"user": "a", "start": [0, 1], "end": 1, "event_id": "", "score": [0.0, 2.0]})
@@ -92,11 +93,17 @@ def compared(
     counted = both.select(
         units=pl.len(),
         spread=spread,
-        moved=(off > tolerance * spread).fill_null(value=True).sum(),
+        single=off.null_count(),
+        moved=(off > TOLERANCE * spread).sum(),
         most=off.max().fill_null(0.0),
+        usual=off.pow(2).mean().sqrt().fill_null(0.0),
     ).collect(engine="streaming")
-    units, deviation, moved, most = counted.row(0)
-    return Moved(units, moved / units if units else 0.0, most / deviation if deviation else most, tolerance)
+    units, deviation, single, moved, most, usual = counted.row(0)
+    if deviation:
+        most, usual = most / deviation, usual / deviation
+    if usual <= 2 * noise:
+        moved = 0
+    return Moved(units, (single + moved) / units if units else 0.0, most, usual, noise)
 
 
 def judged(name: str, found: Moved, cut: Cut, leaks: str = "") -> Audit:
@@ -118,9 +125,8 @@ def judged(name: str, found: Moved, cut: Cut, leaks: str = "") -> Audit:
     }[name]
     units = f"{found.units:,} units before {cut.until:%Y-%m-%d}"
     if not found.share:
-        rough = found.tolerance > TOLERANCE
-        more = f" by more than other batches change alone ({found.tolerance:.2g})" if rough else ""
-        verdict = f"No score of {units} changes{more} when {later}."
+        rough = f" more than in other batches, {found.noise:.2g} standard deviations,"
+        verdict = f"No score of {units} changes{rough if found.most > TOLERANCE else ''} when {later}."
         return Audit(name, 0.0, None, 0.0, passed=True, verdict=verdict)
     verdict = (
         f"{found.share:.2%} of {units} score otherwise when {later}, by up to {found.most:.2g} standard "

@@ -45,7 +45,7 @@ def test_training_units_are_not_compared() -> None:
 
 def test_a_difference_counts_in_standard_deviations() -> None:
     found = compared(days([0.0, 2.0]), days([0.0, 5.0]), same_units=True)
-    assert found == Moved(units=2, share=0.5, most=3.0)
+    assert found[:3] == (2, 0.5, 3.0)
     assert compared(days([0.0, 2.0]), days([0.0, 2.0009]), same_units=True).share == 0
 
 
@@ -75,3 +75,17 @@ def test_what_the_split_leaks_by_its_own_account_is_no_failure() -> None:
     audit = judged(TRAINING, Moved(10, 0.5, 1.0), CUT, leaks="days of one attack train and test")
     assert audit.passed is None
     assert "days of one attack train and test" in audit.verdict
+
+
+def test_what_other_batches_move_is_tolerated_twice_over() -> None:
+    before, after = days([0.0, 2.0]), days([0.0, 2.1])
+    assert compared(before, after, same_units=True).share == 0.5
+    usual = compared(before, after, same_units=True).usual
+    assert compared(before, after, same_units=True, noise=usual / 2).share == 0.0
+    assert compared(before, after, same_units=True, noise=usual / 3).share == 0.5
+
+
+def test_rounding_does_not_hide_a_missing_unit() -> None:
+    whole = days([0.0, 2.0, 0.0, 2.0])
+    fewer = whole.filter(pl.col("start") != FIRST + timedelta(days=1))
+    assert compared(whole, fewer, same_units=True, noise=9.0).share == 0.25
