@@ -53,7 +53,7 @@ class Again:
             if not path.is_file():
                 raise InputError(f"{path} is missing, so the run cannot be scored again")
         view = yaml.safe_load(self.config.read_text("utf-8"))["data"]["init_args"]
-        self.batch = int(view["batch_size"])
+        self.batch: int | None = view.get("batch_size")  # a view may hand out all at once
         self.share = min(SHARE, view["scored_share"] or 1.0) if "scored_share" in view else None
         self.noise = 0.0
 
@@ -67,13 +67,13 @@ class Again:
             derive_store(self.table.store.path, target, self.cut.until, hidden_from)
         return target
 
-    def on(self, state: State, *, fit: bool, batch: int | None = None) -> pl.LazyFrame:
+    def on(self, state: State, *, fit: bool, halved: bool = False) -> pl.LazyFrame:
         """The earlier units with the scores that the run gives them on the store in a state.
 
         Args:
             state: See ``State``.
             fit: Whether to train it there first.
-            batch: Units scored at once, if not as many as by the run.
+            halved: Whether to score half as many units at once as the run did.
 
         Raises:
             InputError: If it gives none, such as with a checkpoint of an older version.
@@ -85,7 +85,7 @@ class Again:
             train(["fit", "--config", str(self.config), *where])
             checkpoint = run / "checkpoints" / checkpoint.name
         share = [] if self.share is None else [f"--data.scored_share={self.share}"]
-        size = [f"--data.batch_size={batch or self.batch}"]
+        size = [f"--data.batch_size={max(self.batch // 2, 1)}"] if halved and self.batch else []
         try:
             train(["test", "--config", str(self.config), f"--ckpt_path={checkpoint}", *where, *share, *size])
         except (RuntimeError, KeyError) as error:  # of weights or a view's state that this code does not know
@@ -114,7 +114,7 @@ class Again:
             InputError: If it does not, so that other scores elsewhere say nothing.
         """
         self.noise = ROUGH / 2
-        again = self.moved(self.before, self.on("whole", fit=fit, batch=max(self.batch // 2, 1)))
+        again = self.moved(self.before, self.on("whole", fit=fit, halved=True))
         if again.share:
             what = "training again" if fit else "the checkpoint"
             raise InputError(
