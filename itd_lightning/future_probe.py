@@ -118,8 +118,9 @@ class Again:
         if again.share:
             what = "training again" if fit else "the checkpoint"
             raise InputError(
-                f"{what} on the whole store gives other scores than the table holds: the software changed, "
-                "or chance enters"
+                f"{what} on the whole store gives other scores than the table holds, by "
+                f"{again.usual:.2g} standard deviations: the software changed, chance enters, or other "
+                "batches round more than this probe bears"
             )
         self.noise = again.usual
 

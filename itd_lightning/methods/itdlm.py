@@ -115,7 +115,7 @@ class ITDLM(Method[NarrativeBatch]):
             found = self.backbone.hidden([prompt.ids for prompt in prompts], ADAPTER, learns=True)
         else:
             found = torch.zeros(len(prompts), self.backbone.width, device=self.device)
-            for places in passes(prompts):
+            for places in passes(prompts, self.backbone.device):
                 found[places] = self.backbone.hidden([prompts[place].ids for place in places], ADAPTER)
         return normalize(found, dim=1)
 

@@ -89,7 +89,7 @@ class Prompting(GatheringNarratives):
         asked = self.prompter(self.context, self.examples.tolist())
         prompts = [asked(narrative) for narrative in batch.narrative]
         found = torch.zeros(len(prompts), len(KINDS), device=self.device)
-        for places in passes(prompts):
+        for places in passes(prompts, self.backbone.device):
             logp = answer_log_probs(self.backbone, [prompts[place] for place in places], self.answers)
             found[places] = logp.to(found.device)
         return found

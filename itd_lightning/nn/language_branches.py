@@ -83,7 +83,7 @@ class LanguageBranches(nn.Module):
         """Margin of each text; what is known of a text is not measured again."""
         new = [text for text in dict.fromkeys(texts) if (view, text) not in self.known]
         prompts = [self.prompters[view](text) for text in new]
-        for places in passes(prompts):
+        for places in passes(prompts, self.backbone.device):
             found = self.measured(view, [prompts[place] for place in places])
             self.known.update(zip([(view, new[place]) for place in places], found.tolist(), strict=True))
         margins = torch.tensor([self.known[view, text] for text in texts], device=self.backbone.device)

@@ -14,6 +14,7 @@ from itd_lightning.nn.backbones import Backbone
 from itd_lightning.nn.prompts import Prompt
 
 TOKENS = 2048  # of one pass without gradients; bounds the memory of the logits
+ALONE = 96  # tokens from which a CPU gains nothing by reading prompts together
 
 
 def scored_ends(
@@ -70,12 +71,18 @@ def answer_log_probs(
     return torch.stack(found, dim=1)
 
 
-def passes(prompts: Sequence[Prompt], tokens: int = TOKENS) -> Iterator[list[int]]:
-    """Which prompts to read together: alike in length, and so many that a pass has few padding tokens."""
+def passes(prompts: Sequence[Prompt], device: torch.device, tokens: int = TOKENS) -> Iterator[list[int]]:
+    """Which prompts to read together: alike in length, and so many that a pass has few padding tokens.
+
+    On a CPU long ones are read alone, which is as fast, and 16 bits are then rounded in the same way whatever
+    else is read.
+    """
+    alone = ALONE if device.type == "cpu" else tokens
     order = sorted(range(len(prompts)), key=lambda place: (len(prompts[place].ids), place))
     chosen: list[int] = []
     for place in order:
-        if chosen and (len(chosen) + 1) * len(prompts[place].ids) > tokens:
+        length = len(prompts[place].ids)
+        if chosen and (length >= alone or (len(chosen) + 1) * length > tokens):
             yield chosen
             chosen = []
         chosen.append(place)

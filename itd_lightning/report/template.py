@@ -1,9 +1,10 @@
 """The page templates and what ships beside them."""
 
+import re
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from itd_lightning.report.numbers import number
 
@@ -19,8 +20,18 @@ def template(name: str) -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["number"] = number
+    environment.filters["number"], environment.filters["prose"] = number, prose
     return environment.get_template(name, globals={"style": Markup(asset("page.css"))})
+
+
+def prose(text: str) -> Markup:
+    """A sentence of Markdown: what stands between backticks is code, all else is text.
+
+    Example:
+        >>> str(prose("`itd audit` asks whether 1 < 2."))
+        '<code>itd audit</code> asks whether 1 &lt; 2.'
+    """
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 def asset(name: str) -> str:

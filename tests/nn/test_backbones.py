@@ -11,7 +11,7 @@ from itd_lightning.contracts.errors import InputError
 from itd_lightning.nn import language_models
 from itd_lightning.nn.backbones import Backbone
 from itd_lightning.nn.language_scores import answer_log_probs, log_likelihoods, passes
-from itd_lightning.nn.prompts import BEHAVIOUR, Prompter
+from itd_lightning.nn.prompts import BEHAVIOUR, Prompt, Prompter
 
 
 @pytest.fixture(scope="module")
@@ -119,9 +119,27 @@ def test_the_sum_of_a_likelihood_is_its_mean_times_the_tokens(backbone: Backbone
 def test_passes_read_every_prompt_once_within_their_tokens(backbone: Backbone) -> None:
     prompter = Prompter(backbone.tokenizer, BEHAVIOUR, 300)
     prompts = [prompter("word " * (7 * place % 40)) for place in range(30)]
-    parts = list(passes(prompts, tokens=400))
+    parts = list(passes(prompts, torch.device("cuda"), tokens=400))
     assert sorted(place for part in parts for place in part) == list(range(30))
     assert all(len(part) * max(len(prompts[place].ids) for place in part) <= 400 for part in parts)
+
+
+def test_a_cpu_reads_long_prompts_alone_so_that_no_other_changes_how_they_are_rounded(
+    small_llama: str,
+) -> None:
+    coarse = Backbone(small_llama, precision="bfloat16")
+    prompter = Prompter(coarse.tokenizer, BEHAVIOUR, 300)
+    prompts = [prompter("word " * count) for count in (20, 100, 3, 101, 100)]
+
+    def scores(rows: list[Prompt]) -> list[list[float]]:
+        found = torch.zeros(len(rows), 2)
+        for part in passes(rows, coarse.device):
+            found[part] = answer_log_probs(coarse, [rows[place] for place in part], [[7], [8]])
+        return found.tolist()
+
+    parts = list(passes(prompts, coarse.device))
+    assert [len(part) for part in parts] == [2, 1, 1, 1]
+    assert scores(prompts)[3] == scores(prompts[3:4])[0]
 
 
 @pytest.mark.slow

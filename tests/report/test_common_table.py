@@ -85,6 +85,7 @@ def test_the_page_is_one_file_and_escapes_its_text(tmp_path: Path) -> None:
     write_common(tmp_path / "table.yaml", SPEC, TABLE, {}, AUDITS, "a store")
     page = (tmp_path / "table.html").read_text("utf-8")
     assert "All &lt;b&gt;methods&lt;/b&gt;" in page
+    assert "What <code>itd audit</code> asked" in page
     assert "<script" not in page
     assert page.count("<circle") == 4
     assert page.count('class="reference"') == 1
