@@ -28,6 +28,8 @@ class Stage:
         lr: Learning rate.
         learns: Parts of the method that learn, by dotted names; all others rest. Empty for all that can.
         patience: Epochs without improvement after which the stage ends early; None to use all.
+        improves: Name of a stage that is measured by the same quantity. Where it came right before, the best
+            of this stage is what is better than the best of that one, or that one itself.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Stage:
     lr: float
     learns: list[str] = field(default_factory=list)
     patience: int | None = None
+    improves: str = ""
 
 
 @runtime_checkable
@@ -80,6 +83,10 @@ class StageSchedule(Callback):
             )
         if unknown := set(only) - set(names):
             raise ValueError(f"only names stages that there are, {', '.join(names)}; got {min(unknown)!r}")
+        if unknown := {stage.improves for stage in stages} - {"", *names}:
+            raise ValueError(
+                f"improves names a stage that there is, {', '.join(names)}; got {min(unknown)!r}"
+            )
         if any(
             stage.epochs < 1 or stage.lr <= 0 or (stage.patience is not None and stage.patience < 1)
             for stage in stages
@@ -139,13 +146,7 @@ class StageSchedule(Callback):
         """Begin the next stage where the one before is over."""
         if self.over:
             self.restart_from_best(trainer, pl_module)
-            self.place, self.epochs, self.waited, self.best, self.over = (
-                self.place + 1,
-                0,
-                0,
-                float("inf"),
-                False,
-            )
+            self.place, self.epochs, self.waited, self.over = self.place + 1, 0, 0, False
             self.let_learn(pl_module)
             self.begin(trainer, pl_module)
         pl_module.log("stage", float(self.place + 1), on_step=False, on_epoch=True, batch_size=1)
@@ -182,9 +183,12 @@ class StageSchedule(Callback):
         staged(method).on_stage_start()
 
     def restart_from_best(self, trainer: Trainer, method: LightningModule) -> None:
-        """Load the best weights of the stage that is over, and begin to look for the best of the next one."""
+        """Load the best weights of the stage that is over, and look for the best of the next one."""
         if (kept := self.keep_best(trainer)) is not None:
             method.load_state_dict(load_checkpoint(kept)["state_dict"])
+        if self.stages[self.place + 1].improves == self.stage.name:
+            return
+        self.best = float("inf")
         if isinstance(trainer.checkpoint_callback, Checkpoints):
             trainer.checkpoint_callback.forget_best()
 

@@ -52,14 +52,16 @@ def pseudo_labels(
         high_share: Share ``r_hi`` of a sequence's behaviours, rounded down.
         middle_share: Share ``r_mid`` of the next ones, rounded down.
         threshold: Score ``tau_a`` above which a behaviour is anomalous.
-        clear: Threshold ``tau_c``; the label of a middling one is 1 above it, 0 below ``1 - tau_c``.
+        clear: Threshold ``tau_c``; the label of a middling one is 1 above it, 0 below ``1 - tau_c``, but
+            never against ``tau_a``.
     """
     mean, variance = passes.mean(dim=0), passes.var(dim=0)
     rank, size = ranks(variance, sequence, sequences)
     high = rank < (high_share * size).long()[sequence]
     middle = ~high & (rank < (high_share * size).long()[sequence] + (middle_share * size).long()[sequence])
     unsure = torch.full_like(mean, torch.nan)
-    careful = torch.where(mean > clear, 1.0, torch.where(mean < 1 - clear, 0.0, unsure))
+    high_enough, low_enough = mean > max(clear, threshold), mean < min(1 - clear, threshold)
+    careful = torch.where(high_enough, 1.0, torch.where(low_enough, 0.0, unsure))
     inverse = 1 / variance.clamp(min=1e-12)
     return PseudoLabels(high, middle, (mean > threshold).to(mean), careful, (inverse / inverse.max()).mean())
 

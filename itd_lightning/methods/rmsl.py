@@ -21,6 +21,8 @@ from itd_lightning.methods.base import Method
 from itd_lightning.nn.spheres import Detector, deviation, multi_centre, separability
 
 RMSLStage = Literal["warm_up", "multiple_instance", "self_training"]
+CLEAR = 0.5
+"""Where ``tau_c`` begins."""
 
 
 class RMSL(Method[SequenceBatch]):
@@ -43,7 +45,8 @@ class RMSL(Method[SequenceBatch]):
         high_share: Share of surest behaviours that get hard labels, ``r_hi``.
         middle_share: Share of the next ones that get hard and soft labels, ``r_mid``.
         hard_weight: Weight of the hard label beside the soft one.
-        threshold: Score from which a behaviour counts as anomalous, ``tau_a``.
+        false_share: Share of behaviours of normal sequences that may score above ``tau_a``, the score from
+            which a behaviour counts as anomalous.
         clear_momentum: ``beta_c``, of the threshold ``tau_c``.
         teacher_momentum: ``beta_ema``, of the teacher's weights.
 
@@ -53,12 +56,13 @@ class RMSL(Method[SequenceBatch]):
     Source:
         RMSL: Weakly-Supervised Insider Threat Detection with Robust Multi-Sphere Learning, sections 3 and
         A.3. The paper leaves open, and this is ours: dropout and its places, the number of highest
-        behaviours, T, both shares, all thresholds and momenta, one head of D / 4 features and the residual of
-        the attention.
+        behaviours, T, both shares, all momenta, one head of D / 4 features and the residual of the attention;
+        and ``tau_a``, "the anomaly detection threshold": a score has no natural one, since the deviation
+        keeps it away from 0 and 1, so it is the teacher's quantile of behaviours of normal sequences.
         Departure: the deviation is squashed (see ``deviation``); both kinds of sequence weigh the same in the
         loss of the second stage, whatever a batch holds; ``tau_c`` follows the mean certainty of a batch,
-        since the paper's has an index of a behaviour, and it is one threshold for all; it stays at ``tau_a``
-        or above, since below one half its two rules contradict each other.
+        since the paper's has an index of a behaviour, and it is one threshold for all; it begins at one half,
+        below which its two rules contradict each other, and no label may contradict ``tau_a``.
     """
 
     def __init__(
@@ -74,13 +78,14 @@ class RMSL(Method[SequenceBatch]):
         high_share: float = 0.5,
         middle_share: float = 0.3,
         hard_weight: float = 0.5,
-        threshold: float = 0.5,
+        false_share: float = 0.1,
         clear_momentum: float = 0.99,
         teacher_momentum: float = 0.999,
     ) -> None:
         super().__init__(optimizer)
         self.save_hyperparameters()
-        shares = (alpha, dropout, high_share, middle_share, hard_weight, clear_momentum, teacher_momentum)
+        momenta = (clear_momentum, teacher_momentum)
+        shares = (alpha, dropout, high_share, middle_share, hard_weight, false_share, *momenta)
         if not all(0 <= share <= 1 for share in shares) or high_share + middle_share > 1:
             raise ValueError(f"shares, weights and momenta must lie in 0 .. 1, got {shares}")
         if spheres < 1 or passes < 2 or width % 4:
@@ -89,7 +94,7 @@ class RMSL(Method[SequenceBatch]):
                 f"got spheres {spheres}, passes {passes}, width {width}"
             )
         self.alpha, self.separation, self.passes, self.hard_weight = alpha, separation, passes, hard_weight
-        self.high_share, self.middle_share, self.threshold = high_share, middle_share, threshold
+        self.high_share, self.middle_share, self.false_share = high_share, middle_share, false_share
         self.clear_momentum = clear_momentum
         self.detector = Detector(vocabulary, width, spheres, dropout)
         self.teacher = AveragedModel(
@@ -98,9 +103,11 @@ class RMSL(Method[SequenceBatch]):
         self.stage, self.stages = "", get_args(RMSLStage)
         self.register_buffer("spread", torch.zeros(()))
         self.register_buffer("classifies", torch.zeros((), dtype=torch.bool))
-        self.register_buffer("clear", torch.tensor(threshold))
+        self.register_buffer("alarm", torch.tensor(torch.inf))  # tau_a; infinite: no normal one was seen
+        self.register_buffer("clear", torch.tensor(CLEAR))
         self.spread: Tensor
         self.classifies: Tensor
+        self.alarm: Tensor
         self.clear: Tensor
         self.val_normal, self.val_malicious = MeanMetric(), MeanMetric()
 
@@ -112,11 +119,12 @@ class RMSL(Method[SequenceBatch]):
             )
 
     def on_stage_start(self) -> None:
-        """Begin a stage: the teacher starts as a copy of the student, ``tau_c`` as ``tau_a``."""
+        """Begin a stage: the teacher starts as a copy of the student, both thresholds anew."""
         self.classifies.fill_(self.stage != "warm_up")
         if self.stage == "multiple_instance":
             self.spread.zero_()  # the warm-up's lags behind its weights; the first batch gives today's
-        self.clear.fill_(self.threshold)
+        self.alarm.fill_(torch.inf)
+        self.clear.fill_(CLEAR)
         self.teacher.n_averaged.zero_()
         self.teacher.update_parameters(self.detector)
 
@@ -127,10 +135,13 @@ class RMSL(Method[SequenceBatch]):
 
     def training_step(self, batch: SequenceBatch, batch_idx: int) -> Tensor | None:
         """Return the loss of the stage; None where the batch holds nothing to learn from."""
+        normal = batch.where(batch.label != 1)
         if self.spread == 0:  # there was no warm-up, or it begins
-            self.measure(batch.where(batch.label != 1))
+            self.measure(normal)
+        if self.stage == "self_training":
+            self.alert(normal)
         rows = self.learned_from(batch)
-        if not len(rows.tokens):
+        if not len(rows.tokens) or (self.stage == "self_training" and self.alarm.isinf()):
             return None
         loss = self.loss(rows)
         self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(rows.tokens))
@@ -179,10 +190,21 @@ class RMSL(Method[SequenceBatch]):
         """Hard labels by the student's passes with dropout, soft ones by the teacher; moves ``tau_c``."""
         sequence, labels = rows.bags()
         passes = torch.stack([self.scores(self.detector, rows) for _ in range(self.passes)])
-        shares = (self.high_share, self.middle_share, self.threshold, float(self.clear))
+        shares = (self.high_share, self.middle_share, float(self.alarm), float(self.clear))
         pseudo = pseudo_labels(passes, sequence, len(labels), *shares)
-        self.clear.lerp_(pseudo.certainty, 1 - self.clear_momentum).clamp_(min=self.threshold)
-        return pseudo, self.scores(cast(Detector, self.teacher.eval().module), rows)
+        self.clear.lerp_(pseudo.certainty, 1 - self.clear_momentum).clamp_(min=CLEAR)
+        return pseudo, self.teacher_scores(rows)
+
+    def teacher_scores(self, rows: SequenceBatch) -> Float[Tensor, " n"]:
+        """Score of each behaviour by the teacher, without dropout."""
+        return self.scores(cast(Detector, self.teacher.eval().module), rows)
+
+    @torch.no_grad()
+    def alert(self, normal: SequenceBatch) -> None:
+        """Let ``tau_a`` follow the score that few behaviours of normal sequences exceed."""
+        if len(normal.tokens):
+            reached = self.teacher_scores(normal).float().quantile(1 - self.false_share)
+            self.alarm.copy_(reached if self.alarm.isinf() else self.alarm.lerp(reached, 0.1))
 
     @torch.no_grad()
     def measure(self, normal: SequenceBatch) -> None:

@@ -118,6 +118,26 @@ def test_a_new_run_forgets_the_stages_of_an_old_one(tmp_path: Path) -> None:
     assert weights(tmp_path, "a") == (3.0, 3.0)
 
 
+@pytest.mark.parametrize("stop", [None, 1, 2, 3])
+@pytest.mark.parametrize(("later", "kept"), [([4.5, 4.2], (2.0, 0.0)), ([4.5, 3.9], (22.0, 20.0))])
+def test_a_stage_that_improves_another_keeps_only_what_is_better(
+    later: list[float], kept: tuple[float, float], stop: int | None, tmp_path: Path
+) -> None:
+    plan, losses = (Stage("a", 2, 1.0, ["first"]), Stage("b", 2, 10.0, improves="a")), [5.0, 4.0, *later]
+    if stop:
+        fit(tmp_path, losses, *plan, epochs=stop)
+    fit(tmp_path, losses, *plan, resume=bool(stop))
+    assert weights(tmp_path, "a") == (2.0, 0.0)
+    assert weights(tmp_path, "b") == weights(tmp_path, "best") == kept
+    assert weights(tmp_path, "last") == (22.0, 20.0)
+
+
+def test_a_stage_improves_the_one_right_before_only(tmp_path: Path) -> None:
+    """Where the other is left out, or another came between, the losses are not comparable."""
+    fit(tmp_path, [5.0, 70.0], Stage("a", 1, 1.0), Stage("b", 1, 10.0, improves="b"))
+    assert weights(tmp_path, "b") == (11.0, 11.0)
+
+
 def test_an_ablation_leaves_stages_out() -> None:
     schedule = StageSchedule([Stage("a", 1, 1.0), Stage("b", 1, 1.0)], only=["b"])
     assert [stage.name for stage in schedule.stages] == ["b"]
@@ -135,10 +155,11 @@ def test_an_ablation_leaves_stages_out() -> None:
         [Stage("a", 1, 1.0, patience=0)],
         [Stage("../evil", 1, 1.0)],
         [Stage("last", 1, 1.0)],
+        [Stage("a", 1, 1.0, improves="z")],
     ],
 )
 def test_stages_that_make_no_sense_are_refused(stages: list[Stage]) -> None:
-    with pytest.raises(ValueError, match=r"different names|positive|small letters"):
+    with pytest.raises(ValueError, match=r"different names|positive|small letters|improves names"):
         StageSchedule(stages)
 
 

@@ -47,6 +47,18 @@ def test_the_surest_get_hard_labels_and_the_next_ones_careful_ones() -> None:
         assert pseudo.careful[number].isnan() if careful is None else pseudo.careful[number] == careful
 
 
+@pytest.mark.parametrize(
+    ("threshold", "surely_normal", "surely_anomalous"), [(0.3, 0.3, 0.6), (0.8, 0.4, 0.8)]
+)
+def test_no_careful_label_contradicts_what_counts_as_anomalous(
+    threshold: float, surely_normal: float, surely_anomalous: float
+) -> None:
+    careful = pseudo_labels(PASSES, SEQUENCE, 2, 0.3, 0.4, threshold, 0.6).careful
+    for number, (_, _, mean) in enumerate(literal()):
+        expected = 1.0 if mean > surely_anomalous else 0.0 if mean < surely_normal else math.nan
+        assert careful[number].item() == pytest.approx(expected, nan_ok=True)
+
+
 def test_the_certainty_is_the_mean_inverse_variance_relative_to_the_largest() -> None:
     inverse = [1 / PASSES[:, n].var().item() for n in range(23)]
     found = pseudo_labels(PASSES, SEQUENCE, 2, *SHARES).certainty.item()

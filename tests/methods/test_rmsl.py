@@ -165,7 +165,29 @@ def test_the_teacher_starts_as_a_copy_and_follows_slowly() -> None:
     torch.testing.assert_close(rmsl.teacher.module.centres.weight, begun + 0.1)  # type: ignore[union-attr]
 
 
-def test_the_threshold_of_pseudo_labels_never_falls_below_that_of_alarms() -> None:
+def test_what_counts_as_anomalous_is_what_few_behaviours_of_normal_sequences_reach() -> None:
+    rmsl, rows = model("self_training", false_share=0.3).eval(), batch()
+    rmsl.training_step(rows, 0)
+    scores = rmsl.score(rows.where(rows.label == 0))
+    normal = sorted([*scores[0].tolist(), scores[1, 0].item()])  # ten behaviours
+    assert rmsl.alarm.item() == pytest.approx(0.7 * normal[6] + 0.3 * normal[7])
+
+    rmsl.alarm.fill_(-1.0)  # a later batch moves it by a tenth of the way
+    rmsl.training_step(rows, 1)
+    assert rmsl.alarm.item() == pytest.approx(-0.9 + 0.1 * (0.7 * normal[6] + 0.3 * normal[7]))
+    rmsl.on_stage_start()
+    assert rmsl.alarm.isinf()
+
+
+def test_self_training_waits_for_a_normal_sequence() -> None:
+    rmsl, rows = model("self_training"), batch()
+    malicious = rows.where(rows.label == 1)
+    assert rmsl.training_step(malicious, 0) is None
+    rmsl.training_step(rows, 1)
+    assert rmsl.training_step(malicious, 2) is not None
+
+
+def test_the_threshold_of_pseudo_labels_never_falls_below_one_half() -> None:
     rmsl = model("self_training", clear_momentum=0.5)
     for _ in range(5):
         rmsl.training_step(batch(), 0)
