@@ -28,8 +28,9 @@ class Stage:
         lr: Learning rate.
         learns: Parts of the method that learn, by dotted names; all others rest. Empty for all that can.
         patience: Epochs without improvement after which the stage ends early; None to use all.
-        improves: Name of a stage that is measured by the same quantity. Where it came right before, the best
-            of this stage is what is better than the best of that one, or that one itself.
+        improves: Name of an earlier stage for which validation measures the same. If that one came right
+            before, an epoch must beat its best: ``NAME.ckpt`` is a copy of its checkpoint where none does,
+            and patience counts from there.
     """
 
     name: str
@@ -65,12 +66,13 @@ class StageSchedule(Callback):
 
     Args:
         stages: In their order.
-        monitor: Logged quantity whose smallest value is best within a stage.
+        monitor: Logged quantity whose smallest value is best within a stage; nothing is compared between
+            stages unless it is of validation, ``val/...``, since a stage trains by a loss of its own.
         only: Names of the stages to run; empty for all. Leaving some out is an ablation.
 
     Raises:
-        ValueError: If there is no stage, a name comes twice, is unknown or no file name, or a number is not
-            positive.
+        ValueError: If there is no stage, a name comes twice, is unknown or no file name, a stage improves one
+            that does not come earlier, or a number is not positive.
     """
 
     def __init__(self, stages: list[Stage], monitor: str = "val/loss", only: Sequence[str] = ()) -> None:
@@ -83,10 +85,11 @@ class StageSchedule(Callback):
             )
         if unknown := set(only) - set(names):
             raise ValueError(f"only names stages that there are, {', '.join(names)}; got {min(unknown)!r}")
-        if unknown := {stage.improves for stage in stages} - {"", *names}:
-            raise ValueError(
-                f"improves names a stage that there is, {', '.join(names)}; got {min(unknown)!r}"
-            )
+        for place, stage in enumerate(stages):
+            if stage.improves not in ("", *names[:place]):
+                raise ValueError(
+                    f"a stage improves an earlier one, and {stage.name} names {stage.improves!r}"
+                )
         if any(
             stage.epochs < 1 or stage.lr <= 0 or (stage.patience is not None and stage.patience < 1)
             for stage in stages
@@ -141,6 +144,8 @@ class StageSchedule(Callback):
         self.let_learn(pl_module)
         if not self.resumed:
             self.begin(trainer, pl_module)
+        elif self.over and self.place + 1 == len(self.stages):  # killed behind the last epoch, or done
+            trainer.should_stop = True
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begin the next stage where the one before is over."""
@@ -186,7 +191,7 @@ class StageSchedule(Callback):
         """Load the best weights of the stage that is over, and look for the best of the next one."""
         if (kept := self.keep_best(trainer)) is not None:
             method.load_state_dict(load_checkpoint(kept)["state_dict"])
-        if self.stages[self.place + 1].improves == self.stage.name:
+        if self.stages[self.place + 1].improves == self.stage.name and self.monitor.startswith("val/"):
             return
         self.best = float("inf")
         if isinstance(trainer.checkpoint_callback, Checkpoints):

@@ -58,7 +58,8 @@ class RMSL(Method[SequenceBatch]):
         A.3. The paper leaves open, and this is ours: dropout and its places, the number of highest
         behaviours, T, both shares, all momenta, one head of D / 4 features and the residual of the attention;
         and ``tau_a``, "the anomaly detection threshold": a score has no natural one, since the deviation
-        keeps it away from 0 and 1, so it is the teacher's quantile of behaviours of normal sequences.
+        keeps it away from 0 and 1, so it is the teacher's quantile of behaviours of normal
+        sequences, which moves by a tenth of the way in each batch.
         Departure: the deviation is squashed (see ``deviation``); both kinds of sequence weigh the same in the
         loss of the second stage, whatever a batch holds; ``tau_c`` follows the mean certainty of a batch,
         since the paper's has an index of a behaviour, and it is one threshold for all; it begins at one half,
@@ -103,11 +104,11 @@ class RMSL(Method[SequenceBatch]):
         self.stage, self.stages = "", get_args(RMSLStage)
         self.register_buffer("spread", torch.zeros(()))
         self.register_buffer("classifies", torch.zeros((), dtype=torch.bool))
-        self.register_buffer("alarm", torch.tensor(torch.inf))  # tau_a; infinite: no normal one was seen
+        self.register_buffer("anomalous_from", torch.tensor(torch.inf))  # tau_a, once normal ones were seen
         self.register_buffer("clear", torch.tensor(CLEAR))
         self.spread: Tensor
         self.classifies: Tensor
-        self.alarm: Tensor
+        self.anomalous_from: Tensor
         self.clear: Tensor
         self.val_normal, self.val_malicious = MeanMetric(), MeanMetric()
 
@@ -123,7 +124,7 @@ class RMSL(Method[SequenceBatch]):
         self.classifies.fill_(self.stage != "warm_up")
         if self.stage == "multiple_instance":
             self.spread.zero_()  # the warm-up's lags behind its weights; the first batch gives today's
-        self.alarm.fill_(torch.inf)
+        self.anomalous_from.fill_(torch.inf)
         self.clear.fill_(CLEAR)
         self.teacher.n_averaged.zero_()
         self.teacher.update_parameters(self.detector)
@@ -139,9 +140,9 @@ class RMSL(Method[SequenceBatch]):
         if self.spread == 0:  # there was no warm-up, or it begins
             self.measure(normal)
         if self.stage == "self_training":
-            self.alert(normal)
+            self.follow_scores(batch.where(batch.label == 0))
         rows = self.learned_from(batch)
-        if not len(rows.tokens) or (self.stage == "self_training" and self.alarm.isinf()):
+        if not len(rows.tokens) or (self.stage == "self_training" and self.anomalous_from.isinf()):
             return None
         loss = self.loss(rows)
         self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(rows.tokens))
@@ -190,7 +191,7 @@ class RMSL(Method[SequenceBatch]):
         """Hard labels by the student's passes with dropout, soft ones by the teacher; moves ``tau_c``."""
         sequence, labels = rows.bags()
         passes = torch.stack([self.scores(self.detector, rows) for _ in range(self.passes)])
-        shares = (self.high_share, self.middle_share, float(self.alarm), float(self.clear))
+        shares = (self.high_share, self.middle_share, float(self.anomalous_from), float(self.clear))
         pseudo = pseudo_labels(passes, sequence, len(labels), *shares)
         self.clear.lerp_(pseudo.certainty, 1 - self.clear_momentum).clamp_(min=CLEAR)
         return pseudo, self.teacher_scores(rows)
@@ -200,11 +201,12 @@ class RMSL(Method[SequenceBatch]):
         return self.scores(cast(Detector, self.teacher.eval().module), rows)
 
     @torch.no_grad()
-    def alert(self, normal: SequenceBatch) -> None:
+    def follow_scores(self, normal: SequenceBatch) -> None:
         """Let ``tau_a`` follow the score that few behaviours of normal sequences exceed."""
         if len(normal.tokens):
             reached = self.teacher_scores(normal).float().quantile(1 - self.false_share)
-            self.alarm.copy_(reached if self.alarm.isinf() else self.alarm.lerp(reached, 0.1))
+            known = not self.anomalous_from.isinf()
+            self.anomalous_from.copy_(self.anomalous_from.lerp(reached, 0.1) if known else reached)
 
     @torch.no_grad()
     def measure(self, normal: SequenceBatch) -> None:

@@ -24,7 +24,7 @@ class Two(LightningModule):
         self.first, self.second = nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False)
         for part in (self.first, self.second):
             nn.init.zeros_(part.weight)
-        self.stage, self.stages = "", ("a", "b")
+        self.stage, self.stages = "", ("a", "b", "c")
         self.losses, self.entered = losses, list[tuple[str, float]]()
 
     def on_stage_start(self) -> None:
@@ -32,7 +32,8 @@ class Two(LightningModule):
         self.entered.append((self.stage, self.first.weight.item()))
 
     def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
-        """Return what falls as the weights rise."""
+        """Return what falls as the weights rise; log the prescribed loss."""
+        self.log("train/loss", self.losses[self.current_epoch], on_step=False, on_epoch=True)
         return -(self.first.weight + self.second.weight).sum()
 
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
@@ -44,15 +45,23 @@ class Two(LightningModule):
         return torch.optim.SGD(self.parameters(), lr=99.0)
 
 
-def fit(folder: Path, losses: list[float], *stages: Stage, resume: bool = False, epochs: int = 20) -> Two:
+def fit(
+    folder: Path,
+    losses: list[float],
+    *stages: Stage,
+    resume: bool = False,
+    epochs: int = 20,
+    only: tuple[str, ...] = (),
+    monitor: str = "val/loss",
+) -> Two:
     """Train and return the method."""
     method = Two(losses)
     data: DataLoader[Tensor] = DataLoader(torch.zeros(1, 1))  # type: ignore[arg-type]
-    schedule = StageSchedule(list(stages))
+    schedule = StageSchedule(list(stages), monitor, only)
     trainer = Trainer(
         default_root_dir=folder,
         max_epochs=epochs,
-        callbacks=[schedule, Checkpoints()],
+        callbacks=[schedule, Checkpoints(monitor)],
         plugins=[AtomicCheckpointIO()],
         logger=False,
         enable_progress_bar=False,
@@ -86,7 +95,7 @@ def test_a_stage_ends_early_where_nothing_improves(tmp_path: Path) -> None:
     assert method.trainer.current_epoch == 4
 
 
-@pytest.mark.parametrize("stop", [1, 2, 3, 4])
+@pytest.mark.parametrize("stop", [1, 2, 3, 4, 5])
 def test_a_run_goes_on_where_it_stopped(stop: int, tmp_path: Path) -> None:
     plan, losses = (Stage("a", 3, 1.0, ["first"]), Stage("b", 2, 10.0)), [5.0, 4.0, 6.0, 70.0, 60.0]
     fit(tmp_path, losses, *plan, epochs=stop)
@@ -118,7 +127,7 @@ def test_a_new_run_forgets_the_stages_of_an_old_one(tmp_path: Path) -> None:
     assert weights(tmp_path, "a") == (3.0, 3.0)
 
 
-@pytest.mark.parametrize("stop", [None, 1, 2, 3])
+@pytest.mark.parametrize("stop", [None, 1, 2, 3, 4])
 @pytest.mark.parametrize(("later", "kept"), [([4.5, 4.2], (2.0, 0.0)), ([4.5, 3.9], (22.0, 20.0))])
 def test_a_stage_that_improves_another_keeps_only_what_is_better(
     later: list[float], kept: tuple[float, float], stop: int | None, tmp_path: Path
@@ -132,9 +141,17 @@ def test_a_stage_that_improves_another_keeps_only_what_is_better(
     assert weights(tmp_path, "last") == (22.0, 20.0)
 
 
-def test_a_stage_improves_the_one_right_before_only(tmp_path: Path) -> None:
-    """Where the other is left out, or another came between, the losses are not comparable."""
-    fit(tmp_path, [5.0, 70.0], Stage("a", 1, 1.0), Stage("b", 1, 10.0, improves="b"))
+def test_a_stage_that_was_left_out_or_did_not_come_right_before_is_not_improved(tmp_path: Path) -> None:
+    plan = Stage("a", 1, 1.0), Stage("c", 1, 1.0), Stage("b", 1, 10.0, improves="a")
+    fit(tmp_path, [5.0, 60.0, 70.0], *plan)
+    assert weights(tmp_path, "b") == (12.0, 12.0)
+    fit(tmp_path, [5.0, 70.0], *plan, only=("c", "b"))
+    assert weights(tmp_path, "b") == (11.0, 11.0)
+
+
+def test_losses_of_training_are_not_compared_between_stages(tmp_path: Path) -> None:
+    plan = Stage("a", 1, 1.0), Stage("b", 1, 10.0, improves="a")
+    fit(tmp_path, [5.0, 70.0], *plan, monitor="train/loss")
     assert weights(tmp_path, "b") == (11.0, 11.0)
 
 
@@ -156,10 +173,12 @@ def test_an_ablation_leaves_stages_out() -> None:
         [Stage("../evil", 1, 1.0)],
         [Stage("last", 1, 1.0)],
         [Stage("a", 1, 1.0, improves="z")],
+        [Stage("a", 1, 1.0, improves="a")],
+        [Stage("a", 1, 1.0, improves="b"), Stage("b", 1, 1.0)],
     ],
 )
 def test_stages_that_make_no_sense_are_refused(stages: list[Stage]) -> None:
-    with pytest.raises(ValueError, match=r"different names|positive|small letters|improves names"):
+    with pytest.raises(ValueError, match=r"different names|positive|small letters|an earlier one"):
         StageSchedule(stages)
 
 
@@ -179,7 +198,7 @@ def test_a_run_goes_on_with_its_own_stages_only(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("stage", "complaint"),
-    [(Stage("c", 1, 1.0), "no stage 'c', only a, b"), (Stage("a", 1, 1.0, ["frist"]), "no part 'frist'")],
+    [(Stage("d", 1, 1.0), "no stage 'd', only a, b, c"), (Stage("a", 1, 1.0, ["frist"]), "no part 'frist'")],
 )
 def test_what_the_method_does_not_have_is_refused_before_training(
     stage: Stage, complaint: str, tmp_path: Path

@@ -170,13 +170,13 @@ def test_what_counts_as_anomalous_is_what_few_behaviours_of_normal_sequences_rea
     rmsl.training_step(rows, 0)
     scores = rmsl.score(rows.where(rows.label == 0))
     normal = sorted([*scores[0].tolist(), scores[1, 0].item()])  # ten behaviours
-    assert rmsl.alarm.item() == pytest.approx(0.7 * normal[6] + 0.3 * normal[7])
+    assert rmsl.anomalous_from.item() == pytest.approx(0.7 * normal[6] + 0.3 * normal[7])
 
-    rmsl.alarm.fill_(-1.0)  # a later batch moves it by a tenth of the way
+    rmsl.anomalous_from.fill_(-1.0)  # a later batch moves it by a tenth of the way
     rmsl.training_step(rows, 1)
-    assert rmsl.alarm.item() == pytest.approx(-0.9 + 0.1 * (0.7 * normal[6] + 0.3 * normal[7]))
+    assert rmsl.anomalous_from.item() == pytest.approx(-0.9 + 0.1 * (0.7 * normal[6] + 0.3 * normal[7]))
     rmsl.on_stage_start()
-    assert rmsl.alarm.isinf()
+    assert rmsl.anomalous_from.isinf()
 
 
 def test_self_training_waits_for_a_normal_sequence() -> None:
