@@ -46,7 +46,7 @@ from itd_lightning.contracts.specs import (
     check,
     is_number,
     mapping_to,
-    read_yaml,
+    read_whole,
 )
 from itd_lightning.evaluation.common import common_table
 from itd_lightning.evaluation.evaluate import evaluate, write_json
@@ -211,10 +211,10 @@ def configs_of(table: Path, spec: dict[str, Any], row: str, overlay: str | None)
         return (config,)
     named = [config.parent / "overlays" / f"{name}.yaml" for name in (f"{config.stem}_{overlay}", overlay)]
     found = [path for path in named if path.is_file()]
-    if spec.get("common") and named[0] not in found:
-        return (config,)
     if not found:
         raise InputError(f"no overlay {overlay} for {config.name}: neither {named[0]} nor {named[1].name}")
+    if spec.get("common") and named[0] not in found:
+        return (config,)
     return config, found[0]
 
 
@@ -229,11 +229,7 @@ def read_spec(path: Path) -> dict[str, Any]:
     """Read a table's YAML and check that it is one."""
     if not path.is_file():
         raise InputError(f"no table at {path}; the papers' tables lie in experiments/")
-    spec = read_yaml(path)
-    known = set(KEYS) - {"common"}
-    if not isinstance(spec, dict) or set(spec) - {"common"} != known:
-        raise InputError(f"{path} must have exactly the keys {', '.join(sorted(known))}, and may have common")
-    check(path, spec, KEYS)
+    spec = read_whole(path, KEYS, optional=["common"])
     common = spec.get("common", False)
     if common and len(spec["columns"]) != 1:
         raise InputError(f"{path} compares methods on common user-days, so it must have one column")

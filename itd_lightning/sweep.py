@@ -20,12 +20,11 @@ from itd_lightning.contracts.files import held, written_beside
 from itd_lightning.contracts.specs import (
     TEXT,
     Wanted,
-    check,
     is_number,
     is_text,
     list_of,
     mapping_to,
-    read_yaml,
+    read_whole,
 )
 from itd_lightning.events.store import Store
 from itd_lightning.scoring_code import digest
@@ -71,10 +70,7 @@ def read_sweep(path: Path) -> Sweep:
     """
     if not path.is_file():
         raise InputError(f"no sweep at {path}; the methods' lie in experiments/")
-    spec = read_yaml(path)
-    if not isinstance(spec, dict) or set(spec) != set(KEYS):
-        raise InputError(f"{path} must have exactly the keys {', '.join(sorted(KEYS))}")
-    check(path, spec, KEYS)
+    spec = read_whole(path, KEYS)
     for name, space in spec["parameters"].items():
         if wrong := misfit(space, spec["method"]):
             raise InputError(f"{path}: {name} {wrong}")

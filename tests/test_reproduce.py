@@ -13,7 +13,7 @@ from itd_lightning import cells
 from itd_lightning.cells import DONE, plan, run_one
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import held
-from itd_lightning.reproduce import FailedCellsError, read_spec, reproduce_table
+from itd_lightning.reproduce import FailedCellsError, configs_of, read_spec, reproduce_table
 
 TABLES = Path(__file__).parents[1] / "experiments"
 CONFIG = Path(__file__).parents[1] / "configs" / "mask_value.yaml"
@@ -144,9 +144,22 @@ def test_every_shipped_table_is_one_and_names_a_config(path: Path) -> None:
     assert spec.get("common") or all(row["paper"] for row in spec["rows"].values())
 
 
+@pytest.mark.parametrize("common", [True, False])
+def test_an_overlay_that_is_not_there_is_refused(common: bool, table: Path) -> None:
+    with pytest.raises(InputError, match="no overlay slcie for mask_value"):
+        configs_of(table, read_spec(table) | {"common": common}, "Mask", "slcie")
+
+
 def test_a_table_with_another_key_is_refused(table: Path) -> None:
-    table.write_text(table.read_text().replace("seeds:", "sees:"))
-    with pytest.raises(InputError, match="must have exactly the keys"):
+    whole = table.read_text()
+    table.write_text(whole.replace("seeds:", "sees:"))
+    with pytest.raises(InputError, match="sees is unknown; there may be"):
+        read_spec(table)
+    table.write_text(whole.replace("title:", "# title:"))
+    with pytest.raises(InputError, match="title must be there"):
+        read_spec(table)
+    table.write_text("a list")
+    with pytest.raises(InputError, match="must have the keys title"):
         read_spec(table)
 
 

@@ -101,7 +101,7 @@ def test_where_all_fits_fail_the_first_is_told(
     [
         ("method: random", "method: magic", "method must be one of random"),
         ("goal: minimize", "goal: maximize", "a metric to minimize"),
-        ("program: itd", "programme: itd", "exactly the keys"),
+        ("program: itd", "programme: itd", "programme is unknown"),
         ("${args}", "args", "end in"),
         ("method: random", "method: [random]", "method must be one of random"),
         ("goal: minimize\n  name: val/loss", "goal: minimize", "metric must be a metric to minimize"),

@@ -1,7 +1,7 @@
 """A YAML that says what to run, read and checked key by key, so that a slip is told where it is."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -91,3 +91,18 @@ def check(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Wanted], pl
             raise InputError(f"{path}: {place}{key} is unknown; there may be {', '.join(wanted)}")
         if not wanted[key].fits(value):
             raise InputError(f"{path}: {place}{key} must be {wanted[key].words}, got {value!r:.60}")
+
+
+def read_whole(path: Path, wanted: Mapping[str, Wanted], optional: Sequence[str] = ()) -> dict[str, Any]:
+    """Read a YAML that has every key, unless it is optional, and no other.
+
+    Raises:
+        InputError: If it is no YAML, a key is missing or unknown, or one holds something else.
+    """
+    found = read_yaml(path)
+    if not isinstance(found, dict):
+        raise InputError(f"{path} must have the keys {', '.join(wanted)}")
+    check(path, found, wanted)
+    if missing := [key for key in wanted if key not in found and key not in optional]:
+        raise InputError(f"{path}: {', '.join(missing)} must be there")
+    return found

@@ -54,7 +54,7 @@ def audit_null(true: dict[str, Any], null: dict[str, Any] | None, reason: str = 
     passed = False if above else True if near else None
     words = {
         True: "Falls to chance",
-        False: "Does NOT fall to chance; the protocol makes this much of the result",
+        False: "Does NOT fall to chance; so much is found without any event of a campaign",
         None: "Not settled, too few units to tell it from chance",
     }[passed]
     return Audit(name, number, (span[0], span[1]), base, passed, f"{words}: {found}.")

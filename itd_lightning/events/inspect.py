@@ -13,6 +13,7 @@ VIEW_NEEDS = {
     "signals": (),
     "days": (),
     "trajectories": ("logon",),
+    "narratives": (),
 }
 COLUMNS = ["user", "time", "kind"]
 

@@ -52,7 +52,8 @@ def write_common(
     parts = [f"# {spec['title']}", str(spec["source"]), markdown(names, rows), *said]
     if asked.heads:
         failed = [f"- {line}" for line in asked.failed] or ["No audit failed."]
-        parts += [f"## {AUDITS}", ASKED, markdown(asked.heads, asked.rows), "\n".join(failed)]
+        meanings = "\n".join(f"- {line}" for line in asked.meanings)
+        parts += [f"## {AUDITS}", ASKED, meanings, markdown(asked.heads, asked.rows), "\n".join(failed)]
     text = "\n\n".join(parts) + "\n"
     known = asked.names
     flat_rows = [

@@ -96,6 +96,7 @@ def test_audits_stand_below_with_what_failed_in_words(tmp_path: Path) -> None:
     text = write_common(tmp_path / "table.yaml", SPEC, TABLE, {}, AUDITS, "a store")
     assert "| Best | pass 0.12 | - |\n| Near | FAIL 0.5 | open |" in text
     assert "- Near, null attack: Does NOT fall." in text
+    assert "- null attack: PR-AUC with every campaign moved" in text
     assert "- Not audited: Few users." in text
     sound = write_common(
         tmp_path / "table.yaml",
