@@ -26,6 +26,7 @@ COUNTED = {  # by baseline: the audit's name, and what is counted
     "sequence_events": ("length: sequence", "the behaviours of its sequence"),
     "day_events": ("volume: day", "the behaviours of its day"),
 }
+BY_HOURS = "window"  # the grain that counts by hours, from the full one on
 NEAR_CHANCE = 2  # times the base rate: a null attack below it is chance
 
 
@@ -60,10 +61,17 @@ def audit_null(true: dict[str, Any], null: dict[str, Any] | None, reason: str = 
     return Audit(name, number, (span[0], span[1]), base, passed, f"{words}: {found}.")
 
 
-def audit_empty(unit: pl.DataFrame, events: np.ndarray, pr_auc: float | None) -> Audit:
-    """How many harmless test units are empty, and what the result is without them."""
-    hourly = (unit["start"].dt.truncate("1h") == unit["start"]).to_numpy()
-    empty = (events == 0) | ~hourly  # hours are counted from the full hour on: a window off it holds none
+def audit_empty(unit: pl.DataFrame, events: np.ndarray, pr_auc: float | None, *, by_hours: bool) -> Audit:
+    """How many harmless test units are empty, and what the result is without them.
+
+    Args:
+        unit: The test units: start, score, malicious.
+        events: How many events lie in each.
+        pr_auc: The result with all of them.
+        by_hours: Whether units are counted by hours from the full one on, so that one off it holds none.
+    """
+    hourly = (unit["start"].dt.truncate("1h") == unit["start"]).to_numpy() | (not by_hours)
+    empty = (events == 0) | ~hourly
     harmless = ~unit["malicious"].to_numpy()
     share = float(empty[harmless].mean()) if harmless.any() else 0.0
     try:
@@ -140,7 +148,8 @@ def audit_scores(
     audits = [audit_null(true, null, reason)]
     if not table.behaviours:
         events = np.concatenate([counts["events"] for counts in baseline_scores(table)])
-        audits.append(audit_empty(labelled(scores, store), events, true["pr_auc"]))
+        by_hours = table.about.grain == BY_HOURS
+        audits.append(audit_empty(labelled(scores, store), events, true["pr_auc"], by_hours=by_hours))
     if true["pr_auc"] is not None:
         audits += audit_volumes(table)
     days = scored_days(table)

@@ -17,8 +17,8 @@ ASKED = (
 MEANINGS = {
     "null attack": "PR-AUC with every campaign moved to a quiet time of its user (of behaviours: all of that "
     "time stand for its events); fails if surely above chance",
-    "empty units": "share of harmless test units without an event; fails above one half, or where units do "
-    "not start on the hour",
+    "empty units": "share of harmless test units without an event; fails above one half, or where windows "
+    "do not start on the hour",
     "volume": "by how much PR-AUC exceeds that of counting events, or those of the behaviour's day",
     "length": "the same for counting hours with an event, or the behaviours of the sequence",
     "leavers": "mean rank, 0 to 1, of the last days of people who left and did nothing",

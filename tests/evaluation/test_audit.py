@@ -54,16 +54,18 @@ def units(count: int, minute: int = 0) -> pl.DataFrame:
 def test_mostly_empty_negatives_fail() -> None:
     unit = units(200)
     events = np.where(unit["malicious"].to_numpy(), 5.0, 0.0)
-    assert audit_empty(unit, events, 1.0).passed is None
+    assert audit_empty(unit, events, 1.0, by_hours=True).passed is None
     events[:50] = 5
-    assert audit_empty(unit, events, 1.0).passed is False
-    assert audit_empty(unit, np.full(200, 5.0), 1.0).passed is True
+    assert audit_empty(unit, events, 1.0, by_hours=True).passed is False
+    assert audit_empty(unit, np.full(200, 5.0), 1.0, by_hours=True).passed is True
 
 
 def test_windows_off_the_hour_are_counted_as_empty_by_construction() -> None:
-    audit = audit_empty(pl.concat([units(200), units(100, minute=17)]), np.full(300, 5.0), 1.0)
+    unit, events = pl.concat([units(200), units(100, minute=17)]), np.full(300, 5.0)
+    audit = audit_empty(unit, events, 1.0, by_hours=True)
     assert audit.passed is False
     assert "off the hour" in audit.verdict
+    assert audit_empty(unit, events, 1.0, by_hours=False).passed is True  # days that begin with an event
 
 
 def test_a_method_that_only_counts_is_not_better_than_counting() -> None:
