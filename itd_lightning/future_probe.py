@@ -8,6 +8,7 @@ from typing import Literal
 import polars as pl
 import yaml
 
+from itd_lightning.callbacks.checkpoints import load_checkpoint
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.evaluation.audit import QUIET_DAYS
 from itd_lightning.evaluation.hindsight import (
@@ -131,12 +132,16 @@ def probe_future(scores: Path, *, retrain: bool = False) -> list[Audit]:
     Args:
         scores: ``scores.parquet`` of a run.
         retrain: Whether to train again as well, which finds what entered then.
+
+    Raises:
+        InputError: If the checkpoint is damaged; where there is none, the questions stay open.
     """
     names = [FUTURE, ANSWERS, *([TRAINING] if retrain else [])]
     try:
         again = Again(scores)
     except InputError as error:
         return [unanswered(name, str(error)) for name in names]
+    load_checkpoint(again.checkpoint)
     shutil.rmtree(again.folder, ignore_errors=True)
     try:
         audits = probe_scoring(again)

@@ -132,16 +132,18 @@ def reproduce_table(table: Path, store: Path, out: Path, jobs: int = 1, overlay:
     failures = run_all(tried, jobs)
     scoring = [score_command(cell) for cell in tests.values() if is_fitted(cell) and not is_scored(cell)]
     failures += run_all(scoring, jobs)
-    asking = [["audit", str(scored)] for scored in unaudited(spec, cells)]
+    results, damaged = measured([scored for scored, cell in tests.items() if is_scored(cell)], store)
+    failures += damaged
+    asking = [["audit", str(scored)] for scored in unaudited(spec, cells) if scored in results]
     failures += run_all(asking, jobs)
-    count = len(tried) + len(scoring) + len(asking)
+    count = len(tried) + len(scoring) + len(asking) + len(damaged)
     failed = f"{len(failures)} of {count} cells failed, the others are kept; first: "
-    results = {scored: measured(scored, store) for scored, cell in tests.items() if is_scored(cell)}
     stem = table if overlay is None else table.with_stem(f"{table.stem}_{overlay}")
     data = f"{describe(opened)}; scoring code `{digest(sorted({code for code, _ in made.values()}))}`"
     if spec.get("common"):
         try:
-            text = write_beside_each_other(stem, spec, cells, data)
+            usable = {place: cell for place, cell in cells.items() if cell.scored in results}
+            text = write_beside_each_other(stem, spec, usable, data)
         except InputError as error:
             raise InputError(f"{failed}{failures[0]}; then {error}" if failures else str(error)) from error
     else:
@@ -167,8 +169,10 @@ def write_beside_each_other(
 ) -> str:
     """Write the table of all rows, of which every seed was scored, on their common user-days."""
     (column,) = spec["columns"]
-    rows = {row: [cells[row, column, seed] for seed in seeds_of(spec, row)] for row in spec["rows"]}
-    whole = {row: found for row, found in rows.items() if all(is_scored(cell) for cell in found)}
+    asked = {row: [(row, column, seed) for seed in seeds_of(spec, row)] for row in spec["rows"]}
+    whole = {
+        row: [cells[one] for one in places] for row, places in asked.items() if cells.keys() >= set(places)
+    }
     table = common_table({row: [cell.scored / SCORED for cell in found] for row, found in whole.items()})
     costs = {row: cost(found[0].run) for row, found in whole.items()}
     audits = {row: read_audits(found[0].scored / AUDITED) for row, found in whole.items()}
@@ -240,8 +244,14 @@ def read_spec(path: Path) -> dict[str, Any]:
     return spec
 
 
-def measured(scored: Path, store: Path) -> dict[str, Any]:
-    """Evaluate a cell's scores by today's rules, whenever they were made."""
-    result = evaluate(scored / "scores.parquet", store)
-    write_json(scored / EVALUATED, result)
-    return result
+def measured(scored: list[Path], store: Path) -> tuple[dict[Path, dict[str, Any]], list[str]]:
+    """Evaluate cells' scores by today's rules, whenever they were made; and say which are damaged."""
+    results, damaged = {}, []
+    for folder in scored:
+        try:
+            results[folder] = evaluate(folder / SCORED, store)
+        except InputError as error:
+            damaged.append(f"{error}; delete {folder} to score it again")
+        else:
+            write_json(folder / EVALUATED, results[folder])
+    return results, damaged

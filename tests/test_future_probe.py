@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from itd_lightning.contracts.errors import InputError
 from itd_lightning.future_probe import probe_future
 
 
@@ -24,6 +25,13 @@ def test_a_run_without_its_checkpoint_leaves_the_questions_open(copied: Path) ->
         ("future in training", None),
     ]
     assert "best.ckpt is missing" in audits[0].verdict
+
+
+def test_a_damaged_checkpoint_is_refused_and_leaves_no_question_open(copied: Path) -> None:
+    path = copied / "checkpoints" / "best.ckpt"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(InputError, match=r"best\.ckpt cannot be loaded as weights"):
+        probe_future(copied / "scores.parquet")
 
 
 def test_a_checkpoint_that_does_not_fit_leaves_the_questions_open(copied: Path) -> None:

@@ -123,6 +123,15 @@ def test_methods_come_beside_each_other_and_the_second_call_runs_nothing(
     without_note = [part for part in caught.value.text.split("\n\n") if "Broken" not in part]
     assert again == "\n\n".join(without_note)
 
+    found = (tmp_path / "runs").rglob("scores.parquet")
+    broken = next(path for path in found if "Windows" in (path.parent / "scored.yaml").read_text())
+    broken.write_bytes(broken.read_bytes()[:-100])
+    with pytest.raises(FailedCellsError, match="to score it again"):
+        reproduce_table(path, store, tmp_path / "runs", overlay="slice")
+    left = set(pl.read_csv(tmp_path / "all_slice.csv")["method"])
+    assert "Own history" in left
+    assert "Windows" not in left
+
 
 def test_common_user_days_have_one_column(table: Path) -> None:
     table.write_text(table.read_text() + "common: true\n")

@@ -27,4 +27,4 @@ class Audit(NamedTuple):
 
 def unanswered(name: str, why: str) -> Audit:
     """An audit without an answer."""
-    return Audit(name, None, None, None, None, f"Not answered: {why}.")
+    return Audit(name, None, None, None, None, f"Not answered: {why.rstrip('.')}.")
