@@ -48,7 +48,7 @@ def main(args: Sequence[str] | None = None) -> None:
         else:
             run(given)
     except (InputError, OSError, PolarsError) as error:  # the latter two: a full disk, a damaged file
-        sys.exit(say("; ".join([plain(str(error)), *notes(error)]), status=2))
+        sys.exit(say("; ".join([plain(told(error)), *notes(error)]), status=2))
     except FailedAuditsError as failed:
         sys.exit(say(str(failed), status=1))
     except KeyboardInterrupt as error:
@@ -62,6 +62,13 @@ def main(args: Sequence[str] | None = None) -> None:
             f"unexpected {type(error).__name__}: {plain(str(error))}; ITD_DEBUG=1 shows where it comes from"
         )
         sys.exit(say(words, status=1))
+
+
+def told(error: Exception) -> str:
+    """What an error says; one of the system names the file first, and no number."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
 
 
 def notes(error: BaseException) -> list[str]:

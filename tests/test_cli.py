@@ -13,7 +13,7 @@ import pytest
 import torch
 import yaml
 
-from itd_lightning.cli import main
+from itd_lightning.cli import main, told
 from itd_lightning.contracts.files import held
 from itd_lightning.evaluation.verdicts import Audit
 from itd_lightning.events.store import Store
@@ -208,6 +208,12 @@ def test_a_mistake_ends_in_one_line_and_status_two(
     args: list[str], words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert words in refused(args, capsys)
+
+
+def test_an_error_of_the_system_names_the_file_and_no_number() -> None:
+    assert told(FileExistsError(17, "File exists", "out")) == "out: File exists"
+    assert told(OSError(28, "No space left on device")) == "No space left on device"
+    assert told(OSError("odd")) == "odd"
 
 
 def test_an_unknown_key_in_a_yaml_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

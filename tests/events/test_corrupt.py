@@ -740,7 +740,7 @@ def test_a_full_disk_ends_in_one_line_and_the_same_command_goes_on(
             prepare(path, "--store", tmp_path / "store", "--shards=1")
     assert ended.value.code == 2
     line = capsys.readouterr().err
-    assert line.startswith("itd: [Errno 28] No space left on device")
+    assert line.startswith("itd: No space left on device")
     assert line.count("\n") == 1
     assert not (tmp_path / "store").exists()
     store = build(path)
