@@ -75,7 +75,12 @@ def answer(audit: Audit | None) -> str:
     return ANSWERS[audit.passed] + ("" if audit.number is None else f" {audit.number:.2g}")
 
 
-def answers(audits: Sequence[Audit], names: Sequence[str]) -> dict[str, bool | None]:
-    """The answers of a method for a program: passed, or not, or null where open or not asked."""
-    found = {audit.name: audit.passed for audit in audits}
-    return {f"audit_{name}": found.get(name) for name in names}
+def answers(audits: Sequence[Audit], names: Sequence[str]) -> dict[str, str | float | None]:
+    """The answers of a method and their numbers for a program; null where it was not asked."""
+    found = {audit.name: audit for audit in audits}
+    told: dict[str, str | float | None] = {}
+    for name in names:
+        audit = found.get(name)
+        told[f"audit_{name}"] = None if audit is None else ANSWERS[audit.passed]
+        told[f"audit_{name}_number"] = None if audit is None else audit.number
+    return told

@@ -119,10 +119,11 @@ def summary(table: CommonTable) -> str:
         f"{table.user_days:,} test user-days of {table.users} users, about {table.per_day:.0f} a day; "
         f"{table.malicious} are malicious ({counts}), of {table.insiders} insiders, so chance has PR-AUC "
         f"{table.malicious / table.user_days:.3f}. "
-        "PR-AUC is average precision, the mean over seeds [least, greatest]; in brackets the 95 % interval "
-        "of the first seed, over users. Behind the best: 95 % interval of the difference of PR-AUC, paired "
-        "over the same draws of users; not shown where it reaches 0. A scenario's numbers are of its days "
-        "among all harmless ones."
+        "PR-AUC is average precision, the mean over seeds [least, greatest]; all else is of the first seed: "
+        "in brackets the 95 % interval over users; behind the best, that of the difference of PR-AUC, paired "
+        "over the same draws of users, not shown where it reaches 0. A scenario's numbers are PR-AUC of its "
+        "days among all harmless ones; fit s and GiB are what training took. No method is behind the rows "
+        "random, number of events, and days before the last: how near a day is to its user's last one."
     )
 
 
@@ -130,7 +131,10 @@ def weighed(table: CommonTable) -> str:
     """What the fused row is made of."""
     shares = sorted(table.weights.items(), key=lambda item: -item[1])
     named = ", ".join(f"{name} {share:.2f}" for name, share in shares if share >= 0.005)
-    return f"Fused: conformal surprises, weights from validation days: {named}."
+    return (
+        "Fused: the weighted sum of conformal surprises, -log of the share of harmless validation days that "
+        f"score as high or higher; weights from validation days: {named}."
+    )
 
 
 def absent(spec: Mapping[str, Any], table: CommonTable) -> list[str]:

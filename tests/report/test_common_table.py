@@ -77,8 +77,9 @@ def test_a_program_reads_every_row(tmp_path: Path) -> None:
     read = pl.read_csv(tmp_path / "table.csv")
     assert read["method"].to_list() == ["Best", "Near", "Few users", "random"]
     assert read["behind_low"].to_list() == [None, -0.05, None, 0.1]
-    assert read["audit_null attack"].to_list() == [True, False, None, None]
-    assert read["audit_leavers"].null_count() == 4
+    assert read["audit_null attack"].to_list() == ["pass", "FAIL", None, None]
+    assert read["audit_null attack_number"].to_list() == [0.123, 0.5, None, None]
+    assert read["audit_leavers"].to_list() == [None, "open", None, None]
 
 
 def test_the_page_is_one_file_and_escapes_its_text(tmp_path: Path) -> None:
