@@ -95,8 +95,15 @@ class FailedCellsError(InputError):
         self.text = text
 
 
-def reproduce_table(table: Path, store: Path, out: Path, jobs: int = 1, overlay: str | None = None) -> str:
-    """Run what is missing, measure everything, and write ``NAME.md`` and ``NAME.csv`` beside the YAML.
+def reproduce_table(
+    table: Path,
+    store: Path,
+    out: Path,
+    jobs: int = 1,
+    overlay: str | None = None,
+    tables: Path | None = None,
+) -> str:
+    """Run what is missing, measure everything, and write ``NAME.md``, ``NAME.csv`` and ``NAME.html``.
 
     Args:
         table: The YAML.
@@ -104,6 +111,7 @@ def reproduce_table(table: Path, store: Path, out: Path, jobs: int = 1, overlay:
         out: Folder for the runs.
         jobs: Cells that run at the same time.
         overlay: Name of an overlay for every config.
+        tables: Folder for the three; without it they are written beside the YAML.
 
     Returns:
         The Markdown table.
@@ -118,7 +126,10 @@ def reproduce_table(table: Path, store: Path, out: Path, jobs: int = 1, overlay:
     opened = Store(store)
     if opened.manifest["answers"] is None:
         raise InputError(f"{store} has no answer key, so no cell can be measured")
+    named = table if overlay is None else table.with_stem(f"{table.stem}_{overlay}")
+    stem = (tables or table.parent) / named.name
     configs = {row: configs_of(table, spec, row, overlay) for row in spec["rows"]}
+    stem.parent.mkdir(parents=True, exist_ok=True)
     made = {row: [scoring_code(found), opened.fingerprint] for row, found in configs.items()}
     cells = {
         (row, column, seed): plan(spec, configs[row], row, column, seed, out, made[row])
@@ -138,7 +149,6 @@ def reproduce_table(table: Path, store: Path, out: Path, jobs: int = 1, overlay:
     failures += run_all(asking, jobs)
     count = len(tried) + len(scoring) + len(asking) + len(damaged)
     failed = f"{len(failures)} of {count} cells failed, the others are kept; first: "
-    stem = table if overlay is None else table.with_stem(f"{table.stem}_{overlay}")
     data = f"{describe(opened)}; scoring code `{digest(sorted({code for code, _ in made.values()}))}`"
     if spec.get("common"):
         try:

@@ -51,7 +51,12 @@ def test_cells_share_a_fit_and_a_second_call_runs_nothing(
     assert numbers["row"].to_list() == ["Mask", "Mask", "Value"]
     assert numbers["mean"].null_count() == 0
     monkeypatch.setattr(cells, "run_one", lambda args: pytest.fail(f"ran again: {args}"))
-    assert reproduce_table(table, store, tmp_path / "runs") == text
+    written = table.with_suffix(".html").stat()
+    assert reproduce_table(table, store, tmp_path / "runs", tables=tmp_path / "kept" / "apart") == text
+    assert {path.name for path in (tmp_path / "kept" / "apart").iterdir()} == {
+        f"table.{kind}" for kind in ("md", "csv", "html")
+    }
+    assert table.with_suffix(".html").stat() == written
 
 
 @pytest.mark.slow

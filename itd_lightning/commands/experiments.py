@@ -59,9 +59,14 @@ def train(args: Sequence[str]) -> None:
 
 
 def reproduce(
-    table: Path, store: Path, out: Path = Path("runs/reproduce"), jobs: int = 1, overlay: str | None = None
+    table: Path,
+    store: Path,
+    out: Path = Path("runs/reproduce"),
+    jobs: int = 1,
+    overlay: str | None = None,
+    tables: Path | None = None,
 ) -> None:
-    """Repeat a paper's table cell by cell, beside its YAML; cells that are done are skipped.
+    """Repeat a paper's table cell by cell; cells that are done are skipped.
 
     Args:
         table: YAML of the table, such as experiments/mask_value/table1.yaml.
@@ -69,12 +74,13 @@ def reproduce(
         out: Folder for the runs.
         jobs: Cells that run at the same time.
         overlay: Name of an overlay for every config, such as slice; the table's name gets it, too.
+        tables: Folder for the table as Markdown, CSV and HTML; without it they replace those beside the YAML.
     """
     from itd_lightning.reproduce import FailedCellsError, reproduce_table
 
     say = partial(console().print, highlight=False, markup=False, soft_wrap=True)
     try:
-        say(reproduce_table(table, store, out, jobs, overlay))
+        say(reproduce_table(table, store, out, jobs, overlay, tables))
     except FailedCellsError as error:
         say(error.text)
         raise
