@@ -22,10 +22,11 @@ from typing import TypeVar
 import numpy as np
 import polars as pl
 
-from itd_lightning.cert.synth import write_release
-from itd_lightning.events.build import build_store
-from itd_lightning.events.store import Store
-from itd_lightning.views.day_features import build, records
+from itd_lightning.events.pcs import own_pcs
+from itd_lightning.store.build.build import build_store
+from itd_lightning.store.read import Store
+from itd_lightning.synth import write_release
+from itd_lightning.views.days.features import build, records
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.views.literal_days import literal_days
@@ -37,7 +38,7 @@ Made = TypeVar("Made")
 def ours(store: Path) -> pl.DataFrame:
     """The matrix of a whole store, shard by shard."""
     opened = Store(store)
-    own, people = opened.own_pcs(), people_of(store)
+    own, people = own_pcs(opened.pc_use()), people_of(store)
     facts = pl.concat([records(pl.read_parquet(shard, glob=False)) for shard in opened.shards])
     recorded = facts.select(pl.all().any()).row(0, named=True)
     made = [build(pl.read_parquet(shard, glob=False), own, people, recorded) for shard in opened.shards]
@@ -82,7 +83,7 @@ def compare(store: Path, events: int, runs: int) -> None:
     """Time both and print the table."""
     some = first_users(store, events)
     opened = Store(store)
-    expected, slow = timed(lambda: literal_days(some, opened.own_pcs(), people_of(store)))
+    expected, slow = timed(lambda: literal_days(some, own_pcs(opened.pc_use()), people_of(store)))
     found, fast = timed(lambda: ours(store))
     fast = median([fast, *(timed(lambda: ours(store))[1] for _ in range(runs - 1))])
     total = opened.scan().select(pl.len()).collect().item()

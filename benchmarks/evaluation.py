@@ -30,7 +30,7 @@ def pieces():
 OURS = (
     DRAWN
     + """
-from itd_lightning.evaluation.ranking import Ranking
+from itd_lightning.metrics.ranking import Ranking
 ranking, seconds = Ranking(hits, owner, USERS), 0.0
 for score, user in pieces():
     began = time.perf_counter()
@@ -57,7 +57,7 @@ seconds = time.perf_counter() - began
 )
 
 SAID = """
-from itd_lightning.commands.experiments import peak_gib
+from itd_lightning.cli.experiments import peak_gib
 print(area, seconds, peak_gib())
 """
 

@@ -23,12 +23,15 @@ from typing import TypeVar
 import numpy as np
 import polars as pl
 
-from itd_lightning.cert.synth import write_release
-from itd_lightning.events.build import build_store
-from itd_lightning.events.store import Store
+from itd_lightning.events.calendar import work_calendar
+from itd_lightning.events.pcs import own_pcs
 from itd_lightning.splits import Dates
-from itd_lightning.views import Narratives, narratives
-from itd_lightning.views.narrative_sentences import Style
+from itd_lightning.store.build.build import build_store
+from itd_lightning.store.read import Store
+from itd_lightning.synth import write_release
+from itd_lightning.views import Narratives
+from itd_lightning.views.narratives import view as narratives
+from itd_lightning.views.narratives.sentences import Style
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.views.literal_narratives import Teller, literal_narratives
@@ -47,7 +50,7 @@ def timed(function: Callable[[], Made]) -> tuple[Made, float]:
 def built(store: Path, contents: int | None) -> None:
     """Say what can be said of each event, as ``prepare_data`` does, into a folder that is thrown away."""
     opened = Store(store)
-    own, people = opened.own_pcs(), people_of(store)
+    own, people = own_pcs(opened.pc_use()), people_of(store)
     with tempfile.TemporaryDirectory() as target:
         for shard in opened.shards:
             narratives.build_shard(shard, Path(target), own, people, contents)
@@ -94,7 +97,7 @@ def compare(store: Path, events: int, contents: int | None, runs: int) -> None:
         every = np.arange(len(view.units))
         told, fast = timed(lambda: view.narrate(every, hours))  # noqa: B023
         fast = median([fast, *(timed(lambda: view.narrate(every, hours))[1] for _ in range(runs - 1))])  # noqa: B023
-        teller = Teller(opened.own_pcs(), people_of(store), hours, opened.calendar())
+        teller = Teller(own_pcs(opened.pc_use()), people_of(store), hours, work_calendar(opened.presence()))
         expected, slow = timed(lambda: list(literal_narratives(some, teller, plain=style == "plain")))  # noqa: B023
         days = view.units.select("user", pl.col("start").dt.date())
         found = {(user, day): text for (user, day), text in zip(days.iter_rows(), told, strict=True)}

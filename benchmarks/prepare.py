@@ -26,7 +26,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from itd_lightning.cert.synth import write_release
+from itd_lightning.synth import write_release
 
 DAYS = 460
 USER_DAYS = 63.0  # events a user and day, about
@@ -35,7 +35,7 @@ SHARDS = 64
 OURS = """
 import sys
 from pathlib import Path
-from itd_lightning.events.build import build_store
+from itd_lightning.store.build.build import build_store
 if __name__ == "__main__":
     build_store([Path(sys.argv[1])], Path(sys.argv[2]), shards=64, content=[], workers=WORKERS)
 """

@@ -24,16 +24,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from itd_lightning.cert.synth import write_release
-from itd_lightning.commands.experiments import peak_gib
+from itd_lightning.cli.experiments import peak_gib
 from itd_lightning.contracts.batches import SequenceBatch
-from itd_lightning.events.build import build_store
-from itd_lightning.events.store import Store
-from itd_lightning.methods.rmsl import RMSL, RMSLStage
+from itd_lightning.methods.rmsl.method import RMSL, RMSLStage
 from itd_lightning.splits import Dates
+from itd_lightning.store.build.build import build_store
+from itd_lightning.store.read import Store
+from itd_lightning.synth import write_release
 from itd_lightning.views import Sequences
-from itd_lightning.views.batching import EqualLengths, InOrder
-from itd_lightning.views.sequence_rows import SequenceDataset
+from itd_lightning.views.sequences.batching import EqualLengths, InOrder
+from itd_lightning.views.sequences.dataset import SequenceDataset
 
 STAGES: tuple[RMSLStage, ...] = ("warm_up", "multiple_instance", "self_training")
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from itd_lightning.cert.synth import write_release
+from itd_lightning.synth import write_release
 
 CLOCK = """
 print(time.perf_counter() - began, time.process_time() - spent)
@@ -28,7 +28,7 @@ print(time.perf_counter() - began, time.process_time() - spent)
 OURS = """
 import sys
 from pathlib import Path
-from itd_lightning.events.build import build_store
+from itd_lightning.store.build.build import build_store
 from itd_lightning.splits import Dates
 from itd_lightning.views import Windows
 from datetime import date

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from itd_lightning.cert.synth import write_release
-from itd_lightning.cli import main
-from itd_lightning.events.build import build_store
+from itd_lightning.cli.parser import main
+from itd_lightning.store.build.build import build_store
+from itd_lightning.synth import write_release
 from tests.language_models import save_small_llama
 
 CONFIGS = Path(__file__).parents[1] / "configs"

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from itd_lightning.cli import main
-from itd_lightning.nn import language_models
+from itd_lightning.cli.parser import main
+from itd_lightning.nn.language import models as language_models
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 DATES = ["--data.split.val_from=2010-02-20", "--data.split.test_from=2010-03-01"]  # of the small slice

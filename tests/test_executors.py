@@ -12,8 +12,8 @@ import polars as pl
 import pytest
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.events.stage import shard_of
 from itd_lightning.executors import Place, Serial, ahead, open_executor
+from itd_lightning.store.build.stage import shard_of
 
 USERS = [f"ABC{number:04d}" for number in range(12)]
 

@@ -11,19 +11,19 @@ import polars as pl
 import pytest
 import torch
 
-from itd_lightning.cli import main
+from itd_lightning.audits.audit import audit_scores
+from itd_lightning.audits.base import Audit
+from itd_lightning.audits.future_probe import probe_future
+from itd_lightning.audits.null_attack import null_attack
+from itd_lightning.cli.parser import main
 from itd_lightning.contracts.batches import DayBatch
-from itd_lightning.evaluation.audit import audit_scores
 from itd_lightning.evaluation.evaluate import evaluate
-from itd_lightning.evaluation.verdicts import Audit
-from itd_lightning.events.derive import derive_store
-from itd_lightning.events.key import read_key
-from itd_lightning.future_probe import probe_future
 from itd_lightning.methods import OwnHistoryZ
-from itd_lightning.null_attack import null_attack
 from itd_lightning.splits import Dates
+from itd_lightning.store.key import read_key
+from itd_lightning.store.truncate import derive_store
 from itd_lightning.views import Days, Narratives
-from itd_lightning.views.day_rows import Fitted
+from itd_lightning.views.days.dataset import Fitted
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 DATES = ["--data.split.val_from=2010-03-01", "--data.split.test_from=2010-03-08"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from itd_lightning.cli import COMMANDS, TRAINING, main
+from itd_lightning.cli.parser import COMMANDS, TRAINING, main
 
 ROOT = Path(__file__).parents[1]
 # They want a cluster, or a path of one; the commands that they show stand elsewhere, too.

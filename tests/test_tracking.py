@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from itd_lightning.callbacks.wandb_run import without_paths
-from itd_lightning.cli import main
+from itd_lightning.cli.parser import main
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.events.store import Store
-from itd_lightning.experiment import tracked_in
-from itd_lightning.report.dashboard import panels
+from itd_lightning.runs.launch import tracked_in
+from itd_lightning.store.read import Store
+from itd_lightning.tracking.dashboard import panels
 from tests.wandb_offline import config, history
 
 CONFIGS = Path(__file__).parents[1] / "configs"

@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from itd_lightning.events.key import read_key
-from itd_lightning.events.store import Store
 from itd_lightning.methods import Chronos
-from itd_lightning.nn.trajectory_signals import SIGNALS, packed
+from itd_lightning.methods.chronos.signals import SIGNALS, packed
 from itd_lightning.numerics.events_in_time import circadian_shift
 from itd_lightning.splits import Dates
 from itd_lightning.splits.labels import label
+from itd_lightning.store.key import read_key
+from itd_lightning.store.read import Store
 from itd_lightning.views import Trajectories
 
 PAGE = {

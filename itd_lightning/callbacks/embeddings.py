@@ -11,8 +11,8 @@ from itd_lightning.callbacks.scores import view_of
 from itd_lightning.contracts.files import written_beside
 from itd_lightning.methods import Method
 from itd_lightning.scores.table import SCORED
-from itd_lightning.views.batching import InOrder
-from itd_lightning.views.sequences import Sequences
+from itd_lightning.views.sequences.batching import InOrder
+from itd_lightning.views.sequences.view import Sequences
 
 SEED = 0  # which sequences are drawn
 

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from itd_lightning.contracts.files import written_beside
 from itd_lightning.contracts.scores import SCORES, Explanation, UnitScores
-from itd_lightning.events.store import Store
 from itd_lightning.methods import Method
 from itd_lightning.scores.table import About, write_scores
+from itd_lightning.store.read import Store
 from itd_lightning.views import View
 
 

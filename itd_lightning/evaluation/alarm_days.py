@@ -8,13 +8,13 @@ import polars as pl
 from jaxtyping import Float
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.evaluation.conformal import Drift, drift, p_values
-from itd_lightning.evaluation.pieces import user_pieces
 from itd_lightning.evaluation.score_table import TESTED, ScoreTable
 from itd_lightning.evaluation.thresholds import Rule, chosen, write_threshold
-from itd_lightning.events.store import Store
+from itd_lightning.metrics.conformal import Drift, drift, p_values
+from itd_lightning.scores.chunks import user_pieces
 from itd_lightning.scores.pool import pool_days
 from itd_lightning.scores.table import About, scan_scores
+from itd_lightning.store.read import Store
 
 SIGNIFICANT = 0.05
 FAR = 0.1  # least distance of validation and test scores that is worth a warning, however sure it is

@@ -8,7 +8,7 @@ import polars as pl
 from jaxtyping import Float
 
 from itd_lightning.evaluation.score_table import ScoreTable
-from itd_lightning.events.store import Store
+from itd_lightning.store.read import Store
 
 BASELINES = ("random", "events", "active_hours", "day_events")
 
@@ -63,3 +63,13 @@ def located(user: pl.Series, time: pl.Series, number: dict[str, int], far: np.in
     """One number for user and time, in the order of both."""
     rows = user.replace_strict(number, return_dtype=pl.Int64).to_numpy()
     return np.asarray(rows * far + time.dt.epoch("us").to_numpy())
+
+
+def daily_counts(shard: Path, malicious: pl.DataFrame) -> pl.DataFrame:
+    """Events of each kind on each user-day of a shard, and how many of them are malicious."""
+    events = pl.read_parquet(shard, columns=["user", "time", "kind", "event_id"], glob=False)
+    planted = malicious.select("user", "time", "event_id").unique().with_columns(planted=pl.lit(1))
+    joined = events.join(planted, on=["user", "time", "event_id"], how="left")
+    return joined.group_by("user", pl.col("time").dt.date().alias("day"), "kind").agg(
+        events=pl.len().cast(pl.Int64), malicious=pl.col("planted").sum().cast(pl.Int64)
+    )

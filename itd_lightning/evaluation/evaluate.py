@@ -13,15 +13,15 @@ from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import written_beside
 from itd_lightning.contracts.labels import LabelPolicy
 from itd_lightning.evaluation.baselines import baseline_scores
-from itd_lightning.evaluation.bootstrap import REPLICATES, Span
 from itd_lightning.evaluation.measures import by_scenario, counted, ranked
-from itd_lightning.evaluation.operating import at_prevalence, daily_list, recall_at_share, threshold_at_fpr
 from itd_lightning.evaluation.pooled import pooled
-from itd_lightning.evaluation.ranking import Ranking
 from itd_lightning.evaluation.score_table import ScoreTable
 from itd_lightning.evaluation.survey import POLICIES, Survey, harmless_above, rankings, survey
 from itd_lightning.evaluation.thresholds import read_threshold
-from itd_lightning.events.key import Key
+from itd_lightning.metrics.bootstrap import REPLICATES, Span
+from itd_lightning.metrics.operating import at_prevalence, daily_list, recall_at_share, threshold_at_fpr
+from itd_lightning.metrics.ranking import Ranking
+from itd_lightning.store.key import Key
 
 SHARES = (0.05, 0.10, 0.15)  # of all test units
 PREVALENCES = (0.2,)  # as in papers that balance their test days

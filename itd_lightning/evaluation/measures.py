@@ -10,10 +10,10 @@ import numpy as np
 from jaxtyping import Int
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.evaluation.areas import Areas
-from itd_lightning.evaluation.bootstrap import Span, interval
-from itd_lightning.evaluation.operating import Above, Alarms, alarms
-from itd_lightning.evaluation.ranking import Ranking
+from itd_lightning.metrics.areas import Areas
+from itd_lightning.metrics.bootstrap import Span, interval
+from itd_lightning.metrics.operating import Above, Alarms, alarms
+from itd_lightning.metrics.ranking import Ranking
 
 
 def ranked(ranking: Ranking, seed: int) -> dict[str, Any]:

@@ -5,9 +5,9 @@ from typing import Any
 import polars as pl
 
 from itd_lightning.evaluation.measures import by_scenario, ranked
-from itd_lightning.evaluation.ranking import Ranking, rank
 from itd_lightning.evaluation.score_table import ScoreTable
 from itd_lightning.evaluation.survey import Survey
+from itd_lightning.metrics.ranking import Ranking, rank
 from itd_lightning.scores.pool import POOLS
 from itd_lightning.splits.labels import label
 

@@ -9,11 +9,11 @@ from jaxtyping import Float
 
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.labels import LabelPolicy
-from itd_lightning.evaluation.pieces import pieces, user_pieces
-from itd_lightning.events.key import read_key
-from itd_lightning.events.store import Store
+from itd_lightning.scores.chunks import pieces, user_pieces
 from itd_lightning.scores.table import scan_scores
 from itd_lightning.splits.labels import label
+from itd_lightning.store.key import read_key
+from itd_lightning.store.read import Store
 
 TESTED = ("test", "predict")
 BEHAVIOUR = "behaviour"

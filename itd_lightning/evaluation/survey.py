@@ -14,8 +14,8 @@ from jaxtyping import Float, Int
 
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.labels import LabelPolicy
-from itd_lightning.evaluation.ranking import Ranking
 from itd_lightning.evaluation.score_table import ScoreTable, of_test
+from itd_lightning.metrics.ranking import Ranking
 from itd_lightning.scores.pool import pool_days, pool_sequences, pool_sessions
 
 POLICIES: tuple[LabelPolicy, ...] = ("event", "interval")

@@ -15,8 +15,8 @@ from jaxtyping import Float
 
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import written_beside
-from itd_lightning.evaluation.conformal import discoveries, p_values
-from itd_lightning.evaluation.operating import threshold_at_fpr
+from itd_lightning.metrics.conformal import discoveries, p_values
+from itd_lightning.metrics.operating import threshold_at_fpr
 
 FILE = "threshold.json"  # of a run's folder
 Kind = Literal["budget", "fpr", "fdr"]

@@ -3,38 +3,12 @@
 import polars as pl
 
 DayKind = pl.Enum(["work", "weekend", "holiday"])
-PRESENCE = pl.Schema(
-    {"user": pl.String(), "day": pl.Date(), "first": pl.Datetime("us"), "last": pl.Datetime("us")}
-)
 CALENDAR = pl.Schema({"day": pl.Date(), "active": pl.Int64(), "staff": pl.Int64(), "kind": DayKind})
 
-ENDS = ("logoff", "disconnect")  # past midnight they end what began on the day before
 SATURDAY = 6
 WINDOW = 14  # days without any trace of a user until they count as gone; a shutdown over Christmas is shorter
 FEW = 0.3  # of the staff: with fewer, a Monday to Friday is off
 MOST = 0.5  # of the staff: with more, a Saturday or Sunday is a work day
-
-
-def days_present(events: pl.DataFrame) -> pl.DataFrame:
-    """Days on which each user was there: the partial of one shard.
-
-    Any event proves it but the end of a session or a connection. Logons alone would not do: a few are missing
-    from the logs on purpose, and other sources may have none.
-
-    Args:
-        events: One shard: ``user``, ``time``, ``kind``.
-
-    Returns:
-        ``user``, ``day``, the day's ``first`` event (ends left out) and ``last`` one (ends counted); sorted.
-        Each user is whole in one shard, so the partials of all shards merge by ``pl.concat``, in any order.
-    """
-    starts = pl.col("time").filter(~pl.col("kind").is_in(ENDS))
-    return (
-        events.group_by("user", pl.col("time").dt.date().alias("day"))
-        .agg(first=starts.min(), last=pl.col("time").max())
-        .drop_nulls("first")
-        .sort("user", "day")
-    )
 
 
 def work_calendar(presence: pl.DataFrame) -> pl.DataFrame:
@@ -53,7 +27,7 @@ def work_calendar(presence: pl.DataFrame) -> pl.DataFrame:
     Sunday stays weekend: so begin all CERT releases. A holiday on which the logs begin looks like a work day.
 
     Args:
-        presence: Partials of ``days_present``, merged.
+        presence: Partials of ``store.presence.days_present``, merged.
 
     Returns:
         ``day``, ``active``, ``staff``, ``kind``, sorted.

@@ -3,41 +3,6 @@
 import polars as pl
 
 Relation = pl.Enum(["own", "supervisor", "shared", "other"])
-USE = pl.Schema(
-    {
-        "user": pl.String(),
-        "pc": pl.String(),
-        "days": pl.UInt32(),
-        "logons": pl.UInt32(),
-        "first": pl.Datetime("us"),
-    }
-)
-TWO_WEEKS = "14d"
-
-
-def pc_use(events: pl.DataFrame) -> pl.DataFrame:
-    """How much each user used each PC in their first 14 days: the partial of one shard.
-
-    The days are counted from the day of the user's own first event of any kind, which is the first of the 14.
-
-    Args:
-        events: One shard: ``user``, ``time``, ``kind``, ``pc``.
-
-    Returns:
-        ``user``, ``pc``, ``days`` with a logon there, ``logons``, ``first`` event of any kind there; sorted.
-        Each user is whole in one shard, so the partials of all shards merge by ``pl.concat``, in any order.
-    """
-    day = pl.col("time").dt.date()
-    logon = pl.col("kind") == "logon"
-    return (
-        events.filter(day < day.min().over("user").dt.offset_by(TWO_WEEKS))
-        .filter(pl.col("pc").is_not_null())
-        .group_by("user", "pc")
-        .agg(
-            days=day.filter(logon).n_unique(), logons=logon.sum().cast(pl.UInt32), first=pl.col("time").min()
-        )
-        .sort("user", "pc")
-    )
 
 
 def own_pcs(use: pl.DataFrame) -> pl.DataFrame:

@@ -9,8 +9,8 @@ from lightning.pytorch.cli import OptimizerCallable
 from torch import Tensor, nn
 
 from itd_lightning.contracts.batches import DayBatch
-from itd_lightning.methods.day_classifier import DayClassifier, series, squashed
-from itd_lightning.nn.encoders import Transformer
+from itd_lightning.methods.bases.day_classifier import DayClassifier, series, squashed
+from itd_lightning.nn.encoders.base import Transformer
 
 
 class Statistics(nn.Module):

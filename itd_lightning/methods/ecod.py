@@ -9,7 +9,7 @@ from torch import Tensor
 
 from itd_lightning.contracts.batches import DayBatch
 from itd_lightning.contracts.scores import Explanation
-from itd_lightning.methods.gathering import Gathering, thinned
+from itd_lightning.methods.bases.gathering import Gathering, thinned
 
 
 class ECOD(Gathering):

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from itd_lightning.contracts.batches import DayBatch
-from itd_lightning.methods.gathering import Gathering, library
+from itd_lightning.methods.bases.gathering import Gathering, library
 
 
 def usual_depth(days: Int[Tensor, "..."]) -> Float[Tensor, "..."]:

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from itd_lightning.contracts.batches import SequenceBatch
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.losses.bags import balanced
-from itd_lightning.methods.sequence_method import SequenceMethod
-from itd_lightning.nn.bidirectional import Bidirectional
+from itd_lightning.methods.bases.sequence_method import SequenceMethod
+from itd_lightning.nn.bags import balanced
+from itd_lightning.nn.encoders.bidirectional import Bidirectional
 
 
 def attention(

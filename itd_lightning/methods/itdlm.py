@@ -15,11 +15,11 @@ from torchmetrics import CatMetric
 from itd_lightning.contracts.batches import NarrativeBatch
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.methods.base import Method
-from itd_lightning.methods.narratives import outlined, refuse_without_labels
-from itd_lightning.nn.backbones import Backbone
-from itd_lightning.nn.language_models import DEFAULT, Precision, Quantization
-from itd_lightning.nn.language_scores import passes
-from itd_lightning.nn.prompts import BEHAVIOUR, Prompter
+from itd_lightning.methods.bases.narrative_texts import outlined, refuse_without_labels
+from itd_lightning.nn.language.backbone import Backbone
+from itd_lightning.nn.language.models import DEFAULT, Precision, Quantization
+from itd_lightning.nn.language.prompts import BEHAVIOUR, Prompter
+from itd_lightning.nn.language.scores import passes
 
 ADAPTER = "contrast"
 MOMENTUM = 0.9  # of the centres, which follow the training batches

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from itd_lightning.contracts.batches import DayBatch
-from itd_lightning.methods.day_classifier import DayClassifier, series, squashed
-from itd_lightning.nn.encoders import LSTM
+from itd_lightning.methods.bases.day_classifier import DayClassifier, series, squashed
+from itd_lightning.nn.encoders.base import LSTM
 
 
 def weighted_cosine(

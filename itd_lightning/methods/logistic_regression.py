@@ -9,7 +9,7 @@ from torch import Tensor
 
 from itd_lightning.contracts.batches import DayBatch
 from itd_lightning.contracts.scores import Explanation
-from itd_lightning.methods.gathering import Gathering, library, shown
+from itd_lightning.methods.bases.gathering import Gathering, library, shown
 
 
 class LogisticRegression(Gathering):

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from itd_lightning.contracts.batches import NarrativeBatch
 from itd_lightning.methods.base import Method
-from itd_lightning.methods.gathering_narratives import lengths
+from itd_lightning.methods.bases.gathering_narratives import lengths
 
 
 class NarrativeLength(Method[NarrativeBatch]):

@@ -11,9 +11,9 @@ from lightning.pytorch.cli import OptimizerCallable
 from torch import Tensor, nn
 
 from itd_lightning.contracts.batches import SequenceBatch
-from itd_lightning.methods.sequence_method import SequenceMethod
-from itd_lightning.nn.context import Past, past_encoder
-from itd_lightning.nn.prediction import Prediction
+from itd_lightning.methods.bases.prediction import Prediction
+from itd_lightning.methods.bases.sequence_method import SequenceMethod
+from itd_lightning.nn.encoders.context import Past, past_encoder
 
 Rule = Literal["surprise", "top_g"]
 

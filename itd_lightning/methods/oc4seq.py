@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from itd_lightning.contracts.batches import SequenceBatch
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.methods.sequence_method import SequenceMethod
+from itd_lightning.methods.bases.sequence_method import SequenceMethod
 
 
 def off_zero(centre: Float[Tensor, "*c h"], least: float) -> Float[Tensor, "*c h"]:

@@ -9,12 +9,12 @@ from torch import Tensor
 
 from itd_lightning.contracts.batches import NarrativeBatch
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.methods.gathering import ONE_SORT
-from itd_lightning.methods.gathering_narratives import GatheringNarratives
-from itd_lightning.nn.backbones import Backbone
-from itd_lightning.nn.language_models import DEFAULT, Precision, Quantization
-from itd_lightning.nn.language_scores import answer_log_probs, passes
-from itd_lightning.nn.prompts import BEHAVIOUR, Prompter, answer_tokens
+from itd_lightning.methods.bases.gathering import ONE_SORT
+from itd_lightning.methods.bases.gathering_narratives import GatheringNarratives
+from itd_lightning.nn.language.backbone import Backbone
+from itd_lightning.nn.language.models import DEFAULT, Precision, Quantization
+from itd_lightning.nn.language.prompts import BEHAVIOUR, Prompter, answer_tokens
+from itd_lightning.nn.language.scores import answer_log_probs, passes
 
 KINDS = ("normal", "abnormal")
 EXAMPLE = 96  # tokens of an example at most, its question included, since a context is short

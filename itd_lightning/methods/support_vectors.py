@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from itd_lightning.contracts.batches import DayBatch
-from itd_lightning.methods.gathering import Gathering, library, shown, thinned
+from itd_lightning.methods.bases.gathering import Gathering, library, shown, thinned
 
 Kernel = Literal["rbf", "linear"]
 

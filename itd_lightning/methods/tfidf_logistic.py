@@ -12,10 +12,10 @@ from torch import Tensor
 
 from itd_lightning.contracts.batches import NarrativeBatch
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.methods.gathering import ONE_SORT, library
-from itd_lightning.methods.gathering_narratives import GatheringNarratives
-from itd_lightning.methods.narratives import distinct
-from itd_lightning.nn.prompts import clean
+from itd_lightning.methods.bases.gathering import ONE_SORT, library
+from itd_lightning.methods.bases.gathering_narratives import GatheringNarratives
+from itd_lightning.methods.bases.narrative_texts import distinct
+from itd_lightning.nn.language.prompts import clean
 
 
 class TfidfLogistic(GatheringNarratives):

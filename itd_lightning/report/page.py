@@ -14,23 +14,23 @@ from typing import Any, NamedTuple
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from itd_lightning.alerts.behaviours import OBJECT, shortened
+from itd_lightning.alerts.lists import ranked_days, with_reasons
 from itd_lightning.contracts.files import written_beside
-from itd_lightning.report.alerts import ranked_days, with_reasons
-from itd_lightning.report.behaviours import OBJECT
-from itd_lightning.report.budgets import daily_table, operating_table, share_table
-from itd_lightning.report.comparison import Comparison, comparison
-from itd_lightning.report.embeddings import embeddings
-from itd_lightning.report.figures import Figure, Panel, colour, dash, precision_recall
-from itd_lightning.report.heatmaps import Window, explained
-from itd_lightning.report.losses import losses
-from itd_lightning.report.modes import decomposition
-from itd_lightning.report.numbers import DASH, shortened
+from itd_lightning.report.parts.figures import Figure, Panel, colour, dash, precision_recall
+from itd_lightning.report.parts.numbers import DASH
+from itd_lightning.report.parts.template import asset, template
 from itd_lightning.report.runs import Run, read_runs
-from itd_lightning.report.tables import about_table, ranking_tables
-from itd_lightning.report.template import asset, template
-from itd_lightning.report.timelines import timelines
-from itd_lightning.report.trajectories import pictures
-from itd_lightning.report.verdict import audit_rows, verdict
+from itd_lightning.report.sections.budgets import daily_table, operating_table, share_table
+from itd_lightning.report.sections.comparison import Comparison, comparison
+from itd_lightning.report.sections.embeddings import embeddings
+from itd_lightning.report.sections.heatmaps import Window, explained
+from itd_lightning.report.sections.losses import losses
+from itd_lightning.report.sections.modes import decomposition
+from itd_lightning.report.sections.tables import about_table, ranking_tables
+from itd_lightning.report.sections.timelines import timelines
+from itd_lightning.report.sections.trajectories import pictures
+from itd_lightning.report.sections.verdict import audit_rows, verdict
 
 # Inside a script element only these could end it, or a line of JavaScript.
 IN_SCRIPT = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}

@@ -6,12 +6,11 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
+from itd_lightning.alerts.behaviours import highest, told, user_days
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.evaluation.score_table import BEHAVIOUR, ScoreTable, of_test
-from itd_lightning.events.store import Store
-from itd_lightning.report.behaviours import highest, told, user_days
-from itd_lightning.report.curves import Curves, day_curves, unit_curves
-from itd_lightning.report.run_folder import (
+from itd_lightning.report.parts.curves import Curves, day_curves, unit_curves
+from itd_lightning.runs.folder import (
     Audit,
     Evaluation,
     read_audits,
@@ -21,6 +20,7 @@ from itd_lightning.report.run_folder import (
     read_table,
 )
 from itd_lightning.scores.table import About, scan_scores
+from itd_lightning.store.read import Store
 
 NO_STORE = "the event store is not at hand, so it is not known which units are malicious"
 FIRST = 20  # behaviours to look at first

@@ -8,8 +8,8 @@ from typing import Literal
 import polars as pl
 
 from itd_lightning.contracts.labels import LabelPolicy
-from itd_lightning.events.key import read_key
 from itd_lightning.splits.labels import label
+from itd_lightning.store.key import read_key
 
 Shown = Literal["train", "val"]
 

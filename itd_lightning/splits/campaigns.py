@@ -9,8 +9,8 @@ import polars as pl
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.labels import LabelPolicy
 from itd_lightning.contracts.scores import UNITS
-from itd_lightning.events.key import read_key
 from itd_lightning.splits.base import Shown, Split
+from itd_lightning.store.key import read_key
 
 
 class Campaigns(Split):

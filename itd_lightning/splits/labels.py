@@ -3,7 +3,7 @@
 import polars as pl
 
 from itd_lightning.contracts.labels import LabelPolicy
-from itd_lightning.events.key import Key
+from itd_lightning.store.key import Key
 
 
 def label(units: pl.DataFrame, key: Key, policy: LabelPolicy) -> pl.DataFrame:

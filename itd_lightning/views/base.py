@@ -12,9 +12,9 @@ from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from itd_lightning.contracts.scores import SCORES, UNITS, Explanation
-from itd_lightning.events.store import Store
 from itd_lightning.executors import Place, open_executor
 from itd_lightning.splits import Split
+from itd_lightning.store.read import Store
 
 
 class EpochShuffle(Sampler[int]):

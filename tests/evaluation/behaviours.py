@@ -7,9 +7,9 @@ import numpy as np
 import polars as pl
 
 from itd_lightning.contracts.scores import SCORES
-from itd_lightning.events.key import read_key
-from itd_lightning.events.store import Store
 from itd_lightning.scores.table import About, write_scores
+from itd_lightning.store.key import read_key
+from itd_lightning.store.read import Store
 
 VALIDATED_UNTIL = datetime(2010, 1, 20)
 

@@ -11,7 +11,7 @@ from itd_lightning.contracts.errors import InputError
 from itd_lightning.evaluation.alarm_days import alarmed, set_threshold
 from itd_lightning.evaluation.evaluate import evaluate
 from itd_lightning.evaluation.thresholds import Rule
-from itd_lightning.events.store import Store
+from itd_lightning.store.read import Store
 from tests.evaluation.behaviours import behaviour_scores, write_behaviours
 
 

@@ -9,13 +9,13 @@ import numpy as np
 import polars as pl
 import pytest
 
+from itd_lightning.audits.audit import audit_scores
+from itd_lightning.cli.terminal import result_table
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.evaluation.audit import audit_scores
 from itd_lightning.evaluation.evaluate import evaluate
-from itd_lightning.events.key import read_key
-from itd_lightning.terminal import result_table
+from itd_lightning.store.key import read_key
 from tests.evaluation.behaviours import behaviour_scores, write_behaviours
-from tests.evaluation.test_ranking import literal
+from tests.metrics.test_ranking import literal
 
 Numbers = dict[str, Any]  # evaluation.json
 
@@ -164,7 +164,7 @@ def test_in_pieces_the_evaluation_is_that_of_the_whole_bit_for_bit(
     some = few.gather_every(100 if rows == 1 else 5)
     path = write_behaviours(tmp_path / "run", store, some)
     whole = evaluate(path)
-    monkeypatch.setattr("itd_lightning.evaluation.pieces.ROWS_AT_ONCE", rows)
+    monkeypatch.setattr("itd_lightning.scores.chunks.ROWS_AT_ONCE", rows)
     assert json.dumps(evaluate(path)) == json.dumps(whole)
 
 
@@ -172,7 +172,7 @@ def test_the_users_of_a_long_table_must_be_together(
     store: Path, scores: pl.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_behaviours(tmp_path / "run", store, scores.sample(5000, seed=0, shuffle=True))
-    monkeypatch.setattr("itd_lightning.evaluation.pieces.ROWS_AT_ONCE", 1000)
+    monkeypatch.setattr("itd_lightning.scores.chunks.ROWS_AT_ONCE", 1000)
     with pytest.raises(InputError, match="does not keep a user's rows together"):
         evaluate(path)
 

@@ -8,12 +8,12 @@ import polars as pl
 import pytest
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.evaluation.bootstrap import user_weights
 from itd_lightning.evaluation.evaluate import evaluate
-from itd_lightning.evaluation.ranking import rank
 from itd_lightning.evaluation.score_table import labelled
+from itd_lightning.metrics.bootstrap import user_weights
+from itd_lightning.metrics.ranking import rank
 from itd_lightning.scores.table import read_scores, write_scores
-from tests.evaluation.test_ranking import literal
+from tests.metrics.test_ranking import literal
 
 HEADLINE = ("pr_auc", "roc_auc", "base_rate", "precision", "recall", "fpr", "f1", "accuracy", "threshold")
 

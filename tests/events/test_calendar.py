@@ -5,7 +5,8 @@ from datetime import date, datetime
 import polars as pl
 import pytest
 
-from itd_lightning.events.calendar import CALENDAR, PRESENCE, days_present, work_calendar
+from itd_lightning.events.calendar import CALENDAR, work_calendar
+from itd_lightning.store.presence import PRESENCE, days_present
 
 MONDAY, SATURDAY = date(2010, 1, 4), date(2010, 1, 9)
 

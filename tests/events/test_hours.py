@@ -6,8 +6,9 @@ from datetime import date, datetime, timedelta
 import polars as pl
 import pytest
 
-from itd_lightning.events.calendar import CALENDAR, PRESENCE
+from itd_lightning.events.calendar import CALENDAR
 from itd_lightning.events.hours import HOURS, after_hours, work_hours
+from itd_lightning.store.presence import PRESENCE
 
 FIRST = date(2010, 1, 4)  # a Monday
 

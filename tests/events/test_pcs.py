@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 import polars as pl
 import pytest
 
-from itd_lightning.events.pcs import USE, Relation, own_pcs, pc_use, relation
+from itd_lightning.events.pcs import Relation, own_pcs, relation
+from itd_lightning.store.presence import USE, pc_use
 
 START = datetime(2010, 1, 4, 8)
 

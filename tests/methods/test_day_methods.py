@@ -16,7 +16,6 @@ from torch import Tensor
 from itd_lightning.callbacks.checkpoints import load_checkpoint
 from itd_lightning.contracts.batches import DayBatch
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.experiment import quiet
 from itd_lightning.methods import (
     CATE,
     ECOD,
@@ -29,11 +28,12 @@ from itd_lightning.methods import (
     OwnHistoryZ,
     TransformerDays,
     XgboostTrees,
-    gathering,
 )
-from itd_lightning.methods.gathering import Gathering, thinned
+from itd_lightning.methods.bases import gathering
+from itd_lightning.methods.bases.gathering import Gathering, thinned
 from itd_lightning.methods.isolation_forest import usual_depth
 from itd_lightning.methods.lan import distinct, weighted_cosine
+from itd_lightning.runs.launch import quiet
 from itd_lightning.splits import Dates
 from itd_lightning.views import Days
 

@@ -15,7 +15,6 @@ from torch import Tensor
 from itd_lightning import methods
 from itd_lightning.callbacks import AtomicCheckpointIO, Checkpoints, RandomState
 from itd_lightning.callbacks.checkpoints import load_checkpoint
-from itd_lightning.experiment import quiet
 from itd_lightning.methods import (
     CATE,
     ECOD,
@@ -32,6 +31,7 @@ from itd_lightning.methods import (
     TransformerDays,
     XgboostTrees,
 )
+from itd_lightning.runs.launch import quiet
 from itd_lightning.splits import Dates
 from itd_lightning.views import Days, Signals, Trajectories, View, Windows
 from tests.methods.test_sequence_methods import CLASSES as OF_SEQUENCES

@@ -14,9 +14,9 @@ from itd_lightning.callbacks import AtomicCheckpointIO
 from itd_lightning.callbacks.checkpoints import load_checkpoint
 from itd_lightning.contracts.batches import NarrativeBatch
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.experiment import quiet
 from itd_lightning.methods import ITDLM, Method, NarrativeLength, Prompting, TfidfLogistic
 from itd_lightning.methods.itdlm import supervised_contrast
+from itd_lightning.runs.launch import quiet
 from tests.handmade_narratives import HandMade, days
 
 Build = Callable[[str], Method[NarrativeBatch]]

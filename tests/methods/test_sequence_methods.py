@@ -15,7 +15,7 @@ from itd_lightning.contracts.batches import SequenceBatch
 from itd_lightning.methods import ITDBERT, RMSL, MaskedBehaviour, Method, NextBehaviour, OC4Seq
 from itd_lightning.splits import Dates
 from itd_lightning.views import Sequences
-from itd_lightning.views.sequence_rows import SequenceDataset
+from itd_lightning.views.sequences.dataset import SequenceDataset
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 NAMES = sorted(

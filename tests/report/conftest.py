@@ -15,10 +15,10 @@ import pytest
 from itd_lightning.contracts.events import Kind
 from itd_lightning.contracts.scores import SCORES
 from itd_lightning.evaluation.evaluate import evaluate, write_json
-from itd_lightning.events.calendar import days_present
-from itd_lightning.events.store import EVENT_FILE, PRESENCE
-from itd_lightning.report import write_report
+from itd_lightning.report.page import write_report
 from itd_lightning.scores.table import About, write_scores
+from itd_lightning.store.presence import days_present
+from itd_lightning.store.read import EVENT_FILE, PRESENCE
 
 USERS = ("u1", "u2", "u3")
 FIRST = datetime(2010, 1, 4)

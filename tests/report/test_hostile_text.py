@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from itd_lightning.report import write_report
-from itd_lightning.report.figures import plain
-from itd_lightning.report.page import script_json
+from itd_lightning.report.page import script_json, write_report
+from itd_lightning.report.parts.figures import plain
 
 MakeRun = Callable[..., Path]
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.report import write_report
-from itd_lightning.report.numbers import number
+from itd_lightning.report.page import write_report
+from itd_lightning.report.parts.numbers import number
 
 MakeRun = Callable[..., Path]
 

@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 
 from itd_lightning.contracts.scores import UNITS
-from itd_lightning.events.store import Store
 from itd_lightning.splits import Dates
+from itd_lightning.store.read import Store
 
 SPLIT = Dates(val_from=date(2010, 3, 8), test_from=date(2010, 3, 15))
 

@@ -6,8 +6,8 @@ import polars as pl
 import pytest
 
 from itd_lightning.contracts.labels import LabelPolicy
-from itd_lightning.events.key import Key
 from itd_lightning.splits.labels import label
+from itd_lightning.store.key import Key
 
 START = datetime(2010, 3, 1)
 KEY = Key(

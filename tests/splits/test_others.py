@@ -8,9 +8,9 @@ import pytest
 
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.scores import UNITS
-from itd_lightning.events.key import read_key
-from itd_lightning.events.store import Store
 from itd_lightning.splits import Chronological, RandomDays, Split, Users
+from itd_lightning.store.key import read_key
+from itd_lightning.store.read import Store
 
 MONDAY = datetime(2010, 1, 4)
 

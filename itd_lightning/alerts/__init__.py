@@ -1,0 +1,1 @@
+"""Lists of the user-days that an analyst should look at first, with reasons."""

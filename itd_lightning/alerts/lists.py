@@ -1,0 +1,102 @@
+"""The list for analysts: which user-days to look at first, and why."""
+
+from pathlib import Path
+
+import polars as pl
+
+from itd_lightning.alerts import behaviours
+from itd_lightning.alerts.behaviours import user_days
+from itd_lightning.evaluation.score_table import BEHAVIOUR
+from itd_lightning.runs.folder import read_table
+from itd_lightning.scores.table import About, scan_scores
+
+REASONS = 3
+
+
+def top_days(run: Path, count: int = 10, daily: bool = False, above: float | None = None) -> pl.DataFrame:
+    """The highest test user-days of a run; a user-day scores as its highest unit.
+
+    Args:
+        run: Folder of a run that was tested.
+        count: How many user-days.
+        daily: Take the ``count`` highest of each calendar day instead of all days together.
+        above: Only those that score higher.
+
+    Returns:
+        ``rank``, ``user``, ``day``, ``score``, ``reasons`` and ``event_ids``. Of windows the reasons are up
+        to three features, highest contribution first, as "http_count +0.120"; null where no unit of the day
+        was explained. Of behaviours they are the day's three highest, as "file_copy plans.doc at 22:14", and
+        the raw events behind them have the ids.
+
+    Raises:
+        InputError: If the run lacks its scores.
+    """
+    rows, about = scan_scores(run / "scores.parquet")
+    days = user_days(rows) if above is None else user_days(rows).filter(pl.col("score") > above)
+    listed = ranked_days(days, count, daily=daily)
+    return with_reasons(listed, rows, about, read_table(run / "explanations.parquet"))
+
+
+def ranked_days(days: pl.DataFrame, count: int, *, daily: bool = False) -> pl.DataFrame:
+    """The highest of some user-days: ``rank``, ``user``, ``day``, ``score``.
+
+    Equal scores are settled by user and day, so that the list is the same each time.
+    """
+    order = pl.struct(-pl.col("score"), pl.col("user"), pl.col("day")).rank("ordinal")
+    return (
+        days.select("user", pl.col("start").dt.date().alias("day"), "score")
+        .with_columns(rank=(order.over("day") if daily else order).cast(pl.Int64))
+        .filter(pl.col("rank") <= count)
+        .sort(["day", "rank"] if daily else ["rank"])
+        .select("rank", "user", "day", "score")
+    )
+
+
+def with_reasons(
+    days: pl.DataFrame, rows: pl.LazyFrame, about: About, explanations: pl.DataFrame | None
+) -> pl.DataFrame:
+    """Add ``reasons`` and ``event_ids`` to user-days.
+
+    Args:
+        days: ``user`` and ``day``.
+        rows: The score table.
+        about: What made it.
+        explanations: Cells of explained windows, if there are any.
+    """
+    if about.grain == BEHAVIOUR:
+        why = behaviours.reasons(rows, days, Path(about.store), REASONS)
+    else:
+        nothing = pl.lit(None, pl.List(pl.String))
+        known = days.select("user", "day", reasons=nothing) if explanations is None else reasons(explanations)
+        why = known.with_columns(event_ids=nothing)
+    return days.join(why, on=["user", "day"], how="left", maintain_order="left")
+
+
+def reasons(explanations: pl.DataFrame) -> pl.DataFrame:
+    """What contributed most on each explained user-day: ``user``, ``day``, ``reasons``.
+
+    They are those of the unit with the day's highest score, which is the day's score.
+    """
+    last = pl.col("end").dt.offset_by("-1us").dt.date()
+    by_feature = explanations.group_by("user", "start", "end", "feature").agg(
+        pl.col("part").sum(), pl.col("score").first()
+    )
+    text = pl.col("part").map_elements(signed, return_dtype=pl.String)
+    return (
+        by_feature.with_columns(day=pl.date_ranges(pl.col("start").dt.date(), last))
+        .explode("day")
+        .filter(pl.col("score") == pl.col("score").max().over("user", "day"))
+        .group_by("user", "day", "feature")
+        .agg(pl.col("part").sum().cast(pl.Float64))
+        .filter(pl.col("part") > 0)
+        .sort(["part", "feature"], descending=[True, False])
+        .group_by("user", "day", maintain_order=True)
+        .head(REASONS)
+        .group_by("user", "day", maintain_order=True)
+        .agg(pl.concat_str("feature", pl.lit(" "), text).alias("reasons"))
+    )
+
+
+def signed(value: float) -> str:
+    """Three significant digits with their sign, in plain characters, as reasons need it."""
+    return f"{value:+#.3g}".rstrip(".")

@@ -1,8 +1,0 @@
-"""Synthetic CERT releases: the genuine layout, calibrated habits, planted campaigns, an answer key.
-
-Every name, site, address and word is invented; matched are aggregate statistics of the genuine release.
-"""
-
-from itd_lightning.cert.synth.release import write_release
-
-__all__ = ["write_release"]

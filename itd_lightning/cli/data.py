@@ -1,0 +1,203 @@
+"""Commands about logs and stores: each function is one, its signature the options, its docstring the help."""
+
+from datetime import date
+from pathlib import Path
+from time import monotonic
+
+from jsonargparse.typing import register_type
+from rich.progress import TaskID
+from rich.table import Table
+
+from itd_lightning.cli.terminal import (
+    column,
+    console,
+    costs,
+    describe,
+    progress,
+    safe,
+)
+from itd_lightning.contracts.errors import InputError
+from itd_lightning.executors import Place
+
+register_type(date, str, date.fromisoformat)
+
+
+def synth(
+    out: Path,
+    release: str = "r4.2",
+    users: int = 100,
+    days: int = 120,
+    seed: int = 0,
+    start: date = date(2010, 1, 2),
+    insiders: float = 0.07,
+    workers: int = 1,
+) -> None:
+    """Write a synthetic release in the genuine layout, with people, answer key and planted scenarios.
+
+    Args:
+        out: Folder to make; must not exist, or be empty.
+        release: Release whose layout and scenarios are written: r4.1, r4.2, r5.1, r5.2, r6.1 or r6.2.
+        users: Number of employees, 8 to 9,000.
+        days: Number of days, at least 28; insider scenarios take up to two months, since r5 up to five.
+        seed: Equal seeds give equal files, byte for byte, for any number of workers.
+        start: First day.
+        insiders: Share of users who are insiders, at least one for each scenario of the release; 0 for none.
+        workers: Processes that write at the same time.
+    """
+    from itd_lightning.synth import write_release
+
+    with progress() as bar:
+        task = bar.add_task("writing days", total=None, note="")
+        try:
+            rows = write_release(
+                out,
+                release,
+                users,
+                days,
+                seed,
+                start,
+                insiders,
+                workers,
+                lambda done, total: bar.update(task, completed=done, total=total),
+            )
+        except (ValueError, FileExistsError) as error:
+            raise InputError(str(error)) from error
+    console().print(
+        f"{out}: synthetic {release}, {users} users, {days} days, {sum(rows.values()):,} events",
+        highlight=False,
+    )
+
+
+def prepare(
+    sources: list[Path],
+    store: Path,
+    release: str = "auto",
+    answers: Path | None = None,
+    append: bool = False,
+    no_content: bool = False,
+    content: str | None = None,
+    shards: int | None = None,
+    memory: float | None = None,
+    workers: int = 1,
+    executor: Place = "local",
+) -> None:
+    """Read a release into an event store; print what was read, kept and refused.
+
+    A build that was interrupted goes on when the same command is given again.
+
+    Args:
+        sources: Folder or .tar.bz2 of the release; several, if it lies in parts of different times.
+        store: Folder to make; with --append, the store to add to.
+        release: r4.1, r4.2, r5.1, r5.2, r6.1 or r6.2; auto recognises it by its files and its name.
+        answers: Folder or .tar.bz2 of the key; default: answers/ of the release, answers.tar.bz2 beside it.
+        append: Add to a store that is there; only the shards of users with new events are written again.
+        no_content: Leave the text of mails, pages and files out.
+        content: Keep the text of these kinds of event only, such as email_send,file_copy; default: of all.
+        shards: Number of parts, by user; default: by size and memory.
+        memory: GiB that all workers together may use, about; default: 1.5 for each.
+        workers: Processes that read and sort at the same time; the store does not depend on it.
+        executor: local, or ray: the cluster that RAY_ADDRESS names, which must see the same files.
+    """
+    from itd_lightning.store.build.build import build
+    from itd_lightning.store.build.estimate import estimate
+    from itd_lightning.store.build.plan import plan_build
+    from itd_lightning.store.inspect import refusals
+    from itd_lightning.store.read import Store
+
+    if no_content and content is not None:
+        raise InputError("--no-content and --content exclude one another")
+    kinds = [] if no_content else None if content is None else content.split(",")
+    plan = plan_build(sources, store, release, answers, shards, memory, workers, kinds, append)
+    cost = estimate(plan, workers)
+    say = console().print
+    guess = " (a guess: an archive does not tell)" if any(source.archived for source in plan.sources) else ""
+    say(f"{plan.release.name}: {costs(*cost)}{guess}", highlight=False, soft_wrap=True)
+    if cost.building > cost.free:
+        say("[yellow]this disk may be too small[/]")
+    with progress() as bar:
+        tasks: dict[str, TaskID] = {}
+        began: dict[str, float] = {}
+
+        def show(what: str, done: int, total: int, rows: int) -> None:
+            if what not in tasks:
+                tasks[what], began[what] = bar.add_task(what, total=total, note=""), monotonic()
+            rate = rows / max(monotonic() - began[what], 0.001)
+            bar.update(tasks[what], completed=done, note=f"{rows:,} rows, {rate:,.0f} a second")
+
+        manifest = build(plan, workers, executor, show)
+    table = Table(
+        "log",
+        *[column(name) for name in ("read", "kept", "refused")],
+        title=safe(f"{' + '.join(map(str, sources))} -> {store}"),
+    )
+    added = manifest["sources"][-len(sources) :]
+    for name in manifest["logs"]:
+        counts = (sum(log[name][what] for log in added) for what in ("read", "kept", "rejected"))
+        table.add_row(name, *(f"{count:,}" for count in counts))
+    say(table)
+    refused = refusals(Store(store), last=len(sources))
+    if refused:
+        say(
+            f"refused: {refused}; see {store}/rejects/rejects.parquet",
+            highlight=False,
+            soft_wrap=True,
+            markup=False,
+        )
+    describe(Store(store))
+
+
+def inspect(store: Path) -> None:
+    """Print what is in a store: users, days, events by kind, gaps, campaigns; which views can be built.
+
+    Args:
+        store: Event store, as `itd prepare` writes it.
+    """
+    from itd_lightning.store.inspect import summarise
+    from itd_lightning.store.read import Store
+
+    opened = Store(store)
+    summary = summarise(opened)
+    table = Table(
+        "kind", column("events"), column("users"), column("first"), column("last"), title=safe(str(store))
+    )
+    for row in summary.kinds.iter_rows(named=True):
+        table.add_row(
+            row["kind"], f"{row['events']:,}", str(row["users"]), str(row["first"]), str(row["last"])
+        )
+    console().print(table)
+    describe(opened)
+    say = console().print
+    say(f"days: {summary.days} with events, {summary.silent_days} without, between the first and the last")
+    if summary.campaigns is not None and len(summary.campaigns):
+        table = Table(
+            "scenario", column("campaigns"), column("shortest"), column("longest"), title="campaigns"
+        )
+        for row in summary.campaigns.iter_rows(named=True):
+            table.add_row(*(str(value) for value in row.values()))
+        say(table)
+    for view, missing in summary.views.items():
+        say(
+            f"view {view}: "
+            + ("can be built" if not missing else f"cannot be built, no {', '.join(missing)}")
+        )
+
+
+def thin(store: Path, out: Path, share: float = 0.1, seed: int = 0) -> None:
+    """Copy a store without a random share of its events, to see which results rest on exact counts.
+
+    In genuine CERT r4.2 a user visits the same number of pages on nearly every working day, and planted
+    visits come on top; random gaps hide that, and nothing else.
+
+    Args:
+        store: Event store.
+        out: Store to make.
+        share: Chance of each event to be lost; logons and devices stay, since they come in pairs.
+        seed: Equal seeds lose the same events.
+    """
+    from itd_lightning.store.read import Store
+    from itd_lightning.store.thin import thin_store
+
+    before = Store(store).manifest["events"]
+    made = thin_store(store, out, share, seed)
+    say = f"{made.path}: {made.data}; {made.manifest['events']:,} of {before:,} events"
+    console().print(say, highlight=False, markup=False, soft_wrap=True)

@@ -1,0 +1,137 @@
+"""Command line: ``itd COMMAND ...``; ``lightning`` is the same program under a second name."""
+
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
+from inspect import signature
+from pathlib import Path
+from typing import NoReturn
+
+from jsonargparse import ArgumentParser
+from polars.exceptions import PolarsError
+
+import itd_lightning
+from itd_lightning.cli import commands
+from itd_lightning.contracts.errors import FailedAuditsError, InputError, plain
+
+TRAINING = {
+    "fit": "Train a method on a view of a store",
+    "validate": "Measure the loss on the validation part",
+    "test": "Score the test part of a run, and evaluate it: needs --ckpt_path only",
+    "predict": "Score every unit of a store, no answer key needed",
+}
+COMMANDS: dict[str, Callable[..., None]] = {
+    "synth": commands.synth,
+    "prepare": commands.prepare,
+    "inspect": commands.inspect,
+    "thin": commands.thin,
+    "evaluate": commands.evaluate,
+    "audit": commands.audit,
+    "threshold": commands.threshold,
+    "report": commands.report,
+    "alerts": commands.alerts,
+    "reproduce": commands.reproduce,
+    "sweep": commands.sweep,
+    "track": commands.track,
+}
+OPTIONS = {"store": ("prepare", "reproduce", "sweep"), "out": ("report", "thin")}  # required, but named
+SEVERAL = {"prepare": "sources", "evaluate": "scores", "report": "runs"}
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Run one command; what the user can repair ends in one line and exit status 2."""
+    given = list(sys.argv[1:] if args is None else args)
+    try:
+        if given and given[0] in TRAINING:
+            commands.train(given)
+        else:
+            run(given)
+    except (InputError, OSError, PolarsError) as error:  # the latter two: a full disk, a damaged file
+        sys.exit(say("; ".join([plain(told(error)), *notes(error)]), status=2))
+    except FailedAuditsError as failed:
+        sys.exit(say(str(failed), status=1))
+    except KeyboardInterrupt as error:
+        fit = ["a fit goes on with --ckpt_path RUN/checkpoints/last.ckpt"] if given[:1] == ["fit"] else []
+        how = notes(error) or fit
+        sys.exit(say("; ".join(["interrupted", *how]), status=130))
+    except Exception as error:  # whatever it is, a person gets one line
+        if os.environ.get("ITD_DEBUG"):
+            raise
+        words = (
+            f"unexpected {type(error).__name__}: {plain(str(error))}; ITD_DEBUG=1 shows where it comes from"
+        )
+        sys.exit(say(words, status=1))
+
+
+def told(error: Exception) -> str:
+    """What an error says; one of the system names the file first, and no number."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
+
+
+def notes(error: BaseException) -> list[str]:
+    """What those said whom an error passed."""
+    return getattr(error, "__notes__", [])
+
+
+def say(message: str, status: int) -> int:
+    """Write one line to standard error; what a file smuggles into it cannot steer the terminal."""
+    sys.stderr.write(f"itd: {''.join(sign if sign.isprintable() else '?' for sign in message)}\n")
+    return status
+
+
+class CommandParser(ArgumentParser):
+    """Parser whose errors are one line."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Refuse the arguments."""
+        raise InputError(message) from ex
+
+
+def run(args: Sequence[str]) -> None:
+    """Parse and run a command beside training."""
+    parser = CommandParser(prog="itd", description=itd_lightning.__doc__, version=itd_lightning.__version__)
+    subcommands = parser.add_subcommands(dest="command", metavar="COMMAND", title="commands")
+    for name, text in TRAINING.items():
+        subcommands.add_subcommand(name, CommandParser(), help=text)
+    for name, command in COMMANDS.items():
+        subcommands.add_subcommand(name, command_parser(name, command), help=summary(command))
+    try:
+        config = parser.parse_args(list(args))
+    except UnicodeDecodeError as error:
+        raise InputError(f"the config in `{' '.join(args)}` is no text in UTF-8: {error}") from error
+    options = config[config.command].as_dict()
+    options.pop("config", None)
+    COMMANDS[config.command](**options)
+
+
+def command_parser(name: str, command: Callable[..., None]) -> CommandParser:
+    """Options of a command, from its signature."""
+    parser = CommandParser(description=(command.__doc__ or "").split("Args:")[0].strip())
+    parser.add_argument("--config", action="config", help="YAML file with options of this command")
+    several = SEVERAL.get(name)
+    named = {option for option, commands in OPTIONS.items() if name in commands}
+    if several:
+        parser.add_argument(several, nargs="+", type=Path, help=argument_help(command, several))
+    for option in sorted(named):
+        parser.add_argument(f"--{option}", required=True, type=Path, help=argument_help(command, option))
+    flags = [name for name, option in signature(command).parameters.items() if option.default is False]
+    for flag in flags:
+        words = argument_help(command, flag)
+        parser.add_argument(f"--{flag.replace('_', '-')}", action="store_true", help=words)
+    skip: set[str | int] = {*named, *flags, *([several] if several else [])}
+    parser.add_function_arguments(command, as_group=False, as_positional=True, skip=skip)
+    return parser
+
+
+def summary(command: Callable[..., None]) -> str:
+    """First sentence of a command's docstring."""
+    return (command.__doc__ or "").split("\n")[0].rstrip(".")
+
+
+def argument_help(command: Callable[..., None], name: str) -> str:
+    """What a command's docstring says about an argument."""
+    found = re.search(rf"^ +{name}: (.*)$", command.__doc__ or "", re.MULTILINE)
+    return found[1] if found else ""

@@ -1,0 +1,191 @@
+"""Commands about runs that were tested: what a score is worth, who to look at, how it is told."""
+
+import re
+import sys
+from functools import partial
+from json import dumps
+from pathlib import Path
+from typing import Literal
+
+from itd_lightning.cli.terminal import (
+    console,
+    result_table,
+)
+from itd_lightning.contracts.errors import FailedAuditsError, InputError
+from itd_lightning.contracts.files import held
+
+
+def evaluate(
+    scores: list[Path],
+    store: Path | None = None,
+    labels: Literal["event", "interval", "user"] | None = None,
+    json: bool = False,
+) -> None:
+    """Measure score tables against the answer key, side by side.
+
+    Args:
+        scores: Score tables, or run folders that hold one.
+        store: Event store with the key; default: the one that the scores name.
+        labels: Which units count as malicious; default: the policy of the run's split.
+        json: Print JSON instead of a table.
+    """
+    from itd_lightning.evaluation.evaluate import evaluate as measure
+
+    results = {str(path): measure(score_file(path), store, labels) for path in scores}
+    if json:
+        sys.stdout.write(dumps(results, indent=1) + "\n")
+        return
+    for name, result in results.items():
+        console().print(result_table(name, result))
+
+
+def audit(
+    run: Path, null: bool = True, future: bool = True, retrain: bool = False, strict: bool = False
+) -> None:
+    """Ask whether a run's result could be an artefact; write RUN/audit.json and print verdicts.
+
+    The null attack moves each campaign to a quiet time of the same user. Where the split depends on the
+    campaigns, that means training once more, in RUN/audit/null. The future probe scores the run again on a
+    copy of the store that ends within the test days and hides their answers: no earlier score may change.
+
+    Args:
+        run: Folder of a run that was fitted and tested.
+        null: Whether to run the null attack.
+        future: Whether to run the future probe.
+        retrain: Train on that copy, too, which finds what came from later days in training; takes as long.
+        strict: Exit with status 1 if any audit fails; one that stays open does not count.
+    """
+    from itd_lightning.audits.audit import audit_scores
+    from itd_lightning.audits.future_probe import probe_future
+    from itd_lightning.audits.null_attack import null_attack
+    from itd_lightning.cli.terminal_tables import audit_table
+    from itd_lightning.evaluation.evaluate import evaluate as measure
+    from itd_lightning.evaluation.evaluate import write_json
+
+    if retrain and not future:
+        raise InputError("--retrain is part of the future probe, which --future false leaves out")
+    scores = score_file(run)
+    true = measure(scores)
+    try:
+        with held(scores.parent, wait=False):
+            moved, reason = null_attack(scores) if null else (None, "left out on request")
+            audits = audit_scores(scores, true, moved, reason)
+            if future:
+                audits += probe_future(scores, retrain=retrain)
+            told = {"audits": [entry._asdict() for entry in audits], "null": moved}
+            write_json(scores.parent / "audit.json", told)
+    except BlockingIOError as error:
+        raise InputError(f"another program is at work in {scores.parent}; wait for it") from error
+    console().print(audit_table(str(run), audits))
+    if strict and (failed := [entry.name for entry in audits if entry.passed is False]):
+        raise FailedAuditsError(f"{len(failed)} of {len(audits)} audits failed: {', '.join(failed)}")
+
+
+def threshold(
+    run: Path, budget: str | None = None, fpr: float | None = None, fdr: float | None = None
+) -> None:
+    """Choose from which score on a user-day is an alarm; write RUN/threshold.json and print what it means.
+
+    The threshold comes from validation scores, by one rule; nothing is trained. A user-day scores as its
+    highest unit. `itd evaluate`, `itd alerts` and `itd report` use it until another one is chosen, and
+    RUN/evaluation.json is written anew.
+
+    Args:
+        run: Folder of a run that was tested on a split with a validation part.
+        budget: `10/day`: at most ten validation user-days a day lie above it, on average.
+        fpr: At most this share of the harmless validation user-days lies above it.
+        fdr: At most this share of the test user-days above it is expected to be harmless, by p-values.
+    """
+    from itd_lightning.cli.terminal_tables import threshold_table
+    from itd_lightning.evaluation.alarm_days import known, set_threshold
+    from itd_lightning.evaluation.evaluate import evaluate as measure
+    from itd_lightning.evaluation.evaluate import write_json
+    from itd_lightning.evaluation.thresholds import rule
+    from itd_lightning.scores.table import scan_scores
+
+    scores = score_file(run)
+    given = rule(budget, fpr, fdr)
+    chosen = set_threshold(scores, given)
+    if known(Path(scan_scores(scores)[1].store)):
+        write_json(scores.parent / "evaluation.json", measure(scores))
+    say = partial(console().print, highlight=False, soft_wrap=True)
+    say(threshold_table(str(run), chosen))
+    say(f"rule: {given.words}")
+    apart = f"validation and test scores lie {chosen.drift.distance:.2f} apart, p = {chosen.drift.chance:.3f}"
+    say(
+        f"[yellow]drift:[/] {apart}; what holds on validation need not hold on test"
+        if chosen.drifted
+        else f"drift: none to warn of, {apart}"
+    )
+    if not chosen.test.alarms:
+        say("[yellow]no test user-day is an alarm[/]")
+
+
+def report(runs: list[Path], out: Path, user: str = "") -> None:
+    """Write one HTML page about one or several runs; it works offline.
+
+    Args:
+        runs: Folders of runs that were tested; audits are shown where there are any.
+        out: Folder to write report.html into.
+        user: Whose trajectory or signals are drawn, where a run has any; default: the highest scorer's.
+    """
+    from itd_lightning.report.page import write_report
+
+    console().print(str(write_report(runs, out, user)), highlight=False, soft_wrap=True)
+
+
+def alerts(run: Path, budget: str | None = None) -> None:
+    """List the user-days that an analyst should look at first, with what contributed most to each.
+
+    Without a budget, these are the ones above the threshold that `itd threshold` chose, day by day where it
+    is one of so many a day; the ten highest of all where none was chosen.
+
+    Args:
+        run: Folder of a run that was tested, or its score table.
+        budget: How many: `10` for the ten highest of all, `10/day` for the ten highest of each day.
+    """
+    from itd_lightning.alerts.lists import top_days
+    from itd_lightning.cli.terminal_tables import alert_table
+    from itd_lightning.evaluation.alarm_days import with_p_values
+    from itd_lightning.evaluation.thresholds import home, read_threshold
+    from itd_lightning.scores.table import SCORED, scan_scores
+
+    if budget is not None and not re.fullmatch(r"[1-9]\d*(/day)?", budget):
+        raise InputError(f"budget must be a number, or a number and /day, got {budget!r}")
+    folder, words = run if run.is_dir() else run.parent, ""
+    checkpoint = scan_scores(folder / SCORED)[1].checkpoint
+    stored = read_threshold(folder, checkpoint) if budget is None else None
+    if stored is None:
+        listed = budget or "10"
+        days = top_days(folder, int(listed.removesuffix("/day")), daily=listed.endswith("/day"))
+    else:
+        days = top_days(folder, sys.maxsize, daily=stored.kind == "budget", above=stored.threshold)
+        days = with_p_values(days, home(folder) / SCORED)
+        words = f"{len(days):,} user-days above the threshold: {stored.words}"
+    console().print(alert_table(str(run), days, words))
+
+
+def track(run: Path) -> None:
+    """Add what was measured of a run to its W&B dashboard: curves, scores, alerts, evaluation, audits.
+
+    The fit must have been tracked: `itd fit ... --config configs/overlays/wandb.yaml`. People are numbers
+    there. A run that is tracked offline is sent by `wandb sync`.
+
+    Args:
+        run: Folder of a run that was fitted and tested.
+    """
+    from itd_lightning.runs.launch import tracked_in
+    from itd_lightning.tracking.dashboard import publish
+
+    checkpoint = run / "checkpoints" / "best.ckpt"
+    tracked = tracked_in(checkpoint)
+    if tracked is None:
+        raise InputError(f"{run} was not tracked; fit it with --config configs/overlays/wandb.yaml")
+    publish(run, tracked)
+    where = "wandb/, offline" if tracked.offline else "online"
+    console().print(f"{run}: added to W&B run {tracked.id} ({where})", highlight=False, markup=False)
+
+
+def score_file(path: Path) -> Path:
+    """The score table of a run folder; or the path itself, if it is no folder."""
+    return path / "scores.parquet" if path.is_dir() else path

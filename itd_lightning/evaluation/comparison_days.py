@@ -1,0 +1,103 @@
+"""The user-days on which all methods can be compared, and the scores of each method on them.
+
+They are those of the validation and test parts on which their user did anything. A method that has no score
+for one of them, as one of sessions has none for a day without a logon, ranks it below all others.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from itd_lightning.contracts.errors import InputError
+from itd_lightning.evaluation.baselines import daily_counts
+from itd_lightning.evaluation.score_table import ScoreTable
+from itd_lightning.scores.pool import pool_days
+
+
+def common_days(runs: Mapping[str, list[Path]]) -> tuple[pl.DataFrame, dict[str, list[pl.Series]]]:
+    """Lay out the user-days, and the scores of every run on them.
+
+    Args:
+        runs: By name of the method, the score tables of its seeds.
+
+    Returns:
+        User-days, labelled by ``event``: ``user``, ``start``, ``end``, ``part``, ``malicious``, ``scenario``,
+        ``events`` (how much happened) and ``left`` (days to the user's last one); and by method, for each
+        seed, a score a row, null where there is none.
+
+    Raises:
+        InputError: If there is no run, or the runs stand on different stores or dates.
+    """
+    tables = {name: [ScoreTable(path, labels="event") for path in paths] for name, paths in runs.items()}
+    every = [table for found in tables.values() for table in found]
+    if not every:
+        raise InputError("there is no run to compare")
+    if len({table.store.fingerprint for table in every}) > 1:
+        raise InputError("the runs stand on different stores, so their user-days are not the same")
+    pooled = {name: [of_days(table) for table in found] for name, found in tables.items()}
+    days = active_days(every[0])
+    validated, tested = first_days([one for found in pooled.values() for one in found])
+    part = pl.when(pl.col("start") >= tested).then(pl.lit("test")).otherwise(pl.lit("val"))
+    days = days.with_columns(part=part).filter(pl.col("start") >= validated)
+    scores = {name: [on(days, one) for one in found] for name, found in pooled.items()}
+    for name, found in scores.items():
+        if any(one.is_null().all() for one in found):
+            raise InputError(f"{name} has no score for any of the common user-days")
+    return every[0].label(days, "event"), scores
+
+
+def of_days(table: ScoreTable) -> pl.DataFrame:
+    """User-days of a table's validation and test parts."""
+    return pl.concat([pool_days(piece) for piece in table.usable()])
+
+
+def first_days(runs: list[pl.DataFrame]) -> tuple[datetime, datetime]:
+    """First days of validation and test that all runs share.
+
+    Views differ by a few days, where the first ones are silent.
+
+    Raises:
+        InputError: If a run has no test days, or a day validates in one run and tests in another.
+    """
+    tests = [days.filter(pl.col("part") != "val")["start"] for days in runs]
+    if any(start.is_empty() for start in tests):
+        raise InputError("a run holds no test units; its split leaves none")
+    vals = [days.filter(part="val")["start"] for days in runs]
+    tested = max(start.min() for start in tests)  # type: ignore[type-var]  # dates
+    first = min(start.min() for start in tests)  # type: ignore[type-var]
+    if max((start.max() for start in vals if len(start)), default=datetime.min) >= first:  # type: ignore[operator, type-var]
+        raise InputError("a day validates in one run and tests in another: the runs have different splits")
+    validated = max((start.min() for start in vals if len(start)), default=tested)  # type: ignore[type-var]
+    return validated, tested  # type: ignore[return-value]
+
+
+def active_days(table: ScoreTable) -> pl.DataFrame:
+    """All user-days of a store on which anything began; who only logs off after midnight is not there."""
+    counts = pl.concat([daily_counts(shard, table.true.events) for shard in table.store.shards])
+    happened = counts.group_by("user", "day").agg(pl.col("events").sum())
+    present = table.store.presence().select("user", "day")
+    days = present.join(happened, on=["user", "day"], how="left").sort("user", "day")
+    start = pl.col("day").cast(pl.Datetime("us"))
+    last = pl.col("day").max().over("user")
+    return days.select(
+        "user",
+        start=start,
+        end=start.dt.offset_by("1d"),
+        events=pl.col("events").cast(pl.Float64),
+        left=(last - pl.col("day")).dt.total_days().cast(pl.Float64),
+        event_id=pl.lit(None, pl.String),
+    )
+
+
+def on(days: pl.DataFrame, scored: pl.DataFrame) -> pl.Series:
+    """The score of each user-day; null where a run has none."""
+    joined = days.join(scored.select("user", "start", "score"), on=["user", "start"], how="left")
+    return joined["score"]
+
+
+def filled(scores: pl.Series) -> np.ndarray:
+    """Scores without gaps: what has none lies below all that have one."""
+    return scores.fill_null(scores.min() - 1).to_numpy()  # type: ignore[operator]  # a float

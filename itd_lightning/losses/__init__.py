@@ -1,1 +1,0 @@
-"""Losses that two or more methods share, as pure functions over batches."""

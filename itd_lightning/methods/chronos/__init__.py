@@ -1,0 +1,1 @@
+"""ChronosVector: the method and its signals."""

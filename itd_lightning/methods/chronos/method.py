@@ -1,0 +1,252 @@
+"""ChronosVector: a user-day is anomalous when the user leaves the trajectory that the first 60 days drew.
+
+Axes: U users, T calendar days, P active days of a user (packed to the left), S signals, Q quantiles, N
+user-days.
+
+Each signal goes through four steps, all of which know the past and the present day only:
+
+    signal       how far, how fast, how different: large where the day is out of the ordinary
+    own history  minus the median of the user's baseline days, divided by their robust spread
+    peers        minus the median of the same day in the department (in the company, if it is small)
+    surprise     -log of the share of training days that lie as high or higher: a one-sided p-value
+
+The score is a weighted sum of surprises. Without any activity there is no evidence, and it is 0.
+"""
+
+from collections.abc import Sequence
+from typing import Literal, get_args
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from itd_lightning.contracts.batches import TrajectoryBatch
+from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.scores import Explanation
+from itd_lightning.methods.base import Method
+from itd_lightning.methods.chronos.signals import SIGNALS, Packed, Signal, TrajectorySignals, packed
+from itd_lightning.numerics.surprise import FEW_PEERS, beside_peers, tail_quantiles, tail_surprise
+from itd_lightning.numerics.weights import logistic_weights
+
+Weights = Literal["equal", "documented", "learned"]
+DOCUMENTED = ("velocity", "drift", "change")  # of which the page's threat score is made
+
+FEW_DAYS = 200  # training days, below which no separate quantiles are taken
+
+
+def median_of(values: Float[Tensor, "u p"], used: Bool[Tensor, "u p"]) -> Float[Tensor, " u"]:
+    """Median over what is used, the lower one of two; 0 of nothing."""
+    middle = torch.where(used, values, torch.nan).nanmedian(dim=1).values
+    return middle.nan_to_num(0.0)
+
+
+class Chronos(Method[TrajectoryBatch]):
+    """Threat score from velocity, drift, acceleration, change points, circadian disruption and signatures.
+
+    The anchor is the mean of a user's first ``baseline`` active days. While there are fewer, the user is in
+    warm-up: signals refer to the days so far and are compared with training users in their own warm-up, and
+    with peers of the same day, not with a history that is not there yet.
+
+    What a signal is says ``nn/trajectory_signals.py``; they are of active days only, so that a weekend is no
+    jump.
+
+    Args:
+        width: Features a day, D.
+        signals: Which signals count; one of them alone is a detector of its own.
+        weights: ``equal``; ``documented``: velocity, drift and change alike, as in the page's threat score;
+            ``learned``: a logistic regression on validation days, whose labels the split must show.
+        baseline: Active days of the anchor.
+        window: Active days of a signature.
+        depth: Its levels, 2 or 3.
+        recent: Active days for which a change counts.
+        shortest: Active days of a segment between changes.
+        prefix: Measure a change against all days before it, as the original does.
+        hierarchical: Add how unusual the department's day is, the user left out: departments first, then
+            individuals. The page plans it and says no more; half of the department's mean is our choice.
+        quantiles: Points Q of the distribution that p-values are read from.
+
+    Raises:
+        ValueError: If a signal is unknown or none is given, or a number is out of range.
+
+    Source:
+        ChronosVector, research page on insider threat detection, methodology. The page does not say how
+        signals are calibrated and combined; both are ours. Departure: everything is causal, and the signature
+        is exact.
+    """
+
+    def __init__(
+        self,
+        width: int = 12,
+        signals: Sequence[Signal] = SIGNALS,
+        weights: Weights = "equal",
+        baseline: int = 60,
+        window: int = 14,
+        depth: int = 2,
+        recent: int = 30,
+        shortest: int = 7,
+        prefix: bool = False,
+        hierarchical: bool = False,
+        quantiles: int = 512,
+    ) -> None:
+        super().__init__(None)
+        self.save_hyperparameters()
+        chosen = [signal for signal in SIGNALS if signal in signals]
+        if not chosen or len(chosen) != len(signals):
+            raise ValueError(f"signals must be some of {', '.join(SIGNALS)}, got {list(signals)}")
+        if weights not in get_args(Weights) or (weights == "documented" and not {*chosen} & {*DOCUMENTED}):
+            raise ValueError(f"weights {weights} fit no signal of {', '.join(chosen)}")
+        if baseline < 2 or window < 2 or shortest < 1 or recent < 1 or depth not in (2, 3) or quantiles < 2:
+            raise ValueError(
+                "baseline and window need two days, quantiles two points, and depth is 2 or 3, got "
+                f"{baseline}, {window}, {quantiles}, {depth}; recent {recent}, shortest {shortest}"
+            )
+        self.signals, self.weighting, self.baseline = tuple(chosen), weights, baseline
+        self.hierarchical = hierarchical
+        self.raw = TrajectorySignals(width, chosen, baseline, window, depth, recent, shortest, prefix)
+        self.register_buffer("spread", torch.ones(len(chosen)))
+        self.register_buffer("reference", torch.zeros(2, len(chosen), quantiles + 1))
+        self.register_buffer("weight", self.first_weights())
+        self.spread: Tensor
+        self.reference: Tensor
+        self.weight: Tensor
+
+    def first_weights(self) -> Float[Tensor, " s"]:
+        """Weights before anything is learned; they add up to 1."""
+        counts = torch.tensor(
+            [float(self.weighting != "documented" or signal in DOCUMENTED) for signal in self.signals]
+        )
+        return counts / counts.sum()
+
+    def training_step(self, batch: TrajectoryBatch, batch_idx: int) -> None:
+        """Learn what is usual from the training days, all of which are in the batch."""
+        days = packed(batch)
+        self.raw.fit(days)
+        known, warm_up = self.raw(days)
+        used = days.known
+        spread = torch.stack(
+            [self.own_spread_of(known[..., s], used) for s in range(len(self.signals))], dim=1
+        )
+        self.spread.copy_(spread.nanmedian(dim=0).values.nan_to_num(1.0).clamp(min=1e-6))
+        later = used & (torch.arange(used.shape[1], device=used.device) >= self.baseline)
+        # A short training part has no later days; the baseline's own stand in, though they fit too well.
+        own = later if int(later.sum()) >= FEW_DAYS else used
+        first = used & ~later
+        deviations = (self.beside_history(known, days), warm_up / self.spread)
+        for mode, (values, where) in enumerate(zip(deviations, (own, first), strict=True)):
+            for s in range(len(self.signals)):
+                chosen = self.beside_peers(values[..., s], where, days, batch)
+                self.reference[mode, s] = tail_quantiles(chosen, self.reference.shape[2] - 1)
+
+    def validation_step(self, batch: TrajectoryBatch, batch_idx: int) -> None:
+        """Learn the weights, where they are to be learned; log the mean score of the units."""
+        if self.weighting == "learned" and not self.trainer.sanity_checking:
+            self.learn_weights(self.surprises(batch), batch)
+        score = self.score(batch)[batch.scored]
+        self.log("val/loss", score.mean(), batch_size=len(score))
+
+    def score(self, batch: TrajectoryBatch) -> Float[Tensor, "u t"]:
+        """Weighted surprise of each user-day, in nats; 0 for a day without activity."""
+        return self.parts(batch).sum(dim=2)
+
+    def explain(self, batch: TrajectoryBatch) -> Explanation:
+        """What each signal adds, and the department where it counts."""
+        parts = self.parts(batch)[batch.scored]
+        names = (*self.signals, "department") if self.hierarchical else self.signals
+        return Explanation(parts, torch.zeros_like(parts), names)
+
+    def parts(self, batch: TrajectoryBatch) -> Float[Tensor, "u t k"]:
+        """Weighted surprise of each signal, then the department's day where it counts."""
+        individual = self.surprises(batch) * self.weight
+        if not self.hierarchical:
+            return individual
+        # Beside the department, what all of it does is usual; so its own day is seen beside the company.
+        abroad = self.surprises(batch, batch._replace(group=torch.full_like(batch.group, -1))) @ self.weight
+        return torch.cat([individual, 0.5 * self.department(abroad, batch).unsqueeze(2)], dim=2)
+
+    def department(self, score: Float[Tensor, "u t"], batch: TrajectoryBatch) -> Float[Tensor, "u t"]:
+        """Mean score of the others who are active in the department on the day; 0 where they are too few."""
+        users, days = score.shape
+        groups = int(batch.group.max()) + 2
+        place = (torch.arange(days, device=score.device) * groups + batch.group + 1).flatten()
+        member = (batch.active & (batch.group >= 0)).to(score.dtype)
+        cells = score.new_zeros(2, days * groups)
+        cells.index_add_(1, place, torch.stack([(score * member).flatten(), member.flatten()]))
+        total, count = cells[:, place].reshape(2, users, days)
+        return torch.where((member > 0) & (count > FEW_PEERS), (total - score) / (count - 1), 0.0)
+
+    def surprises(
+        self, batch: TrajectoryBatch, peers: TrajectoryBatch | None = None
+    ) -> Float[Tensor, "u t s"]:
+        """Surprise of each signal on each calendar day; 0 where nothing happened.
+
+        Args:
+            batch: The company.
+            peers: The same with other groups, if it is not the departments that are peers.
+        """
+        if not batch.active.any():
+            return batch.values.new_zeros(*batch.active.shape, len(self.signals))
+        days = packed(batch)
+        known, warm_up = self.raw(days)
+        early = torch.arange(days.known.shape[1], device=days.known.device) < self.baseline
+        deviations = (self.beside_history(known, days), warm_up / self.spread)
+        found = batch.values.new_zeros(*batch.active.shape, len(self.signals))
+        user = torch.arange(len(found), device=found.device)[:, None].expand_as(days.at)
+        for mode, (values, where) in enumerate(zip(deviations, (~early, early), strict=True)):
+            chosen = days.known & where
+            for s in range(len(self.signals)):
+                beside = self.beside_peers(values[..., s], chosen, days, peers or batch)
+                found[user[chosen], days.at[chosen], s] = tail_surprise(beside, self.reference[mode, s])
+        return found
+
+    def beside_peers(
+        self,
+        values: Float[Tensor, "u p"],
+        chosen: Bool[Tensor, "u p"],
+        days: Packed,
+        batch: TrajectoryBatch,
+    ) -> Float[Tensor, " n"]:
+        """Chosen values minus what is usual among those who are active on the day."""
+        if not chosen.any():
+            return values.new_zeros(0)
+        return beside_peers(values[chosen], days.at[chosen], batch.group.gather(1, days.at)[chosen])
+
+    def own_spread_of(self, signal: Float[Tensor, "u p"], used: Bool[Tensor, "u p"]) -> Float[Tensor, " u"]:
+        """Robust standard deviation of a signal over each user's baseline; NaN where it does not vary."""
+        first, where = signal[:, : self.baseline], used[:, : self.baseline]
+        away = (first - median_of(first, where)[:, None]).abs()
+        found = 1.4826 * median_of(away, where)
+        return torch.where(found > 0, found, torch.nan)
+
+    def beside_history(self, signals: Float[Tensor, "u p s"], days: Packed) -> Float[Tensor, "u p s"]:
+        """Each signal minus its median over the user's baseline, in robust standard deviations.
+
+        The spread is at least half of what is usual among training users: a user without any variation in 60
+        days is not infinitely surprising on the next one.
+        """
+        found = torch.empty_like(signals)
+        where = days.known[:, : self.baseline]
+        for s in range(len(self.signals)):
+            spread = self.own_spread_of(signals[..., s], days.known).nan_to_num(0.0)
+            spread = torch.maximum(spread, self.spread[s] / 2)
+            middle = median_of(signals[:, : self.baseline, s], where)
+            found[..., s] = (signals[..., s] - middle[:, None]) / spread[:, None]
+        return found
+
+    def learn_weights(self, surprises: Float[Tensor, "u t s"], batch: TrajectoryBatch) -> None:
+        """Fit a logistic regression to the labels of validation days; no weight is negative.
+
+        A negative one would reward unusual days. Malicious days are few, so both classes count alike, and a
+        small penalty keeps weights finite.
+
+        Raises:
+            InputError: If the split shows no malicious validation day.
+        """
+        shown = batch.scored & batch.active & ~batch.label.isnan()
+        label, features = batch.label[shown], surprises[shown]
+        if not (label == 1).any() or (label == 1).all():
+            raise InputError(
+                "weights are learned from labelled validation days, and none is shown to be malicious: give "
+                "--data.split.shown '[val]', a longer validation part, or --model.weights equal"
+            )
+        with torch.inference_mode(mode=False), torch.enable_grad():
+            self.weight.copy_(logistic_weights(features.clone(), label.clone()))

@@ -1,0 +1,1 @@
+"""DMFI: the method and the parts that only it uses."""

@@ -1,0 +1,1 @@
+"""RMSL: the method and the parts that only it uses."""

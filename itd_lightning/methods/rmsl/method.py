@@ -1,0 +1,281 @@
+"""RMSL: a behaviour is anomalous when it lies far from every sphere of normal ones, or looks like an attack.
+
+Axes: B rows, L behaviours of a row, N behaviours that count, S sequences, M spheres, D features.
+"""
+
+from typing import Literal, cast, get_args
+
+import torch
+from jaxtyping import Float
+from lightning.pytorch.cli import OptimizerCallable
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torchmetrics import MeanMetric
+
+from itd_lightning.contracts.batches import SequenceBatch
+from itd_lightning.contracts.errors import InputError
+from itd_lightning.methods.base import Method
+from itd_lightning.methods.rmsl.pseudo_labels import (
+    PseudoLabels,
+    confident_loss,
+    corrected_loss,
+    pseudo_labels,
+)
+from itd_lightning.methods.rmsl.spheres import Detector, deviation, multi_centre, separability
+from itd_lightning.nn.bags import bag_scores, balanced, sequence_means
+
+RMSLStage = Literal["warm_up", "multiple_instance", "self_training"]
+CLEAR = 0.5
+"""Where ``tau_c`` begins."""
+
+
+class RMSL(Method[SequenceBatch]):
+    """Robust multi-sphere learning from labels of sequences, in three stages that ``StageSchedule`` runs.
+
+    ``warm_up`` draws normal behaviours to spheres; ``multiple_instance`` makes the highest scores of
+    malicious sequences exceed those of normal ones; ``self_training`` learns from the behaviours of
+    malicious sequences of which the model is sure. Before a stage trains the classifier, the score is the
+    deviation alone.
+
+    Args:
+        optimizer: Builds the optimizer from the trainable parameters; the schedule sets its learning rate.
+        vocabulary: Number of tokens V.
+        width: Features D of a behaviour; a multiple of 4.
+        spheres: Number M of spheres.
+        alpha: Weight of the classifier in the score; the rest is the deviation's.
+        separation: Weight of the separability loss in the warm-up.
+        dropout: Share of dropped features, also in the passes that estimate how sure the model is.
+        passes: Passes T with dropout for each batch of self-training.
+        high_share: Share of surest behaviours that get hard labels, ``r_hi``.
+        middle_share: Share of the next ones that get hard and soft labels, ``r_mid``.
+        hard_weight: Weight of the hard label beside the soft one.
+        false_share: Share of behaviours of normal sequences that may score above ``tau_a``, the score from
+            which a behaviour counts as anomalous.
+        clear_momentum: ``beta_c``, of the threshold ``tau_c``.
+        teacher_momentum: ``beta_ema``, of the teacher's weights.
+
+    Raises:
+        ValueError: If a share, a weight or a size is out of its range.
+
+    Source:
+        RMSL: Weakly-Supervised Insider Threat Detection with Robust Multi-Sphere Learning, sections 3 and
+        A.3. The paper leaves open, and this is ours: dropout and its places, the number of highest
+        behaviours, T, both shares, all momenta, one head of D / 4 features and the residual of the attention;
+        and ``tau_a``, "the anomaly detection threshold": a score has no natural one, since the deviation
+        keeps it away from 0 and 1, so it is the teacher's quantile of behaviours of normal
+        sequences, which moves by a tenth of the way in each batch.
+        Departure: the deviation is squashed (see ``deviation``); both kinds of sequence weigh the same in the
+        loss of the second stage, whatever a batch holds; ``tau_c`` follows the mean certainty of a batch,
+        since the paper's has an index of a behaviour, and it is one threshold for all; it begins at one half,
+        below which its two rules contradict each other, and no label may contradict ``tau_a``.
+    """
+
+    def __init__(
+        self,
+        optimizer: OptimizerCallable,
+        vocabulary: int = 512,
+        width: int = 128,
+        spheres: int = 40,
+        alpha: float = 0.1,
+        separation: float = 0.5,
+        dropout: float = 0.1,
+        passes: int = 10,
+        high_share: float = 0.5,
+        middle_share: float = 0.3,
+        hard_weight: float = 0.5,
+        false_share: float = 0.1,
+        clear_momentum: float = 0.99,
+        teacher_momentum: float = 0.999,
+    ) -> None:
+        super().__init__(optimizer)
+        self.save_hyperparameters()
+        momenta = (clear_momentum, teacher_momentum)
+        shares = (alpha, dropout, high_share, middle_share, hard_weight, false_share, *momenta)
+        if not all(0 <= share <= 1 for share in shares) or high_share + middle_share > 1:
+            raise ValueError(f"shares, weights and momenta must lie in 0 .. 1, got {shares}")
+        if spheres < 1 or passes < 2 or width % 4:
+            raise ValueError(
+                "rmsl needs a sphere, two passes and a width that is a multiple of 4, "
+                f"got spheres {spheres}, passes {passes}, width {width}"
+            )
+        self.alpha, self.separation, self.passes, self.hard_weight = alpha, separation, passes, hard_weight
+        self.high_share, self.middle_share, self.false_share = high_share, middle_share, false_share
+        self.clear_momentum = clear_momentum
+        self.detector = Detector(vocabulary, width, spheres, dropout)
+        self.teacher = AveragedModel(
+            self.detector, multi_avg_fn=get_ema_multi_avg_fn(teacher_momentum), use_buffers=False
+        ).requires_grad_(requires_grad=False)
+        self.stage, self.stages = "", get_args(RMSLStage)
+        self.register_buffer("spread", torch.zeros(()))
+        self.register_buffer("classifies", torch.zeros((), dtype=torch.bool))
+        self.register_buffer("anomalous_from", torch.tensor(torch.inf))  # tau_a, once normal ones were seen
+        self.register_buffer("clear", torch.tensor(CLEAR))
+        self.spread: Tensor
+        self.classifies: Tensor
+        self.anomalous_from: Tensor
+        self.clear: Tensor
+        self.val_normal, self.val_malicious = MeanMetric(), MeanMetric()
+
+    def on_train_start(self) -> None:
+        """Refuse to train without a schedule."""
+        if not self.stage:
+            raise InputError(
+                "rmsl trains in stages: let the trainer run the callback StageSchedule, as its config does"
+            )
+
+    def on_stage_start(self) -> None:
+        """Begin a stage: the teacher starts as a copy of the student, both thresholds anew."""
+        self.classifies.fill_(self.stage != "warm_up")
+        if self.stage == "multiple_instance":
+            self.spread.zero_()  # the warm-up's lags behind its weights; the first batch gives today's
+        self.anomalous_from.fill_(torch.inf)
+        self.clear.fill_(CLEAR)
+        self.teacher.n_averaged.zero_()
+        self.teacher.update_parameters(self.detector)
+
+    def on_train_batch_end(self, outputs: object, batch: SequenceBatch, batch_idx: int) -> None:
+        """Let the teacher follow."""
+        if self.stage == "self_training":
+            self.teacher.update_parameters(self.detector)
+
+    def training_step(self, batch: SequenceBatch, batch_idx: int) -> Tensor | None:
+        """Return the loss of the stage; None where the batch holds nothing to learn from."""
+        normal = batch.where(batch.label != 1)
+        if self.spread == 0:  # there was no warm-up, or it begins
+            self.measure(normal)
+        if self.stage == "self_training":
+            self.follow_scores(batch.where(batch.label == 0))
+        rows = self.learned_from(batch)
+        if not len(rows.tokens) or (self.stage == "self_training" and self.anomalous_from.isinf()):
+            return None
+        loss = self.loss(rows)
+        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(rows.tokens))
+        return loss
+
+    def learned_from(self, batch: SequenceBatch) -> SequenceBatch:
+        """The sequences that the stage learns from."""
+        if self.stage == "warm_up":
+            return batch.where(batch.label != 1)
+        if batch.label.isnan().all():
+            raise InputError(
+                f"the stage {self.stage} learns from labels of sequences, and the split shows none: "
+                "--data.split.shown '[train, val]'"
+            )
+        return batch.where(~batch.label.isnan() if self.stage == "multiple_instance" else batch.label == 1)
+
+    def loss(self, rows: SequenceBatch) -> Float[Tensor, ""]:
+        """Loss of the stage on sequences that it learns from."""
+        sequence, labels = rows.bags()
+        if self.stage == "warm_up":
+            near, far = self.detector.distances(self.detector.encode(rows))
+            nearest, second = near[rows.counted], far[rows.counted]
+            self.follow(nearest)
+            losses = multi_centre(nearest) + self.separation * separability(nearest, second)
+            return sequence_means(losses, sequence, len(labels)).mean()
+        if self.stage == "multiple_instance":
+            return balanced(*self.bags(rows))
+        pseudo, soft = self.taught(rows)
+        scores = self.scores(self.detector, rows)
+        sure = confident_loss(scores, pseudo, sequence, len(labels))
+        return sure + corrected_loss(scores, soft, pseudo, sequence, len(labels), self.hard_weight)
+
+    def bags(self, rows: SequenceBatch) -> tuple[Float[Tensor, " s"], Float[Tensor, " s"]]:
+        """Scores and labels of sequences; kind by kind, since the malicious ones are longer as a rule."""
+        scores, known = [], []
+        for kind in (0, 1):
+            part = rows.where(rows.label == kind)
+            if len(part.tokens):
+                sequence, labels = part.bags()
+                scores.append(bag_scores(self.scores(self.detector, part), sequence, len(labels)))
+                known.append(labels)
+        return torch.cat(scores), torch.cat(known)
+
+    @torch.no_grad()
+    def taught(self, rows: SequenceBatch) -> tuple[PseudoLabels, Float[Tensor, " n"]]:
+        """Hard labels by the student's passes with dropout, soft ones by the teacher; moves ``tau_c``."""
+        sequence, labels = rows.bags()
+        passes = torch.stack([self.scores(self.detector, rows) for _ in range(self.passes)])
+        shares = (self.high_share, self.middle_share, float(self.anomalous_from), float(self.clear))
+        pseudo = pseudo_labels(passes, sequence, len(labels), *shares)
+        self.clear.lerp_(pseudo.certainty, 1 - self.clear_momentum).clamp_(min=CLEAR)
+        return pseudo, self.teacher_scores(rows)
+
+    def teacher_scores(self, rows: SequenceBatch) -> Float[Tensor, " n"]:
+        """Score of each behaviour by the teacher, without dropout."""
+        return self.scores(cast(Detector, self.teacher.eval().module), rows)
+
+    @torch.no_grad()
+    def follow_scores(self, normal: SequenceBatch) -> None:
+        """Let ``tau_a`` follow the score that few behaviours of normal sequences exceed."""
+        if len(normal.tokens):
+            reached = self.teacher_scores(normal).float().quantile(1 - self.false_share)
+            known = not self.anomalous_from.isinf()
+            self.anomalous_from.copy_(self.anomalous_from.lerp(reached, 0.1) if known else reached)
+
+    @torch.no_grad()
+    def measure(self, normal: SequenceBatch) -> None:
+        """Learn from one batch how far from the spheres normal behaviours lie."""
+        if len(normal.tokens):
+            self.follow(self.detector.distances(self.detector.encode(normal))[0][normal.counted])
+
+    def follow(self, nearest: Float[Tensor, " n"]) -> None:
+        """Let the usual distance follow that of a training batch."""
+        if self.training:
+            usual = nearest.detach().square().mean()
+            self.spread.copy_(usual if self.spread == 0 else self.spread.lerp(usual, 0.01))
+
+    def validation_step(self, batch: SequenceBatch, batch_idx: int) -> None:
+        """Measure the loss: of the warm-up on normal sequences, later that of the second stage.
+
+        What self-training learns from are its own labels, so that its loss says nothing about how good it is.
+        """
+        if self.stage == "warm_up":
+            rows = self.learned_from(batch)
+            if len(rows.tokens):
+                self.val_normal.update(self.loss(rows), weight=len(rows.bags()[1]))
+            return
+        rows = batch.where(~batch.label.isnan())
+        if not len(rows.tokens):
+            return
+        scores, labels = self.bags(rows)
+        for kind, metric in enumerate((self.val_normal, self.val_malicious)):
+            here = labels == kind
+            if here.any():
+                metric.update(binary_cross_entropy(scores[here], labels[here], reduction="none"))
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the loss; both kinds of sequence weigh the same."""
+        metrics = (self.val_normal, self.val_malicious)
+        measured = [metric.compute() for metric in metrics if metric.update_called]
+        if not measured and self.trainer.sanity_checking:  # two batches, which may hold one kind only
+            return
+        if not measured:
+            raise InputError(
+                f"the stage {self.stage} needs validation sequences whose label is shown, and there is none: "
+                "--data.split.shown '[train, val]'"
+            )
+        self.log("val/loss", torch.stack(measured).mean(), prog_bar=True)
+        for metric in metrics:
+            metric.reset()
+
+    def embed(self, batch: SequenceBatch) -> Float[Tensor, "n d"]:
+        """Behaviours in the context of their sequence; figures 5 and 6."""
+        return self.detector.encode(batch)[batch.counted]
+
+    def landmarks(self) -> Float[Tensor, "m d"]:
+        """Centres of the spheres."""
+        return self.detector.centres.weight
+
+    def scores(self, detector: Detector, batch: SequenceBatch) -> Float[Tensor, " n"]:
+        """Score of each behaviour that counts. Equation 5."""
+        encoded = detector.encode(batch)
+        score = deviation(detector.distances(encoded)[0], self.spread)
+        if self.classifies:
+            score = self.alpha * detector.classify(encoded, batch) + (1 - self.alpha) * score
+        return score[batch.counted]
+
+    def score(self, batch: SequenceBatch) -> Float[Tensor, "b l"]:
+        """Score behaviours; 0 in the padding."""
+        scores = self.scores(self.detector, batch)
+        return scores.new_zeros(batch.tokens.shape).masked_scatter(batch.counted, scores)

@@ -1,0 +1,1 @@
+"""Measures of scores as pure functions: arrays in, numbers out."""

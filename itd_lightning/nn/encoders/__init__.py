@@ -1,0 +1,1 @@
+"""Sequence encoders that replace one another."""

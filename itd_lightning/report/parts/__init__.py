@@ -1,0 +1,1 @@
+"""What the sections share: numbers, curves, figures, templates."""

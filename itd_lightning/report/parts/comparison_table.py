@@ -1,0 +1,77 @@
+"""Cells of the table of all methods on common user-days, as text: for the report and for its own files."""
+
+from collections.abc import Mapping
+
+from itd_lightning.evaluation.comparison import BUDGETS, LISTED, CommonTable, Measured
+
+Cost = Mapping[str, float]  # seconds, cpu_seconds and gib of a method's fit, where they are known
+
+HEADS = (
+    "PR-AUC (95 %)",
+    "behind the best",
+    "ROC-AUC",
+    *(f"recall at {budget} a day" for budget in BUDGETS),
+    f"found at {LISTED} a day",
+    "days until found",
+)
+
+
+def heads(table: CommonTable) -> list[str]:
+    """Heads of the columns; the first has none."""
+    return ["", *HEADS, *(f"scenario {name}" for name in table.scenarios), "fit s", "GiB"]
+
+
+def notes(table: CommonTable) -> list[str]:
+    """How the table is read."""
+    return [summary(table), *([weighed(table)] if len(table.weights) > 1 else [])]
+
+
+def cells(row: Measured, table: CommonTable, cost: Cost) -> list[str]:
+    """One row of the table, as text."""
+    spread = "" if row.seeds == 1 else f" [{row.spread[0]:.3f}, {row.spread[1]:.3f}]"
+    span = "" if row.interval is None else f" ({row.interval[0]:.2f}-{row.interval[1]:.2f})"
+    return [
+        row.name,
+        f"{row.pr_auc:.3f}{spread}{span}",
+        lag(row),
+        f"{row.roc_auc:.3f}",
+        *(f"{row.recall[budget]:.2f}" for budget in BUDGETS),
+        f"{row.found} of {table.insiders}",
+        "-" if row.days_until_found is None else f"{row.days_until_found:g}",
+        *(f"{row.scenarios[name]:.3f}" for name in table.scenarios),
+        f"{cost['seconds']:.0f}" if "seconds" in cost else "-",
+        f"{cost['gib']:.1f}" if "gib" in cost else "-",
+    ]
+
+
+def lag(row: Measured) -> str:
+    """How far a method is behind the best one, and whether users could have made the difference."""
+    if row.behind is None:
+        return "-"
+    low, high = row.behind
+    return f"{low:.2f} to {high:.2f}" if low > 0 else f"not shown ({low:.2f} to {high:.2f})"
+
+
+def summary(table: CommonTable) -> str:
+    """What the numbers rest on and how they are read."""
+    counts = ", ".join(f"{count} of scenario {name}" for name, count in table.scenarios.items())
+    return (
+        f"{table.user_days:,} test user-days of {table.users} users, about {table.per_day:.0f} a day; "
+        f"{table.malicious} are malicious ({counts}), of {table.insiders} insiders, so chance has PR-AUC "
+        f"{table.malicious / table.user_days:.3f}. "
+        "PR-AUC is average precision, the mean over seeds [least, greatest]; all else is of the first seed: "
+        "in brackets the 95 % interval over users; behind the best, that of the difference of PR-AUC, paired "
+        "over the same draws of users, not shown where it reaches 0. A scenario's numbers are PR-AUC of its "
+        "days among all harmless ones; fit s and GiB are what training took. No method is behind the rows "
+        "random, number of events, and days before the last: how near a day is to its user's last one."
+    )
+
+
+def weighed(table: CommonTable) -> str:
+    """What the fused row is made of."""
+    shares = sorted(table.weights.items(), key=lambda item: -item[1])
+    named = ", ".join(f"{name} {share:.2f}" for name, share in shares if share >= 0.005)
+    return (
+        "Fused: the weighted sum of conformal surprises, -log of the share of harmless validation days that "
+        f"score as high or higher; weights from validation days: {named}."
+    )

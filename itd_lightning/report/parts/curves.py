@@ -1,0 +1,87 @@
+"""Precision over recall, as numbers.
+
+Axes: C corners of a curve.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+from jaxtyping import Float, Int
+
+from itd_lightning.contracts.errors import InputError
+from itd_lightning.evaluation.pooled import ranking_of
+from itd_lightning.evaluation.score_table import ScoreTable
+from itd_lightning.evaluation.survey import rankings, survey
+from itd_lightning.metrics.ranking import Ranking
+
+POINTS = 2000  # of a curve; more cannot be seen
+
+
+class Curve(NamedTuple):
+    """Precision over recall.
+
+    Attributes:
+        recall: Of the corners, rising ``(C,)``.
+        precision: Of the corners ``(C,)``.
+        base_rate: Share of malicious units.
+        area: The area under it, PR-AUC.
+    """
+
+    recall: Float[np.ndarray, " c"]
+    precision: Float[np.ndarray, " c"]
+    base_rate: float
+    area: float
+
+
+class Curves(NamedTuple):
+    """The curves of a run.
+
+    Attributes:
+        by_scenario: One each scenario; under None that of all together.
+        missing: Why there is none.
+    """
+
+    by_scenario: dict[int | None, Curve]
+    missing: str = ""
+
+
+def unit_curves(table: ScoreTable) -> Curves:
+    """Curves of the test units."""
+    try:
+        seen = survey(table)
+        ranking = rankings(seen, table.policy, table.scores)["score"]
+        return curves(ranking, seen.hits[table.policy]["scenario"].to_numpy())
+    except InputError as error:
+        return Curves({}, str(error))
+
+
+def day_curves(days: pl.DataFrame) -> Curves:
+    """Curves of labelled user-days."""
+    try:
+        return curves(ranking_of(days, "score"), days.filter("malicious")["scenario"].to_numpy())
+    except InputError as error:
+        return Curves({}, str(error))
+
+
+def curves(ranking: Ranking, scenario: Int[np.ndarray, " m"]) -> Curves:
+    """Curves of a ranking, whose malicious units belong to these scenarios."""
+    parts: Iterable[tuple[int | None, Ranking]] = [
+        (None, ranking),
+        *((int(name), ranking.only(scenario == name)) for name in np.unique(scenario)),
+    ]
+    return Curves({name: curve(part) for name, part in parts})
+
+
+def curve(ranking: Ranking) -> Curve:
+    """The corners of a curve: where recall grows, so the drawn area is the average precision; and its end."""
+    recall, precision = ranking.curve()
+    grows = np.flatnonzero(np.diff(recall, prepend=0) > 0)
+    kept = grows[np.unique(np.linspace(0, len(grows) - 1, min(POINTS, len(grows))).astype(int))]
+    return Curve(
+        np.concatenate([[0], recall[kept], [1]]),
+        np.concatenate([precision[kept[:1]], precision[kept], precision[-1:]]),
+        float(ranking.base_rate or 0),
+        ranking.pr_auc(),
+    )

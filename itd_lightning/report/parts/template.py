@@ -1,0 +1,39 @@
+"""The page templates and what ships beside them."""
+
+import re
+from importlib.resources import files
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from markupsafe import Markup, escape
+
+from itd_lightning.report.parts.numbers import number
+
+TEMPLATES = "templates"
+
+
+def template(name: str) -> Template:
+    """A template, in which every text is escaped, and ``style`` is the pages' common one."""
+    environment = Environment(
+        loader=PackageLoader("itd_lightning.report", TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["number"], environment.filters["prose"] = number, prose
+    return environment.get_template(name, globals={"style": Markup(asset("page.css"))})
+
+
+def prose(text: str) -> Markup:
+    """A sentence of Markdown: what stands between backticks is code, all else is text.
+
+    Example:
+        >>> str(prose("`itd audit` asks whether 1 < 2."))
+        '<code>itd audit</code> asks whether 1 &lt; 2.'
+    """
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+
+
+def asset(name: str) -> str:
+    """A file that ships beside the templates."""
+    return files("itd_lightning.report").joinpath(TEMPLATES, name).read_text("utf-8")

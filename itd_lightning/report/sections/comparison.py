@@ -1,0 +1,214 @@
+"""Several runs on the user-days that they share: who finds what, where they agree, and what it cost.
+
+Axes: N test user-days, R runs, D days.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import plotly.graph_objects as go
+import polars as pl
+from jaxtyping import Float
+
+from itd_lightning.contracts.errors import InputError
+from itd_lightning.evaluation.comparison import CommonTable, common_table
+from itd_lightning.evaluation.comparison_days import common_days, filled
+from itd_lightning.report.parts.comparison_table import cells, heads, notes
+from itd_lightning.report.parts.figures import GREY, INK, Figure, Panel, canvas, colour, plain
+from itd_lightning.report.runs import Run
+from itd_lightning.report.sections.heatmaps import BLUES
+from itd_lightning.runs.folder import read_json
+from itd_lightning.scores.table import SCORED
+
+COST = "cost.json"  # of a run's folder: what the fit took
+CAMPAIGNS = 8  # insiders whose days are drawn
+SECONDS = [1, 3, 10, 30, 100, 300, 1000, 3000, 10000]
+AROUND = 14  # days before the first and after the last malicious one
+
+
+class Comparison(NamedTuple):
+    """Runs beside each other.
+
+    Attributes:
+        table: The common table; None where there is none.
+        heads: Its heads.
+        rows: Its rows as text, methods first.
+        notes: How it is read.
+        figures: By heading: scenarios, campaigns, agreement and cost.
+        missing: Why there is none.
+    """
+
+    table: CommonTable | None
+    heads: list[str]
+    rows: list[list[str]]
+    notes: list[str]
+    figures: dict[str, Figure]
+    missing: str = ""
+
+
+def comparison(runs: Sequence[Run], folders: Sequence[Path]) -> Comparison | None:
+    """Compare runs; None of a single one.
+
+    Args:
+        runs: As ``read_runs`` gives them.
+        folders: Where they lie.
+    """
+    if len(runs) < 2:
+        return None
+    scored = {run.name: [folder / SCORED] for run, folder in zip(runs, folders, strict=True)}
+    try:
+        table = common_table(scored)
+        days, found = common_days(scored)
+    except InputError as error:
+        return Comparison(None, [], [], [], {}, str(error))
+    tested = (days["part"] == "test").to_numpy()
+    days = days.filter(tested)
+    scores = np.stack([filled(found[run.name][0])[tested] for run in runs])
+    ranks = np.stack([ranked_share(row) for row in scores])
+    names = [run.name for run in runs]
+    costs = {run.name: cost(folder) for run, folder in zip(runs, folders, strict=True)}
+    figures = {
+        "What each scenario is found by": by_scenario(table, names),
+        "Campaigns by method": campaigns(days, ranks, names),
+        "Agreement": agreement(ranks, names),
+        "Cost against quality": costly(table, costs),
+    }
+    rows = [cells(row, table, costs.get(row.name, {})) for row in (*table.rows, *table.references)]
+    return Comparison(table, heads(table), rows, notes(table), figures)
+
+
+def cost(folder: Path) -> dict[str, float]:
+    """What the fit of a run took: wall ``seconds``, ``cpu_seconds``, most memory in ``gib``."""
+    return dict(read_json(folder / COST)) if (folder / COST).is_file() else {}
+
+
+def ranked_share(score: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    """Share of the days that score lower, half of a tie."""
+    ordered = np.sort(score)
+    below, upto = (np.searchsorted(ordered, score, side=side) for side in ("left", "right"))
+    share: Float[np.ndarray, " n"] = (below + upto) / (2 * len(score))
+    return share
+
+
+def by_scenario(table: CommonTable, names: list[str]) -> Figure:
+    """PR-AUC of each scenario's days among all harmless ones, one dot a run."""
+    rows = {row.name: row for row in table.rows}
+    panels = []
+    for scenario, count in table.scenarios.items():
+        figure = canvas(
+            {"title": "PR-AUC", "range": [0, 1.02]},
+            {"autorange": "reversed", "showline": False, "ticks": "", "dtick": 1},
+        )
+        values = [rows[name].scenarios[scenario] for name in names]
+        figure.add_scatter(
+            x=values,
+            y=[plain(name) for name in names],
+            mode="markers",
+            marker={"size": 9, "color": [colour(place) for place in range(len(names))]},
+            hovertemplate="PR-AUC %{x:.3f}<extra></extra>",
+        )
+        chance = count / (table.user_days - table.malicious + count)
+        figure.add_vline(x=chance, line={"color": GREY, "dash": "dot", "width": 1})
+        panels.append(Panel(f"Scenario {scenario}", figure, f"{count} user-days"))
+    caption = (
+        "Each dot is a run's PR-AUC for one scenario's user-days among all harmless ones; the dotted line is "
+        "chance."
+    )
+    return Figure("compare", caption, panels)
+
+
+def campaigns(days: pl.DataFrame, ranks: Float[np.ndarray, "r n"], names: list[str]) -> Figure:
+    """For each insider the rank of every day by every run, with the malicious days marked."""
+    rows = days.with_row_index("row")
+    insiders = rows.filter("malicious")["user"].unique(maintain_order=True).to_list()
+    panels = [campaign(rows.filter(user=user), ranks, names) for user in insiders[:CAMPAIGNS]]
+    caption = (
+        "The darker a day, the higher it ranks among all test user-days; triangles mark the malicious ones. "
+        "A good method is dark under the triangles and pale elsewhere."
+    )
+    return Figure("compare", caption, panels)
+
+
+def campaign(own: pl.DataFrame, ranks: Float[np.ndarray, "r n"], names: list[str]) -> Panel:
+    """One insider."""
+    hits = own.filter("malicious")
+    near = own.filter(
+        pl.col("start").is_between(
+            hits["start"].min() - pl.duration(days=AROUND), hits["start"].max() + pl.duration(days=AROUND)
+        )
+    )
+    dates = near["start"].dt.date().to_list()
+    figure = canvas({"nticks": 6}, {"showline": False, "ticks": "", "dtick": 1})
+    labels = [plain(name) for name in reversed(names)]
+    figure.add_heatmap(
+        x=dates,
+        y=labels,
+        z=ranks[::-1, near["row"].to_numpy()].round(3).tolist(),
+        zmin=0.5,
+        zmax=1,
+        colorscale=BLUES,
+        showscale=False,
+        hovertemplate="%{y}, %{x}: above %{z:.1%} of all days<extra></extra>",
+    )
+    figure.add_scatter(
+        x=hits["start"].dt.date().to_list(),
+        y=[" "] * len(hits),
+        mode="markers",
+        marker={"symbol": "triangle-down", "size": 8, "color": INK},
+        hovertemplate="malicious, %{x}<extra></extra>",
+    )
+    user, scenario = hits["user"][0], hits["scenario"][0]
+    return Panel(plain(user), figure, f"scenario {scenario}, {len(hits)} malicious days")
+
+
+def agreement(ranks: Float[np.ndarray, "r n"], names: list[str]) -> Figure:
+    """Rank correlation of the scores of every two runs."""
+    correlation = np.corrcoef(ranks)
+    labels = [plain(name) for name in names]
+    figure = canvas(
+        {"showline": False, "ticks": ""},
+        {"autorange": "reversed", "showline": False, "ticks": "", "dtick": 1},
+    )
+    figure.add_trace(
+        go.Heatmap(
+            x=labels,
+            y=labels,
+            z=correlation.round(2).tolist(),
+            zmin=0,
+            zmax=1,
+            colorscale=BLUES,
+            showscale=False,
+            texttemplate="%{z:.2f}" if len(names) <= 12 else "",
+            hovertemplate="%{x} and %{y}: %{z:.2f}<extra></extra>",
+        )
+    )
+    caption = (
+        "Rank correlation of the scores of test user-days: runs that agree closely add little to one "
+        "another, and the fused row gains from those that do not."
+    )
+    return Figure("agree", caption, [Panel("", figure)])
+
+
+def costly(table: CommonTable, costs: Mapping[str, Mapping[str, Any]]) -> Figure:
+    """PR-AUC over the seconds of the fit."""
+    known = [row for row in table.rows if costs.get(row.name, {}).get("seconds")]
+    if not known:
+        return Figure("loss", "", [], "no run's folder says what its fit took")
+    figure = canvas(
+        {"title": "seconds of the fit", "type": "log", "tickvals": SECONDS},
+        {"title": "PR-AUC", "range": [0, 1.04]},
+    )
+    figure.add_scatter(
+        x=[costs[row.name]["seconds"] for row in known],
+        y=[row.pr_auc for row in known],
+        text=[plain(row.name) for row in known],
+        mode="markers+text",
+        textposition="top center",
+        cliponaxis=False,
+        marker={"size": 9, "color": "#0072B2"},
+        hovertemplate="%{text}: %{x:.0f} s, PR-AUC %{y:.3f}<extra></extra>",
+    )
+    caption = "Up and to the left is better: more of the malicious user-days found after less training."
+    return Figure("loss", caption, [Panel("", figure)])

@@ -1,0 +1,58 @@
+"""A map of what a method learned: behaviours near to each other are alike to it."""
+
+import importlib.util
+
+import numpy as np
+import plotly.graph_objects as go
+import polars as pl
+from jaxtyping import Float
+
+from itd_lightning.report.parts.figures import COLOURS, Figure, Panel, canvas, plain
+from itd_lightning.report.runs import Run
+
+NEEDED = 8  # behaviours; a map of fewer says nothing
+NORMAL, MALICIOUS, SPHERE = "#9a9a9a", "#D55E00", COLOURS[0]
+
+
+def embeddings(run: Run) -> Figure:
+    """Behaviours as dots, malicious ones in orange, centres of spheres as blue crosses."""
+    table = run.embeddings
+    if table is None or table["user"].count() < NEEDED:
+        return Figure("map", "", [])
+    if importlib.util.find_spec("openTSNE") is None:
+        return Figure("map", "", [], "a map needs `pip install itd-lightning[embeddings]`")
+    points = table.with_columns(placed(np.array(table["vector"].to_list())))
+    figure = canvas({"showticklabels": False, "ticks": ""}, {"showticklabels": False, "ticks": ""})
+    behaviours = points.drop_nulls("user")
+    malicious = pl.col("malicious").fill_null(value=False)
+    add_points(figure, behaviours.filter(~malicious), {"color": NORMAL, "size": 4, "opacity": 0.6})
+    add_points(figure, points.filter(pl.col("user").is_null()), {"color": SPHERE, "size": 9, "symbol": "x"})
+    add_points(figure, behaviours.filter(malicious), {"color": MALICIOUS, "size": 7})
+    spheres, found = len(points) - len(behaviours), behaviours.filter(malicious).height
+    caption = (
+        f"{len(behaviours):,} test behaviours, of the sequences that score highest and of others, by t-SNE "
+        "of what the method makes of each: where orange dots lie apart from grey ones, it tells them apart"
+    )
+    marks = f"; blue crosses: the centres of {spheres} spheres" if spheres else ""
+    known = f"; orange: {found} malicious ones" if run.truth.labelled is not None else ""
+    return Figure("map", f"{caption}{marks}{known}.", [Panel("", figure)])
+
+
+def placed(vectors: Float[np.ndarray, "n d"]) -> list[pl.Series]:
+    """Two coordinates of each vector, so that neighbours stay neighbours. The same vectors, the same map."""
+    from openTSNE import TSNE
+
+    perplexity = min(30, (len(vectors) - 1) // 3)
+    found = np.asarray(TSNE(perplexity=perplexity, random_state=0, n_jobs=1).fit(vectors.astype(float)))
+    return [pl.Series("x", found[:, 0]), pl.Series("y", found[:, 1])]
+
+
+def add_points(figure: go.Figure, points: pl.DataFrame, marker: dict[str, object]) -> None:
+    """Draw one sort of points."""
+    text = [
+        "centre of a sphere" if user is None else f"{plain(user)}, {start:%d %b %Y, %H:%M}"
+        for user, start in points.select("user", "start").iter_rows()
+    ]
+    x, y = points["x"].to_list(), points["y"].to_list()
+    hover = {"hovertext": text, "hovertemplate": "%{hovertext}<extra></extra>"}
+    figure.add_scatter(x=x, y=y, mode="markers", marker=marker, **hover)

@@ -1,0 +1,122 @@
+"""The small files of a run's folder, each read once and checked."""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.yaml_files import read_yaml
+
+Evaluation = dict[str, Any]  # evaluation.json, as ``evaluation.evaluate`` writes it
+
+
+class Audit(NamedTuple):
+    """One question about a result, and its answer.
+
+    Attributes:
+        name: What was asked.
+        number: What was measured.
+        interval: Its 95 % interval.
+        reference: What a sound result would give.
+        passed: Whether it passed; None where that is open.
+        verdict: One sentence.
+    """
+
+    name: str
+    number: float | None
+    interval: list[float] | None
+    reference: float | None
+    passed: bool | None
+    verdict: str
+
+
+def read_evaluation(folder: Path) -> Evaluation:
+    """Read ``evaluation.json``.
+
+    Raises:
+        InputError: If there is none, or it is damaged.
+    """
+    path, remedy = folder / "evaluation.json", "itd test --ckpt_path RUN/checkpoints/best.ckpt"
+    if not path.is_file():
+        raise InputError(f"no evaluation at {path}; write it with `{remedy}`, on a store with an answer key")
+    content = read_json(path)
+    if missing := {"pr_auc", "protocol", "intervals"} - content.keys():
+        raise InputError(f"{path} lacks {', '.join(sorted(missing))}; write it again with `{remedy}`")
+    return content
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        InputError: If it is none.
+    """
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is damaged: {error}; write it again") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path} holds no JSON object; write it again")
+    return content
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """The view's settings from the config that scored a run; empty where that is not at hand."""
+    try:
+        config = read_yaml(path)
+    except (InputError, OSError):
+        return {}
+    data = config.get("data") if isinstance(config, dict) else None
+    found = data.get("init_args") if isinstance(data, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def read_audits(path: Path) -> list[Audit]:
+    """Read ``audit.json``; without one, no audit was run."""
+    if not path.is_file():
+        return []
+    try:
+        return [Audit(*(entry.get(field) for field in Audit._fields)) for entry in read_json(path)["audits"]]
+    except (AttributeError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{path} is no list of audits; write it again with `itd audit {path.parent}`"
+        ) from error
+
+
+def read_table(path: Path) -> pl.DataFrame | None:
+    """Read a Parquet file that may be absent; an empty one counts as absent.
+
+    Raises:
+        InputError: If it is damaged.
+    """
+    if not path.is_file():
+        return None
+    try:
+        table = pl.read_parquet(path, glob=False)
+    except pl.exceptions.PolarsError as error:
+        raise InputError(f"{path} is damaged; write it again with `itd test`") from error
+    return None if table.is_empty() else table
+
+
+def read_losses(path: Path) -> pl.DataFrame | None:
+    """Losses by epoch from the logger's file, where a line holds only what was logged together."""
+    if not path.is_file():
+        return None
+    try:
+        lines = pl.read_csv(path, infer_schema_length=None, glob=False)
+    except pl.exceptions.PolarsError:
+        return None  # an empty file: nothing was logged
+    kinds = [name for name in ("train/loss", "val/loss") if name in lines]
+    if not kinds or "epoch" not in lines:
+        return None
+    # Where one line says "nan" the whole column is read as text.
+    numbers = lines.with_columns(pl.col(kinds).cast(pl.Float64, strict=False))
+    finite = [pl.when(pl.col(name).is_finite()).then(pl.col(name)).mean() for name in kinds]
+    stage = [pl.col("stage").cast(pl.Float64, strict=False).max().cast(pl.Int64)] if "stage" in lines else []
+    losses = numbers.group_by("epoch").agg(*finite, *stage).drop_nulls("epoch").sort("epoch")
+    known = [name for name in kinds if losses[name].count()]
+    if stage and losses["stage"].count():
+        losses, known = losses.with_columns(pl.col("stage").forward_fill().backward_fill()), [*known, "stage"]
+    return losses.select("epoch", *known) if known != ["stage"] and known else None

@@ -1,0 +1,124 @@
+"""Cells of a table: one fit and one test each, in a folder of its own, run by command lines."""
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from itd_lightning.contracts.files import held
+from itd_lightning.runs.code_hash import digest
+
+BEST = "best.ckpt"
+EVALUATED = "evaluation.json"  # of a run's folder: its test ran to the end
+AUDITED = "audit.json"  # the same, and its audits
+DONE = "done"  # of a run's folder: its fit ran to the end
+
+
+class Cell(NamedTuple):
+    """One fit and one test of it.
+
+    Attributes:
+        configs: Its config, and overlays.
+        fit: Arguments of the fit, after the config.
+        checkpoint: Name of the checkpoint that is tested.
+        test: Arguments of the test, after the checkpoint.
+        run: Folder of the fit.
+        scored: Folder of the test; the same, or one within.
+    """
+
+    configs: tuple[Path, ...]
+    fit: tuple[str, ...]
+    checkpoint: str
+    test: tuple[str, ...]
+    run: Path
+    scored: Path
+
+
+def plan(
+    spec: dict[str, Any],
+    configs: tuple[Path, ...],
+    row: str,
+    column: str,
+    seed: int,
+    out: Path,
+    made: list[str],
+) -> Cell:
+    """Settle the arguments and folders of a cell."""
+    entry = spec["rows"][row]
+    fit = (*spec["fit"], *entry.get("fit", ()), *spec["columns"][column], f"--seed_everything={seed}")
+    test, checkpoint = tuple(entry.get("test", ())), str(entry.get("checkpoint", spec["checkpoint"]))
+    run = out / digest([*made, *(config.read_text("utf-8") for config in configs), *fit])
+    own = [checkpoint, *test]  # another table may test another checkpoint of the same fit
+    return Cell(configs, fit, checkpoint, test, run, run if own == [BEST] else run / digest(own))
+
+
+def fit_command(cell: Cell, store: Path) -> list[str]:
+    """Command line of a fit."""
+    configs = [f"--config={config}" for config in cell.configs]
+    root = f"--trainer.default_root_dir={cell.run}"
+    return ["fit", *configs, f"--data.store={store}", root, *cell.fit]
+
+
+def score_command(cell: Cell) -> list[str]:
+    """Command line of a test."""
+    checkpoint = cell.run / "checkpoints" / cell.checkpoint
+    return ["test", f"--ckpt_path={checkpoint}", f"--trainer.default_root_dir={cell.scored}", *cell.test]
+
+
+def is_fitted(cell: Cell) -> bool:
+    """Whether the fit ran to its end: the last thing that it writes is there."""
+    return (cell.run / DONE).is_file()
+
+
+def is_scored(cell: Cell) -> bool:
+    """Whether the test ran to its end."""
+    return (cell.scored / EVALUATED).is_file()
+
+
+def run_all(commands: list[list[str]], jobs: int) -> list[str]:
+    """Run command lines, some at a time, each in its own process; return what the failed ones said last."""
+    with ThreadPoolExecutor(max_workers=jobs) as pool:
+        return [failure for failure in pool.map(run_one, commands) if failure]
+
+
+def run_one(args: list[str]) -> str | None:
+    """Run one command line; return its last words if it failed.
+
+    Where another program is at the folder of a fit or a test, or what a killed one left running, it waits;
+    what is done then stays. So do audits, which hold their folder themselves.
+    """
+    if args[0] == "audit":
+        with held(Path(args[1]), wait=True):
+            pass
+        return None if (Path(args[1]) / AUDITED).is_file() else spawned(args)
+    root = next(arg for arg in args if arg.startswith("--trainer.default_root_dir="))
+    end = Path(root.partition("=")[2]) / {"fit": DONE, "test": EVALUATED}[args[0]]
+    with held(end.parent, wait=True) as lock:
+        if end.is_file():
+            return None
+        failure = spawned(args, lock)
+        if args[0] == "fit" and failure is None:
+            end.touch()
+    return failure
+
+
+def spawned(args: list[str], *locks: int) -> str | None:
+    """Run one command line in a process that inherits the locks; return its last words if it failed.
+
+    One thread each: sums in another order would make the scores depend on the number of jobs.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", "itd_lightning", *args],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        pass_fds=locks,
+        check=False,
+    )
+    if not done.returncode:
+        return None
+    words = done.stderr.decode("utf-8", "replace").strip().splitlines()
+    return f"itd {' '.join(args)}: {(words or ['killed'])[-1]}"

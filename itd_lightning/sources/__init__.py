@@ -1,0 +1,1 @@
+"""Sources of events: a CERT release, or an organisation's own logs."""

@@ -1,0 +1,1 @@
+"""How a store is built: plan, read every piece, sort every shard, publish."""

@@ -1,0 +1,102 @@
+"""How a store comes to its name: built beside it by one program alone, and put in its place in one step."""
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from itd_lightning.contracts.errors import InputError, LostWorkerError
+from itd_lightning.contracts.files import aside, exchange
+from itd_lightning.store.build.plan import Plan
+from itd_lightning.store.read import MANIFEST, Store
+
+PLAN = "plan.json"  # in the folder: which build it is of
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[Path]:
+    """A folder that only this program writes to.
+
+    It is removed when what was given does not fit; after any other failure it waits for the next build.
+
+    Raises:
+        InputError: If another program is writing to it, or it is a link.
+    """
+    if folder.is_symlink():
+        raise InputError(f"{folder} is a link, where this store would be built; remove it")
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # goes with the program, however that ends
+        yield folder
+    except BlockingIOError as error:
+        raise InputError(f"another program is building this store in {folder}; wait for it") from error
+    except BaseException as error:
+        if isinstance(error, InputError) and not isinstance(error, LostWorkerError):
+            remove(folder)
+        else:
+            error.add_note(f"the same command goes on with what is done, which lies in {folder}")
+        raise
+    finally:
+        os.close(lock)
+
+
+def take_up(plan: Plan, folder: Path) -> None:
+    """Keep what a build of the same plan left in the folder, and nothing else.
+
+    Raises:
+        InputError: If the store came into being, or was changed, since the plan was made.
+    """
+    if plan.base is None and plan.store.exists():
+        raise InputError(f"{plan.store} exists already; another program built it meanwhile")
+    if plan.base is not None and Store(plan.store).fingerprint != plan.base.fingerprint:
+        raise InputError(f"{plan.store} was changed by another program meanwhile; try again")
+    said = folder / PLAN
+    if not said.is_file() or said.read_text("utf-8") != plan.identity:
+        for left in folder.iterdir():
+            remove(left)
+        said.write_text(plan.identity, "utf-8")
+
+
+def publish(folder: Path, store: Path) -> None:
+    """Give a complete folder the store's name; the store that had it is removed."""
+    for left in [*folder.glob(".*.partial"), *folder.glob("events/.*.partial")]:  # of killed workers
+        remove(left)
+    if not store.exists():
+        remove(folder / PLAN)
+        folder.replace(store)
+        return
+    remove(aside(store))
+    # Whoever finds the old store in the folder later knows by the plan in it that the new one is complete.
+    shutil.copyfile(folder / PLAN, store / PLAN)
+    remove(folder / PLAN)
+    exchange(folder, store)
+    discard(folder)
+
+
+def was_added(plan: Plan) -> bool:
+    """Whether a build of the same plan was killed when all but the removal of the old store was done."""
+    return plan.base is not None and any(
+        (old / PLAN).is_file()
+        and (old / MANIFEST).is_file()
+        and (old / PLAN).read_text("utf-8")
+        == plan.identity_upon(json.loads((old / MANIFEST).read_text("utf-8"))["fingerprint"])
+        for old in (plan.partial, aside(plan.store))
+    )
+
+
+def discard(folder: Path) -> None:
+    """Remove an old store, last what tells that it is one."""
+    if folder.is_dir():
+        for left in folder.iterdir():
+            if left.name not in (PLAN, MANIFEST):
+                remove(left)
+    remove(folder)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder, if it is there."""
+    shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)

@@ -1,0 +1,95 @@
+"""Which events of a store the rows of the answer key mean."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from itd_lightning.contracts.events import EVENTS
+from itd_lightning.executors import Executor
+from itd_lightning.sources.cert.answers import Answers
+
+COLUMNS = ("event_id", "user", "kind", "pc", "time")
+HITS = pl.Schema({**{name: EVENTS[name] for name in COLUMNS}, "found_by": pl.String()})
+
+
+def find_key_rows(key: Path, shard: Path) -> pl.DataFrame:
+    """Events of a shard that a key row may mean: by kind, id and user, or else by user, kind, PC and time.
+
+    Args:
+        key: File with the rows of the key.
+        shard: File with the events of the shard.
+    """
+    rows = pl.read_parquet(key, glob=False)
+    users = rows["user"].unique().to_list()
+    events = pl.scan_parquet(shard, glob=False).select(COLUMNS).filter(pl.col("user").is_in(users)).collect()
+    by_id = events.join(rows, on=["kind", "event_id", "user"], how="semi")
+    by_time = events.join(rows, on=["user", "kind", "pc", "time"], how="semi")
+    return pl.concat(
+        [by_id.with_columns(found_by=pl.lit("id")), by_time.with_columns(found_by=pl.lit("time"))]
+    )
+
+
+def resolve(key: pl.DataFrame, hits: list[pl.DataFrame]) -> pl.DataFrame:
+    """The rows of the key, each with the event that it means.
+
+    Args:
+        key: Rows as the key has them.
+        hits: What was found in each shard.
+
+    Returns:
+        The rows of the key and ``found_by``: id, time or null; the id is that of the event.
+    """
+    found = pl.concat([HITS.to_frame(), *hits])
+    by_id = found.filter(pl.col("found_by") == "id").select("kind", "event_id", "user", "found_by")
+    rows = key.join(by_id.unique(), on=["kind", "event_id", "user"], how="left", maintain_order="left")
+    # A log without genuine ids is paired in order: the second key row of a second means its second event.
+    place = ["user", "kind", "pc", "time"]
+    genuine = by_id["kind"].unique().implode()
+    rest = rows.filter(pl.col("found_by").is_null()).drop("found_by")
+    taken = rows.filter(pl.col("found_by").is_not_null())
+    free = found.filter(pl.col("found_by") == "time", ~pl.col("kind").is_in(genuine))
+    number = pl.int_range(pl.len()).over(place).alias("number")
+    paired = (
+        rest.with_columns(number)
+        .join(
+            free.with_columns(number),
+            on=[*place, "number"],
+            how="left",
+            suffix="_found",
+            maintain_order="left",
+        )
+        .with_columns(event_id=pl.coalesce("event_id_found", "event_id"))
+        .select(taken.columns)
+    )
+    return pl.concat([taken, paired]).sort("insider", "time", "event_id", "kind", "user", "scenario")
+
+
+def count_key(answers: Answers, resolved: pl.DataFrame) -> dict[str, Any]:
+    """What the manifest says of the key."""
+    missing = resolved.filter(pl.col("found_by").is_null())
+    return {
+        "campaigns": len(answers.campaigns),
+        "rows": len(resolved),
+        "found_by_id": len(resolved.filter(pl.col("found_by") == "id")),
+        "found_by_time": len(resolved.filter(pl.col("found_by") == "time")),
+        "missing": len(missing),
+        "missing_by_account": dict(missing.group_by("user").len().sort("user").iter_rows()),
+        "remarks": answers.remarks,
+    }
+
+
+def resolve_key(folder: Path, answers: Answers, shards: list[Path], executor: Executor) -> dict[str, Any]:
+    """Find the events that the key means, and write them beside the campaigns.
+
+    Args:
+        folder: The store in the making, with the key as it was read.
+        answers: The key.
+        shards: Files of all shards.
+        executor: Looks into them.
+    """
+    hits = list(executor.map(partial(find_key_rows, folder / "raw" / "key.parquet"), shards))
+    resolved = resolve(answers.rows, hits)
+    resolved.write_parquet(folder / "answers" / "malicious.parquet")
+    return count_key(answers, resolved)

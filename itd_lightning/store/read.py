@@ -1,0 +1,94 @@
+"""Read access to an event store on disk."""
+
+import json
+from functools import cached_property
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from itd_lightning.contracts.errors import InputError
+
+SCHEMA_VERSION = 2
+MANIFEST, NEEDED = "manifest.json", {"options"}
+EVENT_FILE, PRESENCE, PC_USE = "events.parquet", "presence.parquet", "pc_use.parquet"  # of each shard
+
+
+class Store:
+    """An event store that was built completely; its layout is described in ``events.build``.
+
+    Args:
+        path: The store's folder.
+
+    Raises:
+        InputError: If there is no store, or it was written under another schema version.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+        manifest = self.path / MANIFEST
+        if not manifest.is_file():
+            raise InputError(f"no event store at {path}; build it with `itd prepare SOURCE --store {path}`")
+        try:
+            self.manifest: dict[str, Any] = dict(json.loads(manifest.read_text("utf-8")))
+        except (ValueError, TypeError) as error:
+            raise InputError(f"{manifest} is damaged; build the store again with `itd prepare`") from error
+        if (found := self.manifest.get("schema")) != SCHEMA_VERSION:
+            raise InputError(
+                f"the store at {path} has schema version {found}, this program reads {SCHEMA_VERSION}; "
+                "build it again with `itd prepare`"
+            )
+
+        if lacking := NEEDED - set(self.manifest):
+            raise InputError(
+                f"{manifest} is damaged, it lacks {', '.join(sorted(lacking))}; build the store again"
+            )
+
+    @property
+    def data(self) -> str:
+        """What the events are, in words: the release, whether it is synthetic, and whether it is whole."""
+        name = f"{'synthetic ' * bool(self.manifest.get('synthetic'))}{self.manifest['release']}"
+        thinned = self.manifest.get("thinned")
+        return name if thinned is None else f"{name} less {thinned['share']:.0%} of its events at random"
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of what went into the store: equal for equal logs and options."""
+        return str(self.manifest["fingerprint"])
+
+    @cached_property
+    def shards(self) -> list[Path]:
+        """Event files, one a shard, in order; each user is whole in one of them."""
+        found = sorted(self.path.glob(f"events/shard=*/{EVENT_FILE}"))
+        if len(found) != (shards := self.manifest["options"]["shards"]):
+            raise InputError(
+                f"the store at {self.path} holds {len(found)} of its {shards} shards; build it again"
+            )
+        return found
+
+    def scan(self) -> pl.LazyFrame:
+        """All events, shard after shard; within a user in time order."""
+        return pl.scan_parquet(self.shards, glob=False)
+
+    def beside(self, name: str) -> pl.DataFrame:
+        """A small table that lies beside the events of each shard, of all shards."""
+        return pl.concat([pl.read_parquet(shard.with_name(name), glob=False) for shard in self.shards])
+
+    def presence(self) -> pl.DataFrame:
+        """Days on which each user was there, as ``store.presence.days_present`` returns them."""
+        return self.beside(PRESENCE)
+
+    def pc_use(self) -> pl.DataFrame:
+        """How much each user used each PC at first, as ``store.presence.pc_use`` returns it."""
+        return self.beside(PC_USE)
+
+    def people(self) -> pl.DataFrame | None:
+        """Who worked there as what, with validity dates; None where the source does not say."""
+        path = self.path / "people.parquet"
+        return pl.read_parquet(path, glob=False) if path.is_file() else None
+
+    def view_folder(self, name: str, settings: dict[str, object]) -> Path:
+        """Where a view built with these settings lies; another store or setting gives another folder."""
+        text = json.dumps([self.fingerprint, name, settings], sort_keys=True, default=str)
+        return self.path / "views" / f"{name}-{blake2b(text.encode(), digest_size=8).hexdigest()}"

@@ -1,0 +1,107 @@
+"""A store that lost a random share of its events: what is a result worth where counts are not exact?
+
+In genuine CERT r4.2 a user visits exactly the same number of pages on nearly every working day, and planted
+visits come on top. Whoever counts to the last page finds them by the way the data were made, not by what
+insiders do. Random gaps, as any real log has them, take that away and leave everything else.
+"""
+
+import json
+import shutil
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.files import folder_beside
+from itd_lightning.store.build.shards import Shard, write_events
+from itd_lightning.store.presence import days_present, pc_use
+from itd_lightning.store.read import EVENT_FILE, MANIFEST, PC_USE, PRESENCE, Store
+
+# Beginnings and ends belong together: without one of them a session would have another length.
+PAIRED = ("logon", "logoff", "connect", "disconnect")
+
+
+def thin_store(store: Path, out: Path, share: float = 0.1, seed: int = 0) -> Store:
+    """Copy a store, but for a random share of its events; logons, devices and people stay as they are.
+
+    Malicious events are lost as often as others, and the key loses them, too. Memory is that of one shard.
+
+    Args:
+        store: Event store.
+        out: Store to make.
+        share: Chance of each event to be lost, above 0 and below 1.
+        seed: Equal seeds lose the same events of the same store.
+
+    Raises:
+        InputError: If the share or seed is out of range, or ``out`` is there already or within the store.
+    """
+    if not 0 < share < 1:
+        raise InputError(f"the share that is lost must lie between 0 and 1, got {share}")
+    if seed < 0:
+        raise InputError(f"the seed must not be negative, got {seed}")
+    if store.resolve() in out.resolve().parents:
+        raise InputError(f"{out} lies within the store; name another place")
+    if out.exists():
+        raise InputError(f"{out} exists already; remove it, or name another store")
+    old = Store(store)
+    with folder_beside(out.absolute()) as folder:
+        kept, lost = [], []
+        for number, shard in enumerate(old.shards):
+            events = pl.read_parquet(shard, glob=False)
+            stays = chosen(events, share, np.random.default_rng([seed, number]))
+            place = folder / shard.relative_to(old.path).parent
+            kept.append(write_shard(events.filter(stays), place))
+            lost.append(events.filter(~stays).select("kind", "event_id", "user"))
+        for name in ("people.parquet", "decoys.parquet", "answers", "rejects"):
+            copy(old.path / name, folder / name)
+        key = folder / "answers" / "malicious.parquet"
+        if key.is_file():
+            rows = pl.read_parquet(key, glob=False)
+            rows.join(pl.concat(lost), on=["kind", "event_id", "user"], how="anti").write_parquet(key)
+        told = manifest(old, kept, share, seed)
+        (folder / MANIFEST).write_text(json.dumps(told, indent=1) + "\n", "utf-8")
+    return Store(out)
+
+
+def chosen(events: pl.DataFrame, share: float, draw: np.random.Generator) -> pl.Series:
+    """Which events stay."""
+    stays = pl.Series(draw.random(len(events)) >= share)
+    return stays | events["kind"].is_in(PAIRED)
+
+
+def write_shard(events: pl.DataFrame, folder: Path) -> Shard:
+    """Write the events of a shard and the small tables beside them."""
+    folder.mkdir(parents=True)
+    write_events(events, folder / EVENT_FILE)
+    days_present(events).write_parquet(folder / PRESENCE)
+    pc_use(events).write_parquet(folder / PC_USE)
+    first, last = (
+        None if time is None else str(time) for time in (events["time"].min(), events["time"].max())
+    )
+    return Shard(len(events), events["user"].n_unique(), first, last)
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a file or folder, if it is there."""
+    if source.is_dir():
+        shutil.copytree(source, target)
+    elif source.is_file():
+        shutil.copy2(source, target)
+
+
+def manifest(old: Store, shards: list[Shard], share: float, seed: int) -> dict[str, Any]:
+    """That of the old store, with what became of it."""
+    how = {"share": share, "seed": seed, "of": old.fingerprint}
+    return {
+        **old.manifest,
+        "users": sum(shard.users for shard in shards),
+        "events": sum(shard.events for shard in shards),
+        "first": min((shard.first for shard in shards if shard.first), default=None),
+        "last": max((shard.last for shard in shards if shard.last), default=None),
+        "shards": [shard._asdict() for shard in shards],
+        "thinned": how,
+        "fingerprint": blake2b(json.dumps(how).encode(), digest_size=16).hexdigest(),
+    }

@@ -1,0 +1,1 @@
+"""The invented company: people, habits, folders, pages, texts."""

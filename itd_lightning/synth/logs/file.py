@@ -1,0 +1,166 @@
+"""file.csv of ordinary days: copies to a drive in r4, all that is done to files since r5."""
+
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+
+from itd_lightning.synth.company import words
+from itd_lightning.synth.company.folders import EXTENSION_SHARE, EXTENSIONS, FILES
+from itd_lightning.synth.company.people import Ints, People
+from itd_lightning.synth.company.texts import file_stems
+from itd_lightning.synth.layout import records
+from itd_lightning.synth.logs.presence import Uses
+from itd_lightning.synth.logs.rows import frame
+from itd_lightning.synth.logs.sessions import Sessions, WorkDays
+from itd_lightning.synth.world import World
+
+COPY_DAYS = 0.72  # share of days with a drive on which files are copied: r4.2 .291 / .403
+RECORDED = 0.55  # share of those acts since r5, where acts without a drive come beside them
+AT_DESK = 0.5  # acts on files of the PC, a working day
+AT_OTHER_PC = 1.2  # the same, in a session on another PC
+DECOY = 0.02  # share of the acts at a PC with a decoy file that touch it
+USED = 300  # files of a user
+
+# First bytes by file type, public facts; text files get the bytes of a byte-order mark.
+HEADERS = pl.Series(
+    [
+        "D0-CF-11-E0-A1-B1-1A-E1",
+        "25-50-44-46-2D",
+        "EF-BB-BF-20-20",
+        "FF-D8-FF-E0-00-10",
+        "50-4B-03-04-14",
+        "4D-5A-90-00-03",
+    ]
+)
+
+
+class Act(NamedTuple):
+    """What is done to a file.
+
+    Attributes:
+        activity: As the log names it.
+        drive: Whether the file lies on a drive.
+        to: Whether a drive is changed.
+        source: Whether a drive is read.
+    """
+
+    activity: str
+    drive: bool
+    to: bool
+    source: bool
+
+    def columns(self) -> dict[str, str]:
+        """Its columns of the log."""
+        return {
+            "activity": self.activity,
+            "to_removable_media": str(self.to),
+            "from_removable_media": str(self.source),
+        }
+
+
+COPY_TO_DRIVE = Act("File Copy", drive=True, to=True, source=False)
+OPEN_ON_DRIVE = Act("File Open", drive=True, to=False, source=True)
+WRITE_ON_DRIVE = Act("File Write", drive=True, to=True, source=False)
+DELETE_ON_DRIVE = Act("File Delete", drive=True, to=True, source=False)
+COPY_FROM_DRIVE = Act("File Copy", drive=False, to=False, source=True)
+OPEN = Act("File Open", drive=False, to=False, source=False)
+WRITE = Act("File Write", drive=False, to=False, source=False)
+COPY = Act("File Copy", drive=False, to=False, source=False)
+DELETE = Act("File Delete", drive=False, to=False, source=False)
+
+_ACTS = (
+    COPY_TO_DRIVE,
+    OPEN_ON_DRIVE,
+    WRITE_ON_DRIVE,
+    COPY_FROM_DRIVE,
+    DELETE_ON_DRIVE,
+    OPEN,
+    WRITE,
+    COPY,
+    DELETE,
+)
+_WITH_DRIVE = (0.48, 0.24, 0.14, 0.10, 0.04, 0, 0, 0, 0)
+_WITHOUT = (0, 0, 0, 0, 0, 0.62, 0.26, 0.06, 0.06)
+
+
+def _drive_times(people: People, uses: Uses, rng: np.random.Generator) -> tuple[Ints, Ints]:
+    """Group and time of each act on most days with a drive, spread over that day's connections."""
+    groups = np.arange(len(uses.user))
+    first = np.searchsorted(uses.group, groups)
+    count = np.searchsorted(uses.group, groups, side="right") - first
+    copied = 1 + rng.poisson(np.maximum(people.media.copies[uses.user] - 1.0, 0.0))
+    at = np.repeat(groups, np.where(rng.random(len(groups)) < COPY_DAYS, copied, 0))
+    use = first[at] + np.floor(rng.random(len(at)) * count[at]).astype(np.int64)
+    return at, uses.start[use] + np.rint(rng.random(len(at)) * (uses.end - uses.start)[use]).astype(np.int64)
+
+
+def _contents(world: World, kind: Ints, rng: np.random.Generator) -> pl.Series:
+    """A header by the type of the file, and words."""
+    topic = rng.integers(0, len(words.TOPICS), len(kind))
+    parts = [pl.lit(HEADERS.gather(kind)), pl.lit(world.file_texts.pick(topic, rng))]
+    return pl.select(pl.concat_str(parts, separator=" ")).to_series()
+
+
+def file_rows(
+    world: World, work: WorkDays, other: Sessions, uses: Uses, rng: np.random.Generator
+) -> pl.DataFrame:
+    """Rows of the working days and sessions, in the form of the release."""
+    at, t = _drive_times(world.people, uses, rng)
+    if records(world.release, "file", "activity"):
+        kept = rng.random(len(at)) < RECORDED
+        at, t = at[kept], t[kept]
+        return _acts(world, work, other, (uses.user[at], uses.pc[at], t), rng)
+    kind = rng.choice(len(EXTENSIONS), len(at), p=EXTENSION_SHARE)
+    content = _contents(world, kind, rng)
+    parts = [pl.lit(part) for part in file_stems(len(at), rng)]
+    ending = pl.lit(pl.Series([f".{name}" for name in EXTENSIONS]).gather(kind))
+    filename = pl.select(pl.concat_str(*parts, ending)).to_series()
+    return frame(world.people, t, uses.user[at], uses.pc[at], rng, filename=filename, content=content)
+
+
+def _spread(start: Ints, end: Ints, rate: float, rng: np.random.Generator) -> tuple[Ints, Ints]:
+    """Session and time of ``rate`` acts a session."""
+    at = np.repeat(np.arange(len(start)), rng.poisson(rate, len(start)))
+    return at, start[at] + np.floor(rng.random(len(at)) * (end - start)[at]).astype(np.int64)
+
+
+def _acts(
+    world: World,
+    work: WorkDays,
+    other: Sessions,
+    on_drive: tuple[Ints, Ints, Ints],
+    rng: np.random.Generator,
+) -> pl.DataFrame:
+    """Acts with a drive, at the own desk and on other PCs; ``on_drive`` holds user, PC and time."""
+    desk, desk_t = _spread(work.start, work.end, AT_DESK, rng)
+    away, away_t = _spread(other.start, other.end, AT_OTHER_PC, rng)
+    places = (
+        on_drive,
+        (work.user[desk], work.user[desk], desk_t),
+        (other.user[away], other.pc[away], away_t),
+    )
+    user, pc, t = (np.concatenate(part) for part in zip(*places, strict=True))
+    driven = len(on_drive[0])
+    act = np.concatenate(
+        [
+            rng.choice(len(_ACTS), driven, p=_WITH_DRIVE),
+            rng.choice(len(_ACTS), len(t) - driven, p=_WITHOUT),
+        ]
+    )
+    own = np.floor(USED * rng.random(len(t)) ** 2).astype(np.int64)
+    file = (user * 61 + own) % FILES + FILES * np.array([kind.drive for kind in _ACTS])[act]
+    decoy = world.folders.decoy_at[pc]
+    lured = (np.arange(len(t)) >= driven) & (decoy >= 0) & (rng.random(len(t)) < DECOY)
+    file = np.where(lured, decoy, file)
+    table = pl.DataFrame([kind.columns() for kind in _ACTS])[act]
+    return frame(
+        world.people,
+        t,
+        user,
+        pc,
+        rng,
+        filename=world.folders.path.gather(file),
+        **{name: table[name] for name in table.columns},
+        content=_contents(world, world.folders.kind[file], rng),
+    )

@@ -1,0 +1,1 @@
+"""The five scenarios of insiders, and who plays them."""

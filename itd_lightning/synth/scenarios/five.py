@@ -1,0 +1,40 @@
+"""Scenario 5: a member of a group decimated by lay-offs uploads documents to public cloud storage.
+
+Half of the group, none of them an insider, leave in the weeks before, and so does half of another group, in
+which nobody does anything. Measured on r6.2: four uploads within minutes, in working hours, at the own PC.
+"""
+
+import numpy as np
+
+from itd_lightning.synth.company.calendar import DAY, HOUR
+from itd_lightning.synth.company.people import Ints
+from itd_lightning.synth.scenarios.campaigns import UPLOAD, Campaign, Diary
+from itd_lightning.synth.world import World
+
+LAID_OFF = 0.5  # share of the group
+LAY_OFFS = 21  # days before, in which they leave
+
+
+def laid_off(world: World, group: int, rng: np.random.Generator) -> Ints:
+    """Half of a group, without insiders and supervisors."""
+    roster = world.people.roster
+    kept = {*world.cast.everyone.tolist(), *(person.supervisor for person in roster)}
+    members = [i for i, person in enumerate(roster) if person.group == group and i not in kept]
+    return rng.permutation(np.array(members, dtype=np.int64))[: int(np.ceil(LAID_OFF * len(members)))]
+
+
+def plan(world: World, actor: int, rng: np.random.Generator) -> Campaign:
+    """Plan one campaign of scenario 5."""
+    diary = Diary(world, rng)
+    calendar, hours = world.calendar, world.people.hours
+    day = int(rng.integers(world.first_day, calendar.days - 4))
+    day = min(calendar.next_office_day(day), calendar.next_office_day(calendar.days - 3, -1))
+    t = day * DAY + (hours.start[actor] + rng.uniform(1.0, hours.length[actor] - 1.5)) * HOUR
+    for _ in range(int(rng.integers(3, 6))):
+        diary.visit(t, actor, int(rng.choice(world.pages.cloud)), UPLOAD)
+        t += rng.uniform(20, 180)
+    group = world.people.roster[actor].group
+    others = [person.group for person in world.people.roster if person.group != group]
+    gone = [*laid_off(world, group, rng), *laid_off(world, int(rng.choice(others)), rng)]
+    departures = {int(user): max(1, day - int(rng.integers(1, LAY_OFFS))) for user in gone}
+    return diary.close(5, actor, {**departures, actor: day + 1 + int(rng.integers(1, 15))})

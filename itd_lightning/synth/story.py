@@ -1,0 +1,44 @@
+"""The world and the campaigns planned in it."""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from itd_lightning.synth.company.calendar import DateText
+from itd_lightning.synth.logs.rows import Logs
+from itd_lightning.synth.scenarios import five as scenario_five
+from itd_lightning.synth.scenarios import four as scenario_four
+from itd_lightning.synth.scenarios import one as scenario_one
+from itd_lightning.synth.scenarios import three as scenario_three
+from itd_lightning.synth.scenarios import two as scenario_two
+from itd_lightning.synth.scenarios.campaigns import Campaign, planted
+from itd_lightning.synth.world import CAMPAIGNS, Settings, World, draw_world
+
+_PLANS = (scenario_one.plan, scenario_two.plan, scenario_three.plan, scenario_four.plan, scenario_five.plan)
+
+
+class Story(NamedTuple):
+    """The world, its campaigns, their rows in time order, and the text of its dates."""
+
+    world: World
+    campaigns: list[Campaign]
+    planted: Logs
+    date_text: DateText
+
+
+@lru_cache(maxsize=1)  # a process asks for the same story at every block
+def draw_story(settings: Settings) -> Story:
+    """Draw the world, plan one campaign for each insider, and let those leave who leave by it."""
+    world = draw_world(settings)
+    rng = np.random.default_rng([settings.seed, CAMPAIGNS])
+    campaigns = [
+        plan(world, int(actor), rng)
+        for plan, actors in zip(_PLANS, world.cast, strict=True)
+        for actor in actors
+    ]
+    leaves = world.people.fates.leaves
+    for campaign in campaigns:
+        for user, day in campaign.departures.items():
+            leaves[user] = min(leaves[user], day)
+    return Story(world, campaigns, planted(campaigns, world.release), DateText(world.calendar))

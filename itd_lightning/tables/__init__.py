@@ -1,0 +1,1 @@
+"""Tables over many runs: a paper's table repeated, a search, all methods side by side."""

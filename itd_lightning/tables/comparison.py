@@ -1,0 +1,120 @@
+"""All methods on common user-days: Markdown for a reader, CSV for a program, one HTML page to look at."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from itd_lightning.contracts.files import written_beside
+from itd_lightning.evaluation.comparison import CommonTable, Measured
+from itd_lightning.report.parts.comparison_table import Cost, cells, heads, notes
+from itd_lightning.report.parts.template import template
+from itd_lightning.tables.paper import row as markdown_row
+from itd_lightning.tables.comparison_audits import ASKED, AUDITS, Audited, Audits, answers, audited
+
+
+def write_common(
+    stem: Path,
+    spec: Mapping[str, Any],
+    table: CommonTable,
+    costs: Mapping[str, Cost],
+    audits: Audits,
+    data: str,
+) -> str:
+    """Write ``NAME.md``, ``NAME.csv`` and ``NAME.html`` beside a table's YAML.
+
+    Args:
+        stem: The YAML.
+        spec: What it says: title, source, rows.
+        table: The numbers.
+        costs: What training took, by method.
+        audits: Of the first seed's run, by method.
+        data: What the numbers stand on.
+
+    Returns:
+        The Markdown.
+    """
+    names = heads(table)
+    rows = [cells(row, table, costs.get(row.name, {})) for row in (*table.rows, *table.references)]
+    said = [*notes(table), *absent(spec, table), f"Data: {data}."]
+    asked = audited(table, audits)
+    parts = [f"# {spec['title']}", str(spec["source"]), markdown(names, rows), *said]
+    if asked.heads:
+        failed = [f"- {line}" for line in asked.failed] or ["No audit failed."]
+        meanings = "\n".join(f"- {line}" for line in asked.meanings)
+        parts += [f"## {AUDITS}", ASKED, meanings, markdown(asked.heads, asked.rows), "\n".join(failed)]
+    text = "\n\n".join(parts) + "\n"
+    known = asked.names
+    flat_rows = [
+        flat(row, costs.get(row.name, {})) | answers(audits.get(row.name, ()), known)
+        for row in (*table.rows, *table.references)
+    ]
+    written = {
+        ".md": text,
+        ".csv": pl.DataFrame(flat_rows, infer_schema_length=None).write_csv(),
+        ".html": page(spec, table, names, rows, said, asked),
+    }
+    for suffix, content in written.items():
+        with written_beside(stem.with_suffix(suffix)) as partial:
+            partial.write_text(content, "utf-8")
+    return text
+
+
+def markdown(heads: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table."""
+    return "\n".join([markdown_row(heads), "|" + "---|" * len(heads), *map(markdown_row, rows)])
+
+
+def absent(spec: Mapping[str, Any], table: CommonTable) -> list[str]:
+    """Which rows could not be filled."""
+    there = {row.name for row in table.rows}
+    gone = [name for name in spec["rows"] if name not in there]
+    return [f"Not there, as a run of it is missing: {', '.join(gone)}."] if gone else []
+
+
+def flat(row: Measured, cost: Cost) -> dict[str, Any]:
+    """One row for a program."""
+    low, high = row.interval or (None, None)
+    behind = row.behind or (None, None)
+    return {
+        "method": row.name,
+        "seeds": row.seeds,
+        "pr_auc": row.pr_auc,
+        "least": row.spread[0],
+        "greatest": row.spread[1],
+        "low": low,
+        "high": high,
+        "behind_low": behind[0],
+        "behind_high": behind[1],
+        "roc_auc": row.roc_auc,
+        **{f"recall_at_{budget}": recall for budget, recall in row.recall.items()},
+        "insiders_found": row.found,
+        "days_until_found": row.days_until_found,
+        **{f"scenario_{name}": area for name, area in row.scenarios.items()},
+        "missing": row.missing,
+        "fit_seconds": cost.get("seconds"),
+        "fit_gib": cost.get("gib"),
+    }
+
+
+def page(
+    spec: Mapping[str, Any],
+    table: CommonTable,
+    names: list[str],
+    rows: list[list[str]],
+    said: list[str],
+    asked: Audited,
+) -> str:
+    """The HTML page: the table, and each PR-AUC with its interval as a bar."""
+    return template("common.html").render(
+        title=spec["title"],
+        source=spec["source"],
+        heads=names,
+        rows=rows,
+        table=table,
+        notes=said,
+        audits=AUDITS,
+        asked=ASKED,
+        audited=asked,
+    )

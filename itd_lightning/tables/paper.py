@@ -1,0 +1,198 @@
+"""A paper's table beside ours: Markdown for a reader, CSV for a program, one HTML page to look at."""
+
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from itd_lightning.contracts.files import written_beside
+from itd_lightning.report.parts.template import template
+
+BAR = r"\|"  # within a cell of a Markdown table
+WORDS = {
+    "roc_auc": "ROC-AUC",
+    "pr_auc": "PR-AUC",
+    "f1": "F1",
+    "fpr": "false positive rate",
+    "pooled.user_days": "user-days,",
+    "scenarios": "scenario",
+    "budgets.share": "recall at a share of",
+    "budgets.per_day": "alerts a day:",
+    "at_prevalence": "at a prevalence of",
+}
+
+
+class Ours(NamedTuple):
+    """What we measured for one number of a paper.
+
+    Attributes:
+        mean: Mean over seeds; None where it is not defined.
+        least: Smallest over seeds.
+        greatest: Greatest over seeds.
+        low: Lower end of the first seed's 95 % interval over users.
+        high: Upper end of it.
+        base_rate: Share of malicious units, which is the PR-AUC of chance.
+    """
+
+    mean: float | None = None
+    least: float | None = None
+    greatest: float | None = None
+    low: float | None = None
+    high: float | None = None
+    base_rate: float | None = None
+
+
+class Line(NamedTuple):
+    """One number of a paper, and ours in each column."""
+
+    row: str
+    measure: str
+    paper: float | None
+    ours: dict[str, Ours]
+
+
+def compare(row: str, measure: str, paper: float | None, results: dict[str, list[dict[str, Any]]]) -> Line:
+    """Read one measure out of the evaluations of all columns and seeds.
+
+    Args:
+        row: Name of the paper's row.
+        measure: Place in ``evaluation.json``, such as ``scenarios.1.pr_auc``.
+        paper: The paper's number; None where it has none.
+        results: For each column the evaluations of its seeds.
+    """
+    return Line(row, measure, paper, {column: across(measure, found) for column, found in results.items()})
+
+
+def across(measure: str, results: list[dict[str, Any]]) -> Ours:
+    """One measure over seeds."""
+    places = [at(result, measure) for result in results]
+    values = [node[name] for node, name in places if node.get(name) is not None]
+    if not values:
+        return Ours()
+    node, name = places[0]
+    low, high = node.get("intervals", {}).get(name) or (None, None)
+    rate = node.get("base_rate", results[0]["base_rate"])
+    return Ours(sum(values) / len(values), min(values), max(values), low, high, rate)
+
+
+def at(node: dict[str, Any], measure: str) -> tuple[dict[str, Any], str]:
+    """The node of an evaluation that holds a measure, and its name there; an empty node for none.
+
+    Example:
+        >>> at({"share": {"0.05": 0.7}}, "share.0.05")
+        ({'0.05': 0.7}, '0.05')
+    """
+    if measure in node:
+        return node, measure
+    for name, below in node.items():
+        if measure.startswith(f"{name}.") and isinstance(below, dict):
+            return at(below, measure.removeprefix(f"{name}."))
+    return {}, measure
+
+
+def write_table(table: Path, spec: dict[str, Any], lines: list[Line], data: str) -> str:
+    """Write ``NAME.md``, ``NAME.csv`` and ``NAME.html`` beside a table's YAML.
+
+    Args:
+        table: The YAML.
+        spec: What it says: title, source, seeds, columns.
+        lines: The numbers.
+        data: What they stand on.
+
+    Returns:
+        The Markdown.
+    """
+    columns = list(spec["columns"])
+    body = [
+        [line.row, line.measure, shown(line.paper), *(told(line.ours[column]) for column in columns)]
+        for line in lines
+    ]
+    rates = {
+        column: dict.fromkeys(shown(line.ours[column].base_rate) for line in lines) for column in columns
+    }
+    seeds = ", ".join(map(str, spec["seeds"]))
+    notes = [
+        f"Mean over seeds {seeds} [least, greatest] and, in brackets, the first seed's 95 % interval "
+        "(bootstrap over users). PR-AUC is average precision; chance has the base rate.",
+        "Base rate: " + "; ".join(f"{column} {' / '.join(found)}" for column, found in rates.items()) + ".",
+        f"Data: {data}.",
+    ]
+    heads = [row(["", "measure", "paper", *columns]), "|" + "---|" * (3 + len(columns))]
+    parts = [f"# {spec['title']}", spec["source"], "\n".join([*heads, *map(row, body)]), *notes]
+    text = "\n\n".join(parts) + "\n"
+    table.with_suffix(".md").write_text(text, "utf-8")
+    numbers = [
+        {
+            "row": line.row,
+            "measure": line.measure,
+            "paper": line.paper,
+            "column": column,
+            **line.ours[column]._asdict(),
+        }
+        for line in lines
+        for column in columns
+    ]
+    pl.DataFrame(numbers, infer_schema_length=None).write_csv(table.with_suffix(".csv"))
+    with written_beside(table.with_suffix(".html")) as partial:
+        partial.write_text(page(spec, lines, notes), "utf-8")
+    return text
+
+
+def page(spec: dict[str, Any], lines: list[Line], notes: list[str]) -> str:
+    """The HTML page: measure by measure, every row's number as a dot beside the paper's."""
+    measures: dict[str, list[Line]] = {}
+    for line in lines:
+        measures.setdefault(line.measure, []).append(line)
+    numbers = [line.paper for line in lines] + [ours.mean for line in lines for ours in line.ours.values()]
+    return template("paper.html").render(
+        title=spec["title"],
+        source=spec["source"],
+        columns=list(spec["columns"]),
+        measures=measures,
+        scale=max([1.0, *(value for value in numbers if value is not None)]),
+        shown=shown,
+        told=told,
+        in_words=in_words,
+        span=span,
+        notes=notes,
+    )
+
+
+def in_words(measure: str) -> str:
+    """A place in ``evaluation.json`` as a reader calls it.
+
+    Example:
+        >>> in_words("pooled.user_days.pr_auc"), in_words("budgets.share.0.05")
+        ('user-days, PR-AUC', 'recall at a share of 0.05')
+    """
+    for place, words in WORDS.items():
+        if measure == place:
+            return words
+        if measure.startswith(f"{place}."):
+            return f"{words} {in_words(measure.removeprefix(f'{place}.'))}"
+    below = re.fullmatch(r"(\d+\.\d+|[^.]+)\.(\D.*)", measure)
+    return f"{below[1]} {in_words(below[2])}" if below else measure
+
+
+def span(ours: Ours) -> tuple[float | None, float | None]:
+    """What the bar shows: the spread over seeds, or with one seed its interval over users."""
+    several = ours.low is None or ours.least != ours.greatest
+    return (ours.least, ours.greatest) if several else (ours.low, ours.high)
+
+
+def row(cells: list[str]) -> str:
+    """One row of a Markdown table."""
+    return f"| {' | '.join(cell.replace('|', BAR) for cell in cells)} |"
+
+
+def shown(value: float | None) -> str:
+    """Three digits, or a dash."""
+    return "-" if value is None else f"{value:.3f}"
+
+
+def told(ours: Ours) -> str:
+    """One cell of the table."""
+    spread = "" if ours.least == ours.greatest else f" [{shown(ours.least)}, {shown(ours.greatest)}]"
+    span = "" if ours.low is None else f" ({ours.low:.2f}-{ours.high:.2f})"
+    return shown(ours.mean) + spread + span

@@ -1,0 +1,267 @@
+"""A paper's table, repeated: every cell fitted, scored and measured, the paper's number beside ours.
+
+A table is one YAML file:
+
+    title, source   what it repeats
+    config          the config every cell starts from, relative to the YAML
+    seeds           one run each; the table shows their mean
+    checkpoint      best.ckpt, last.ckpt, or that of a stage
+    fit             arguments of every fit
+    columns         name -> arguments of the fit
+    rows            name -> the paper's numbers by their place in evaluation.json, and where a row differs:
+                    fit and test arguments, config, checkpoint, seeds
+    common          true: instead of papers' numbers, all rows on their common user-days, with the audits
+                    of the first seed of each; one column
+
+Cells share a run wherever their fit is the same. An overlay changes every config, and so makes other runs:
+``slice`` is configs/overlays/METHOD_slice.yaml, or slice.yaml where a method has none of its own; on common
+user-days those without one stay as they are. A run is
+done if its folder, named by a hash of code, configs, arguments and store, holds an evaluation; so an
+interrupted table goes on where it stopped. A cell that fails stops no other; it is a dash, and comes up again
+at the next call.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.yaml_files import (
+    ARGUMENTS,
+    FILE_NAME,
+    FLAG,
+    SEEDS,
+    TEXT,
+    Wanted,
+    check,
+    is_number,
+    mapping_to,
+    read_whole,
+)
+from itd_lightning.evaluation.comparison import common_table
+from itd_lightning.evaluation.evaluate import evaluate, write_json
+from itd_lightning.report.sections.comparison import cost
+from itd_lightning.runs.code_hash import digest, scoring_code
+from itd_lightning.runs.folder import read_audits
+from itd_lightning.runs.queue import (
+    AUDITED,
+    EVALUATED,
+    Cell,
+    fit_command,
+    is_fitted,
+    is_scored,
+    plan,
+    run_all,
+    score_command,
+)
+from itd_lightning.scores.table import SCORED
+from itd_lightning.store.read import Store
+from itd_lightning.tables.comparison import write_common
+from itd_lightning.tables.paper import compare, write_table
+
+ROW_KEYS = {
+    "paper": Wanted(
+        "numbers by their place in evaluation.json, null where the paper has none",
+        mapping_to(lambda value: value is None or is_number(value)),
+    ),
+    "fit": ARGUMENTS,
+    "test": ARGUMENTS,
+    "config": TEXT,
+    "checkpoint": FILE_NAME,
+    "seeds": SEEDS,
+}
+KEYS = {
+    "title": TEXT,
+    "source": TEXT,
+    "config": TEXT,
+    "seeds": SEEDS,
+    "checkpoint": FILE_NAME,
+    "fit": ARGUMENTS,
+    "columns": Wanted("a list of arguments for each column, by its name", mapping_to(ARGUMENTS.fits)),
+    "rows": Wanted("what differs in each row, by its name", mapping_to(lambda row: isinstance(row, dict))),
+    "common": FLAG,
+}
+
+
+class FailedCellsError(InputError):
+    """Some cells failed; the table of the others is written.
+
+    Args:
+        message: What failed.
+        text: The Markdown table.
+    """
+
+    def __init__(self, message: str, text: str) -> None:
+        super().__init__(message)
+        self.text = text
+
+
+def reproduce_table(
+    table: Path,
+    store: Path,
+    out: Path,
+    jobs: int = 1,
+    overlay: str | None = None,
+    tables: Path | None = None,
+) -> str:
+    """Run what is missing, measure everything, and write ``NAME.md``, ``NAME.csv`` and ``NAME.html``.
+
+    Args:
+        table: The YAML.
+        store: Event store.
+        out: Folder for the runs.
+        jobs: Cells that run at the same time.
+        overlay: Name of an overlay for every config.
+        tables: Folder for the three; without it they are written beside the YAML.
+
+    Returns:
+        The Markdown table.
+
+    Raises:
+        InputError: If the YAML or the store does not fit, or nothing is left to compare.
+        FailedCellsError: If a cell failed, after all others are done and the table is written.
+    """
+    if jobs < 1:
+        raise InputError(f"jobs must be at least 1, got {jobs}")
+    spec = read_spec(table)
+    opened = Store(store)
+    if opened.manifest["answers"] is None:
+        raise InputError(f"{store} has no answer key, so no cell can be measured")
+    named = table if overlay is None else table.with_stem(f"{table.stem}_{overlay}")
+    stem = (tables or table.parent) / named.name
+    configs = {row: configs_of(table, spec, row, overlay) for row in spec["rows"]}
+    stem.parent.mkdir(parents=True, exist_ok=True)  # before hours of fits, not after them
+    made = {row: [scoring_code(found), opened.fingerprint] for row, found in configs.items()}
+    cells = {
+        (row, column, seed): plan(spec, configs[row], row, column, seed, out, made[row])
+        for row in spec["rows"]
+        for column in spec["columns"]
+        for seed in seeds_of(spec, row)
+    }
+    fits = {cell.run: cell for cell in cells.values()}
+    tests = {cell.scored: cell for cell in cells.values()}
+    tried = [fit_command(cell, store) for cell in fits.values() if not is_fitted(cell)]
+    failures = run_all(tried, jobs)
+    scoring = [score_command(cell) for cell in tests.values() if is_fitted(cell) and not is_scored(cell)]
+    failures += run_all(scoring, jobs)
+    results, damaged = measured([scored for scored, cell in tests.items() if is_scored(cell)], store)
+    failures += damaged
+    asking = [["audit", str(scored)] for scored in unaudited(spec, cells) if scored in results]
+    failures += run_all(asking, jobs)
+    count = len(tried) + len(scoring) + len(asking) + len(damaged)
+    failed = f"{len(failures)} of {count} cells failed, the others are kept; first: "
+    data = f"{describe(opened)}; scoring code `{digest(sorted({code for code, _ in made.values()}))}`"
+    if spec.get("common"):
+        try:
+            usable = {place: cell for place, cell in cells.items() if cell.scored in results}
+            text = write_beside_each_other(stem, spec, usable, data)
+        except InputError as error:
+            raise InputError(f"{failed}{failures[0]}; then {error}" if failures else str(error)) from error
+    else:
+        seen = {place: results[cell.scored] for place, cell in cells.items() if cell.scored in results}
+        lines = [
+            compare(
+                row,
+                measure,
+                paper,
+                {c: all_seeds(seen, row, c, seeds_of(spec, row)) for c in spec["columns"]},
+            )
+            for row, entry in spec["rows"].items()
+            for measure, paper in entry["paper"].items()
+        ]
+        text = write_table(stem, spec, lines, data)
+    if failures:
+        raise FailedCellsError(failed + failures[0], text)
+    return text
+
+
+def write_beside_each_other(
+    stem: Path, spec: dict[str, Any], cells: dict[tuple[str, str, int], Cell], data: str
+) -> str:
+    """Write the table of all rows, of which every seed was scored, on their common user-days."""
+    (column,) = spec["columns"]
+    asked = {row: [(row, column, seed) for seed in seeds_of(spec, row)] for row in spec["rows"]}
+    whole = {
+        row: [cells[one] for one in places] for row, places in asked.items() if cells.keys() >= set(places)
+    }
+    table = common_table({row: [cell.scored / SCORED for cell in found] for row, found in whole.items()})
+    costs = {row: cost(found[0].run) for row, found in whole.items()}
+    audits = {row: read_audits(found[0].scored / AUDITED) for row, found in whole.items()}
+    return write_common(stem, spec, table, costs, audits, data)
+
+
+def unaudited(spec: dict[str, Any], cells: dict[tuple[str, str, int], Cell]) -> list[Path]:
+    """Where audits are missing: on common user-days, of the first seed of each row that was scored."""
+    if not spec.get("common"):
+        return []
+    (column,) = spec["columns"]
+    first = [cells[row, column, seeds_of(spec, row)[0]] for row in spec["rows"]]
+    return [cell.scored for cell in first if is_scored(cell) and not (cell.scored / AUDITED).is_file()]
+
+
+def seeds_of(spec: dict[str, Any], row: str) -> list[int]:
+    """Seeds of a row: its own, or those of all rows."""
+    seeds: list[int] = spec["rows"][row].get("seeds", spec["seeds"])
+    return seeds
+
+
+def all_seeds(
+    seen: dict[tuple[str, str, int], dict[str, Any]], row: str, column: str, seeds: list[int]
+) -> list[dict[str, Any]]:
+    """Evaluations of a row and column; none where a seed failed, as a mean over others is another number."""
+    found = [seen[row, column, seed] for seed in seeds if (row, column, seed) in seen]
+    return found if len(found) == len(seeds) else []
+
+
+def configs_of(table: Path, spec: dict[str, Any], row: str, overlay: str | None) -> tuple[Path, ...]:
+    """The config of a row, and its overlay.
+
+    Raises:
+        InputError: If one of them is not there.
+    """
+    config = (table.parent / spec["rows"][row].get("config", spec["config"])).resolve()
+    if not config.is_file():
+        raise InputError(f"{table}: there is no config at {config}, which row {row} names")
+    if overlay is None:
+        return (config,)
+    named = [config.parent / "overlays" / f"{name}.yaml" for name in (f"{config.stem}_{overlay}", overlay)]
+    found = [path for path in named if path.is_file()]
+    if not found:
+        raise InputError(f"no overlay {overlay} for {config.name}: neither {named[0]} nor {named[1].name}")
+    if spec.get("common") and named[0] not in found:
+        return (config,)
+    return config, found[0]
+
+
+def describe(store: Store) -> str:
+    """What data a table stands on."""
+    held = store.manifest
+    size = f"{held['users']} users, {held['events']:,} events"
+    return f"{store.data}, {size}, fingerprint `{store.fingerprint}`"
+
+
+def read_spec(path: Path) -> dict[str, Any]:
+    """Read a table's YAML and check that it is one."""
+    if not path.is_file():
+        raise InputError(f"no table at {path}; the papers' tables lie in experiments/")
+    spec = read_whole(path, KEYS, optional=["common"])
+    common = spec.get("common", False)
+    if common and len(spec["columns"]) != 1:
+        raise InputError(f"{path} compares methods on common user-days, so it must have one column")
+    for row, entry in spec["rows"].items():
+        check(path, entry, ROW_KEYS, f"rows.{row}.")
+        if not common and "paper" not in entry:
+            raise InputError(f"{path}: rows.{row} lacks paper, the numbers to compare with")
+    return spec
+
+
+def measured(scored: list[Path], store: Path) -> tuple[dict[Path, dict[str, Any]], list[str]]:
+    """Evaluate cells' scores by today's rules, whenever they were made; and say which are damaged."""
+    results, damaged = {}, []
+    for folder in scored:
+        try:
+            results[folder] = evaluate(folder / SCORED, store)
+        except InputError as error:
+            damaged.append(f"{error}; delete {folder} to score it again")
+        else:
+            write_json(folder / EVALUATED, results[folder])
+    return results, damaged

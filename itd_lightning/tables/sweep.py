@@ -1,0 +1,266 @@
+"""A search over a method's settings: the space of a W&B sweep, searched offline by Optuna.
+
+The YAML is W&B's own: ``wandb sweep FILE`` and its agents read it as it is. What is searched is the smallest
+of the quantity that the checkpoints watch; a test day is never looked at.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple
+from warnings import catch_warnings
+
+import polars as pl
+
+from itd_lightning.callbacks.checkpoints import load_checkpoint
+from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.files import held, written_beside
+from itd_lightning.contracts.yaml_files import (
+    TEXT,
+    Wanted,
+    is_number,
+    is_text,
+    list_of,
+    mapping_to,
+    read_whole,
+)
+from itd_lightning.runs.code_hash import digest
+from itd_lightning.runs.queue import DONE, run_one
+from itd_lightning.store.read import Store
+
+SEARCH = {"random": "RandomSampler", "bayes": "TPESampler", "grid": "RandomSampler"}
+LOGARITHMIC, WHOLE = "log_uniform_values", "int_uniform"
+DISTRIBUTIONS = ("categorical", "uniform", WHOLE, LOGARITHMIC)
+KEYS = {
+    "command": Wanted("a list of words", list_of(lambda word: is_text(word) or is_number(word))),
+    "method": Wanted(f"one of {', '.join(SEARCH)}", lambda value: is_text(value) and value in SEARCH),
+    "metric": Wanted(
+        "a metric to minimize, with its name",
+        lambda value: mapping_to(is_text)(value) and value.get("goal") == "minimize" and "name" in value,
+    ),
+    "parameters": Wanted("spaces of arguments, by their names", mapping_to(lambda _: True)),
+    "program": TEXT,
+}
+DATABASE = "sweep.db"
+BEST = Path("checkpoints") / "best.ckpt"
+
+
+class Sweep(NamedTuple):
+    """What a sweep's YAML says.
+
+    Attributes:
+        method: random, bayes or grid.
+        metric: What every fit watches.
+        parameters: By argument, its ``values``, or ``min`` and ``max``.
+        fit: Arguments of every fit.
+    """
+
+    method: str
+    metric: str
+    parameters: dict[str, dict[str, Any]]
+    fit: list[str]
+
+
+def read_sweep(path: Path) -> Sweep:
+    """Read a sweep's YAML.
+
+    Raises:
+        InputError: If it is none, or asks for what is not offered here.
+    """
+    if not path.is_file():
+        raise InputError(f"no sweep at {path}; the methods' lie in experiments/")
+    spec = read_whole(path, KEYS)
+    for name, space in spec["parameters"].items():
+        if wrong := misfit(space, spec["method"]):
+            raise InputError(f"{path}: {name} {wrong}")
+    command = [str(word) for word in spec["command"]]
+    if command[:2] != ["itd", "fit"] or command[-1:] != ["${args}"]:
+        raise InputError(f"{path}: the command must be itd fit ... and end in ${{args}}")
+    return Sweep(spec["method"], spec["metric"]["name"], spec["parameters"], command[2:-1])
+
+
+def misfit(space: object, method: str) -> str | None:
+    """What is wrong with an argument's space, if anything is."""
+    if not isinstance(space, dict) or not ("values" in space or {"min", "max"} <= set(space)):
+        return "must have values, or min and max"
+    if space.get("distribution", "uniform") not in DISTRIBUTIONS:
+        return f"has another distribution than {', '.join(DISTRIBUTIONS)}"
+    if "values" in space:
+        plain = list_of(
+            lambda value: value is None or is_text(value) or isinstance(value, bool | int | float)
+        )
+        whole = space["values"] and plain(space["values"])
+        return None if whole else "must have a list of texts and numbers as values; put others into quotes"
+    return misfit_of_range(space, method)
+
+
+def misfit_of_range(space: Mapping[str, Any], method: str) -> str | None:
+    """What is wrong with a range, if anything is."""
+    low, high = space["min"], space["max"]
+    if not is_number(low) or not is_number(high) or low > high:
+        return f"must have numbers as min and max, the smaller one first, got {low!r} and {high!r}"
+    if space.get("distribution") == LOGARITHMIC and low <= 0:
+        return f"is searched by its logarithm, so its min must be above 0, got {low}"
+    if space.get("distribution") == WHOLE and not (isinstance(low, int) and isinstance(high, int)):
+        return f"must have whole numbers as min and max, got {low} and {high}"
+    if not is_whole(space) and method == "grid":
+        return "lies anywhere between min and max, and a grid needs values"
+    return None
+
+
+def is_whole(space: Mapping[str, Any]) -> bool:
+    """Whether only the whole numbers of a range are tried."""
+    if "distribution" in space:
+        return bool(space["distribution"] == WHOLE)
+    return isinstance(space["min"], int) and isinstance(space["max"], int)
+
+
+def search(path: Path, store: Path, out: Path, trials: int, seed: int = 0) -> pl.DataFrame:
+    """Fit with one setting after another; a search that was interrupted goes on.
+
+    Args:
+        path: The sweep's YAML; configs in it are relative to the working folder, as W&B's agents have them.
+        store: Event store.
+        out: Folder for the fits and for what is known so far.
+        trials: How many settings, those that are there already among them.
+        seed: Of the search.
+
+    Returns:
+        All settings, best first: ``trial``, ``value`` (null where the fit failed) and one column an argument.
+
+    Raises:
+        InputError: If the YAML or the store does not fit, Optuna is missing, or no fit succeeded.
+    """
+    if trials < 1:
+        raise InputError(f"trials must be at least 1, got {trials}")
+    if not 0 <= seed < 2**31:
+        raise InputError(f"seed must lie between 0 and 2**31 - 1, got {seed}")
+    if "?" in str(out.resolve()):
+        raise InputError(f"{out} holds a question mark, which the search's database cannot bear; rename it")
+    sweep, opened = read_sweep(path), Store(store)
+    try:
+        optuna, sql = import_module("optuna"), import_module("sqlalchemy.exc")
+    except ImportError as error:
+        raise InputError("a search needs the extra: pip install 'itd-lightning[sweep]'") from error
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        with held(out, wait=False):
+            study = take_up(
+                out, f"{path.stem} {opened.fingerprint} {digest([str(part) for part in sweep])}", optuna
+            )
+            done, failures = try_all(sweep, study, store, out, trials, seed, optuna)
+    except BlockingIOError as error:
+        raise InputError(f"another search is running in {out}; wait for it, or name another --out") from error
+    except (sql.SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+        reason = str(error.__cause__ or error).splitlines()[0]
+        raise InputError(f"{out / DATABASE} cannot be read or written: {reason}") from error
+    if all(trial.value is None for trial in done):
+        first = f"first: {failures[0]}" if failures else "all were tried before"
+        raise InputError(f"no fit succeeded; {first}; to try again, remove {out}")
+    rows = [{"trial": number, "value": trial.value, **trial.params} for number, trial in enumerate(done)]
+    table = pl.DataFrame(rows, infer_schema_length=None, strict=False).sort("value", nulls_last=True)
+    with written_beside(out / "sweep.csv") as partial:
+        table.write_csv(partial)
+    return table
+
+
+def take_up(out: Path, name: str, optuna: Any) -> Any:  # noqa: ANN401  # of an extra
+    """The search in a folder, new or as far as it came.
+
+    Raises:
+        InputError: If the folder holds another one.
+    """
+    storage = f"sqlite:///{out.resolve() / DATABASE}"
+    if set(optuna.get_all_study_names(storage)) - {name}:
+        raise InputError(f"{out} holds a search of another store or other settings; name another --out")
+    return optuna.create_study(storage=storage, study_name=name, load_if_exists=True)
+
+
+def try_all(
+    sweep: Sweep,
+    study: Any,  # noqa: ANN401  # of an extra
+    store: Path,
+    out: Path,
+    trials: int,
+    seed: int,
+    optuna: Any,  # noqa: ANN401
+) -> tuple[list[Any], list[str]]:
+    """Fit until so many trials ended, or the grid is through; return them and what the failed ones said."""
+    most = trials
+    if sweep.method == "grid":
+        most = min(trials, math.prod(len(choices(space)) for space in sweep.parameters.values()))
+    failures = []
+    while len(done := finished(study, optuna)) < most:
+        # Seeded trial by trial, so that a search that goes on tries what it would have tried.
+        study.sampler = sampler(sweep, len(done), seed, optuna)
+        trial = study.ask()
+        chosen = {name: suggested(trial, name, space) for name, space in sweep.parameters.items()}
+        folder = out / f"trial-{len(done)}"
+        (folder / DONE).unlink(missing_ok=True)  # of a fit that was killed before it was told
+        where = [f"--data.store={store}", f"--trainer.default_root_dir={folder}"]
+        failure = run_one(
+            ["fit", *sweep.fit, *where, *(f"--{name}={value}" for name, value in chosen.items())]
+        )
+        if failure:
+            failures.append(failure)
+            study.tell(trial, state=optuna.trial.TrialState.FAIL)
+        else:
+            study.tell(trial, best_of(folder / BEST, sweep.metric))
+    return done, failures
+
+
+def sampler(sweep: Sweep, tried: int, seed: int, optuna: Any) -> Any:  # noqa: ANN401  # of an extra
+    """What draws the next setting, whatever a killed search was at; a grid is gone through in order."""
+    drawn = getattr(optuna.samplers, SEARCH[sweep.method])(seed=seed + tried)
+    if sweep.method != "grid":
+        return drawn
+    with catch_warnings(action="ignore", category=optuna.exceptions.ExperimentalWarning):
+        return optuna.samplers.PartialFixedSampler(of_grid(sweep, tried), drawn)
+
+
+def choices(space: Mapping[str, Any]) -> Sequence[Any]:
+    """All values of an argument on a grid."""
+    return space["values"] if "values" in space else range(space["min"], space["max"] + 1)
+
+
+def of_grid(sweep: Sweep, place: int) -> dict[str, Any]:
+    """The setting at a place of a grid, of which the last argument changes first.
+
+    Example:
+        >>> of_grid(Sweep("grid", "", {"a": {"min": 1, "max": 2}, "b": {"values": ["x", "y", "z"]}}, []), 4)
+        {'b': 'y', 'a': 2}
+    """
+    setting = {}
+    for name, space in reversed(sweep.parameters.items()):
+        place, here = divmod(place, len(choices(space)))
+        setting[name] = choices(space)[here]
+    return setting
+
+
+def finished(study: Any, optuna: Any) -> list[Any]:  # noqa: ANN401  # of an extra
+    """Trials that ended; one that was killed is not among them, and another takes its place."""
+    ends = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.FAIL)
+    return list(study.get_trials(states=ends))
+
+
+def suggested(trial: Any, name: str, space: Mapping[str, Any]) -> Any:  # noqa: ANN401  # whatever is tried
+    """Draw one argument's value from its space."""
+    if "values" in space:
+        return trial.suggest_categorical(name, space["values"])
+    low, high = space["min"], space["max"]
+    if is_whole(space):
+        return trial.suggest_int(name, low, high)
+    return trial.suggest_float(name, low, high, log=space.get("distribution") == LOGARITHMIC)
+
+
+def best_of(checkpoint: Path, metric: str) -> float:
+    """The smallest value of what the fit's checkpoints watched.
+
+    Raises:
+        InputError: If they watched something else, or nothing, as those of methods without gradients.
+    """
+    for state in load_checkpoint(checkpoint)["callbacks"].values():
+        if isinstance(state, dict) and state.get("monitor") == metric and state.get("best_k_models"):
+            return float(state["best_model_score"])
+    raise InputError(f"{checkpoint} did not watch {metric}: nothing to search by")

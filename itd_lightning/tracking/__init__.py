@@ -1,0 +1,1 @@
+"""Results of a run as panels of its W&B dashboard."""

@@ -1,0 +1,159 @@
+"""What was measured of a run, as panels of its W&B dashboard; users are numbers there."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import polars as pl
+from jaxtyping import Float, Int
+
+from itd_lightning.alerts.lists import ranked_days
+from itd_lightning.callbacks import Tracked
+from itd_lightning.callbacks.wandb_run import PRIVATE
+from itd_lightning.contracts.errors import InputError
+from itd_lightning.evaluation.score_table import ScoreTable
+from itd_lightning.report.parts.curves import Curve, day_curves
+from itd_lightning.report.parts.template import template
+from itd_lightning.runs.folder import read_evaluation, read_json
+from itd_lightning.scores.pool import pool_days
+from itd_lightning.scores.table import SCORED
+
+BINS, ALERTS, CORNERS = 64, 100, 200
+HEADS = {
+    "evaluation": ["units", "measure", "value", "low", "high"],
+    "alerts": ["rank", "person", "day", "score", "malicious"],
+    "audits": ["audit", "number", "answer"],
+}
+MEASURES = ("pr_auc", "roc_auc", "precision", "recall", "f1", "fpr", "base_rate")
+
+
+class Panels(NamedTuple):
+    """A run's dashboard, without anything that names a person or a place.
+
+    Attributes:
+        evaluation: Units, scenario, measure, value and its interval.
+        curves: By part, precision over recall of user-days.
+        histogram: Counts of scores of user-days by ``harmless`` and ``malicious``, and the edges of the bins.
+        alerts: The highest test user-days: rank, number of the person, day, score, whether malicious.
+        audits: Name, number and answer of each.
+        summary: Single numbers.
+    """
+
+    evaluation: list[tuple[str, str, float, float | None, float | None]]
+    curves: dict[str, Curve]
+    histogram: dict[str, tuple[Int[np.ndarray, " b"], Float[np.ndarray, " e"]]]
+    alerts: list[tuple[int, str, str, float, bool]]
+    audits: list[tuple[str, float | None, str]]
+    summary: dict[str, float]
+
+
+def panels(folder: Path) -> Panels:
+    """Read a run's folder.
+
+    Args:
+        folder: Of a run that was tested on a store with an answer key.
+
+    Raises:
+        InputError: If scores or evaluation are missing.
+    """
+    evaluation, table = read_evaluation(folder), ScoreTable(folder / SCORED)
+    days = pl.concat([pool_days(piece) for piece in table.usable()])
+    days = table.label(days, table.policy)
+    test = days.filter(pl.col("part") != "val")
+    parts = {"validation": days.filter(part="val"), "test": test}
+    drawn = {name: day_curves(found).by_scenario.get(None) for name, found in parts.items() if len(found)}
+    audits = read_json(folder / "audit.json")["audits"] if (folder / "audit.json").is_file() else []
+    answers = {True: "passed", False: "failed", None: "open"}
+    return Panels(
+        evaluation=measures("all", evaluation)
+        + [
+            row
+            for name, part in evaluation["scenarios"].items()
+            for row in measures(f"scenario {name}", part)
+        ],
+        curves={name: curve for name, curve in drawn.items() if curve is not None},
+        histogram=histograms(test),
+        alerts=listed(test),
+        audits=[(entry["name"], entry["number"], answers[entry["passed"]]) for entry in audits],
+        summary={f"test/{name}": evaluation[name] for name in MEASURES if evaluation.get(name) is not None},
+    )
+
+
+def measures(
+    units: str, evaluation: dict[str, Any]
+) -> list[tuple[str, str, float, float | None, float | None]]:
+    """One row a measure that is defined, with its interval."""
+    spans = evaluation["intervals"]
+    return [
+        (units, name, evaluation[name], *(spans.get(name) or (None, None)))
+        for name in MEASURES
+        if evaluation.get(name) is not None
+    ]
+
+
+def histograms(days: pl.DataFrame) -> dict[str, tuple[Int[np.ndarray, " b"], Float[np.ndarray, " e"]]]:
+    """Scores of harmless and malicious user-days in common bins."""
+    edges = np.histogram_bin_edges(days["score"].to_numpy(), BINS)
+    found = {"harmless": days.filter(~pl.col("malicious")), "malicious": days.filter("malicious")}
+    return {name: np.histogram(part["score"].to_numpy(), edges) for name, part in found.items()}
+
+
+def listed(days: pl.DataFrame) -> list[tuple[int, str, str, float, bool]]:
+    """The highest user-days; people are numbered in the order in which they appear."""
+    known = days.select("user", "malicious", day=pl.col("start").dt.date())
+    top = ranked_days(days, ALERTS).join(known, on=["user", "day"], maintain_order="left")
+    numbers = {user: str(place) for place, user in enumerate(top["user"].unique(maintain_order=True), 1)}
+    return [
+        (row["rank"], numbers[row["user"]], str(row["day"]), row["score"], row["malicious"])
+        for row in top.iter_rows(named=True)
+    ]
+
+
+def publish(folder: Path, tracked: Tracked) -> None:
+    """Add the panels to the W&B run that tracked the fit.
+
+    Args:
+        folder: Of a run that was tested.
+        tracked: Where the run is.
+
+    Raises:
+        InputError: If the run was not evaluated, or wandb is not installed.
+    """
+    found = panels(folder)
+    try:
+        import wandb
+    except ImportError as error:
+        raise InputError("W&B needs the extra: pip install 'itd-lightning[wandb]'") from error
+    run = wandb.init(
+        project=tracked.project,
+        entity=tracked.entity,
+        id=tracked.id,
+        resume=None if tracked.offline else "allow",
+        mode="offline" if tracked.offline else "online",
+        settings=PRIVATE,
+    )
+    with run:
+        for name, curve in found.curves.items():
+            recall, precision = f"{name} curve/recall", f"{name} curve/precision"
+            run.define_metric(precision, step_metric=recall)
+            for x, y in corners(curve):
+                run.log({recall: x, precision: y})
+        # Tables of wandb are artifacts, whose records hold the path of this machine's staging folder.
+        tables = {f"test/{name}": wandb.Html(page(name, found), inject=False) for name in HEADS}
+        scores = {
+            f"test/scores of {name} days": wandb.Histogram(np_histogram=counted)
+            for name, counted in found.histogram.items()
+        }
+        run.log({**tables, **scores, **found.summary})
+
+
+def corners(curve: Curve) -> list[list[float]]:
+    """Recall and precision of some corners of a curve, the first and the last among them."""
+    kept = np.unique(np.linspace(0, len(curve.recall) - 1, min(CORNERS, len(curve.recall))).astype(int))
+    points: list[list[float]] = np.stack([curve.recall[kept], curve.precision[kept]], axis=1).tolist()
+    return points
+
+
+def page(name: str, found: Panels) -> str:
+    """One of the tables, as a page of its own."""
+    return template("panel.html").render(heads=HEADS[name], rows=getattr(found, name))

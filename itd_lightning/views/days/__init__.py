@@ -1,0 +1,1 @@
+"""View `days`: a user's day as numbers."""

@@ -1,0 +1,1 @@
+"""View `narratives`: a user's day in words."""

@@ -1,0 +1,1 @@
+"""View `sequences`: sessions or days as rows of behaviours."""

@@ -1,0 +1,1 @@
+"""View `signals`: daily counts and their rhythms."""

@@ -1,0 +1,1 @@
+"""View `trajectories`: every user as one point a day."""

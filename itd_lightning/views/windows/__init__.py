@@ -1,0 +1,1 @@
+"""View `windows`: W hours of a user as a grid of mask and values."""

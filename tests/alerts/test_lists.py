@@ -1,0 +1,74 @@
+"""The list for analysts."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from itd_lightning.alerts.lists import top_days
+from itd_lightning.contracts.errors import InputError
+
+MakeRun = Callable[..., Path]
+
+
+def test_the_highest_test_user_days_come_first(make_run: MakeRun) -> None:
+    days = top_days(make_run(), count=4)
+    assert days.columns == ["rank", "user", "day", "score", "reasons", "event_ids"]
+    assert days["rank"].to_list() == [1, 2, 3, 4]
+    assert days["user"].to_list() == ["u1", "u2", "u1", "u1"]
+    assert days["score"].to_list() == [0.9, 0.85, 0.8, 0.7]
+    assert str(days["day"][0]) == "2010-01-25"
+
+
+def test_reasons_name_the_features_that_add_most(make_run: MakeRun) -> None:
+    days = top_days(make_run(), count=6)
+    assert days["reasons"][0].to_list() == ["file_ops +0.540", "http_count +0.270", "logon_count +0.0900"]
+    assert days["reasons"][5] is None
+
+
+def test_a_run_without_explanations_gives_no_reasons(make_run: MakeRun) -> None:
+    run = make_run()
+    (run / "explanations.parquet").unlink()
+    days = top_days(run, count=2)
+    assert days["reasons"].to_list() == [None, None]
+    assert days.schema["reasons"] == pl.List(pl.String)
+
+
+def test_a_window_over_midnight_explains_both_days(make_run: MakeRun) -> None:
+    run = make_run()
+    for name in ("scores.parquet", "explanations.parquet"):
+        table = pl.read_parquet(run / name)
+        late = table.with_columns(pl.col("start", "end") + pl.duration(hours=12))
+        late.write_parquet(run / name, metadata=pl.read_parquet_metadata(run / name))
+    highest = top_days(run, count=2)
+    assert [str(day) for day in highest["day"]] == ["2010-01-25", "2010-01-26"]
+    assert highest["score"].to_list() == [0.9, 0.9]
+    # The window of 0.9 gives both days their score, and so their reasons.
+    assert highest["reasons"][0].to_list()[0] == "file_ops +0.540"
+    assert highest["reasons"][1].to_list()[0] == "file_ops +0.540"
+
+
+def test_a_daily_list_ranks_within_each_day(make_run: MakeRun) -> None:
+    days = top_days(make_run(), count=1, daily=True)
+    assert days["rank"].unique().to_list() == [1]
+    assert days["day"].is_unique().all()
+    assert len(days) == 20
+
+
+def test_equal_scores_keep_one_order(make_run: MakeRun) -> None:
+    run = make_run()
+    table, metadata = (
+        pl.read_parquet(run / "scores.parquet"),
+        pl.read_parquet_metadata(run / "scores.parquet"),
+    )
+    equal = table.with_columns(score=pl.lit(1.0)).sample(fraction=1.0, shuffle=True, seed=1)
+    equal.write_parquet(run / "scores.parquet", metadata=metadata)
+    days = top_days(run, count=3)
+    assert days["user"].to_list() == ["u1", "u1", "u1"]
+    assert days["day"].is_sorted()
+
+
+def test_a_run_without_scores_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="itd test"):
+        top_days(tmp_path)
