@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from hashlib import blake2b
 from pathlib import Path
@@ -267,6 +267,33 @@ def train(args: Sequence[str]) -> ExperimentCLI:
         return run_cli([command, "--config", file.name, root, *rest])
 
 
+def launch(command: str, config: Mapping[str, Any], checkpoint: Path | None = None) -> ExperimentCLI:
+    """Run a command on a whole config from Python, without a command line.
+
+    Args:
+        command: ``fit``, ``validate``, ``test`` or ``predict``.
+        config: Whole config, as ``config.yaml`` or ``scored.yaml`` of a run holds it.
+        checkpoint: Weights to start from.
+
+    Raises:
+        InputError: If the config or the checkpoint does not fit.
+    """
+    quiet()
+    set_parsing_settings(import_path_denylist=["*"], import_path_allowlist=ALLOWED_IMPORTS)
+    weights = {} if checkpoint is None else {"ckpt_path": str(checkpoint)}
+    return run_cli({"subcommand": command, command: {**config, **weights}})
+
+
+def checkpoint_config(path: Path) -> dict[str, Any]:
+    """Return the config that a checkpoint carries, less what could write or run elsewhere.
+
+    Raises:
+        InputError: If it carries none, or is no checkpoint.
+    """
+    config: dict[str, Any] = yaml.safe_load(safe_config(path, load_checkpoint(path).get(CONFIG_KEY)))
+    return config
+
+
 def safe_config(path: Path, text: object) -> str:
     """The config of a checkpoint without what could write or run elsewhere: a checkpoint may be a stranger's.
 
@@ -281,7 +308,7 @@ def safe_config(path: Path, text: object) -> str:
     return yaml.safe_dump(config)
 
 
-def run_cli(args: list[str]) -> ExperimentCLI:
+def run_cli(args: list[str] | dict[str, Any]) -> ExperimentCLI:
     """Parse and run.
 
     Raises:
@@ -301,7 +328,7 @@ def run_cli(args: list[str]) -> ExperimentCLI:
             args=args,
         )
     except UnicodeDecodeError as error:
-        given = " or ".join(take_option(args, "--config")[1])
+        given = " or ".join(take_option(args, "--config")[1] if isinstance(args, list) else [])
         raise InputError(f"the config {given} is no text in UTF-8: {error}") from error
     except RuntimeError as error:
         if str(error).startswith("Error(s) in loading state_dict"):
