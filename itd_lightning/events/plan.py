@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from itd_lightning.cert.pieces import PIECE
+from itd_lightning.cert.records import REACH
 from itd_lightning.cert.releases import Release, find_release
 from itd_lightning.cert.source import Source, check_release, find_source, recognise
 from itd_lightning.contracts.errors import InputError
@@ -67,7 +68,7 @@ class Plan(NamedTuple):
     def identity_upon(self, base: str | None) -> str:
         """The same, were the store that is added to the one of this fingerprint."""
         stamps = [stamp(path) for source in self.sources for path in source if path is not None]
-        return json.dumps([SCHEMA_VERSION, PIECE, self.release.name, self.options, base, stamps])
+        return json.dumps([SCHEMA_VERSION, PIECE, REACH, self.release.name, self.options, base, stamps])
 
 
 def plan_build(
