@@ -26,7 +26,7 @@ from itd_lightning.cert.pieces import Piece, pieces
 from itd_lightning.cert.releases import Release
 from itd_lightning.cert.source import Source
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.files import aside, written_beside
+from itd_lightning.contracts.files import aside, private_files, private_folder, written_beside
 from itd_lightning.events.facts import Facts, join_facts, read_facts, read_raw, unpack_answers, write_facts
 from itd_lightning.events.manifest import Staged, collect_rejects, describe
 from itd_lightning.events.plan import Plan, plan_build
@@ -64,6 +64,7 @@ def build_store(
     return build(plan, workers, place, on_progress)
 
 
+@private_files()
 def build(
     plan: Plan, workers: int = 1, place: Place = "local", on_progress: Progress | None = None
 ) -> dict[str, Any]:
@@ -194,7 +195,7 @@ def pieces_of(release: Release, source: Source, job: Job, number: int, in_store:
         return read_note(piece_folder(job, in_store, log, piece)) is not None
 
     folder = small_files(job.folder, number)
-    folder.mkdir(parents=True, exist_ok=True)
+    private_folder(folder)
     yield from read_archive(source.path, release.by_name, folder, is_done)
 
 
@@ -219,9 +220,9 @@ def sort_shards(plan: Plan, job: Job, executor: Executor, tell: Progress) -> lis
 
 def link(source: Path, target: Path) -> None:
     """Give a file a second name, or copy it where that cannot be."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+    private_folder(target.parent)
     target.unlink(missing_ok=True)
     try:
         target.hardlink_to(source)
     except OSError:
-        shutil.copy2(source, target)
+        shutil.copyfile(source, target)  # not its mode
