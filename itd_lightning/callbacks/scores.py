@@ -11,7 +11,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from itd_lightning.callbacks.own_files import forget_results
-from itd_lightning.contracts.files import written_beside
+from itd_lightning.contracts.files import private_folder, written_beside
 from itd_lightning.contracts.scores import SCORES, Explanation, UnitScores
 from itd_lightning.methods import Method
 from itd_lightning.scores.table import About, write_scores
@@ -128,7 +128,7 @@ class ScoreWriter(Callback):
     def write(self, trainer: Trainer, method: LightningModule) -> None:
         """Write both tables into the run's folder."""
         view, folder = view_of(trainer), Path(trainer.default_root_dir)
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
         about = About(
             run=folder.name,
             method=type(method).__name__,

@@ -33,9 +33,12 @@ from itd_lightning.callbacks import (
 )
 from itd_lightning.callbacks.checkpoints import load_checkpoint
 from itd_lightning.callbacks.own_files import CONFIG_KEY
+from itd_lightning.callbacks.wandb_run import is_tracked
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.files import written_beside
+from itd_lightning.contracts.files import private_files, written_beside
+from itd_lightning.contracts.places import refuse_urls, refuse_urls_within
 from itd_lightning.methods import Method
+from itd_lightning.runs.checkpoint_config import safe_config
 from itd_lightning.store.read import Store
 from itd_lightning.views import View
 
@@ -149,6 +152,9 @@ class ExperimentCLI(LightningCLI):
 
     def instantiate_classes(self) -> None:
         """Instantiate; a value that does not fit is the user's to mend."""
+        chosen = self.config[str(self.subcommand)].as_dict()
+        places = {name: chosen.get(name) for name in ("model", "data", "ckpt_path")}
+        refuse_urls_within([places, chosen["trainer"]["default_root_dir"]])
         try:
             super().instantiate_classes()
         except (ValueError, MisconfigurationException) as error:
@@ -213,12 +219,18 @@ def tracked_in(checkpoint: Path) -> Tracked | None:
         InputError: If the checkpoint is no checkpoint, or says it in other words.
     """
     found = load_checkpoint(checkpoint).get(TRACKED_KEY)
+    if found is None:
+        return None
     try:
-        return None if found is None else Tracked(**found)
+        tracked = Tracked(**found)
     except TypeError as error:
         raise InputError(f"{checkpoint} does not say where its run is tracked") from error
+    if not is_tracked(tracked):
+        raise InputError(f"{checkpoint} does not say where its run is tracked")
+    return tracked
 
 
+@private_files()
 def train(args: Sequence[str]) -> ExperimentCLI:
     """Run ``fit``, ``validate``, ``test`` or ``predict``.
 
@@ -229,8 +241,11 @@ def train(args: Sequence[str]) -> ExperimentCLI:
             made on another store. Without ``--config``, the checkpoint's own stands before the others.
     """
     quiet()
+    refuse_urls(args)
     arguments, allowed = take_option(list(args), "--allow-import")
     set_parsing_settings(import_path_denylist=["*"], import_path_allowlist=ALLOWED_IMPORTS + allowed)
+    # Lightning lets the parser fetch configs from anywhere.
+    set_parsing_settings(config_read_mode_urls_enabled=False, config_read_mode_fsspec_enabled=False)
     command, *rest = arguments
     checkpoint = next(iter(take_option(rest, "--ckpt_path")[1]), None)
     if checkpoint is None or any(a in ("--help", "-h") for a in rest):
@@ -256,20 +271,6 @@ def run_folder(checkpoint: Path, command: str) -> Path:
     inside = checkpoint.parent.name == "checkpoints"
     folder = checkpoint.parent.parent if inside else checkpoint.parent
     return folder / "predict" if command == "predict" else folder
-
-
-def safe_config(path: Path, text: object) -> str:
-    """The config of a checkpoint without what could write or run elsewhere: a checkpoint may be a stranger's.
-
-    Scoring needs none of it; who wants a profiler or a strategy names it on the command line.
-    """
-    try:
-        config: dict[str, Any] = yaml.safe_load(text) if isinstance(text, str) else {}
-        for name in ("logger", "callbacks", "plugins", "profiler", "strategy", "devices"):
-            config["trainer"].pop(name, None)
-    except (yaml.YAMLError, TypeError, KeyError, AttributeError) as error:
-        raise InputError(f"{path} carries no config; give the run's with --config") from error
-    return yaml.safe_dump(config)
 
 
 def run_cli(args: list[str]) -> ExperimentCLI:

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.files import private_folder
 from itd_lightning.contracts.yaml_files import (
     ARGUMENTS,
     FILE_NAME,
@@ -129,7 +130,7 @@ def reproduce_table(
     named = table if overlay is None else table.with_stem(f"{table.stem}_{overlay}")
     stem = (tables or table.parent) / named.name
     configs = {row: configs_of(table, spec, row, overlay) for row in spec["rows"]}
-    stem.parent.mkdir(parents=True, exist_ok=True)  # before hours of fits, not after them
+    private_folder(stem.parent)  # before hours of fits, not after them
     made = {row: [scoring_code(found), opened.fingerprint] for row, found in configs.items()}
     cells = {
         (row, column, seed): plan(spec, configs[row], row, column, seed, out, made[row])
