@@ -14,6 +14,7 @@ from polars.exceptions import PolarsError
 import itd_lightning
 from itd_lightning import commands
 from itd_lightning.contracts.errors import FailedAuditsError, InputError, plain
+from itd_lightning.isolation import leave_current_folder
 
 TRAINING = {
     "fit": "Train a method on a view of a store",
@@ -41,6 +42,8 @@ SEVERAL = {"prepare": "sources", "evaluate": "scores", "report": "runs"}
 
 def main(args: Sequence[str] | None = None) -> None:
     """Run one command; what the user can repair ends in one line and exit status 2."""
+    if args is None:  # this is the whole program
+        leave_current_folder()
     given = list(sys.argv[1:] if args is None else args)
     try:
         if given and given[0] in TRAINING:
