@@ -16,6 +16,7 @@ from itd_lightning.cli import commands
 from itd_lightning.contracts.errors import FailedAuditsError, InputError, plain
 from itd_lightning.contracts.files import private_files
 from itd_lightning.contracts.places import refuse_urls
+from itd_lightning.isolation import leave_current_folder
 
 TRAINING = {
     "fit": "Train a method on a view of a store",
@@ -43,6 +44,8 @@ SEVERAL = {"prepare": "sources", "evaluate": "scores", "report": "runs"}
 
 def main(args: Sequence[str] | None = None) -> None:
     """Run one command; what the user can repair ends in one line and exit status 2."""
+    if args is None:  # this is the whole program
+        leave_current_folder()
     given = list(sys.argv[1:] if args is None else args)
     try:
         with private_files():  # most that is written names people
