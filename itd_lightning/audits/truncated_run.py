@@ -1,7 +1,5 @@
 """A run that is scored or trained again on a store that ends earlier; three audits share it."""
 
-import shutil
-from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +16,7 @@ from itd_lightning.audits.hindsight import (
     earlier_units,
     judge_change,
 )
+from itd_lightning.callbacks.own_files import probe_folder
 from itd_lightning.contracts.audit_results import AuditResult, unanswered
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.scores.table import scan_scores
@@ -38,7 +37,7 @@ class TruncatedRun:
         run: The run; beside its scores lies ``scored.yaml``, the config that scored it.
 
     Raises:
-        InputError: If the run cannot be repeated, or its checkpoint is damaged.
+        InputError: If the run cannot be repeated.
     """
 
     def __init__(self, run: AuditedRun) -> None:
@@ -53,14 +52,6 @@ class TruncatedRun:
         self.batch: int | None = view.get("batch_size")  # a view may hand out all at once
         self.share = min(SHARE, view["scored_share"] or 1.0) if "scored_share" in view else None
         self.noise = 0.0
-        self.remove()
-        run.cleanup.callback(self.remove)
-
-    def remove(self) -> None:
-        """Remove the copies of the store and the runs on them."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-        with suppress(OSError):  # the null attack keeps its run there
-            self.folder.parent.rmdir()
 
     def store(self, state: State) -> Path:
         """Return the store in a state, made if need be."""
@@ -134,7 +125,7 @@ def open_truncated(run: AuditedRun) -> TruncatedRun | InputError:
     """Return the run that can be scored again, or why it cannot.
 
     Raises:
-        InputError: If the checkpoint is damaged; that is the user's to mend.
+        InputError: If the checkpoint is damaged, or somebody else's folder lies where the copies go.
     """
     try:
         truncated = TruncatedRun(run)
@@ -142,6 +133,7 @@ def open_truncated(run: AuditedRun) -> TruncatedRun | InputError:
     except InputError as error:
         return error
     rescorer.check(truncated.checkpoint)
+    run.cleanup.enter_context(probe_folder(truncated.folder))
     return truncated
 
 

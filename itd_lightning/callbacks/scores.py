@@ -10,7 +10,8 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from itd_lightning.contracts.files import written_beside
+from itd_lightning.callbacks.own_files import forget_results
+from itd_lightning.contracts.files import private_folder, written_beside
 from itd_lightning.contracts.scores import SCORES, Explanation, UnitScores
 from itd_lightning.methods import Method
 from itd_lightning.scores.table import About, write_scores
@@ -127,7 +128,7 @@ class ScoreWriter(Callback):
     def write(self, trainer: Trainer, method: LightningModule) -> None:
         """Write both tables into the run's folder."""
         view, folder = view_of(trainer), Path(trainer.default_root_dir)
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
         about = About(
             run=folder.name,
             method=type(method).__name__,
@@ -148,7 +149,7 @@ class ScoreWriter(Callback):
         with tempfile.TemporaryDirectory(dir=folder, prefix=".scores.") as parts:
             self.write_parts(view, Path(parts))
             scored = pl.scan_parquet(sorted(Path(parts).iterdir()), glob=False)
-            write_scores(folder / "scores.parquet", scored, about)
+            write_scores(folder / "scores.parquet", scored, about, lambda: forget_results(folder))
         if self.cells:
             with written_beside(folder / "explanations.parquet") as partial:
                 view.explanations(self.best, self.cells).write_parquet(partial)

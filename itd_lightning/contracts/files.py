@@ -1,4 +1,4 @@
-"""Writing a file so that nobody ever sees half of it."""
+"""Writing a file so that nobody ever sees half of it, and nobody but its owner reads it."""
 
 import ctypes
 import fcntl
@@ -11,18 +11,36 @@ from pathlib import Path
 
 
 @contextmanager
+def private_files() -> Iterator[None]:
+    """Let files be 0600 and folders 0700, whoever makes them, within this block; a stricter umask stays."""
+    before = os.umask(0o077)
+    os.umask(before | 0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def private_folder(folder: Path) -> None:
+    """Make a folder, and those above it that are missing, for its owner alone; one that is there stays."""
+    for missing in reversed([folder, *folder.parents]):
+        if not missing.is_dir():
+            missing.mkdir(mode=0o700, exist_ok=True)
+
+
+@contextmanager
 def written_beside(target: Path) -> Iterator[Path]:
     """Give a path beside the target to write to; move it into place at the end, or remove it after a failure.
 
-    The name is new each time, so that two programs that write the same target do not meet.
+    The name is new each time, so that two programs that write the same target do not meet. The file is its
+    owner's alone, as mkstemp makes it: most that is written names people.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
+    private_folder(target.parent)
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent)
     os.close(handle)
     partial = Path(name)
     try:
         yield partial
-        partial.chmod(0o644)  # as other files; mkstemp makes private ones
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
@@ -34,11 +52,10 @@ def folder_beside(target: Path) -> Iterator[Path]:
 
     Where another program was faster, its folder stays.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
+    private_folder(target.parent)
     partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
     try:
         yield partial
-        partial.chmod(0o755)
         try:
             partial.rename(target)
         except OSError:
@@ -61,7 +78,7 @@ def held(folder: Path, *, wait: bool) -> Iterator[int]:
     Raises:
         BlockingIOError: If another program holds it, and this one does not wait.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    private_folder(folder)
     lock = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)

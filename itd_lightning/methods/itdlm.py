@@ -52,7 +52,7 @@ class ITDLM(Method[NarrativeBatch]):
 
     Args:
         optimizer: Builds the optimizer from the trainable parameters.
-        backbone: Folder or hub name of a causal language model; the default comes with the extra ``llm``.
+        backbone: Folder of a causal language model; the default comes with the extra ``llm``.
         context: Most tokens of a narrative and its frame.
         temperature: Of the contrast, and of the score.
         rank: Rank of the LoRA matrices.

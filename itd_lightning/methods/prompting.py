@@ -27,7 +27,7 @@ class Prompting(GatheringNarratives):
     so that there is nothing to parse, and an answer in other words costs label mass, which is logged.
 
     Args:
-        backbone: Folder or hub name of a causal language model; the default comes with the extra ``llm``.
+        backbone: Folder of a causal language model; the default comes with the extra ``llm``.
         shots: Training days of each kind that stand before the question as examples; 0 for none.
         context: Most tokens of a prompt.
         quantization: Of the weights.

@@ -3,10 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from itd_lightning.callbacks.checkpoints import load_checkpoint
+from itd_lightning.callbacks.own_files import CONFIG_KEY
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.yaml_files import read_yaml
-from itd_lightning.runs.launch import checkpoint_config, launch
+from itd_lightning.runs.checkpoint_config import safe_config
+from itd_lightning.runs.launch import launch
 from itd_lightning.scores.table import SCORED
 
 
@@ -41,7 +45,7 @@ class LightningRescorer:
         batch_size: int | None = None,
     ) -> Path:
         """Score the test part into a folder; return the score table. Arguments as in ``Rescorer``."""
-        whole = checkpoint_config(checkpoint) if config is None else read_config(config)
+        whole = carried_config(checkpoint) if config is None else read_config(config)
         whole = placed(whole, folder, store)
         changes = {"scored_share": scored_share, "batch_size": batch_size}
         whole["data"]["init_args"].update({k: value for k, value in changes.items() if value is not None})
@@ -62,6 +66,18 @@ def read_config(path: Path) -> dict[str, Any]:
     config = read_yaml(path)
     if not isinstance(config, dict) or not {"data", "model", "trainer"} <= config.keys():
         raise InputError(f"{path} is no config of a run; write it again with `itd test`")
+    return config
+
+
+def carried_config(checkpoint: Path) -> dict[str, Any]:
+    """Return the config that a checkpoint carries, with known settings in known ranges only.
+
+    Raises:
+        InputError: If it carries none, or is no checkpoint.
+    """
+    config: dict[str, Any] = yaml.safe_load(
+        safe_config(checkpoint, load_checkpoint(checkpoint).get(CONFIG_KEY))
+    )
     return config
 
 

@@ -53,7 +53,7 @@ class DMFI(Method[NarrativeBatch]):
 
     Args:
         optimizer: Builds the optimizer; the callback sets its learning rate.
-        backbone: Folder or hub name of a causal language model; the default comes with the extra ``llm``.
+        backbone: Folder of a causal language model; the default comes with the extra ``llm``.
         strategy: ``unified`` (DMFI-A), one adapter a view, which learns to answer; or ``dual`` (DMFI-B), two,
             which learn to tell normal and abnormal texts.
         views: Which views take part; one of them alone is an ablation.

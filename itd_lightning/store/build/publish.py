@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from itd_lightning.contracts.errors import InputError, LostWorkerError
-from itd_lightning.contracts.files import aside, exchange
+from itd_lightning.contracts.files import aside, exchange, private_folder
 from itd_lightning.store.build.plan import Plan
 from itd_lightning.store.read import MANIFEST, Store
 
@@ -27,7 +27,7 @@ def alone(folder: Path) -> Iterator[Path]:
     """
     if folder.is_symlink():
         raise InputError(f"{folder} is a link, where this store would be built; remove it")
-    folder.mkdir(parents=True, exist_ok=True)
+    private_folder(folder)
     lock = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # goes with the program, however that ends

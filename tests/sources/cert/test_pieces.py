@@ -9,9 +9,9 @@ import pytest
 from xxhash import xxh3_128
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.sources.cert import logs, pieces
-from itd_lightning.sources.cert.logs import RECORD
+from itd_lightning.sources.cert import logs, pieces, records
 from itd_lightning.sources.cert.pieces import Piece, whole_rows
+from itd_lightning.sources.cert.records import RECORD
 
 HEADER = b"id,date,user,pc,url,activity,content\n"
 LONG = 500  # bytes; as a line, over the small limit
@@ -21,8 +21,10 @@ TRIALS = 25
 @pytest.fixture(autouse=True)
 def _short_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let lines be long that are a few hundred bytes."""
-    for module in (logs, pieces):
+    for module in (logs, pieces, records):
         monkeypatch.setattr(module, "MAX_LINE", LONG - 100)
+    for module in (pieces, records):
+        monkeypatch.setattr(module, "REACH", 2 * LONG)
 
 
 def random_log(dice: random.Random) -> bytes:
@@ -54,7 +56,7 @@ def test_the_pieces_of_a_log_are_the_log(
     monkeypatch.setattr(pieces, "PIECE", size)
     for text in random_logs():
         (tmp_path / "http.csv").write_bytes(text)
-        found = pieces.pieces(tmp_path / "http.csv", "http", quoted=quoted)
+        found = list(pieces.pieces(tmp_path / "http.csv", "http", quoted=quoted))
         assert [piece.number for piece in found] == list(range(max(1, -(-len(text) // size))))
         assert {piece.header for piece in found} == {HEADER}
         assert (found[0].start, found[-1].stop) == (len(HEADER), len(text))
@@ -93,7 +95,7 @@ def test_a_long_line_is_cut_short_and_costs_no_memory_but_every_byte_is_hashed(
     piece = Piece("http", 0, tmp_path / "http.csv", 0, len(text), HEADER)
     first, *_, last = lines = b"".join(whole_rows(piece, digest, quoted=quoted)).splitlines()
     assert len(lines) == 3
-    assert all(logs.MAX_LINE <= len(line) < 4 * logs.MAX_LINE for line in (first, last))
+    assert all(records.MAX_LINE <= len(line) < 4 * records.MAX_LINE for line in (first, last))
     assert lines[1] == b"short"
     assert digest.digest() == xxh3_128(text).digest()
 
