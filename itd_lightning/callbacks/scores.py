@@ -10,7 +10,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from itd_lightning.contracts.files import written_beside
+from itd_lightning.contracts.files import full_disk_named, written_beside
 from itd_lightning.contracts.scores import SCORES, Explanation, UnitScores
 from itd_lightning.events.store import Store
 from itd_lightning.methods import Method
@@ -145,7 +145,7 @@ class ScoreWriter(Callback):
         )
         for left in folder.glob(".scores.*"):  # of a test that was killed
             shutil.rmtree(left, ignore_errors=True)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".scores.") as parts:
+        with full_disk_named(folder), tempfile.TemporaryDirectory(dir=folder, prefix=".scores.") as parts:
             self.write_parts(view, Path(parts))
             scored = pl.scan_parquet(sorted(Path(parts).iterdir()), glob=False)
             write_scores(folder / "scores.parquet", scored, about)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
+from itd_lightning.contracts.files import written_beside
 from itd_lightning.events.calendar import days_present
 from itd_lightning.events.pcs import pc_use
 from itd_lightning.events.shards import write_events
@@ -46,7 +47,8 @@ def derive_store(source: Path, target: Path, until: datetime, hidden_from: datet
         "fingerprint": blake2b(identity.encode(), digest_size=16).hexdigest(),
         "last": min(str(store.manifest["last"]), str(until)),
     }
-    (target / MANIFEST).write_text(json.dumps(manifest), "utf-8")
+    with written_beside(target / MANIFEST) as file:
+        file.write_text(json.dumps(manifest), "utf-8")
     return Store(target)
 
 

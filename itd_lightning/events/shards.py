@@ -11,7 +11,7 @@ import polars as pl
 
 from itd_lightning.cert.releases import Release, find_release
 from itd_lightning.contracts.events import EVENTS, Kind
-from itd_lightning.contracts.files import folder_beside, written_beside
+from itd_lightning.contracts.files import folder_beside, read_json, written_beside
 from itd_lightning.events.calendar import days_present
 from itd_lightning.events.pcs import pc_use
 from itd_lightning.events.stage import STAGED, Job
@@ -54,8 +54,9 @@ def sort_shard(job: Job, base: Path | None, shard: int) -> Shard:
         shard: Number of the shard.
     """
     note = job.folder / "sorted" / f"{shard:04d}.json"
-    if note.is_file():
-        return Shard(**json.loads(note.read_text("utf-8")))
+    done = read_json(note)
+    if done is not None and set(done) == set(Shard._fields):
+        return Shard(**done)
     pieces = sorted(job.folder.glob(f"staging/[0-9]*/{shard:04d}.arrow"))
     # In one piece of memory: rows are gathered ten times as fast as from as many pieces as were read.
     rows = pl.concat([held(base, shard), *(staged(path) for path in pieces)], rechunk=True)
