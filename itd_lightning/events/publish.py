@@ -26,7 +26,8 @@ def alone(folder: Path) -> Iterator[Path]:
     """
     if folder.is_symlink():
         raise InputError(f"{folder} is a link, where this store would be built; remove it")
-    folder.mkdir(parents=True, exist_ok=True)
+    with full_disk_named(folder.parent):
+        folder.mkdir(parents=True, exist_ok=True)
     lock = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # goes with the program, however that ends
