@@ -11,7 +11,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from itd_lightning.callbacks.own_files import forget_results
-from itd_lightning.contracts.files import private_folder, written_beside
+from itd_lightning.contracts.files import full_disk_named, private_folder, written_beside
 from itd_lightning.contracts.scores import SCORES, Explanation, UnitScores
 from itd_lightning.methods import Method
 from itd_lightning.scores.table import About, write_scores
@@ -146,7 +146,7 @@ class ScoreWriter(Callback):
         )
         for left in folder.glob(".scores.*"):  # of a test that was killed
             shutil.rmtree(left, ignore_errors=True)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".scores.") as parts:
+        with full_disk_named(folder), tempfile.TemporaryDirectory(dir=folder, prefix=".scores.") as parts:
             self.write_parts(view, Path(parts))
             scored = pl.scan_parquet(sorted(Path(parts).iterdir()), glob=False)
             write_scores(folder / "scores.parquet", scored, about, lambda: forget_results(folder))

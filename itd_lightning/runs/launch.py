@@ -209,7 +209,8 @@ class ExperimentCLI(LightningCLI):
             header, *rows = metrics.read_text("utf-8").splitlines()
             before = self.earlier_metrics.splitlines()
             if before[0] == header:
-                metrics.write_text("\n".join([*before, *rows, ""]), "utf-8")
+                with written_beside(metrics) as partial:
+                    partial.write_text("\n".join([*before, *rows, ""]), "utf-8")
 
 
 def tracked_in(checkpoint: Path) -> Tracked | None:
