@@ -5,6 +5,7 @@ from itd_lightning.callbacks.dual_branch import DualBranch
 from itd_lightning.callbacks.embeddings import EmbeddingWriter
 from itd_lightning.callbacks.progress import QuietProgressBar
 from itd_lightning.callbacks.random_state import RandomState
+from itd_lightning.callbacks.same_buffers import SameBuffers
 from itd_lightning.callbacks.scores import ScoreWriter
 from itd_lightning.callbacks.stages import Stage, StageSchedule
 from itd_lightning.callbacks.wandb_run import Tracked, WandbRun
@@ -16,6 +17,7 @@ __all__ = [
     "EmbeddingWriter",
     "QuietProgressBar",
     "RandomState",
+    "SameBuffers",
     "ScoreWriter",
     "Stage",
     "StageSchedule",

@@ -112,7 +112,7 @@ class StageSchedule(Callback):
         self.check(trainer, pl_module)
         staged(pl_module).stage = self.stage.name
         self.able = {name for name, weight in pl_module.named_parameters() if weight.requires_grad}
-        for stage in self.stages[self.place :]:
+        for stage in self.stages[self.place :] if trainer.is_global_zero else ():
             if not (self.over and stage is self.stage):  # else its best was kept before a kill
                 self.kept(trainer, stage).unlink(missing_ok=True)
 
@@ -154,7 +154,9 @@ class StageSchedule(Callback):
             self.place, self.epochs, self.waited, self.over = self.place + 1, 0, 0, False
             self.let_learn(pl_module)
             self.begin(trainer, pl_module)
-        pl_module.log("stage", float(self.place + 1), on_step=False, on_epoch=True, batch_size=1)
+        pl_module.log(
+            "stage", float(self.place + 1), on_step=False, on_epoch=True, batch_size=1, sync_dist=True
+        )
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Decide whether the stage is over."""
@@ -205,9 +207,10 @@ class StageSchedule(Callback):
             if isinstance(keeper, Checkpoints) and keeper.best_model_path
             else None
         )
-        if best is not None and best.is_file() and not kept.is_file():
+        if trainer.is_global_zero and best is not None and best.is_file() and not kept.is_file():
             with written_beside(kept) as partial:
                 shutil.copyfile(best, partial)
+        trainer.strategy.barrier()
         return kept if kept.is_file() else None
 
     def kept(self, trainer: Trainer, stage: Stage) -> Path:
