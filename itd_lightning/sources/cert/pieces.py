@@ -180,8 +180,7 @@ def block_end(text: bytes, block: int, *, last: bool, quoted: bool) -> tuple[int
     if len(text) <= min(block, REACH) and (end := fitting_end(text)):
         return end, True
     ends = record_ends(text, last=last)
-    within = max(int(np.searchsorted(ends, block, side="right")), 1)
-    return (int(ends[within - 1]) if len(ends) else 0), False
+    return (int(ends[max(int(np.searchsorted(ends, block, side="right")), 1) - 1]) if len(ends) else 0), False
 
 
 def rest_of_line(file: BufferedIOBase, left: int) -> Generator[Block, None, int]:
