@@ -62,8 +62,8 @@ def relation(rows: pl.DataFrame, own: pl.DataFrame) -> pl.Series:
         .then(pl.lit("other"))
         .otherwise(pl.lit("shared"))
     )
-    named = pl.when(pl.col("pc").is_not_null()).then(fits)
-    return owned.select(relation=named.cast(Relation)).to_series()
+    whose = pl.when(pl.col("pc").is_not_null()).then(fits)
+    return owned.select(relation=whose.cast(Relation)).to_series()
 
 
 def pc_days(events: pl.DataFrame, people: pl.DataFrame | None) -> pl.DataFrame:
@@ -95,6 +95,6 @@ def event_relations(events: pl.DataFrame, own: pl.DataFrame, people: pl.DataFram
         ``relation``, one value an event in the order of the events; null without a PC.
     """
     use = pc_days(events, people)
-    named = use.select("user", "pc", "day", relation=relation(use, own))
+    relations = use.select("user", "pc", "day", relation=relation(use, own))
     rows = events.select("user", "pc", day=pl.col("time").dt.date())
-    return rows.join(named, on=["user", "pc", "day"], how="left", maintain_order="left")["relation"]
+    return rows.join(relations, on=["user", "pc", "day"], how="left", maintain_order="left")["relation"]

@@ -137,7 +137,7 @@ def build(events: pl.DataFrame, features: FeatureSet, company: Sequence[str]) ->
     Returns:
         ``user``, ``day``, the features, float32, and events in each hour, ``h00`` to ``h23``, int16; sorted.
     """
-    chosen = SETS[features]
+    feature_set = SETS[features]
     tall = events.group_by("user", pl.col("time").dt.truncate("1h").alias("hour"), "kind").agg(
         events=pl.len()
     )
@@ -146,16 +146,16 @@ def build(events: pl.DataFrame, features: FeatureSet, company: Sequence[str]) ->
         name: pl.col("events").filter(pl.col("hour").dt.hour() == hour).sum().cast(pl.Int16)
         for hour, name in enumerate(HOURS)
     }
-    counts = tall.group_by("user", day).agg(**as_numbers(chosen.counts), **hours)
-    single = events.filter(kind(*chosen.detailed)).with_columns(
+    counts = tall.group_by("user", day).agg(**as_numbers(feature_set.counts), **hours)
+    single = events.filter(kind(*feature_set.detailed)).with_columns(
         file_type=pl.when(IS_FILE).then(file_type()),
         external=count_external(company),
         direct=count_addresses(DIRECT),
         external_direct=count_external(company, DIRECT),
     )
-    details = as_numbers(chosen.details)
+    details = as_numbers(feature_set.details)
     of_days = single.group_by("user", pl.col("time").dt.date().alias("day")).agg(**details)
-    names = [name for name in chosen.names if name in chosen.counts or name in details]
+    names = [name for name in feature_set.names if name in feature_set.counts or name in details]
     return (
         counts.join(of_days, on=["user", "day"], how="left")
         .with_columns(pl.col(list(details)).fill_null(0))
@@ -169,7 +169,7 @@ def as_numbers(features: dict[str, pl.Expr]) -> dict[str, pl.Expr]:
     return {name: feature.cast(pl.Float32) for name, feature in features.items()}
 
 
-def received(events: pl.DataFrame, mailboxes: pl.DataFrame) -> pl.DataFrame:
+def count_received(events: pl.DataFrame, mailboxes: pl.DataFrame) -> pl.DataFrame:
     """Count the mails that a shard's users sent to each mailbox of the company: the partial of one shard.
 
     Args:
@@ -197,4 +197,4 @@ def build_shard(shard: Path, features: FeatureSet, company: Sequence[str]) -> pl
 
 def received_shard(shard: Path, mailboxes: pl.DataFrame) -> pl.DataFrame:
     """Count the mails that a shard's users sent to others."""
-    return received(pl.read_parquet(shard, columns=NEEDED, glob=False), mailboxes)
+    return count_received(pl.read_parquet(shard, columns=NEEDED, glob=False), mailboxes)

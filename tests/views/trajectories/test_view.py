@@ -12,7 +12,7 @@ from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.events import EVENTS
 from itd_lightning.splits import Dates
 from itd_lightning.views import Trajectories
-from itd_lightning.views.trajectories.features import HOURS, SETS, FeatureSet, build, received
+from itd_lightning.views.trajectories.features import HOURS, SETS, FeatureSet, build, count_received
 from itd_lightning.views.trajectories.view import moments, spans
 
 SPLIT = Dates(val_from=date(2010, 2, 20), test_from=date(2010, 3, 1))  # of the small slice
@@ -78,7 +78,10 @@ def test_mail_is_received_by_address_not_by_user_id() -> None:
         event("email_send", object="Bob.B@dtaa.com;bob.b@dtaa.com;;ann.a@dtaa.com"),
         event("email_send", object="bob@dtaa.com"),
     ]
-    assert received(frame(mails), boxes).rows() == [("ann", FRIDAY.date(), 1.0), ("bob", FRIDAY.date(), 1.0)]
+    assert count_received(frame(mails), boxes).rows() == [
+        ("ann", FRIDAY.date(), 1.0),
+        ("bob", FRIDAY.date(), 1.0),
+    ]
 
 
 def test_hours_are_those_of_the_clock_on_the_wall() -> None:
