@@ -13,7 +13,7 @@ from polars.exceptions import PolarsError
 
 import itd_lightning
 from itd_lightning.cli import commands
-from itd_lightning.contracts.errors import FailedAuditsError, InputError, plain
+from itd_lightning.contracts.errors import FailedAuditsError, FullDiskError, InputError, is_full_disk, plain
 from itd_lightning.contracts.files import private_files
 from itd_lightning.contracts.places import refuse_urls
 from itd_lightning.isolation import leave_current_folder
@@ -61,6 +61,8 @@ def main(args: Sequence[str] | None = None) -> None:
     except Exception as error:  # whatever it is, a person gets one line
         if os.environ.get("ITD_DEBUG"):
             raise
+        if is_full_disk(error):
+            sys.exit(say("; ".join([told(error), *notes(error)]), status=2))
         words = (
             f"unexpected {type(error).__name__}: {plain(str(error))}; ITD_DEBUG=1 shows where it comes from"
         )
@@ -78,6 +80,10 @@ def start(given: list[str]) -> None:
 
 def told(error: Exception) -> str:
     """What an error says; one of the system names the file first, and no number."""
+    if is_full_disk(error) and not isinstance(error, FullDiskError):
+        named = getattr(error, "filename", None)
+        where = f" of {Path(named).absolute().parent}" if isinstance(named, str | Path) else ""
+        return f"no space left on the disk{where}; make room and try again"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return str(error)

@@ -1,13 +1,18 @@
 """Writing a file so that nobody ever sees half of it, and nobody but its owner reads it."""
 
 import ctypes
+import errno
 import fcntl
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from itd_lightning.contracts.errors import FullDiskError, is_full_disk
 
 
 @contextmanager
@@ -32,15 +37,20 @@ def private_folder(folder: Path) -> None:
 def written_beside(target: Path) -> Iterator[Path]:
     """Give a path beside the target to write to; move it into place at the end, or remove it after a failure.
 
+    What was written is on the disk before it gets its name.
+
     The name is new each time, so that two programs that write the same target do not meet. The file is its
     owner's alone, as mkstemp makes it: most that is written names people.
     """
-    private_folder(target.parent)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent)
+    with full_disk_named(target.parent):
+        private_folder(target.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent)
     os.close(handle)
     partial = Path(name)
     try:
-        yield partial
+        with full_disk_named(target.parent):
+            yield partial
+            flush(partial)
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
@@ -52,10 +62,12 @@ def folder_beside(target: Path) -> Iterator[Path]:
 
     Where another program was faster, its folder stays.
     """
-    private_folder(target.parent)
-    partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
+    with full_disk_named(target.parent):
+        private_folder(target.parent)
+        partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
     try:
-        yield partial
+        with full_disk_named(target.parent):
+            yield partial
         try:
             partial.rename(target)
         except OSError:
@@ -63,6 +75,41 @@ def folder_beside(target: Path) -> Iterator[Path]:
                 raise
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextmanager
+def full_disk_named(folder: Path) -> Iterator[None]:
+    """Turn whatever says that the disk is full into one line that names the folder.
+
+    Raises:
+        FullDiskError: If nothing more can be written.
+    """
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, FullDiskError) or not is_full_disk(error):
+            raise
+        raise FullDiskError(
+            errno.ENOSPC, f"no space left on the disk of {folder.absolute()}; make room and try again"
+        ) from error
+
+
+def flush(file: Path) -> None:
+    """Wait until a file's content is on the disk, which may turn out to be full."""
+    handle = os.open(file, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def read_json(file: Path) -> dict[str, Any] | None:
+    """Return what a small JSON file of this program holds; None if it is missing, empty or damaged."""
+    try:
+        content = json.loads(file.read_text("utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
 
 
 @contextmanager

@@ -97,7 +97,7 @@ class Prompting(GatheringNarratives):
     def validation_step(self, batch: NarrativeBatch, batch_idx: int) -> None:
         """Log how much of the model's answer is one of ours."""
         mass = self.answer(batch).exp().sum(1).mean()
-        self.log("val/label_mass", mass, batch_size=len(batch.unit))
+        self.log("val/label_mass", mass, batch_size=len(batch.unit), sync_dist=True)
 
     def score(self, batch: NarrativeBatch) -> Float[Tensor, " b"]:
         """Score days by how much likelier the answer abnormal is."""

@@ -1,13 +1,23 @@
-"""What writing a file promises: it is whole, and its owner's alone."""
+"""What writing a file promises: it is whole, its owner's alone, and a full disk is one line."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from itd_lightning.contracts.files import folder_beside, held, private_files, private_folder, written_beside
+from itd_lightning.contracts.errors import FullDiskError
+from itd_lightning.contracts.files import (
+    folder_beside,
+    held,
+    private_files,
+    private_folder,
+    read_json,
+    written_beside,
+)
 
 
 @contextmanager
@@ -66,3 +76,36 @@ def test_the_umask_is_given_back_after_an_error() -> None:
         assert os.umask(0o022) == 0o022
     finally:
         os.umask(before)
+
+
+SAVE = """
+import resource, sys, torch
+from pathlib import Path
+from itd_lightning.callbacks.checkpoints import AtomicCheckpointIO
+AtomicCheckpointIO().save_checkpoint({"state_dict": {}}, sys.argv[1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
+try:
+    AtomicCheckpointIO().save_checkpoint({"state_dict": {"w": torch.zeros(9999)}}, sys.argv[1])
+except OSError as error:
+    print(type(error).__name__, error.strerror)
+"""
+
+
+def test_a_failed_write_names_the_folder_and_leaves_the_old_file(tmp_path: Path) -> None:
+    target = tmp_path / "note.json"
+    target.write_text("{}")
+    with (
+        pytest.raises(FullDiskError, match=f"no space left on the disk of {tmp_path}"),
+        written_beside(target),
+    ):
+        Path("/dev/full").write_text("x")
+    assert [file.name for file in tmp_path.iterdir()] == ["note.json"]
+    assert read_json(target) == {}
+
+
+def test_a_checkpoint_that_does_not_fit_leaves_the_one_before(tmp_path: Path) -> None:
+    target = tmp_path / "last.ckpt"
+    ended = subprocess.run([sys.executable, "-c", SAVE, target], capture_output=True, text=True, check=True)
+    assert ended.stdout.startswith(f"FullDiskError no space left on the disk of {tmp_path}")
+    assert [file.name for file in tmp_path.iterdir()] == ["last.ckpt"]
+    assert target.stat().st_size < 5000

@@ -71,7 +71,7 @@ def check_header(line: bytes, path: Path, columns: tuple[str, ...]) -> tuple[str
     return header
 
 
-def split(text: bytes, header: tuple[str, ...], log: Log, first_line: int) -> Block:
+def split(text: bytes, header: tuple[str, ...], log: Log, first_line: int, *, fits: bool = False) -> Block:
     """Cut whole lines into fields.
 
     Args:
@@ -79,6 +79,7 @@ def split(text: bytes, header: tuple[str, ...], log: Log, first_line: int) -> Bl
         header: Names of all columns of the file; those that the log does not need are ignored.
         log: What the file should hold.
         first_line: Number of the first line in its file.
+        fits: Whether it is known that all quotes fit.
 
     Raises:
         InputError: If the lines are so short that to refuse them one by one would cost more than it tells.
@@ -87,7 +88,7 @@ def split(text: bytes, header: tuple[str, ...], log: Log, first_line: int) -> Bl
     if lines > SHORT_LINES + len(text) // SHORTEST:
         raise InputError(f"{log.name}.csv has {lines:,} nearly empty lines in a row; it is no log")
     plain = text.replace(b"\r\n", b"\n") if b"\r" in text else text
-    rows = split_at_once(plain, lines, header, quoted=log.quoted)
+    rows = split_at_once(plain, lines, header, quoted=log.quoted, fits=fits)
     if rows is not None:
         return Block(
             rows.select(log.columns).with_row_index("line", offset=first_line), REFUSED.to_frame(), lines
@@ -121,11 +122,13 @@ def count(text: bytes, byte: bytes) -> int:
     return int(np.count_nonzero(np.frombuffer(text, np.uint8) == ord(byte)))
 
 
-def split_at_once(text: bytes, lines: int, header: tuple[str, ...], *, quoted: bool) -> pl.DataFrame | None:
+def split_at_once(
+    text: bytes, lines: int, header: tuple[str, ...], *, quoted: bool, fits: bool
+) -> pl.DataFrame | None:
     """All fields as text, "" as null; None if a line may be no whole row, or one has a quoted line end."""
     if b"\0" in text or (not quoted and count(text, b",") != lines * (len(header) - 1)):
         return None
-    if quoted and not quotes_fit(text):
+    if quoted and not fits and not quotes_fit(text):
         return None
     # A line of MAX_LINE bytes covers one of these stretches.
     if any(text.find(b"\n", at, at + STRETCH) < 0 for at in range(0, len(text) - STRETCH, STRETCH)):

@@ -59,17 +59,40 @@ def record_ends(text: bytes, *, last: bool) -> Places:
     return np.concatenate(found) if found else np.empty(0, np.intp)
 
 
+def fitting_end(text: bytes) -> int:
+    """Return the end of the last whole record if all quotes fit; 0 if not, or if there is none.
+
+    That is most of the time, and twice as fast as ``record_ends``.
+    """
+    signs = np.frombuffer(text, np.uint8)
+    quotes = np.flatnonzero(signs == QUOTE)
+    if len(wrong_pairs(signs, quotes, 0)):
+        return 0
+    line = text.rfind(b"\n")
+    while line >= 0 and (before := int(np.searchsorted(quotes, line))) % 2:
+        line = text.rfind(b"\n", 0, int(quotes[before - 1]))
+    return line + 1
+
+
 def misfits(signs: NDArray[np.uint8], quotes: Places) -> tuple[Places, Places]:
     """Return which quotes begin or end no field: if the first, third, ... open, and if the others do."""
-    if not len(quotes):
-        return quotes, quotes
-    opens = BESIDE_QUOTE[signs[quotes - 1]] | (quotes == 0)
+    return wrong_pairs(signs, quotes, 0), wrong_pairs(signs, quotes, 1)
+
+
+def wrong_pairs(signs: NDArray[np.uint8], quotes: Places, first: int) -> Places:
+    """Return the numbers of the quotes that begin or end no field, if this is the first that should open."""
+    opening, closing = quotes[first::2], quotes[1 - first :: 2]
+    opens = BESIDE_QUOTE[signs[opening - 1]] | (opening == 0)
     # Behind the text stands a line end, or what cannot be known yet and may be one.
-    ends = np.append(signs, np.array([LF, LF], np.uint8))
-    follows = ends[quotes + 1]
-    closes = BESIDE_QUOTE[follows] | ((follows == CR) & (ends[quotes + 2] == LF))
-    even = np.arange(len(quotes)) % 2 == 0
-    return np.flatnonzero(np.where(even, ~opens, ~closes)), np.flatnonzero(np.where(even, ~closes, ~opens))
+    follows = signs[np.minimum(closing + 1, len(signs) - 1)]
+    closes = BESIDE_QUOTE[follows]
+    if not closes.all():
+        behind = signs[np.minimum(closing + 2, len(signs) - 1)]
+        closes |= (closing + 1 >= len(signs)) | (
+            (follows == CR) & ((behind == LF) | (closing + 2 >= len(signs)))
+        )
+    wrong = [np.flatnonzero(~opens) * 2 + first, np.flatnonzero(~closes) * 2 + 1 - first]
+    return np.sort(np.concatenate(wrong))
 
 
 def first_from(numbers: Places, least: int, otherwise: int) -> int:

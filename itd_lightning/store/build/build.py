@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.files import aside, private_files, private_folder, written_beside
+from itd_lightning.contracts.files import aside, private_files, private_folder, read_json, written_beside
 from itd_lightning.executors import Executor, Place, open_executor
 from itd_lightning.sources.cert.archives import read_archive
 from itd_lightning.sources.cert.pieces import Piece, pieces
@@ -97,7 +97,7 @@ def build(
                 discard(old)
             return plan.base.manifest
         take_up(plan, folder)
-        if not (folder / MANIFEST).is_file():
+        if read_json(folder / MANIFEST) is None:
             with open_executor(workers, place) as executor:
                 write_store(plan, folder, executor, tell)
         for left in ("staging", "sorted", "small", NOW):
@@ -140,9 +140,14 @@ def write_store(plan: Plan, folder: Path, executor: Executor, tell: Progress) ->
 def latest(plan: Plan, folder: Path) -> datetime:
     """The moment after which events are refused: that of the plan with which the build began."""
     said = folder / NOW
-    if not said.is_file():
-        said.write_text(plan.now.isoformat(), "utf-8")
-    return datetime.fromisoformat(said.read_text("utf-8"))
+    try:
+        return datetime.fromisoformat(said.read_text("utf-8"))
+    except (FileNotFoundError, ValueError):  # a build that begins, or whose moment is lost with its pieces
+        for left in ("staging", "sorted"):
+            remove(folder / left)
+    with written_beside(said) as file:
+        file.write_text(plan.now.isoformat(), "utf-8")
+    return plan.now
 
 
 def small_files(folder: Path, source: int) -> Path:

@@ -21,7 +21,13 @@ from itd_lightning.views.base import EpochShuffle, View
 from itd_lightning.views.resampling import smote_tomek
 from itd_lightning.views.sequences.features import FACTORS, Factor
 from itd_lightning.views.sequences.view import Sequences
-from itd_lightning.views.signals.features import daily_counts, decomposed, every_day, moments_of, standardised
+from itd_lightning.views.signals.features import (
+    daily_counts,
+    decompose_days,
+    every_day,
+    moments_of,
+    standardise,
+)
 
 Window = Literal["trailing", "whole"]
 Imbalance = Literal["none", "weighted", "smote_tomek"]
@@ -59,8 +65,8 @@ class SignalDataset(Dataset[SignalBatch]):
     def __len__(self) -> int:
         return len(self.unit)
 
-    def __getitem__(self, row: int) -> SignalBatch:
-        return self.__getitems__([row])
+    def __getitem__(self, row: int | list[int]) -> SignalBatch:
+        return self.__getitems__(row if isinstance(row, list) else [row])
 
     def __getitems__(self, rows: list[int]) -> SignalBatch:
         length = self.length[rows]
@@ -192,10 +198,10 @@ class Signals(Sequences):
 
     def decompose(self, moments: pl.DataFrame) -> Float[np.ndarray, "n z"]:
         """Counts and modes of each unit, ``(N, C (K + 1))``: ``z(t)``, equation 8."""
-        values = standardised(self.counts, moments)
+        values = standardise(self.counts, moments)
         lengths = self.counts.group_by("user", maintain_order=True).len()["len"].to_numpy().astype(np.int64)
         window = self.days if self.window == "trailing" else None
-        modes = decomposed(values, lengths, self.modes, window, self.alpha, self.tol)
+        modes = decompose_days(values, lengths, self.modes, window, self.alpha, self.tol)
         joined = np.concatenate([values[:, None], modes], axis=1).reshape(len(values), -1)
         rows = self.counts.select("user", "day", row=pl.int_range(pl.len()))
         place = self.units.select("user", day=pl.col("start").dt.date()).join(
@@ -242,6 +248,10 @@ class Signals(Sequences):
     def in_order(self, *parts: str) -> DataLoader[SignalBatch]:
         """Days of these parts, by user and time."""
         return self.loader(self.chosen(self.part(*parts)))
+
+    def count_scores(self, *parts: str) -> int:
+        """Return the number of days in these parts."""
+        return View.count_scores(self, *parts)
 
     def described(self, numbers: Int[np.ndarray, " n"]) -> Iterator[tuple[slice, pl.DataFrame]]:
         """Say which days these are."""

@@ -36,8 +36,8 @@ class Read:
         for piece in pieces.pieces(path, log.name, quoted=log.quoted):
             header = check_header(piece.header, path, log.columns)
             digest = xxh3_128()
-            for text in pieces.whole_rows(piece, digest, quoted=log.quoted):
-                block = split(text, header, log, line)
+            for whole in pieces.whole_rows(piece, digest, quoted=log.quoted):
+                block = split(whole.text, header, log, line, fits=whole.fits)
                 judged = judge(block.rows, log, NOW)
                 assert len(judged.rows) + len(judged.refused) == len(block.rows)
                 rows.append(judged.rows)

@@ -10,7 +10,7 @@ from xxhash import xxh3_128
 
 from itd_lightning.sources.cert import pieces, records
 from itd_lightning.sources.cert.logs import judge, split
-from itd_lightning.sources.cert.records import record_ends
+from itd_lightning.sources.cert.records import fitting_end, record_ends
 from itd_lightning.sources.cert.releases import Log, find_release
 
 NOW = datetime(2026, 1, 1)
@@ -47,8 +47,8 @@ def kept(path: Path, log: Log) -> tuple[list[tuple[str, str]], list[str], int]:
     """Users and contents kept, reasons of the rows refused, and lines read, piece by piece."""
     rows, reasons, lines = list[tuple[str, str]](), list[str](), 0
     for piece in pieces.pieces(path, log.name, quoted=log.quoted):
-        for text in pieces.whole_rows(piece, xxh3_128(), quoted=log.quoted):
-            block = split(text, log.columns, log, lines)
+        for whole in pieces.whole_rows(piece, xxh3_128(), quoted=log.quoted):
+            block = split(whole.text, log.columns, log, lines, fits=whole.fits)
             judged = judge(block.rows, log, NOW)
             rows += judged.rows.sort("line").select("user", "content").rows()
             reasons += [reason for _, reason in [*block.refused.rows(), *judged.refused.rows()]]
@@ -202,6 +202,7 @@ def test_an_end_that_is_told_early_stays_whatever_follows(monkeypatch: pytest.Mo
         whole = record_ends(text, last=True).tolist()
         cut = dice.randrange(len(text) + 1)
         found = record_ends(text[:cut], last=False).tolist()
+        assert fitting_end(text[:cut]) in (0, *whole)
         assert whole[: len(found)] == found
         early += len(found)
     assert early > 2000

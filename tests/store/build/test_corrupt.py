@@ -4,6 +4,8 @@ import bz2
 import io
 import os
 import re
+import subprocess
+import sys
 import tarfile
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -718,7 +720,7 @@ def test_a_path_may_have_any_name(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("owner", "name"),
-    [(pl.DataFrame, "write_parquet"), (Path, "write_text"), (Path, "mkdir"), (archives, "finish")],
+    [(pl.DataFrame, "write_parquet"), (Path, "write_text"), (Path, "mkdir"), (archives, "read_header")],
     ids=["table", "note", "folder", "piece of an archive"],
 )
 @pytest.mark.parametrize("after", [0, 3])
@@ -739,7 +741,7 @@ def test_a_full_disk_ends_in_one_line_and_the_same_command_goes_on(
             prepare(path, "--store", tmp_path / "store", "--shards=1")
     assert ended.value.code == 2
     line = capsys.readouterr().err
-    assert line.startswith("itd: No space left on device")
+    assert line.startswith("itd: no space left on the disk of ")
     assert line.count("\n") == 1
     assert not (tmp_path / "store").exists()
     store = build(path)
@@ -787,3 +789,36 @@ def test_a_million_lines_that_are_no_rows_are_no_log(
     with (source / "logon.csv").open("a") as file:
         file.write("this is no row of any log at all\n" * 4)
     assert "logon.csv has a million lines that are no rows; it is not the log" in refusal(capsys, source)
+
+
+@pytest.mark.parametrize("name", ["now.txt", "plan.json", "manifest.json", "note.json", "0000.json"])
+@pytest.mark.parametrize("damage", [b"", b"{", b"\xff\xfe", b"[]"], ids=["empty", "cut", "no text", "a list"])
+def test_a_damaged_small_file_of_a_half_finished_build_is_made_again(
+    name: str, damage: bytes, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(build_module, "publish" if name == "manifest.json" else "write_facts", fail)
+        with pytest.raises(OSError, match="no space left on the disk of"):
+            build_store([source], source.with_name("store"), shards=1)
+    found = list(source.with_name(".store.partial").rglob(name))
+    assert found or name == "now.txt"
+    for file in found:
+        file.write_bytes(damage)
+    assert build(source).manifest["events"] == 10
+
+
+@pytest.mark.parametrize("limit", [200, 2000])
+def test_a_limit_on_file_sizes_ends_in_one_line_that_names_the_folder(limit: int, source: Path) -> None:
+    program = (
+        f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
+        "from itd_lightning.cli import main\n"
+        f"main(['prepare', {str(source)!r}, '--store', {str(source.with_name('store'))!r}])"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(f"itd: no space left on the disk of {source.with_name('.store.partial')}")
+    assert ended.stderr.count("\n") == 1
+    assert build(source).manifest["events"] == 10
