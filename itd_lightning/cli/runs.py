@@ -1,6 +1,5 @@
 """Commands about runs that were tested: what a score is worth, who to look at, how it is told."""
 
-import re
 import sys
 from functools import partial
 from json import dumps
@@ -12,7 +11,7 @@ from itd_lightning.cli.terminal import (
     result_table,
 )
 from itd_lightning.contracts.errors import FailedAuditsError, InputError
-from itd_lightning.contracts.files import held
+from itd_lightning.runs.folder import score_file
 
 
 def evaluate(
@@ -51,25 +50,10 @@ def audit(run: Path, strict: bool = False, **options: bool) -> None:
         strict: Exit with status 1 if any audit fails; one that stays open does not count.
         options: The flags of the audits, by name.
     """
-    from itd_lightning.audits import AuditedRun, check_options, run_audits
     from itd_lightning.cli.terminal_tables import audit_table
-    from itd_lightning.evaluation.evaluate import evaluate as measure
-    from itd_lightning.evaluation.evaluate import write_json
-    from itd_lightning.runs.rescore import LightningRescorer
+    from itd_lightning.runs.audit import audit_run
 
-    check_options(options)
-    scores = score_file(run)
-    evaluation = measure(scores)
-    try:
-        with (
-            held(scores.parent, wait=False),
-            AuditedRun(scores, evaluation, options=options, rescorer=LightningRescorer()) as audited,
-        ):
-            results = run_audits(audited)
-            content = {"audits": [result._asdict() for result in results], **audited.details}
-            write_json(scores.parent / "audit.json", content)
-    except BlockingIOError as error:
-        raise InputError(f"another program is at work in {scores.parent}; wait for it") from error
+    results = audit_run(run, options)
     console().print(audit_table(str(run), results))
     if strict and (failed := [result.name for result in results if result.passed is False]):
         raise FailedAuditsError(f"{len(failed)} of {len(results)} audits failed: {', '.join(failed)}")
@@ -138,24 +122,10 @@ def alerts(run: Path, budget: str | None = None) -> None:
         run: Folder of a run that was tested, or its score table.
         budget: How many: `10` for the ten highest of all, `10/day` for the ten highest of each day.
     """
-    from itd_lightning.alerts.lists import top_days
+    from itd_lightning.alerts.lists import alert_days
     from itd_lightning.cli.terminal_tables import alert_table
-    from itd_lightning.evaluation.alarm_days import add_p_values
-    from itd_lightning.evaluation.thresholds import read_threshold, run_folder
-    from itd_lightning.scores.table import SCORED, scan_scores
 
-    if budget is not None and not re.fullmatch(r"[1-9]\d*(/day)?", budget):
-        raise InputError(f"budget must be a number, or a number and /day, got {budget!r}")
-    folder, words = run if run.is_dir() else run.parent, ""
-    checkpoint = scan_scores(folder / SCORED)[1].checkpoint
-    stored = read_threshold(folder, checkpoint) if budget is None else None
-    if stored is None:
-        listed = budget or "10"
-        days = top_days(folder, int(listed.removesuffix("/day")), daily=listed.endswith("/day"))
-    else:
-        days = top_days(folder, sys.maxsize, daily=stored.kind == "budget", above=stored.threshold)
-        days = add_p_values(days, run_folder(folder) / SCORED)
-        words = f"{len(days):,} user-days above the threshold: {stored.words}"
+    days, words = alert_days(run, budget)
     console().print(alert_table(str(run), days, words))
 
 
@@ -183,8 +153,3 @@ def track(run: Path, project: str | None = None, entity: str | None = None) -> N
     mode = wandb_mode(offline=tracked.offline)
     where = "wandb/, offline" if mode == "offline" else mode
     console().print(f"{run}: added to W&B run {tracked.id} ({where})", highlight=False, markup=False)
-
-
-def score_file(path: Path) -> Path:
-    """The score table of a run folder; or the path itself, if it is no folder."""
-    return path / "scores.parquet" if path.is_dir() else path

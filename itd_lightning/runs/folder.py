@@ -9,6 +9,7 @@ import polars as pl
 from itd_lightning.contracts.audit_results import AuditResult
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.yaml_files import read_yaml
+from itd_lightning.scores.table import SCORED
 
 Evaluation = dict[str, Any]  # evaluation.json, as ``evaluation.evaluate`` writes it
 
@@ -109,3 +110,8 @@ def read_losses(path: Path) -> pl.DataFrame | None:
     if stage and losses["stage"].count():
         losses, known = losses.with_columns(pl.col("stage").forward_fill().backward_fill()), [*known, "stage"]
     return losses.select("epoch", *known) if known != ["stage"] and known else None
+
+
+def score_file(path: Path) -> Path:
+    """Return the score table of a run's folder; a path that is no folder is returned as it is."""
+    return path / SCORED if path.is_dir() else path

@@ -186,7 +186,7 @@ def test_a_rank_counts_the_units_that_score_as_high() -> None:
 
 MANY = """
 import numpy as np
-from itd_lightning.cli.experiments import peak_gib
+from itd_lightning.runs.cost import peak_gib
 from itd_lightning.metrics.ranking import Ranking
 
 draw = np.random.default_rng(0)
