@@ -1,4 +1,4 @@
-"""The contract of an audit, the run that audits share, and the protocol of who trains again for them."""
+"""The contract of an audit, the run that audits share, and the protocol by which a run is trained again."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Mapping
@@ -137,15 +137,15 @@ class AuditedRun:
 
     @property
     def split_needs_campaigns(self) -> bool:
-        """Whether the run's split reads the answer key to choose its parts."""
+        """Return whether the run's split reads the answer key to choose its parts."""
         return self.table.about.split in CAMPAIGN_SPLITS
 
     @property
     def rescorer(self) -> Rescorer:
-        """Who trains and scores again.
+        """Return the object that trains and scores again.
 
         Raises:
-            InputError: If nobody does.
+            InputError: If there is none.
         """
         if self._rescorer is None:
             raise InputError("nothing is trained or scored again here; `itd audit RUN` does it")

@@ -16,7 +16,7 @@ KNOWS = {FUTURE: "the FUTURE", ANSWERS: "the ANSWERS", TRAINING: "the FUTURE, in
 
 
 class CutOff(NamedTuple):
-    """Where a store is cut off.
+    """Moments at which a store is cut off.
 
     Attributes:
         until: First moment that is cut off.
@@ -28,7 +28,7 @@ class CutOff(NamedTuple):
 
 
 class ScoreChange(NamedTuple):
-    """How two tables of scores differ.
+    """Difference of two tables of scores.
 
     Attributes:
         units: Units that are compared.

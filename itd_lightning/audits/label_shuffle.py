@@ -18,7 +18,7 @@ LEAST_MOVED = 0.5  # least share of the labels that find a day with the user the
 
 
 class LabelShuffle(Audit):
-    """How often is a result as good where labels and users have nothing to do with one another?
+    """A result must be better than with labels that have nothing to do with the users.
 
     Each insider's malicious days are given to another test user, drawn anew each time, who keeps those of
     these calendar days on which there is a score. Nothing is trained again: what a method learned from

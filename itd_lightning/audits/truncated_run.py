@@ -96,7 +96,7 @@ class TruncatedRun:
 
     @property
     def before(self) -> pl.LazyFrame:
-        """The earlier units as the run scored them."""
+        """Return the earlier units as the run scored them."""
         return earlier_units(self.table.rows, self.cut.until)
 
     def confirm(self, *, fit: bool) -> None:

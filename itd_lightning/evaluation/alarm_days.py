@@ -59,7 +59,7 @@ class ThresholdChoice(NamedTuple):
 
     @property
     def has_drifted(self) -> bool:
-        """Whether the test scores lie so far from validation that the threshold may not hold."""
+        """Return whether test and validation scores differ so much that the threshold may not hold."""
         return self.drift.chance <= SIGNIFICANT and self.drift.distance >= FAR
 
 

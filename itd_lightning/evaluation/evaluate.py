@@ -225,7 +225,7 @@ def campaigns(hits: pl.DataFrame, key: Key) -> list[dict[str, Any]]:
 
 
 def protocol(table: ScoreTable) -> dict[str, Any]:
-    """How the numbers came about."""
+    """Return the settings behind the numbers: run, split, labels, store and threshold rule."""
     stored = read_threshold(table.path.parent, table.about.checkpoint)
     usual = f"at most {ACCEPTED_FPR:.0%} of harmless validation units above it"
     return {

@@ -1,4 +1,4 @@
-"""Which user-days are alarms: a threshold by a named rule from validation scores, stored beside the scores.
+"""Thresholds above which user-days are alarms: by a named rule from validation scores, stored beside them.
 
 A user-day scores as its highest unit, so that the same threshold tells which of its units are to blame.
 """
@@ -23,7 +23,7 @@ Kind = Literal["budget", "fpr", "fdr"]
 
 
 class Rule(NamedTuple):
-    """How a threshold is chosen.
+    """Rule by which a threshold is chosen.
 
     Attributes:
         kind: ``budget``: so many user-days a day lie above it. ``fpr``: such a share of harmless ones.
