@@ -11,7 +11,8 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from itd_lightning.contracts.files import written_beside
-from itd_lightning.contracts.scores import SCORES, Explanation, UnitScores
+from itd_lightning.contracts.scores import SCORES
+from itd_lightning.contracts.unit_scores import Explanation, UnitScores
 from itd_lightning.methods import Method
 from itd_lightning.scores.table import About, write_scores
 from itd_lightning.store.read import Store

@@ -11,7 +11,8 @@ from jaxtyping import Int
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from itd_lightning.contracts.scores import SCORES, UNITS, Explanation
+from itd_lightning.contracts.scores import SCORES, UNITS
+from itd_lightning.contracts.unit_scores import Explanation
 from itd_lightning.executors import Place, open_executor
 from itd_lightning.splits import Split
 from itd_lightning.store.read import Store
