@@ -1,7 +1,5 @@
 """The future probe: score a run again on a store that ends earlier, and train it there where asked to."""
 
-import shutil
-from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -21,6 +19,7 @@ from itd_lightning.audits.hindsight import (
     where_to_cut,
 )
 from itd_lightning.callbacks.checkpoints import load_checkpoint
+from itd_lightning.callbacks.own_files import probe_folder
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.evaluation.score_table import ScoreTable
 from itd_lightning.runs.launch import train
@@ -134,7 +133,8 @@ def probe_future(scores: Path, *, retrain: bool = False) -> list[Audit]:
         retrain: Whether to train again as well, which finds what entered then.
 
     Raises:
-        InputError: If the checkpoint is damaged; where there is none, the questions stay open.
+        InputError: If the checkpoint is damaged, or somebody else's folder lies where the probe works; where
+            there is no checkpoint, the questions stay open.
     """
     names = [FUTURE, ANSWERS, *([TRAINING] if retrain else [])]
     try:
@@ -142,14 +142,9 @@ def probe_future(scores: Path, *, retrain: bool = False) -> list[Audit]:
     except InputError as error:
         return [unanswered(name, str(error)) for name in names]
     load_checkpoint(again.checkpoint)
-    shutil.rmtree(again.folder, ignore_errors=True)
-    try:
+    with probe_folder(again.folder):
         audits = probe_scoring(again)
         return [*audits, probe_training(again)] if retrain else audits
-    finally:
-        shutil.rmtree(again.folder, ignore_errors=True)
-        with suppress(OSError):  # the null attack keeps its run there
-            again.folder.parent.rmdir()
 
 
 def probe_scoring(again: Again) -> list[Audit]:

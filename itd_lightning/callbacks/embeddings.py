@@ -36,7 +36,6 @@ class EmbeddingWriter(Callback):
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Embed; after ``ScoreWriter``, whose table it reads."""
         view, target = view_of(trainer), Path(trainer.default_root_dir) / "embeddings.parquet"
-        target.unlink(missing_ok=True)
         if not isinstance(view, Sequences) or view.grain != "behaviour" or not isinstance(pl_module, Method):
             return
         found = []

@@ -10,6 +10,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
+from itd_lightning.callbacks.own_files import forget_results
 from itd_lightning.contracts.files import written_beside
 from itd_lightning.contracts.scores import SCORES
 from itd_lightning.contracts.unit_scores import Explanation, UnitScores
@@ -149,7 +150,7 @@ class ScoreWriter(Callback):
         with tempfile.TemporaryDirectory(dir=folder, prefix=".scores.") as parts:
             self.write_parts(view, Path(parts))
             scored = pl.scan_parquet(sorted(Path(parts).iterdir()), glob=False)
-            write_scores(folder / "scores.parquet", scored, about)
+            write_scores(folder / "scores.parquet", scored, about, lambda: forget_results(folder))
         if self.cells:
             with written_beside(folder / "explanations.parquet") as partial:
                 view.explanations(self.best, self.cells).write_parquet(partial)

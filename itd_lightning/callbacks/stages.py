@@ -108,13 +108,10 @@ class StageSchedule(Callback):
         return self.stages[self.place]
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Tell the method its stage before anything is measured; forget what an earlier run left."""
+        """Tell the method its stage before anything is measured."""
         self.check(trainer, pl_module)
         staged(pl_module).stage = self.stage.name
         self.able = {name for name, weight in pl_module.named_parameters() if weight.requires_grad}
-        for stage in self.stages[self.place :]:
-            if not (self.over and stage is self.stage):  # else its best was kept before a kill
-                self.kept(trainer, stage).unlink(missing_ok=True)
 
     def check(self, trainer: Trainer, method: LightningModule) -> None:
         """Refuse a schedule that cannot be run, before it costs anything.
@@ -140,7 +137,10 @@ class StageSchedule(Callback):
             )
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Begin the first stage, or go on with the present one."""
+        """Begin the first stage, or go on with the present one; forget what an earlier run left."""
+        for stage in self.stages[self.place :]:
+            if not (self.over and stage is self.stage):  # else its best was kept before a kill
+                self.kept(trainer, stage).unlink(missing_ok=True)
         self.let_learn(pl_module)
         if not self.resumed:
             self.begin(trainer, pl_module)

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 
@@ -16,6 +17,9 @@ from itd_lightning.cli.terminal import (
     safe,
 )
 from itd_lightning.contracts.errors import InputError
+
+if TYPE_CHECKING:  # Lightning takes seconds to import, and most commands do without
+    from lightning import Trainer
 
 
 def train(args: Sequence[str]) -> None:
@@ -38,15 +42,11 @@ def train(args: Sequence[str]) -> None:
         raise KeyboardInterrupt if stop.code == 1 else stop from stop
     folder = Path(cli.trainer.default_root_dir)
     say = console().print
-    if args[0] == "fit":
+    if args[0] == "fit" and not cli.trained:
+        say(f"nothing left to train after {cli.trainer.current_epoch} epochs, see --trainer.max_epochs")
+    elif args[0] == "fit":
         write_json(folder / "cost.json", cost(monotonic() - began))
-        logged = cli.trainer.callback_metrics.items()
-        if lost := [name for name, value in logged if not value.isfinite()]:
-            raise InputError(
-                f"the training diverged, {' and '.join(lost)} is no number: lower the learning rate"
-            )
-        best = cli.trainer.checkpoint_callback.best_model_path  # type: ignore[union-attr]
-        say(f"trained {cli.trainer.current_epoch} epochs; {best}", highlight=False, soft_wrap=True)
+        say(trained(cli.trainer), highlight=False, soft_wrap=True)
     elif args[0] == "test" and Store(cli.datamodule.store).manifest["answers"] is None:
         say("no answer key in the store: scored, not evaluated")
     elif args[0] == "test":
@@ -56,6 +56,19 @@ def train(args: Sequence[str]) -> None:
     elif args[0] == "predict":
         scores = folder / "scores.parquet"
         say(f"{scores}: {length(scan_scores(scores)[0]):,} units scored", highlight=False)
+
+
+def trained(trainer: "Trainer") -> str:
+    """Return what a fit came to, in words.
+
+    Raises:
+        InputError: If its loss is no number.
+    """
+    logged = trainer.callback_metrics.items()
+    if lost := [name for name, value in logged if not value.isfinite()]:
+        raise InputError(f"the training diverged, {' and '.join(lost)} is no number: lower the learning rate")
+    best = trainer.checkpoint_callback.best_model_path  # type: ignore[union-attr]
+    return f"trained {trainer.current_epoch} epochs; {best}"
 
 
 def reproduce(

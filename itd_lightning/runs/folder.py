@@ -43,7 +43,9 @@ def read_evaluation(folder: Path) -> Evaluation:
         raise InputError(f"no evaluation at {path}; write it with `{remedy}`, on a store with an answer key")
     content = read_json(path)
     if missing := {"pr_auc", "protocol", "intervals"} - content.keys():
-        raise InputError(f"{path} lacks {', '.join(sorted(missing))}; write it again with `{remedy}`")
+        raise InputError(
+            f"{path} lacks {', '.join(sorted(missing))}; delete it and write it again with `{remedy}`"
+        )
     return content
 
 
@@ -56,9 +58,9 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text("utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is damaged: {error}; write it again") from error
+        raise InputError(f"{path} is damaged: {error}; delete it and write it again") from error
     if not isinstance(content, dict):
-        raise InputError(f"{path} holds no JSON object; write it again")
+        raise InputError(f"{path} holds no JSON object; delete it and write it again")
     return content
 
 
@@ -96,7 +98,7 @@ def read_table(path: Path) -> pl.DataFrame | None:
     try:
         table = pl.read_parquet(path, glob=False)
     except pl.exceptions.PolarsError as error:
-        raise InputError(f"{path} is damaged; write it again with `itd test`") from error
+        raise InputError(f"{path} is damaged; delete it and write it again with `itd test`") from error
     return None if table.is_empty() else table
 
 

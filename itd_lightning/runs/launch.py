@@ -2,7 +2,6 @@
 
 import logging
 import os
-import shutil
 import tempfile
 import warnings
 from collections.abc import Sequence
@@ -16,22 +15,24 @@ import yaml
 from jsonargparse import Namespace, set_parsing_settings
 from jsonargparse.typing import register_type
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
-from lightning.pytorch.loggers import CSVLogger
 
 import itd_lightning
 from itd_lightning.callbacks import (
     AtomicCheckpointIO,
     Checkpoints,
     EmbeddingWriter,
+    NewScores,
     QuietProgressBar,
     RandomState,
+    RunLog,
     ScoreWriter,
     Tracked,
     WandbRun,
 )
 from itd_lightning.callbacks.checkpoints import load_checkpoint
+from itd_lightning.callbacks.own_files import CONFIG_KEY
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import written_beside
 from itd_lightning.methods import Method
@@ -51,18 +52,9 @@ ALLOWED_IMPORTS = [
     "lightning.pytorch.profilers",
     "lightning.pytorch.strategies",
 ]
-CONFIG_KEY = "itd_config"  # of the checkpoint
 TRACKED_KEY = "itd_tracked"
+ROOT = "--trainer.default_root_dir"
 CONFIGURED = ("seed_everything", "trainer", "model", "data", "checkpoint")
-RESULTS = (
-    "scores.parquet",
-    "scored.yaml",
-    "explanations.parquet",
-    "embeddings.parquet",
-    "evaluation.json",
-    "audit.json",
-    "threshold.json",
-)
 
 register_type(date, str, date.fromisoformat)
 
@@ -79,12 +71,16 @@ class SaveConfig(SaveConfigCallback):
     """Writes the whole config into the run's folder and into each of its checkpoints."""
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Write ``config.yaml`` when training starts."""
-        if stage == "fit":
+        """Write nothing yet: a fit may find nothing left to train."""
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write ``config.yaml`` when the first epoch starts."""
+        if not self.already_saved:
+            self.already_saved = True
             self.write(trainer, "config.yaml")
 
-    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write ``scored.yaml``, now that the checkpoint fits."""
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write ``scored.yaml`` beside the new scores."""
         self.write(trainer, "scored.yaml")
 
     def write(self, trainer: Trainer, name: str) -> None:
@@ -105,30 +101,6 @@ class SaveConfig(SaveConfigCallback):
         checkpoint[CONFIG_KEY] = config_text(self.parser, self.config)
         for logger in wandb_runs(trainer.loggers):
             checkpoint[TRACKED_KEY] = logger.tracked._asdict()
-
-
-class NewScores(Callback):
-    """Removes what was measured on scores that are about to be replaced, once store and checkpoint fit."""
-
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Remove what an earlier run left in the folder: it would not be this run's."""
-        self.forget(trainer, "metrics.csv")
-
-    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Remove results of other scores."""
-        self.forget(trainer)
-
-    def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Remove results of other scores."""
-        self.forget(trainer)
-
-    def forget(self, trainer: Trainer, *others: str) -> None:
-        """Remove results, and other files."""
-        if trainer.is_global_zero:
-            folder = Path(trainer.default_root_dir)
-            for name in (*RESULTS, *others):
-                (folder / name).unlink(missing_ok=True)
-            shutil.rmtree(folder / "audit", ignore_errors=True)
 
 
 def config_text(parser: LightningArgumentParser, config: Namespace) -> str:
@@ -204,13 +176,19 @@ class ExperimentCLI(LightningCLI):
     def loggers(self, chosen: Namespace, folder: str) -> list[Any]:
         """The run's own log, which the report reads, and those that the config names."""
         logs = self.subcommand == "fit" and not chosen["fast_dev_run"]
-        own = [CSVLogger(folder, name="", version="")] if logs else []
+        own = [RunLog(folder)] if logs else []
         given = [] if chosen["logger"] is True else as_list(chosen["logger"])
         checkpoint = self._get(self.config, "ckpt_path")
         if checkpoint and (earlier := tracked_in(Path(checkpoint))):
             for logger in wandb_runs(given):
                 logger.go_on(earlier.id)
         return own + given
+
+    @property
+    def trained(self) -> bool:
+        """Return whether the fit had an epoch left to train."""
+        callbacks = self.trainer.callbacks  # type: ignore[attr-defined]  # set by a connector
+        return any(isinstance(callback, NewScores) and callback.begun for callback in callbacks)
 
     def before_fit(self) -> None:
         """Keep the losses of the epochs before a resumption."""
@@ -221,7 +199,7 @@ class ExperimentCLI(LightningCLI):
     def after_fit(self) -> None:
         """Put the epochs before a resumption back in front, which the logger forgets."""
         metrics = Path(self.trainer.default_root_dir) / "metrics.csv"
-        if self.earlier_metrics and metrics.is_file():
+        if self.trained and self.earlier_metrics and metrics.is_file():
             header, *rows = metrics.read_text("utf-8").splitlines()
             before = self.earlier_metrics.splitlines()
             if before[0] == header:
@@ -245,26 +223,39 @@ def train(args: Sequence[str]) -> ExperimentCLI:
     """Run ``fit``, ``validate``, ``test`` or ``predict``.
 
     Args:
-        args: The command and its arguments. With ``--ckpt_path`` and without ``--config``, the config of the
-            checkpoint stands before the other arguments, and the folder is the run's; ``predict`` writes into
-            ``predict`` within it, since the run's own scores were made on another store.
+        args: The command and its arguments. With ``--ckpt_path``, the folder is that of the checkpoint's run,
+            unless ``--trainer.default_root_dir`` is among them: a config that was copied with its run names
+            the original's. ``predict`` writes into ``predict`` within it, since the run's own scores were
+            made on another store. Without ``--config``, the checkpoint's own stands before the others.
     """
     quiet()
     arguments, allowed = take_option(list(args), "--allow-import")
     set_parsing_settings(import_path_denylist=["*"], import_path_allowlist=ALLOWED_IMPORTS + allowed)
     command, *rest = arguments
-    checkpoint = next(iter(take_option(list(rest), "--ckpt_path")[1]), None)
-    if command == "fit" or checkpoint is None or any(a in ("-c", "--config", "--help", "-h") for a in rest):
+    checkpoint = next(iter(take_option(rest, "--ckpt_path")[1]), None)
+    if checkpoint is None or any(a in ("--help", "-h") for a in rest):
         return run_cli(arguments)
     path = Path(checkpoint)
+    root = [] if take_option(rest, ROOT)[1] else [f"{ROOT}={run_folder(path, command)}"]
+    if command == "fit" or any(a.partition("=")[0] in ("-c", "--config") for a in rest):
+        return run_cli([*arguments, *root])
     config = safe_config(path, load_checkpoint(path).get(CONFIG_KEY))
-    folder = path.parent.parent if path.parent.name == "checkpoints" else path.parent
-    folder = folder / "predict" if command == "predict" else folder
     with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as file:
         file.write(config)
         file.flush()
-        root = f"--trainer.default_root_dir={folder}"
-        return run_cli([command, "--config", file.name, root, *rest])
+        return run_cli([command, "--config", file.name, *root, *rest])
+
+
+def run_folder(checkpoint: Path, command: str) -> Path:
+    """Return the folder that a command writes into, from where its checkpoint lies.
+
+    Example:
+        >>> run_folder(Path("run/checkpoints/best.ckpt"), "predict").as_posix()
+        'run/predict'
+    """
+    inside = checkpoint.parent.name == "checkpoints"
+    folder = checkpoint.parent.parent if inside else checkpoint.parent
+    return folder / "predict" if command == "predict" else folder
 
 
 def safe_config(path: Path, text: object) -> str:

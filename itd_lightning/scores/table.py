@@ -1,6 +1,7 @@
 """A score table on disk: Parquet, one row a unit, and what made it in the file's own metadata."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, get_args
 
@@ -50,13 +51,27 @@ class About(NamedTuple):
     checkpoint: str
 
 
-def write_scores(path: Path, scores: pl.DataFrame | pl.LazyFrame, about: About) -> None:
-    """Write a score table beside its final name and move it into place."""
+def write_scores(
+    path: Path,
+    scores: pl.DataFrame | pl.LazyFrame,
+    about: About,
+    before_replacing: Callable[[], None] | None = None,
+) -> None:
+    """Write a score table beside its final name and move it into place.
+
+    Args:
+        path: Its final name.
+        scores: Its rows.
+        about: What made it.
+        before_replacing: Called when the new table is whole and the old one still in place.
+    """
     metadata = {METADATA: json.dumps(about._asdict())}
     with written_beside(path) as partial:
         scores.lazy().match_to_schema(SCORES).sink_parquet(
             partial, metadata=metadata, row_group_size=ROWS_AT_ONCE
         )
+        if before_replacing is not None:
+            before_replacing()
 
 
 def scan_scores(path: Path) -> tuple[pl.LazyFrame, About]:

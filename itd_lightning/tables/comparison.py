@@ -10,8 +10,8 @@ from itd_lightning.contracts.files import written_beside
 from itd_lightning.evaluation.comparison import CommonTable, Measured
 from itd_lightning.report.parts.comparison_table import Cost, cells, heads, notes
 from itd_lightning.report.parts.template import template
-from itd_lightning.tables.paper import row as markdown_row
 from itd_lightning.tables.comparison_audits import ASKED, AUDITS, Audited, Audits, answers, audited
+from itd_lightning.tables.paper import row as markdown_row
 
 
 def write_common(

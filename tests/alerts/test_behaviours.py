@@ -11,7 +11,7 @@ from itd_lightning.alerts.behaviours import shortened
 from itd_lightning.alerts.lists import top_days
 from itd_lightning.report.page import write_report
 from itd_lightning.report.runs import read_runs
-from tests.report.conftest import FIRST, written_behaviours
+from tests.handmade_runs import FIRST, written_behaviours
 from tests.report.test_hostile_text import PAYLOADS, figures, strings, tags
 from tests.report.test_page import outline
 

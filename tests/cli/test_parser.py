@@ -376,8 +376,9 @@ def test_a_new_test_forgets_the_threshold_and_audits_of_the_last_one(run: Path, 
     copy = tmp_path / "copy"
     shutil.copytree(run, copy)
     (copy / "audit").mkdir()
-    for name in ("threshold.json", "audit.json"):
-        (copy / name).write_text("{}")
+    (copy / "audit.json").write_text('{"audits": []}')
+    main(["threshold", str(copy), "--budget=0.2/day"])
+    assert (copy / "threshold.json").is_file()
     main(["test", f"--ckpt_path={copy / 'checkpoints' / 'best.ckpt'}"])
     assert {path.name for path in copy.iterdir()} == {path.name for path in run.iterdir()}
 
