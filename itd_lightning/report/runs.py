@@ -52,6 +52,7 @@ class Run(NamedTuple):
 
     Attributes:
         name: Unique on the page.
+        folder: Where it lies.
         about: What made the scores.
         evaluation: The numbers.
         rows: The score table, which may be longer than memory.
@@ -68,6 +69,7 @@ class Run(NamedTuple):
     """
 
     name: str
+    folder: Path
     about: About
     evaluation: Evaluation
     rows: pl.LazyFrame
@@ -111,6 +113,7 @@ def read_run(folder: Path, name: str) -> Run:
     tested = days if first is not None else of_test(rows.collect()).sort("user", "start")
     return Run(
         name=name,
+        folder=folder,
         about=about,
         evaluation=evaluation,
         rows=rows,

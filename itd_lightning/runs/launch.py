@@ -24,6 +24,7 @@ from itd_lightning.callbacks import (
     Checkpoints,
     EmbeddingWriter,
     NewScores,
+    PictureWriter,
     QuietProgressBar,
     RandomState,
     RunLog,
@@ -161,7 +162,8 @@ class ExperimentCLI(LightningCLI):
         writer = ScoreWriter(seed=int(seed or 0), config=config_hash(text))
         chosen = self._get(self.config_init, "trainer")
         bar = [] if chosen["enable_progress_bar"] is False else [QuietProgressBar()]
-        self.trainer_defaults["callbacks"] = [NewScores(), writer, EmbeddingWriter(), RandomState(), *bar]
+        pictures = (EmbeddingWriter(), PictureWriter())
+        self.trainer_defaults["callbacks"] = [NewScores(), writer, *pictures, RandomState(), *bar]
         folder = chosen["default_root_dir"] or "runs/default"
         if chosen["logger"] is not False:
             kwargs["logger"] = self.loggers(chosen, folder)

@@ -1,6 +1,6 @@
 """What every data module has in common: a store, a table of units, and loaders in a seeded order."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +172,17 @@ class View(LightningDataModule):
             tables.append(table.filter(pl.col("part") != 0) if found.names else table)
         keyed = self.units.select(UNITS.names()).drop("part").with_columns(unit=pl.int_range(pl.len()))
         return pl.concat(tables).join(keyed, on="unit", maintain_order="left").drop("unit")
+
+    def pictures(self, users: Sequence[str], settings: Mapping[str, Any]) -> dict[str, pl.DataFrame]:
+        """Return what the report draws of some users, by the file names of ``contracts.pictures.PICTURES``.
+
+        It is called when the test part was scored. Most views have nothing to draw.
+
+        Args:
+            users: Those with the highest scores.
+            settings: Hyper-parameters of the method that scored.
+        """
+        return {}
 
     def loader(
         self, rows: Dataset[Any], sampler: Sampler[Any] | None = None, batch_size: int | None = 0

@@ -1,23 +1,45 @@
 """A map of what a method learned: behaviours near to each other are alike to it."""
 
 import importlib.util
+from collections.abc import Sequence
 
 import numpy as np
 import plotly.graph_objects as go
 import polars as pl
 from jaxtyping import Float
+from markupsafe import Markup
 
 from itd_lightning.report.parts.figures import COLOURS, Figure, Panel, canvas, plain
 from itd_lightning.report.runs import Run
+from itd_lightning.report.sections.base import Page, Section
 
 NEEDED = 8  # behaviours; a map of fewer says nothing
 NORMAL, MALICIOUS, SPHERE = "#9a9a9a", "#D55E00", COLOURS[0]
 
 
+class Embeddings(Section):
+    """A map of each run whose method embeds behaviours."""
+
+    anchor, link, title = "map", "What was learned", "What was learned"
+
+    def applies(self, runs: Sequence[Run]) -> bool:
+        """Return whether any run has enough embedded behaviours."""
+        return any(is_mapped(run) for run in runs)
+
+    def render(self, runs: Sequence[Run], page: Page) -> Markup:
+        """Render one map a run."""
+        return page.figures(runs, [embeddings(run) for run in runs])
+
+
+def is_mapped(run: Run) -> bool:
+    """Return whether a run has embeddings of enough behaviours for a map."""
+    return run.embeddings is not None and run.embeddings["user"].count() >= NEEDED
+
+
 def embeddings(run: Run) -> Figure:
     """Behaviours as dots, malicious ones in orange, centres of spheres as blue crosses."""
     table = run.embeddings
-    if table is None or table["user"].count() < NEEDED:
+    if table is None or not is_mapped(run):
         return Figure("map", "", [])
     if importlib.util.find_spec("openTSNE") is None:
         return Figure("map", "", [], "a map needs `pip install itd-lightning[embeddings]`")

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from itd_lightning.report.parts.numbers import DASH, Cell, many, measured
+from itd_lightning.report.parts.tables import NO_INTERVAL, NOT_MEASURED, Group, Row, Table
 from itd_lightning.report.runs import Run
-from itd_lightning.report.sections.tables import NO_INTERVAL, NOT_MEASURED, Group, Row, Table
 from itd_lightning.runs.folder import Evaluation
 
 HEADLINE = {

@@ -11,13 +11,12 @@ import plotly.graph_objects as go
 import polars as pl
 from jaxtyping import Float
 
-from itd_lightning.report.parts.figures import GREY, PALE, Figure, Panel, canvas, plain
+from itd_lightning.report.parts.figures import BLUES, GREY, PALE, Figure, Panel, canvas, plain
 from itd_lightning.report.parts.numbers import number
 from itd_lightning.report.runs import Run
 
 WINDOWS = 3
 LONGEST = 24  # letters of a feature beside a map
-BLUES = [[0, "#ffffff"], [0.25, "#c6dbef"], [0.6, "#4a90c4"], [1, "#08306b"]]
 ORANGES = [[0, "#ffffff"], [0.25, "#fdd0a2"], [0.6, "#e6762f"], [1, "#7f2704"]]
 BOTH_WAYS = [[0, "#08306b"], [0.25, "#6baed6"], [0.5, "#ffffff"], [0.75, "#f0925a"], [1, "#7f2704"]]
 

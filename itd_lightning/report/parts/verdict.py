@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from itd_lightning.report.parts.numbers import Cell, measured, number, span
+from itd_lightning.report.parts.numbers import number, span
 from itd_lightning.report.runs import Run
 from itd_lightning.runs.folder import Audit, Evaluation
-
-ANSWER = {True: "passed", False: "failed", None: "open"}
 
 
 class Verdict(NamedTuple):
@@ -24,17 +22,6 @@ class Verdict(NamedTuple):
     result: str
     audits: str
     state: str
-
-
-class AuditRow(NamedTuple):
-    """One line of the audit table."""
-
-    run: str
-    name: str
-    number: Cell
-    reference: str
-    answer: str
-    verdict: str
 
 
 def verdict(run: Run) -> Verdict:
@@ -90,19 +77,3 @@ def audited(audits: Sequence[Audit]) -> tuple[str, str]:
 def sentence(text: str) -> str:
     """The text with a full stop."""
     return text if text.endswith((".", "!", "?")) else f"{text}."
-
-
-def audit_rows(runs: Sequence[Run]) -> list[AuditRow]:
-    """All audits of all runs; failed ones are not sorted first, so that runs compare line by line."""
-    return [
-        AuditRow(
-            run=run.name,
-            name=audit.name,
-            number=measured(audit.number, audit.verdict, audit.interval),
-            reference="" if audit.reference is None else number(audit.reference),
-            answer=ANSWER[audit.passed],
-            verdict=audit.verdict,
-        )
-        for run in runs
-        for audit in run.audits
-    ]

@@ -1,13 +1,26 @@
 """Losses by epoch, in the stages of a training."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
+from markupsafe import Markup
 
 from itd_lightning.report.parts.figures import GREY, Figure, Panel, canvas, colour, dash
 from itd_lightning.report.parts.numbers import number
 from itd_lightning.report.runs import Run
+from itd_lightning.report.sections.base import Page, Section
+
+
+class Training(Section):
+    """Losses of each run by epoch."""
+
+    anchor, link, title = "training", "Training", "Training"
+
+    def render(self, runs: Sequence[Run], page: Page) -> Markup:
+        """Render one plot a run."""
+        return page.figures(runs, [losses(run) for run in runs])
 
 
 def losses(run: Run) -> Figure:

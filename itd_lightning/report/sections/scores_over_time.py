@@ -1,18 +1,31 @@
 """Scores over time, of the users who score highest."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import plotly.graph_objects as go
 import polars as pl
+from markupsafe import Markup
 
-from itd_lightning.report.parts.figures import INK, Figure, Panel, canvas, plain
+from itd_lightning.report.parts.campaigns import HARMLESS, MALICIOUS, campaigns
+from itd_lightning.report.parts.figures import INK, Figure, Panel, canvas
 from itd_lightning.report.parts.numbers import number
 from itd_lightning.report.runs import Run
+from itd_lightning.report.sections.base import Page, Section
 
 USERS = 6
 UNITS = 1500  # of a user; more are pooled to their day's highest
-HARMLESS, MALICIOUS, CAMPAIGN = "#8a8a8a", "#D55E00", "#F5D9C8"
+
+
+class ScoresOverTime(Section):
+    """The scores of the users who score highest, one plot a user."""
+
+    anchor, link, title = "time", "Scores over time", "Scores over time"
+
+    def render(self, runs: Sequence[Run], page: Page) -> Markup:
+        """Render the plots of each run."""
+        return page.figures(runs, [timelines(run) for run in runs])
 
 
 def timelines(run: Run) -> Figure:
@@ -104,25 +117,6 @@ def add_units(figure: go.Figure, units: pl.DataFrame, what: str, marker: dict[st
         hovertemplate=hover,
         cliponaxis=False,
     )
-
-
-def campaigns(run: Run, user: str) -> list[dict[str, Any]]:
-    """The user's campaigns as shaded spans; the edge keeps a short one visible."""
-    return [
-        {
-            "type": "rect",
-            "yref": "paper",
-            "y0": 0,
-            "y1": 1,
-            "x0": plain(campaign["start"]),
-            "x1": plain(campaign["end"]),
-            "fillcolor": CAMPAIGN,
-            "line": {"color": CAMPAIGN, "width": 2},
-            "layer": "below",
-        }
-        for campaign in run.evaluation.get("campaigns", [])
-        if campaign["user"] == user
-    ]
 
 
 def threshold(run: Run) -> list[dict[str, Any]]:
