@@ -58,6 +58,6 @@ def test_commands_about_a_run_load_the_parser_and_nothing_else_that_is_heavy(
     run = str(written_run(tmp_path, evaluation))
     manifest = tmp_path / "runs" / "store" / "manifest.json"
     manifest.write_text(json.dumps(json.loads(manifest.read_text("utf-8")) | {"answers": {}}), "utf-8")
-    commands = (["--help"], ["alerts", run], ["evaluate", run], ["threshold", run, "--budget", "3/day"])
+    commands = (["--help"], ["alerts", run], ["evaluate", run], ["threshold", run, "--budget", "1/day"])
     steps = [f"from itd_lightning.cli import main; main({command!r})" for command in commands]
     assert loaded(*steps) == [["jsonargparse"]] * len(commands)
