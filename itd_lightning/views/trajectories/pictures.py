@@ -139,7 +139,7 @@ def paths(batch: TrajectoryBatch, users: Sequence[str], settings: Settings) -> p
     The components are those of evenly spaced windows, so that no answer key is needed to choose them. Users
     with fewer active days than a window are left out.
     """
-    evenly = [every[settings.window - 1 :: EVERY] for *_, every in signatures(batch, users, settings)]
+    evenly = [every[settings.window - 1 :: EVERY].copy() for *_, every in signatures(batch, users, settings)]
     if not evenly:
         return PATHS.to_frame()
     centre, axes = principal_axes(np.concatenate(evenly), 2)
