@@ -8,6 +8,7 @@ from itd_lightning.callbacks.pictures import PictureWriter
 from itd_lightning.callbacks.progress import QuietProgressBar
 from itd_lightning.callbacks.random_state import RandomState
 from itd_lightning.callbacks.run_log import RunLog
+from itd_lightning.callbacks.same_buffers import SameBuffers
 from itd_lightning.callbacks.scores import ScoreWriter
 from itd_lightning.callbacks.stages import Stage, StageSchedule
 from itd_lightning.callbacks.wandb_run import Tracked, WandbRun
@@ -22,6 +23,7 @@ __all__ = [
     "QuietProgressBar",
     "RandomState",
     "RunLog",
+    "SameBuffers",
     "ScoreWriter",
     "Stage",
     "StageSchedule",

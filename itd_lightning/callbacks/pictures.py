@@ -23,7 +23,9 @@ class PictureWriter(Callback):
         self.users = users
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write; after ``ScoreWriter``, whose table it reads."""
+        """Write, on the first rank; after ``ScoreWriter``, whose table it reads."""
+        if not trainer.is_global_zero:
+            return
         view, folder = view_of(trainer), Path(trainer.default_root_dir)
         users = highest_users(scan_scores(folder / SCORED)[0], self.users)
         for name, table in view.pictures(users, dict(pl_module.hparams)).items():

@@ -40,6 +40,8 @@ def train(args: Sequence[str]) -> None:
         cli = run_experiment(args)
     except SystemExit as stop:  # what Lightning makes of Ctrl-C
         raise KeyboardInterrupt if stop.code == 1 else stop from stop
+    if not cli.trainer.is_global_zero:
+        return
     folder = Path(cli.trainer.default_root_dir)
     say = console().print
     if args[0] == "fit" and not cli.trained:

@@ -165,24 +165,29 @@ def alerts(run: Path, budget: str | None = None) -> None:
     console().print(alert_table(str(run), days, words))
 
 
-def track(run: Path) -> None:
+def track(run: Path, project: str | None = None, entity: str | None = None) -> None:
     """Add what was measured of a run to its W&B dashboard: curves, scores, alerts, evaluation, audits.
 
     The fit must have been tracked: `itd fit ... --config configs/overlays/wandb.yaml`. People are numbers
-    there. A run that is tracked offline is sent by `wandb sync`.
+    there. A run that is tracked offline stays so, and is sent by `wandb sync`. Where it goes is yours to say,
+    never the checkpoint's.
 
     Args:
         run: Folder of a run that was fitted and tested.
+        project: On W&B; default: $WANDB_PROJECT, or itd_lightning.
+        entity: Team or user; default: $WANDB_ENTITY, or the account's own.
     """
+    from itd_lightning.callbacks.wandb_run import wandb_mode
     from itd_lightning.runs.launch import tracked_in
-    from itd_lightning.tracking.dashboard import publish
+    from itd_lightning.tracking.dashboard import own_place, publish
 
     checkpoint = run / "checkpoints" / "best.ckpt"
     tracked = tracked_in(checkpoint)
     if tracked is None:
         raise InputError(f"{run} was not tracked; fit it with --config configs/overlays/wandb.yaml")
-    publish(run, tracked)
-    where = "wandb/, offline" if tracked.offline else "online"
+    publish(run, own_place(tracked, project, entity))
+    mode = wandb_mode(offline=tracked.offline)
+    where = "wandb/, offline" if mode == "offline" else mode
     console().print(f"{run}: added to W&B run {tracked.id} ({where})", highlight=False, markup=False)
 
 

@@ -17,6 +17,7 @@ from jsonargparse.typing import register_type
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
 
 import itd_lightning
 from itd_lightning.callbacks import (
@@ -28,15 +29,20 @@ from itd_lightning.callbacks import (
     QuietProgressBar,
     RandomState,
     RunLog,
+    SameBuffers,
     ScoreWriter,
     Tracked,
     WandbRun,
 )
 from itd_lightning.callbacks.checkpoints import load_checkpoint
 from itd_lightning.callbacks.own_files import CONFIG_KEY
+from itd_lightning.callbacks.stages import Staged
+from itd_lightning.callbacks.wandb_run import is_tracked
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.files import written_beside
+from itd_lightning.contracts.files import private_files, written_beside
+from itd_lightning.contracts.places import refuse_urls, refuse_urls_within
 from itd_lightning.methods import Method
+from itd_lightning.runs.checkpoint_config import safe_config
 from itd_lightning.store.read import Store
 from itd_lightning.views import View
 
@@ -53,6 +59,7 @@ ALLOWED_IMPORTS = [
     "lightning.pytorch.profilers",
     "lightning.pytorch.strategies",
 ]
+STRATEGIES = ("auto", "ddp", "ddp_find_unused_parameters_true", "ddp_find_unused_parameters_false")
 TRACKED_KEY = "itd_tracked"
 ROOT = "--trainer.default_root_dir"
 CONFIGURED = ("seed_everything", "trainer", "model", "data", "checkpoint")
@@ -150,6 +157,9 @@ class ExperimentCLI(LightningCLI):
 
     def instantiate_classes(self) -> None:
         """Instantiate; a value that does not fit is the user's to mend."""
+        chosen = self.config[str(self.subcommand)].as_dict()
+        places = {name: chosen.get(name) for name in ("model", "data", "ckpt_path")}
+        refuse_urls_within([places, chosen["trainer"]["default_root_dir"]])
         try:
             super().instantiate_classes()
         except (ValueError, MisconfigurationException) as error:
@@ -162,8 +172,8 @@ class ExperimentCLI(LightningCLI):
         writer = ScoreWriter(seed=int(seed or 0), config=config_hash(text))
         chosen = self._get(self.config_init, "trainer")
         bar = [] if chosen["enable_progress_bar"] is False else [QuietProgressBar()]
-        pictures = (EmbeddingWriter(), PictureWriter())
-        self.trainer_defaults["callbacks"] = [NewScores(), writer, *pictures, RandomState(), *bar]
+        own = [NewScores(), writer, EmbeddingWriter(), PictureWriter(), RandomState(), SameBuffers()]
+        self.trainer_defaults["callbacks"] = [*own, *bar]
         folder = chosen["default_root_dir"] or "runs/default"
         if chosen["logger"] is not False:
             kwargs["logger"] = self.loggers(chosen, folder)
@@ -171,6 +181,11 @@ class ExperimentCLI(LightningCLI):
         if str(devices).isdigit() and int(devices) > cores and not torch.cuda.is_available():
             raise InputError(f"devices must be at most {cores}, the number of cores, got {devices}")
         plugins = [AtomicCheckpointIO(), *as_list(chosen["plugins"])]
+        strategy = supported(chosen["strategy"])
+        plain = strategy == "ddp" or (strategy == "auto" and several(devices))
+        if plain and isinstance(self.model, Staged):
+            strategy = "ddp_find_unused_parameters_true"  # a stage leaves weights out
+        kwargs["strategy"] = strategy
         return super().instantiate_trainer(
             **kwargs, default_root_dir=folder, plugins=plugins, enable_model_summary=False
         )
@@ -193,7 +208,13 @@ class ExperimentCLI(LightningCLI):
         return any(isinstance(callback, NewScores) and callback.begun for callback in callbacks)
 
     def before_fit(self) -> None:
-        """Keep the losses of the epochs before a resumption."""
+        """Refuse several devices where one must see everything; keep the losses before a resumption."""
+        several = self.trainer.num_devices * self.trainer.num_nodes > 1
+        if several and isinstance(self.model, Method) and self.model.needs_one_device:
+            raise InputError(
+                f"{type(self.model).__name__} learns from the whole training part at once: "
+                "use --trainer.devices 1"
+            )
         metrics = Path(self.trainer.default_root_dir) / "metrics.csv"
         resumed = self._get(self.config, "ckpt_path") is not None
         self.earlier_metrics = metrics.read_text("utf-8") if resumed and metrics.is_file() else ""
@@ -201,11 +222,40 @@ class ExperimentCLI(LightningCLI):
     def after_fit(self) -> None:
         """Put the epochs before a resumption back in front, which the logger forgets."""
         metrics = Path(self.trainer.default_root_dir) / "metrics.csv"
-        if self.trained and self.earlier_metrics and metrics.is_file():
+        first = self.trainer.is_global_zero
+        if first and self.trained and self.earlier_metrics and metrics.is_file():
             header, *rows = metrics.read_text("utf-8").splitlines()
             before = self.earlier_metrics.splitlines()
             if before[0] == header:
-                metrics.write_text("\n".join([*before, *rows, ""]), "utf-8")
+                with written_beside(metrics) as partial:
+                    partial.write_text("\n".join([*before, *rows, ""]), "utf-8")
+
+
+def supported(strategy: object) -> object:
+    """Return the strategy, if scores and checkpoints are written for it.
+
+    Raises:
+        InputError: If they are not.
+    """
+    if isinstance(strategy, DDPStrategy | SingleDeviceStrategy) or strategy in STRATEGIES:
+        return strategy
+    name = strategy if isinstance(strategy, str) else type(strategy).__name__
+    raise InputError(f"strategy {name} is not supported: use --trainer.strategy ddp, or one device")
+
+
+def several(devices: object) -> bool:
+    """Return whether this is more than one device.
+
+    Example:
+        >>> several(2), several("0,1"), several([1]), several(1)
+        (True, True, False, False)
+    """
+    if devices in ("auto", "-1", -1):
+        return torch.cuda.device_count() > 1
+    if isinstance(devices, list):
+        return len(devices) > 1
+    names = str(devices).strip(",").split(",")
+    return len(names) > 1 or (names[0].isdigit() and int(names[0]) > 1)
 
 
 def tracked_in(checkpoint: Path) -> Tracked | None:
@@ -215,12 +265,18 @@ def tracked_in(checkpoint: Path) -> Tracked | None:
         InputError: If the checkpoint is no checkpoint, or says it in other words.
     """
     found = load_checkpoint(checkpoint).get(TRACKED_KEY)
+    if found is None:
+        return None
     try:
-        return None if found is None else Tracked(**found)
+        tracked = Tracked(**found)
     except TypeError as error:
         raise InputError(f"{checkpoint} does not say where its run is tracked") from error
+    if not is_tracked(tracked):
+        raise InputError(f"{checkpoint} does not say where its run is tracked")
+    return tracked
 
 
+@private_files()
 def train(args: Sequence[str]) -> ExperimentCLI:
     """Run ``fit``, ``validate``, ``test`` or ``predict``.
 
@@ -231,8 +287,11 @@ def train(args: Sequence[str]) -> ExperimentCLI:
             made on another store. Without ``--config``, the checkpoint's own stands before the others.
     """
     quiet()
+    refuse_urls(args)
     arguments, allowed = take_option(list(args), "--allow-import")
     set_parsing_settings(import_path_denylist=["*"], import_path_allowlist=ALLOWED_IMPORTS + allowed)
+    # Lightning lets the parser fetch configs from anywhere.
+    set_parsing_settings(config_read_mode_urls_enabled=False, config_read_mode_fsspec_enabled=False)
     command, *rest = arguments
     checkpoint = next(iter(take_option(rest, "--ckpt_path")[1]), None)
     if checkpoint is None or any(a in ("--help", "-h") for a in rest):
@@ -260,20 +319,6 @@ def run_folder(checkpoint: Path, command: str) -> Path:
     return folder / "predict" if command == "predict" else folder
 
 
-def safe_config(path: Path, text: object) -> str:
-    """The config of a checkpoint without what could write or run elsewhere: a checkpoint may be a stranger's.
-
-    Scoring needs none of it; who wants a profiler or a strategy names it on the command line.
-    """
-    try:
-        config: dict[str, Any] = yaml.safe_load(text) if isinstance(text, str) else {}
-        for name in ("logger", "callbacks", "plugins", "profiler", "strategy", "devices"):
-            config["trainer"].pop(name, None)
-    except (yaml.YAMLError, TypeError, KeyError, AttributeError) as error:
-        raise InputError(f"{path} carries no config; give the run's with --config") from error
-    return yaml.safe_dump(config)
-
-
 def run_cli(args: list[str]) -> ExperimentCLI:
     """Parse and run.
 
@@ -289,6 +334,7 @@ def run_cli(args: list[str]) -> ExperimentCLI:
             auto_configure_optimizers=False,
             save_config_callback=SaveConfig,
             seed_everything_default=0,
+            trainer_defaults={"devices": 1},
             parser_class=OneLineParser,
             parser_kwargs={"prog": "itd", "version": itd_lightning.__version__},
             args=args,

@@ -9,13 +9,14 @@ import polars as pl
 import torch
 from jaxtyping import Int
 from lightning.pytorch import LightningDataModule
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler, SequentialSampler
 
 from itd_lightning.contracts.scores import SCORES, UNITS
 from itd_lightning.contracts.unit_scores import Explanation
 from itd_lightning.executors import Place, open_executor
 from itd_lightning.splits import Split
 from itd_lightning.store.read import Store
+from itd_lightning.views.rank_batches import RankBatches
 
 
 class EpochShuffle(Sampler[int]):
@@ -106,6 +107,10 @@ class View(LightningDataModule):
         """Row numbers of the units of these parts."""
         return np.flatnonzero(self.units["part"].is_in(names).to_numpy())
 
+    def count_scores(self, *parts: str) -> int:
+        """Return the number of scores of these parts."""
+        return len(self.part(*parts))
+
     def in_order(self, *parts: str) -> DataLoader[Any]:
         """All units of these parts, each once, in an order that nothing changes.
 
@@ -194,9 +199,12 @@ class View(LightningDataModule):
             sampler: Names rows, or whole batches; in order without one.
             batch_size: Rows per batch, 0 for the view's; None where the sampler names batches.
         """
+        size = self.batch_size if batch_size == 0 else batch_size
+        if self.trainer is not None and self.trainer.world_size > 1:
+            sampler, size = self.of_rank(rows, sampler, size), None
         return DataLoader(
             rows,
-            batch_size=self.batch_size if batch_size == 0 else batch_size,
+            batch_size=size,
             sampler=sampler,
             num_workers=self.num_workers,
             collate_fn=as_it_is,
@@ -206,6 +214,15 @@ class View(LightningDataModule):
             multiprocessing_context="spawn" if self.num_workers else None,
             persistent_workers=self.num_workers > 0,
         )
+
+    def of_rank(self, rows: Dataset[Any], sampler: Sampler[Any] | None, size: int | None) -> RankBatches:
+        """The batches of this rank; as many as on every other in training, where they are shuffled."""
+        assert self.trainer is not None
+        order: Any = SequentialSampler(rows) if sampler is None else sampler  # type: ignore[arg-type]  # sized
+        ranks, rank = self.trainer.world_size, self.trainer.global_rank
+        smaller = size and min(size, max(-(-len(order) // ranks), 1))  # where there would be too few batches
+        batches = order if smaller is None else BatchSampler(order, smaller, drop_last=False)
+        return RankBatches(batches, ranks, rank, even=hasattr(sampler, "set_epoch"))
 
 
 def as_it_is(batch: Any) -> Any:  # noqa: ANN401 - each view has its own batch type

@@ -6,6 +6,9 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import polars as pl
@@ -227,12 +230,67 @@ def test_a_strangers_checkpoint_writes_nothing_outside_of_its_run(run: Path, tmp
     profiler = "lightning.pytorch.profilers.SimpleProfiler"
     outside = {"dirpath": str(tmp_path / "outside"), "filename": "x"}
     config["trainer"]["profiler"] = {"class_path": profiler, "init_args": outside}
+    config["trainer"]["num_nodes"] = 2  # would wait for the other, on all interfaces
     checkpoint["itd_config"] = yaml.safe_dump(config)
     (tmp_path / "run").mkdir()
     torch.save(checkpoint, tmp_path / "run" / "x.ckpt")
     main(["test", f"--ckpt_path={tmp_path / 'run' / 'x.ckpt'}"])
     assert (tmp_path / "run" / "scores.parquet").is_file()
     assert not (tmp_path / "outside").exists()
+
+
+@pytest.fixture
+def asked() -> Iterator[tuple[str, list[str]]]:
+    """Return the address of a server that has every file, and what it was asked for."""
+    paths: list[str] = []
+
+    class Server(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            paths.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(CONFIG.read_bytes())
+
+        do_HEAD = do_GET  # noqa: N815 - the library's name
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Server) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", paths
+        server.shutdown()
+        thread.join()
+
+
+def test_nothing_is_fetched(
+    asked: tuple[str, list[str]],
+    store: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    address, paths = asked
+    fits = ["fit", f"--config={CONFIG}", f"--data.store={store}"]
+    for args in (
+        ["fit", f"--config={address}/x.yaml", f"--data.store={store}"],
+        ["fit", "-c", f"simplecache::{address}/x.yaml"],
+        ["evaluate", "--config", f"{address}/x.yaml"],
+        [*fits, f"--ckpt_path={address}/x.ckpt", "--trainer.logger=false"],
+        ["test", f"--config={CONFIG}", f"--ckpt_path={address}/x.ckpt", "--trainer.logger=false"],
+        ["inspect", f"{address}/store"],
+        [*fits, f"--trainer.default_root_dir={address}/run"],
+    ):
+        assert "is a URL, and nothing is fetched" in refused(args, capsys)
+    within = {"model": f"{address}/model.yaml", "data": f"{address}/data.yaml"}
+    for name, url in within.items():
+        (tmp_path / "x.yaml").write_text(yaml.safe_dump({**yaml.safe_load(CONFIG.read_text()), name: url}))
+        refused(["fit", f"--config={tmp_path / 'x.yaml'}"], capsys)
+    whole = yaml.safe_load(CONFIG.read_text())
+    whole["trainer"]["default_root_dir"] = "memory://run"
+    (tmp_path / "x.yaml").write_text(yaml.safe_dump(whole))
+    assert "memory://run is a URL" in refused(["fit", f"--config={tmp_path / 'x.yaml'}"], capsys)
+    assert not paths
 
 
 def test_more_devices_than_cores_are_refused(

@@ -311,6 +311,10 @@ class Sequences(View):
         """Sequences of these parts, the longest first."""
         return self.batches(InOrder(self.length, self.part(*parts), self.budget))
 
+    def count_scores(self, *parts: str) -> int:
+        """Return the number of behaviours in these parts."""
+        return int(self.length[self.part(*parts)].sum())
+
     def described(self, numbers: Int[np.ndarray, " n"]) -> Iterator[tuple[slice, pl.DataFrame]]:
         """Say which behaviours these are, shard by shard; a user's in time order."""
         ends = np.cumsum(self.length)

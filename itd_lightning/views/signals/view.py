@@ -61,8 +61,8 @@ class SignalDataset(Dataset[SignalBatch]):
     def __len__(self) -> int:
         return len(self.unit)
 
-    def __getitem__(self, row: int) -> SignalBatch:
-        return self.__getitems__([row])
+    def __getitem__(self, row: int | list[int]) -> SignalBatch:
+        return self.__getitems__(row if isinstance(row, list) else [row])
 
     def __getitems__(self, rows: list[int]) -> SignalBatch:
         length = self.length[rows]
@@ -255,6 +255,10 @@ class Signals(Sequences):
     def in_order(self, *parts: str) -> DataLoader[SignalBatch]:
         """Days of these parts, by user and time."""
         return self.loader(self.chosen(self.part(*parts)))
+
+    def count_scores(self, *parts: str) -> int:
+        """Return the number of days in these parts."""
+        return View.count_scores(self, *parts)
 
     def described(self, numbers: Int[np.ndarray, " n"]) -> Iterator[tuple[slice, pl.DataFrame]]:
         """Say which days these are."""
