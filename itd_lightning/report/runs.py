@@ -27,7 +27,7 @@ FIRST = 20  # behaviours to look at first
 
 
 class Truth(NamedTuple):
-    """What the answer key says of a run's test part.
+    """Labels and curves of a run's test part, by the answer key.
 
     Attributes:
         labelled: What the timelines draw, with ``malicious`` and ``scenario``; None where there is no key.
@@ -163,7 +163,7 @@ def labelled_embeddings(folder: Path, evaluation: Evaluation) -> pl.DataFrame | 
 
 
 def read_manifest(store: Path) -> dict[str, Any]:
-    """What a store says of itself; empty where it is not at hand."""
+    """Return the manifest of a store; empty where it is not at hand."""
     try:
         return Store(store).manifest
     except InputError:

@@ -1,4 +1,4 @@
-"""What all figures share: colours, an empty plot, and how plots are grouped."""
+"""Parts of all figures: colours, an empty plot, and how plots are grouped."""
 
 import html
 from typing import Any, NamedTuple

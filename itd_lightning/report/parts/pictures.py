@@ -12,8 +12,8 @@ from itd_lightning.runs.folder import read_table
 LISTED = 20  # users that a message names
 
 
-class DrawnUser(NamedTuple):
-    """Whose picture is drawn.
+class UserPicture(NamedTuple):
+    """The rows that draw one user.
 
     Attributes:
         user: Who.
@@ -41,7 +41,7 @@ def read_pictures(run: Run, file: str) -> pl.DataFrame:
     return table
 
 
-def drawn_user(run: Run, file: str, user: str) -> DrawnUser:
+def user_picture(run: Run, file: str, user: str) -> UserPicture:
     """Return the rows of a user, or of the written user who scores highest.
 
     Args:
@@ -52,14 +52,14 @@ def drawn_user(run: Run, file: str, user: str) -> DrawnUser:
     table = read_pictures(run, file)
     users = table["user"].unique(maintain_order=True).sort().to_list()
     if not users:
-        return DrawnUser("", table, f"the run's folder has no {file}, which `itd test` writes")
-    chosen = user or highest(run, users)
-    if chosen not in users:
+        return UserPicture("", table, f"the run's folder has no {file}, which `itd test` writes")
+    who = user or highest(run, users)
+    if who not in users:
         more = f" and {len(users) - LISTED} more" if len(users) > LISTED else ""
         names = ", ".join(users[:LISTED])
-        words = f"nothing to draw was written of {chosen}, but of {len(users)} others: {names}{more}"
-        return DrawnUser("", table, words)
-    return DrawnUser(chosen, table.filter(user=chosen))
+        words = f"nothing to draw was written of {who}, but of {len(users)} others: {names}{more}"
+        return UserPicture("", table, words)
+    return UserPicture(who, table.filter(user=who))
 
 
 def highest(run: Run, users: list[str]) -> str:

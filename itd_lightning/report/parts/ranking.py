@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from itd_lightning.evaluation.baselines import BASELINES
-from itd_lightning.report.parts.numbers import Cell, many, measured
+from itd_lightning.report.parts.numbers import Cell, number_cell, plural
 from itd_lightning.report.parts.tables import NO_INTERVAL, NOT_MEASURED, Group, Row, Table
 from itd_lightning.report.runs import Run
 from itd_lightning.runs.folder import Evaluation
@@ -22,7 +22,7 @@ def ranking_tables(runs: Sequence[Run]) -> list[Table]:
 
     One table for one or two runs; two for more, which would not fit beside each other.
     """
-    title = f"How well malicious {many([run.about.grain for run in runs])} are ranked"
+    title = f"How well malicious {plural([run.about.grain for run in runs])} are ranked"
     halves = [list(MEASURES)] if len(runs) <= 2 else [["pr_auc", "base_rate"], ["roc_auc", "clean_recall"]]
     return [ranking_table(runs, half, title if place == 0 else "") for place, half in enumerate(halves)]
 
@@ -36,7 +36,7 @@ def ranking_table(runs: Sequence[Run], measures: list[str], title: str) -> Table
         ("The same scores at coarser grains", pooled_entries),
     ]
     groups = [
-        Group(name, ranked_rows([dict(entries(run.evaluation)) for run in runs], measures))
+        Group(name, subject_rows([dict(entries(run.evaluation)) for run in runs], measures))
         for name, entries in subjects
     ]
     return Table(title, "", [MEASURES[name] for name in measures], [group for group in groups if group.rows])
@@ -65,12 +65,12 @@ def baseline_entries(result: Evaluation) -> Entries:
         "active_hours": "number of active hours",
         "day_events": "number of events on the day",
     }
-    known = result.get("baselines", {})
-    if "day_events" in known:  # a behaviour is one event; what counts is how many lie around it
+    baselines = result.get("baselines", {})
+    if "day_events" in baselines:  # a behaviour is one event; what counts is how many lie around it
         names["events"] = "number of events in the sequence"
-    for name in [*BASELINES, *sorted(set(known) - set(BASELINES))]:
-        if name in known:
-            yield names.get(name, name), known[name]
+    for name in [*BASELINES, *sorted(set(baselines) - set(BASELINES))]:
+        if name in baselines:
+            yield names.get(name, name), baselines[name]
 
 
 def pooled_entries(result: Evaluation) -> Entries:
@@ -89,17 +89,17 @@ def pooled_entries(result: Evaluation) -> Entries:
             yield f"{what}, {how.get(pool, pool)}", entry
 
 
-def ranked_rows(entries: list[dict[str, Evaluation]], measures: list[str]) -> list[Row]:
+def subject_rows(entries: list[dict[str, Evaluation]], measures: list[str]) -> list[Row]:
     """One row a subject that any run has: run beside run under each measure."""
     labels = dict.fromkeys(label for run in entries for label in run)
     return [
-        Row(label, [ranked_cell(run.get(label, {}), name) for name in measures for run in entries])
+        Row(label, [number_of(run.get(label, {}), name) for name in measures for run in entries])
         for label in labels
     ]
 
 
-def ranked_cell(entry: Evaluation, name: str) -> Cell:
+def number_of(entry: Evaluation, name: str) -> Cell:
     """One threshold-free number; only the areas have intervals."""
     reason = entry.get("undefined") or NOT_MEASURED
     interval = (entry.get("intervals") or {}).get(name)
-    return measured(entry.get(name), str(reason), interval, NO_INTERVAL if name.endswith("_auc") else "")
+    return number_cell(entry.get(name), str(reason), interval, NO_INTERVAL if name.endswith("_auc") else "")

@@ -16,7 +16,7 @@ class Row(NamedTuple):
 
     @property
     def agreed(self) -> bool:
-        """Whether all cells say the same."""
+        """Return whether all cells say the same."""
         return len(set(self.cells)) == 1
 
 

@@ -26,7 +26,7 @@ class Verdict(NamedTuple):
 
 def verdict(run: Run) -> Verdict:
     """Say in words what came out."""
-    text, state = audited(run.audits)
+    text, state = audit_summary(run.audits)
     return Verdict(run.name, result(run.evaluation), text, state)
 
 
@@ -47,30 +47,30 @@ def result(evaluation: Evaluation) -> str:
 
 def best_baseline(evaluation: Evaluation) -> str:
     """The strongest competitor that needs no method, as a sentence with a space before it."""
-    known = {
+    baselines = {
         name: entry
         for name, entry in evaluation.get("baselines", {}).items()
         if name != "random" and entry.get("pr_auc") is not None
     }
-    if not known:
+    if not baselines:
         return ""
-    best = max(known, key=lambda name: float(known[name]["pr_auc"]))
-    interval = known[best].get("intervals", {}).get("pr_auc")
+    best = max(baselines, key=lambda name: float(baselines[name]["pr_auc"]))
+    interval = baselines[best].get("intervals", {}).get("pr_auc")
     beside = f" ({span(interval)})" if interval else ""
-    return f" Merely counting {best.replace('_', ' ')} reaches {number(known[best]['pr_auc'])}{beside}."
+    return f" Merely counting {best.replace('_', ' ')} reaches {number(baselines[best]['pr_auc'])}{beside}."
 
 
-def audited(audits: Sequence[Audit]) -> tuple[str, str]:
-    """What the audits say, worst first, and the worst answer."""
+def audit_summary(audits: Sequence[Audit]) -> tuple[str, str]:
+    """Return what the audits say, worst first, and the worst answer."""
     if not audits:
         return "No audit was run, so the result may be an artefact.", "none"
     for answer, summary in ((False, "failed"), (None, "open")):
         hits = [audit for audit in audits if audit.passed is answer]
         if hits:
-            said = " ".join(sentence(f"{audit.name}: {audit.verdict}") for audit in hits)
+            sentences = " ".join(sentence(f"{audit.name}: {audit.verdict}") for audit in hits)
             verb = "is" if len(hits) == 1 else "are"
             claim = f"{len(hits)} of {len(audits)} audits " + (summary if answer is False else f"{verb} open")
-            return f"{claim}. {said}", summary
+            return f"{claim}. {sentences}", summary
     return f"All {len(audits)} audits passed.", "passed"
 
 

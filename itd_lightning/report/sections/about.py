@@ -1,10 +1,10 @@
-"""What was run, on what."""
+"""Section "What was run": method, view, split and data of each run."""
 
 from collections.abc import Callable, Sequence
 
 from markupsafe import Markup
 
-from itd_lightning.report.parts.numbers import DASH, Cell, count, many
+from itd_lightning.report.parts.numbers import DASH, Cell, count, plural
 from itd_lightning.report.parts.tables import Group, Row, Table
 from itd_lightning.report.runs import Run
 from itd_lightning.report.sections.base import Page, Section
@@ -21,7 +21,7 @@ class About(Section):
 
 
 def about_table(runs: Sequence[Run]) -> Table:
-    """What was run, on what."""
+    """Return the facts of each run: what was run, on what."""
     facts: dict[str, Callable[[Run], str]] = {
         "Method": lambda run: run.about.method,
         "View": lambda run: f"{run.about.view}; one score a {run.about.grain}",
@@ -29,34 +29,34 @@ def about_table(runs: Sequence[Run]) -> Table:
         "Labels": lambda run: str(run.evaluation["protocol"].get("labels", run.about.labels)),
         "Seed": lambda run: str(run.about.seed),
         "Data": data,
-        "Test part": tested,
+        "Test part": test_part,
         "Malicious": by_scenario,
         "Threshold rule": lambda run: str(run.evaluation["protocol"].get("threshold_rule", DASH)),
         "Intervals": lambda run: str(run.evaluation["protocol"].get("intervals", DASH)),
         "What the split leaks": lambda run: run.about.leaks or "nothing that is known",
-        "Null attack": moved,
+        "Null attack": null_attack_warning,
         "Hash of the config": lambda run: run.about.config or DASH,
     }
     rows = [Row(label, [Cell(fact(run)) for run in runs]) for label, fact in facts.items()]
-    kept = [row for row in rows if any(cell.text for cell in row.cells)]
-    return Table("What was run", "", [""], [Group("", kept)])
+    shown = [row for row in rows if any(cell.text for cell in row.cells)]
+    return Table("What was run", "", [""], [Group("", shown)])
 
 
 def data(run: Run) -> str:
-    """Where the events come from; a store that is not at hand is known by its hash only."""
-    known = run.store
+    """Return where the events come from; a store that is not at hand is known by its hash only."""
+    manifest = run.store
     mark = f"store fingerprint {run.about.store_fingerprint[:12]}"
-    if not known:
+    if not manifest:
         return f"store not at hand; {mark}"
-    users, events = count(known.get("users")), count(known.get("events"))
-    first, last = (str(known.get(name, ""))[:10] for name in ("first", "last"))
-    name = f"{'synthetic ' * bool(known.get('synthetic'))}{known.get('release', 'own logs')}"
+    users, events = count(manifest.get("users")), count(manifest.get("events"))
+    first, last = (str(manifest.get(name, ""))[:10] for name in ("first", "last"))
+    name = f"{'synthetic ' * bool(manifest.get('synthetic'))}{manifest.get('release', 'own logs')}"
     return f"{name}: {events} events of {users} users, {first} to {last}; {mark}"
 
 
-def tested(run: Run) -> str:
-    """How many units, users and insiders the numbers rest on."""
-    counts, noun = run.evaluation.get("counts", {}), many([run.about.grain])
+def test_part(run: Run) -> str:
+    """Return the numbers of units, users and insiders in the test part."""
+    counts, noun = run.evaluation.get("counts", {}), plural([run.about.grain])
     return (
         f"{count(counts.get('units'))} {noun}, of which {count(counts.get('malicious'))} malicious; "
         f"{count(counts.get('users'))} users, of which {count(counts.get('insiders'))} insiders; "
@@ -65,16 +65,16 @@ def tested(run: Run) -> str:
 
 
 def by_scenario(run: Run) -> str:
-    """How many malicious units and insiders each scenario has."""
-    noun = many([run.about.grain])
+    """Return the numbers of malicious units and insiders of each scenario."""
+    noun = plural([run.about.grain])
     return "; ".join(
         f"scenario {name}: {count(entry.get('malicious'))} {noun} of {count(entry.get('insiders'))} insiders"
         for name, entry in run.evaluation.get("scenarios", {}).items()
     )
 
 
-def moved(run: Run) -> str:
-    """A warning where the answer key is not the true one."""
+def null_attack_warning(run: Run) -> str:
+    """Return a warning where the answer key is not the true one."""
     days = run.about.moved_days
     return (
         f"every campaign is pretended to have been {days} days earlier: these are numbers of an audit"

@@ -1,11 +1,11 @@
-"""What the audits say, one line an audit."""
+"""Section "Audits": one line an audit."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from markupsafe import Markup
 
-from itd_lightning.report.parts.numbers import Cell, measured, number
+from itd_lightning.report.parts.numbers import Cell, number, number_cell
 from itd_lightning.report.runs import Run
 from itd_lightning.report.sections.base import Page, Section
 
@@ -39,7 +39,7 @@ def audit_rows(runs: Sequence[Run]) -> list[AuditRow]:
         AuditRow(
             run=run.name,
             name=audit.name,
-            number=measured(audit.number, audit.verdict, audit.interval),
+            number=number_cell(audit.number, audit.verdict, audit.interval),
             reference="" if audit.reference is None else number(audit.reference),
             answer=ANSWER[audit.passed],
             verdict=audit.verdict,

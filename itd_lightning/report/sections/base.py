@@ -1,4 +1,4 @@
-"""What every section of the page has in common: when it applies, and how it becomes HTML."""
+"""Base of the page's sections: when one applies, and how it becomes HTML."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from itd_lightning.report.runs import Run
 
 
 class Page:
-    """What sections share: whose pictures are drawn, and the plots placed so far.
+    """State that sections share: whose pictures are drawn, and the plots placed so far.
 
     Args:
         user: Whose pictures are drawn; those of the highest scorer if it is empty.

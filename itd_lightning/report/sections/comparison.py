@@ -69,12 +69,12 @@ def comparison(runs: Sequence[Run]) -> Comparison:
     scored = {run.name: [run.folder / SCORED] for run in runs}
     try:
         table = common_table(scored)
-        days, found = common_days(scored)
+        days, methods = common_days(scored)
     except InputError as error:
         return Comparison(None, [], [], [], {}, str(error))
     tested = (days["part"] == "test").to_numpy()
     days = days.filter(tested)
-    scores = np.stack([filled(found[run.name][0])[tested] for run in runs])
+    scores = np.stack([filled(methods[run.name][0])[tested] for run in runs])
     ranks = np.stack([ranked_share(row) for row in scores])
     names = [run.name for run in runs]
     costs = {run.name: cost(run.folder) for run in runs}
@@ -89,7 +89,7 @@ def comparison(runs: Sequence[Run]) -> Comparison:
 
 
 def cost(folder: Path) -> dict[str, float]:
-    """What the fit of a run took: wall ``seconds``, ``cpu_seconds``, most memory in ``gib``."""
+    """Return what the fit of a run took: wall ``seconds``, ``cpu_seconds``, most memory in ``gib``."""
     return dict(read_json(folder / COST)) if (folder / COST).is_file() else {}
 
 
@@ -202,17 +202,17 @@ def agreement(ranks: Float[np.ndarray, "r n"], names: list[str]) -> Figure:
 
 def costly(table: CommonTable, costs: Mapping[str, Mapping[str, Any]]) -> Figure:
     """PR-AUC over the seconds of the fit."""
-    known = [row for row in table.rows if costs.get(row.name, {}).get("seconds")]
-    if not known:
+    timed = [row for row in table.rows if costs.get(row.name, {}).get("seconds")]
+    if not timed:
         return Figure("loss", "", [], "no run's folder says what its fit took")
     figure = canvas(
         {"title": "seconds of the fit", "type": "log", "tickvals": SECONDS},
         {"title": "PR-AUC", "range": [0, 1.04]},
     )
     figure.add_scatter(
-        x=[costs[row.name]["seconds"] for row in known],
-        y=[row.pr_auc for row in known],
-        text=[plain(row.name) for row in known],
+        x=[costs[row.name]["seconds"] for row in timed],
+        y=[row.pr_auc for row in timed],
+        text=[plain(row.name) for row in timed],
         mode="markers+text",
         textposition="top center",
         cliponaxis=False,

@@ -6,21 +6,21 @@ from typing import Any
 from markupsafe import Markup
 
 from itd_lightning.alerts.behaviours import OBJECT, shortened
-from itd_lightning.report.parts.heatmaps import explained
+from itd_lightning.report.parts.heatmaps import explained_windows
 from itd_lightning.report.parts.numbers import DASH
 from itd_lightning.report.runs import Run
 from itd_lightning.report.sections.base import Page, Section
 
 
 class Contributions(Section):
-    """The highest behaviours of each run, or maps of its highest explained windows."""
+    """The highest behaviours of each run, or maps of its highest explained_windows windows."""
 
     anchor, link = "why", "Where scores come from"
     title = "Where the highest scores come from"
 
     def render(self, runs: Sequence[Run], page: Page) -> Markup:
         """Render a table of behaviours or maps of windows for each run."""
-        entries = [(run, behaviours(run), explained(run)) for run in runs]
+        entries = [(run, behaviours(run), explained_windows(run)) for run in runs]
         return page.fragment("contributions", runs, entries=entries)
 
 

@@ -37,14 +37,14 @@ def precision_recall(runs: Sequence[Run]) -> Figure:
     Runs that score units of different kinds are compared at the user-day.
     """
     apart = len({run.about.grain for run in runs}) > 1
-    found = [run.truth.day_curves if apart else run.truth.curves for run in runs]
-    known = {name for curves in found for name in curves.by_scenario}
+    by_run = [run.truth.day_curves if apart else run.truth.curves for run in runs]
+    scenarios = {name for curves in by_run for name in curves.by_scenario}
     panels = [
-        panel(runs, found, scenario, mark=not apart)
-        for scenario in sorted(known, key=lambda name: -1 if name is None else name)
+        panel(runs, by_run, scenario, mark=not apart)
+        for scenario in sorted(scenarios, key=lambda name: -1 if name is None else name)
     ]
     reasons = [
-        (run.name, run.truth.missing or curves.missing) for run, curves in zip(runs, found, strict=True)
+        (run.name, run.truth.missing or curves.missing) for run, curves in zip(runs, by_run, strict=True)
     ]
     circle = not apart and any(run.evaluation.get("recall") is not None for run in runs)
     caption = (
@@ -58,12 +58,12 @@ def precision_recall(runs: Sequence[Run]) -> Figure:
     return Figure("pr", caption, panels, "; ".join(f"{name}: {why}" for name, why in reasons if why))
 
 
-def panel(runs: Sequence[Run], found: Sequence[Curves], scenario: int | None, *, mark: bool) -> Panel:
+def panel(runs: Sequence[Run], by_run: Sequence[Curves], scenario: int | None, *, mark: bool) -> Panel:
     """The runs' curves for one scenario, or for all; of all, ``mark`` where the threshold puts each run."""
     share = {"range": [0, 1.02], "tickvals": [0, 0.25, 0.5, 0.75, 1]}
     figure = canvas(share | {"title": "recall"}, share | {"title": "precision"})
     areas: list[str] = []
-    for place, (run, curves) in enumerate(zip(runs, found, strict=True)):
+    for place, (run, curves) in enumerate(zip(runs, by_run, strict=True)):
         curve = curves.by_scenario.get(scenario)
         if curve is None:
             continue

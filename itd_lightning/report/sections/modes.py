@@ -11,7 +11,7 @@ from markupsafe import Markup
 from itd_lightning.contracts.pictures import MODE_FILE
 from itd_lightning.report.parts.campaigns import campaigns
 from itd_lightning.report.parts.figures import COLOURS, INK, Figure, Panel, canvas
-from itd_lightning.report.parts.pictures import drawn_user
+from itd_lightning.report.parts.pictures import user_picture
 from itd_lightning.report.runs import Run
 from itd_lightning.report.sections.base import Page, Section
 
@@ -40,19 +40,19 @@ class Modes(Section):
 
 def decomposition(run: Run, user: str = "") -> Figure:
     """Return counts and modes of a user, or of the one who scores highest."""
-    drawn = drawn_user(run, MODE_FILE, user)
-    if drawn.missing:
-        return Figure("timeline", "", [], drawn.missing)
-    modes = sorted(drawn.table["mode"].unique())
+    picture = user_picture(run, MODE_FILE, user)
+    if picture.missing:
+        return Figure("timeline", "", [], picture.missing)
+    modes = sorted(picture.table["mode"].unique())
     panels = [
-        Panel(f"{channel}: {f'mode {mode}' if mode else 'counts'}", plot(run, drawn.table, mode, channel))
+        Panel(f"{channel}: {f'mode {mode}' if mode else 'counts'}", plot(run, picture.table, mode, channel))
         for mode in modes
         for channel in DRAWN
     ]
     history = HISTORY.get(str(run.settings.get("window")), "")
     caption = (
-        f"How often {drawn.user} did what each day, in standard deviations of the user's own training days, "
-        f"and the rhythms that this decomposes into, slow ones first{history}; shaded: the campaign."
+        f"How often {picture.user} did what each day, in standard deviations of the user's own training "
+        f"days, and the rhythms that this decomposes into, slow ones first{history}; shaded: the campaign."
     )
     return Figure("timeline", caption, panels)
 

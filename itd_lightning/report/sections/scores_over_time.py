@@ -31,8 +31,8 @@ class ScoresOverTime(Section):
 def timelines(run: Run) -> Figure:
     """One panel a user: scores as dots, malicious units as diamonds, campaigns shaded."""
     unknown = run.tested.with_columns(malicious=pl.lit(None, pl.Boolean))
-    known = run.truth.labelled
-    units = (unknown if known is None else known).filter(pl.col("score").is_finite())
+    labelled = run.truth.labelled
+    units = (unknown if labelled is None else labelled).filter(pl.col("score").is_finite())
     if units.is_empty():
         return Figure("timeline", "", [], "the run holds no test units")
     best = units.group_by("user").agg(pl.col("score").max()).sort(["score", "user"], descending=[True, False])
@@ -46,21 +46,21 @@ def timelines(run: Run) -> Figure:
 
 
 def caption(run: Run, shown: pl.DataFrame, users: int) -> str:
-    """What to see: whether the peaks are malicious."""
+    """Return the caption, which says whether the peaks are malicious."""
     who = "The user with the highest score" if users == 1 else f"The {users} users with the highest scores"
     dashed = "" if run.evaluation.get("threshold") is None else "; dashed: the threshold"
     dots = "units" if run.behaviours is None else "user-days, each as its highest behaviour"
-    drawn = f"{who}, on one scale{dashed}; shaded: the campaign; grey dots: {dots}"
+    words = f"{who}, on one scale{dashed}; shaded: the campaign; grey dots: {dots}"
     if run.truth.labelled is None:
-        return f"{drawn}; which of them are malicious is not known here."
+        return f"{words}; which of them are malicious is not known here."
     peaks = shown.sort("score", descending=True).group_by("user", maintain_order=True).first()
     hits = int(peaks["malicious"].sum())
-    return f"{drawn}; orange diamonds: malicious ones, which hold the peak of {hits} of {users}."
+    return f"{words}; orange diamonds: malicious ones, which hold the peak of {hits} of {users}."
 
 
 def panel(run: Run, units: pl.DataFrame, user: str, scale: list[float]) -> Panel:
     """One user's scores."""
-    ordered = thinned(units).sort("start")
+    ordered = thin_units(units).sort("start")
     first, last = ordered["start"][0], ordered["end"].max()
     margin = max((last - first) * 0.02, timedelta(hours=12))
     span = [str(first - margin), str(last + margin)]
@@ -69,7 +69,7 @@ def panel(run: Run, units: pl.DataFrame, user: str, scale: list[float]) -> Panel
         {"range": scale, "nticks": 5, "title": "score"},
     )
     figure.layout.shapes = [*campaigns(run, user), *threshold(run)]
-    x, y = broken(ordered)
+    x, y = line_with_gaps(ordered)
     line = {"color": "#c4c4c4", "width": 1}
     figure.add_scatter(x=x, y=y, mode="lines", line=line, hoverinfo="skip", connectgaps=False)
     malicious = pl.col("malicious").fill_null(value=False)
@@ -79,7 +79,7 @@ def panel(run: Run, units: pl.DataFrame, user: str, scale: list[float]) -> Panel
     return Panel(user, figure, f"highest {number(float(units['score'].max()))}{scenarios(run, user)}")  # type: ignore[arg-type]
 
 
-def thinned(units: pl.DataFrame) -> pl.DataFrame:
+def thin_units(units: pl.DataFrame) -> pl.DataFrame:
     """The units; of a user with very many, each day's highest."""
     if len(units) <= UNITS:
         return units
@@ -88,7 +88,7 @@ def thinned(units: pl.DataFrame) -> pl.DataFrame:
     return units.group_by(day).agg(highest)
 
 
-def broken(ordered: pl.DataFrame) -> tuple[list[datetime | None], list[float | None]]:
+def line_with_gaps(ordered: pl.DataFrame) -> tuple[list[datetime | None], list[float | None]]:
     """Times and scores, with a gap in the line where more than a day passes without a unit."""
     x: list[datetime | None] = []
     y: list[float | None] = []
@@ -129,10 +129,10 @@ def threshold(run: Run) -> list[dict[str, Any]]:
 
 
 def scenarios(run: Run, user: str) -> str:
-    """Which campaigns a user ran, for the heading."""
-    known = sorted(
+    """Return which campaigns a user ran, for the heading."""
+    numbers = sorted(
         {str(entry["scenario"]) for entry in run.evaluation.get("campaigns", []) if entry["user"] == user}
     )
-    if known:
-        return f"; insider of scenario {', '.join(known)}"
+    if numbers:
+        return f"; insider of scenario {', '.join(numbers)}"
     return "" if run.truth.labelled is None else "; no insider"

@@ -41,9 +41,9 @@ def losses(run: Run) -> Figure:
         add_stages(figure, table["epoch"].to_list(), table["stage"].to_list())
     lowest = []
     for place, name in enumerate(kinds):
-        known = table.select("epoch", name).drop_nulls()
-        add_loss(figure, known["epoch"].to_list(), known[name].to_list(), names[name], place)
-        epoch, value = known.row(int(known[name].to_numpy().argmin()))
+        points = table.select("epoch", name).drop_nulls()
+        add_loss(figure, points["epoch"].to_list(), points[name].to_list(), names[name], place)
+        epoch, value = points.row(int(points[name].to_numpy().argmin()))
         lowest.append(f"the {names[name]} is lowest at epoch {epoch} ({number(value)})")
     first, last = table["epoch"][0], table["epoch"][-1]
     return Figure("loss", f"Of epochs {first} to {last}, {' and '.join(lowest)}.", [Panel("", figure)])

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from itd_lightning.contracts.pictures import PATH_FILE, TRAJECTORY_FILE
 from itd_lightning.report.parts.campaigns import HARMLESS, MALICIOUS, campaigns
 from itd_lightning.report.parts.figures import BLUES, COLOURS, FONT, GREY, Figure, Panel, canvas, plain
-from itd_lightning.report.parts.pictures import drawn_user, read_pictures
+from itd_lightning.report.parts.pictures import read_pictures, user_picture
 from itd_lightning.report.runs import Run
 from itd_lightning.report.sections.base import Page, Section
 
@@ -38,7 +38,7 @@ class Trajectory(Section):
 
 
 class Story(NamedTuple):
-    """What one user did.
+    """The active days of one user.
 
     Attributes:
         user: Who.
@@ -58,11 +58,11 @@ class Story(NamedTuple):
 
 def pictures(run: Run, user: str = "") -> Figure:
     """Return the five pictures of a user, or of the one who scores highest."""
-    drawn = drawn_user(run, TRAJECTORY_FILE, user)
-    if drawn.missing:
-        return Figure("timeline", "", [], drawn.missing)
-    table, signatures = drawn.table.sort("day"), read_pictures(run, PATH_FILE)
-    story = Story(drawn.user, table, malicious_days(run, drawn.user, table["day"].to_list()))
+    picture = user_picture(run, TRAJECTORY_FILE, user)
+    if picture.missing:
+        return Figure("timeline", "", [], picture.missing)
+    table, signatures = picture.table.sort("day"), read_pictures(run, PATH_FILE)
+    story = Story(picture.user, table, malicious_days(run, picture.user, table["day"].to_list()))
     baseline = int(table["baseline"].sum())
     window = signatures["window"][0] if len(signatures) else 0
     note = f"signatures of {window} active days, in two components" if window else "no user has enough days"
@@ -119,7 +119,7 @@ def in_space(story: Story) -> go.Figure:
     return figure
 
 
-def dated(run: Run, story: Story, y: dict[str, Any]) -> go.Figure:
+def time_plot(run: Run, story: Story, y: dict[str, Any]) -> go.Figure:
     """Return an empty plot over the user's days, baseline and campaigns shaded."""
     days: list[date] = story.table["day"].to_list()
     span = [str(days[0]), str(days[-1] + timedelta(days=1))]
@@ -133,7 +133,7 @@ def dated(run: Run, story: Story, y: dict[str, Any]) -> go.Figure:
 
 def over_time(run: Run, story: Story) -> go.Figure:
     """Picture 2: how far each day lies from the baseline."""
-    figure = dated(run, story, {"title": "distance", "rangemode": "tozero", "nticks": 5})
+    figure = time_plot(run, story, {"title": "distance", "rangemode": "tozero", "nticks": 5})
     colour = [MALICIOUS if malicious else HARMLESS for malicious in story.malicious]
     figure.add_scatter(
         x=story.days,
@@ -148,7 +148,7 @@ def over_time(run: Run, story: Story) -> go.Figure:
 
 def by_hour(run: Run, story: Story) -> go.Figure:
     """Picture 3: events in each hour of each day, unusual days marked."""
-    figure = dated(run, story, {"title": "hour", "tickvals": [0, 6, 12, 18, 24], "range": [0, 25.5]})
+    figure = time_plot(run, story, {"title": "hour", "tickvals": [0, 6, 12, 18, 24], "range": [0, 25.5]})
     figure.layout.shapes = []  # they would lie behind the map
     hours = np.array(story.table["hours"].to_list()).T
     figure.add_heatmap(
@@ -173,7 +173,7 @@ def by_hour(run: Run, story: Story) -> go.Figure:
 
 def regimes(run: Run, story: Story) -> go.Figure:
     """Picture 4: change points over the first principal component."""
-    figure = dated(run, story, {"title": "first component", "nticks": 5})
+    figure = time_plot(run, story, {"title": "first component", "nticks": 5})
     first, table = story.table["x"], story.table.with_columns(pl.col("day").cast(pl.String))
     marker = {"color": HARMLESS, "size": 4}
     figure.add_scatter(
@@ -222,11 +222,11 @@ def with_scenarios(run: Run, signatures: pl.DataFrame) -> pl.DataFrame:
         for campaign in run.evaluation.get("campaigns", [])
     ]
     names = ["user", "end", "scenario"]
-    known = pl.DataFrame(
+    campaign_ends = pl.DataFrame(
         ends, schema=dict(zip(names, (pl.String, pl.Date, pl.Int64), strict=True)), orient="row"
     )
     last = (
-        signatures.join(known, on="user")
+        signatures.join(campaign_ends, on="user")
         .filter(pl.col("day") <= pl.col("end"))
         .group_by("user", "end", "scenario")
         .agg(pl.col("day").max())
