@@ -29,7 +29,7 @@ def train(args: Sequence[str]) -> None:
     from itd_lightning.evaluation.evaluate import evaluate as measure
     from itd_lightning.evaluation.evaluate import write_json
     from itd_lightning.runs.launch import train as run_experiment
-    from itd_lightning.scores.chunks import length
+    from itd_lightning.scores.chunks import count_rows
     from itd_lightning.scores.table import scan_scores
     from itd_lightning.store.read import Store
 
@@ -57,7 +57,7 @@ def train(args: Sequence[str]) -> None:
         say(result_table(str(folder), result))
     elif args[0] == "predict":
         scores = folder / "scores.parquet"
-        say(f"{scores}: {length(scan_scores(scores)[0]):,} units scored", highlight=False)
+        say(f"{scores}: {count_rows(scan_scores(scores)[0]):,} units scored", highlight=False)
 
 
 def trained(trainer: "Trainer") -> str:

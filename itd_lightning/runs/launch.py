@@ -4,7 +4,7 @@ import logging
 import os
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from hashlib import blake2b
 from pathlib import Path
@@ -286,12 +286,9 @@ def train(args: Sequence[str]) -> ExperimentCLI:
             the original's. ``predict`` writes into ``predict`` within it, since the run's own scores were
             made on another store. Without ``--config``, the checkpoint's own stands before the others.
     """
-    quiet()
     refuse_urls(args)
     arguments, allowed = take_option(list(args), "--allow-import")
-    set_parsing_settings(import_path_denylist=["*"], import_path_allowlist=ALLOWED_IMPORTS + allowed)
-    # Lightning lets the parser fetch configs from anywhere.
-    set_parsing_settings(config_read_mode_urls_enabled=False, config_read_mode_fsspec_enabled=False)
+    restrict_parsing(allowed)
     command, *rest = arguments
     checkpoint = next(iter(take_option(rest, "--ckpt_path")[1]), None)
     if checkpoint is None or any(a in ("--help", "-h") for a in rest):
@@ -307,6 +304,35 @@ def train(args: Sequence[str]) -> ExperimentCLI:
         return run_cli([command, "--config", file.name, *root, *rest])
 
 
+@private_files()
+def launch(command: str, config: Mapping[str, Any], checkpoint: Path | None = None) -> ExperimentCLI:
+    """Run a command on a whole config from Python, without a command line.
+
+    Args:
+        command: ``fit``, ``validate``, ``test`` or ``predict``.
+        config: Whole config, as ``config.yaml`` or ``scored.yaml`` of a run holds it.
+        checkpoint: Weights to start from.
+
+    Raises:
+        InputError: If the config or the checkpoint does not fit.
+    """
+    restrict_parsing()
+    weights = {} if checkpoint is None else {"ckpt_path": str(checkpoint)}
+    return run_cli({"subcommand": command, command: {**config, **weights}})
+
+
+def restrict_parsing(allowed: Sequence[str] = ()) -> None:
+    """Let a config name only imports of the list, and nothing be fetched; keep the terminal quiet.
+
+    Args:
+        allowed: More modules that may be named.
+    """
+    quiet()
+    set_parsing_settings(import_path_denylist=["*"], import_path_allowlist=[*ALLOWED_IMPORTS, *allowed])
+    # Lightning lets the parser fetch configs from anywhere.
+    set_parsing_settings(config_read_mode_urls_enabled=False, config_read_mode_fsspec_enabled=False)
+
+
 def run_folder(checkpoint: Path, command: str) -> Path:
     """Return the folder that a command writes into, from where its checkpoint lies.
 
@@ -319,7 +345,7 @@ def run_folder(checkpoint: Path, command: str) -> Path:
     return folder / "predict" if command == "predict" else folder
 
 
-def run_cli(args: list[str]) -> ExperimentCLI:
+def run_cli(args: list[str] | dict[str, Any]) -> ExperimentCLI:
     """Parse and run.
 
     Raises:
@@ -340,7 +366,7 @@ def run_cli(args: list[str]) -> ExperimentCLI:
             args=args,
         )
     except UnicodeDecodeError as error:
-        given = " or ".join(take_option(args, "--config")[1])
+        given = " or ".join(take_option(args, "--config")[1] if isinstance(args, list) else [])
         raise InputError(f"the config {given} is no text in UTF-8: {error}") from error
     except RuntimeError as error:
         if str(error).startswith("Error(s) in loading state_dict"):

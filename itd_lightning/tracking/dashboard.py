@@ -59,7 +59,7 @@ def panels(folder: Path) -> Panels:
         InputError: If scores or evaluation are missing.
     """
     evaluation, table = read_evaluation(folder), ScoreTable(folder / SCORED)
-    days = pl.concat([pool_days(piece) for piece in table.usable()])
+    days = pl.concat([pool_days(piece) for piece in table.user_chunks()])
     days = table.label(days, table.policy)
     test = days.filter(pl.col("part") != "val")
     parts = {"validation": days.filter(part="val"), "test": test}

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from itd_lightning.contracts.audit_results import AuditResult
 from itd_lightning.report.parts.numbers import number, span
 from itd_lightning.report.runs import Run
-from itd_lightning.runs.folder import Audit, Evaluation
+from itd_lightning.runs.folder import Evaluation
 
 
 class Verdict(NamedTuple):
@@ -60,7 +61,7 @@ def best_baseline(evaluation: Evaluation) -> str:
     return f" Merely counting {best.replace('_', ' ')} reaches {number(baselines[best]['pr_auc'])}{beside}."
 
 
-def audit_summary(audits: Sequence[Audit]) -> tuple[str, str]:
+def audit_summary(audits: Sequence[AuditResult]) -> tuple[str, str]:
     """Return what the audits say, worst first, and the worst answer."""
     if not audits:
         return "No audit was run, so the result may be an artefact.", "none"

@@ -5,7 +5,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from itd_lightning.alerts.behaviours import OBJECT, shortened
+from itd_lightning.alerts.behaviours import OBJECT, shorten
 from itd_lightning.report.parts.heatmaps import explained_windows
 from itd_lightning.report.parts.numbers import DASH
 from itd_lightning.report.runs import Run
@@ -33,7 +33,7 @@ def behaviours(run: Run) -> list[dict[str, Any]]:
     return [
         {
             **row,
-            "object": shortened(row["object"] or DASH, OBJECT),
+            "object": shorten(row["object"] or DASH, OBJECT),
             "malicious": answers[row.get("malicious")],
         }
         for row in table.iter_rows(named=True)

@@ -17,6 +17,8 @@ from torch.utils.data import DataLoader
 from itd_lightning.contracts.batches import DayBatch
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import folder_beside
+from itd_lightning.events.calendar import fill_days
+from itd_lightning.events.files import FileTypes
 from itd_lightning.events.pcs import own_pcs
 from itd_lightning.executors import Place
 from itd_lightning.splits import Split
@@ -36,22 +38,21 @@ def records_shard(shard: Path) -> pl.DataFrame:
 
 
 def build_shard(
-    shard: Path, target: Path, own: pl.DataFrame, people: pl.DataFrame | None, recorded: dict[str, bool]
+    shard: Path,
+    target: Path,
+    own: pl.DataFrame,
+    people: pl.DataFrame | None,
+    recorded: dict[str, bool],
+    file_types: FileTypes,
 ) -> pl.DataFrame:
-    """Build one shard into a file of the target folder; say which days it holds."""
-    days = build(pl.read_parquet(shard, columns=NEEDED, glob=False), own, people, recorded)
+    """Build one shard into a file of the target folder; return which days it holds."""
+    days = build(pl.read_parquet(shard, columns=NEEDED, glob=False), own, people, recorded, file_types)
     days.write_parquet(target / f"{shard.parent.name}.parquet")
     return days.select("user", "day")
 
 
-def with_silent(days: pl.DataFrame) -> pl.DataFrame:
-    """Every day from a user's first to the last active one; those after it would tell who has left."""
-    every = days.group_by("user").agg(day=pl.date_range(pl.col("day").min(), pl.col("day").max()))
-    return every.explode("day").sort("user", "day")
-
-
 class Days(View):
-    """Days of users as features; see ``views.day_features`` for what they mean.
+    """Days of users as features; see ``views.days.features`` for what they mean.
 
     Args:
         store: Event store.
@@ -62,6 +63,8 @@ class Days(View):
         prior: How many of everybody's days stand beside a user's own training days; above 0. A user without
             any is measured by everybody's alone.
         silent: Take days without any event, too, between a user's first and last one.
+        file_types: Which endings make a file a document, a program and so on: those ``common`` to all views,
+            or ``le2020``, those of the authors' code.
         days: Preceding days D of the user in a batch, for methods that look at sequences.
         batch_size: Days per batch.
         num_workers: Loader processes.
@@ -84,6 +87,7 @@ class Days(View):
         history: History = "none",
         prior: float = 1.0,
         silent: bool = False,
+        file_types: FileTypes = "common",
         days: int = 0,
         batch_size: int = 64,
         num_workers: int = 0,
@@ -96,13 +100,15 @@ class Days(View):
             raise ValueError(f"prior must be above 0 and days not below, got {prior} and {days}")
         self.features = tuple(features)
         self.history, self.prior, self.silent, self.days = history, prior, silent, days
+        self.file_types: FileTypes = file_types
         self.fitted: Fitted | None = None
         self.values: Float[Tensor, "n f"] | None = None
 
     @property
     def folder(self) -> Path:
         """Where the built view lies."""
-        return Store(self.store).view_folder(self.name, {"builder": BUILDER_VERSION})
+        settings: dict[str, object] = {"builder": BUILDER_VERSION, "file_types": self.file_types}
+        return Store(self.store).view_folder(self.name, settings)
 
     def prepare_data(self) -> None:
         """Count the days once per store; later runs reuse the files."""
@@ -117,6 +123,7 @@ class Days(View):
                 own=own_pcs(store.pc_use()),
                 people=store.people(),
                 recorded=recorded,
+                file_types=self.file_types,
             )
             self.build(work)
 
@@ -125,7 +132,7 @@ class Days(View):
         shards = [self.folder / f"{shard.parent.name}.parquet" for shard in Store(self.store).shards]
         self.table = pl.concat([pl.read_parquet(shard, glob=False) for shard in shards]).sort("user", "day")
         if self.silent:
-            every = with_silent(self.table)
+            every = fill_days(self.table)
             self.table = every.join(self.table, on=["user", "day"], how="left", maintain_order="left")
         start = pl.col("day").cast(pl.Datetime("us"))
         units = self.table.select("user", start=start, end=start.dt.offset_by("1d"))

@@ -17,21 +17,21 @@ from itd_lightning.contracts.batches import NarrativeBatch
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import folder_beside
 from itd_lightning.contracts.scores import UNITS
-from itd_lightning.events.calendar import work_calendar
-from itd_lightning.events.hours import HOURS, after_hours
+from itd_lightning.events.calendar import fill_days, work_calendar
+from itd_lightning.events.hours import HOURS, after_hours, training_hours
 from itd_lightning.events.pcs import own_pcs
 from itd_lightning.executors import Place
 from itd_lightning.splits import Split
 from itd_lightning.store.read import Store
 from itd_lightning.views.base import EpochShuffle, View
-from itd_lightning.views.days.view import with_silent
 from itd_lightning.views.narratives.dataset import NarrativeDataset
-from itd_lightning.views.narratives.features import NEEDED, contents, told
-from itd_lightning.views.narratives.sentences import SILENT, Style, merged, plain
+from itd_lightning.views.narratives.features import NEEDED, contents, narrative_events
+from itd_lightning.views.narratives.sentences import SILENT, Style, merged_narratives, plain_narratives
 from itd_lightning.views.resampling import balanced
-from itd_lightning.views.sequences.features import usual_hours
 
-BUILDER_VERSION = 1  # raise it whenever ``told`` or ``contents`` say otherwise: stores keep what was built
+BUILDER_VERSION = (
+    1  # raise it whenever ``narrative_events`` or ``contents`` say otherwise: stores keep what was built
+)
 
 
 def build_shard(
@@ -39,7 +39,7 @@ def build_shard(
 ) -> pl.DataFrame:
     """Build one shard into files of the target folder; which days it holds, and where their contents lie."""
     events = pl.read_parquet(shard, columns=NEEDED, glob=False)
-    rows = told(events, own, people)
+    rows = narrative_events(events, own, people)
     rows.write_parquet(target / f"{shard.parent.name}.parquet")
     said = contents(events, people, most)
     lines = said.select(pl.struct("texts").struct.json_encode()).to_series()
@@ -57,7 +57,7 @@ def place_of(name: str) -> float:
 
 
 class Narratives(View):
-    """Days of users told in words; see ``views.narrative_events`` for the words.
+    """Days of users told in words; see ``views.narratives.features`` for the words.
 
     The hours of each user are learned from all training days, also from those that are left out below.
 
@@ -166,7 +166,7 @@ class Narratives(View):
         """Split the days, and learn the usual hours on the training part."""
         table = pl.read_parquet(self.folder / "days.parquet", glob=False)
         if self.silent:
-            table = with_silent(table).join(table, on=["user", "day"], how="left", maintain_order="left")
+            table = fill_days(table).join(table, on=["user", "day"], how="left", maintain_order="left")
         start = pl.col("day").cast(pl.Datetime("us"))
         units = table.select("user", start=start, end=start.dt.offset_by("1d"))
         self.units = self.parted(units, stage)
@@ -200,7 +200,7 @@ class Narratives(View):
         train = self.units.filter(part="train").select("user", day=pl.col("start").dt.date())
         if train.is_empty():
             raise InputError("the training part holds no activity: the split leaves nothing to learn from")
-        return usual_hours(store.presence(), work_calendar(store.presence()), train)
+        return training_hours(store.presence(), work_calendar(store.presence()), train)
 
     def rows(self, chosen: Int[np.ndarray, " m"]) -> NarrativeDataset:
         """These days, in order.
@@ -224,8 +224,11 @@ class Narratives(View):
             rows = built.join(days, on=["user", "day"], maintain_order="left_right")
             late = after_hours(rows, hours, calendar).fill_null(value=False)
             rows = rows.with_columns(late=late)
-            found = plain(rows) if self.style == "plain" else merged(rows, self.sentences, self.names)
-            for unit, narrative in found.iter_rows():
+            if self.style == "plain":
+                table = plain_narratives(rows)
+            else:
+                table = merged_narratives(rows, self.sentences, self.names)
+            for unit, narrative in table.iter_rows():
                 narratives[unit] = narrative
         return narratives
 

@@ -18,7 +18,10 @@ from itd_lightning.contracts.batches import SequenceBatch
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import folder_beside, written_beside
 from itd_lightning.contracts.scores import SCORES
+from itd_lightning.events.annotate import WARM_UP, annotate_events
 from itd_lightning.events.calendar import work_calendar
+from itd_lightning.events.hours import training_hours
+from itd_lightning.events.mail import company_domains
 from itd_lightning.events.pcs import own_pcs
 from itd_lightning.executors import Place
 from itd_lightning.splits import Split
@@ -27,29 +30,25 @@ from itd_lightning.views.base import View
 from itd_lightning.views.sequences.batching import EqualLengths, InOrder
 from itd_lightning.views.sequences.dataset import SequenceDataset
 from itd_lightning.views.sequences.features import (
-    EARLY,
     FACTORS,
     Factor,
     Fitted,
-    company_domains,
-    describe,
-    learned_words,
-    numbers_of,
+    build_vocabulary,
+    encode_texts,
     popularity,
     texts,
-    usual_hours,
 )
 from itd_lightning.views.sequences.sessions import IDLE, Unit, by_day, by_session
 
 BUILDER_VERSION = 2  # raise it whenever ``build`` gives other rows: stores keep what was built
 NEEDED = ["event_id", "user", "time", "pc", "kind", "object", "attachments", "to_removable", "from_removable"]
-KEPT = ["sequence", "user", "time", "event_id", "kind", "relation", "thing", "site", "habit"]
+KEPT = ["sequence", "user", "time", "event_id", "kind", "relation", "object_class", "site", "habit"]
 
 
 def build(
     events: pl.DataFrame, own: pl.DataFrame, people: pl.DataFrame | None, unit: Unit, idle: float
 ) -> pl.DataFrame:
-    """Cut the events of a shard into sequences, and say what can be said of each without learning anything.
+    """Cut the events of a shard into sequences and annotate them; nothing is fitted.
 
     Args:
         events: One shard of the store.
@@ -60,10 +59,10 @@ def build(
 
     Returns:
         ``sequence``, numbered within the shard, ``user``, ``time``, ``event_id``, ``kind``, ``relation``,
-        ``thing``, ``site`` and ``habit``; sorted by sequence and time.
+        ``object_class``, ``site`` and ``habit``; sorted by sequence and time.
     """
     cut = by_session(events, idle) if unit == "session" else by_day(events)
-    return describe(cut, own, people, company_domains(people)).select(KEPT)
+    return annotate_events(cut, own, people, company_domains(people)).select(KEPT)
 
 
 def build_shard(
@@ -201,10 +200,10 @@ class Sequences(View):
         """Say so where nothing can be new: habits are counted from the store's own first day on."""
         if "habit" in self.factors and len(spans):
             days = (spans["end"].max() - spans["start"].min()).days  # type: ignore[operator, union-attr]  # times
-            if days < EARLY:
+            if days < WARM_UP:
                 rank_zero_warn(
-                    f"the store spans {days} days, and in the first {EARLY} of a user nothing counts as new: "
-                    "add earlier logs to it, or leave the factor habit out"
+                    f"the store spans {days} days, and in the first {WARM_UP} of a user nothing counts as "
+                    "new: add earlier logs to it, or leave the factor habit out"
                 )
 
     def fit(self) -> Fitted:
@@ -220,14 +219,14 @@ class Sequences(View):
             seen.append(chosen.select("user", pl.col("time").dt.date().alias("day"), "site").unique())
         facts = pl.concat(seen)
         days = facts.select("user", "day").unique()
-        hours = usual_hours(store.presence(), work_calendar(store.presence()), days)
+        hours = training_hours(store.presence(), work_calendar(store.presence()), days)
         learned = Fitted(hours, popularity(facts.select("user", "site").unique()), [])
         counts: dict[str, int] = {}
         for first, words in self.read_texts(learned):
             counted = words.filter(pl.Series(used[first : first + len(words)])).value_counts()
             for text, count in counted.iter_rows():
                 counts[text] = counts.get(text, 0) + count
-        return learned._replace(words=learned_words(counts, self.vocabulary, self.least))
+        return learned._replace(words=build_vocabulary(counts, self.vocabulary, self.least))
 
     def located(self) -> Iterator[tuple[int, Path]]:
         """Each shard's file, with the number of its first behaviour."""
@@ -255,7 +254,7 @@ class Sequences(View):
         for first, words in self.read_texts(fitted):
             coded = words.cast(pl.Categorical)
             kinds = coded.unique()
-            number = numbers_of(kinds.cast(pl.String).to_list(), fitted.words)
+            number = encode_texts(kinds.cast(pl.String).to_list(), fitted.words)
             found = coded.replace_strict(kinds, pl.Series(number), return_dtype=pl.Int16)
             tokens[first : first + len(found)] = found.to_numpy()
         return tokens

@@ -22,7 +22,13 @@ from itd_lightning.views.base import EpochShuffle, View
 from itd_lightning.views.resampling import smote_tomek
 from itd_lightning.views.sequences.features import FACTORS, Factor
 from itd_lightning.views.sequences.view import Sequences
-from itd_lightning.views.signals.features import daily_counts, decomposed, every_day, moments_of, standardised
+from itd_lightning.views.signals.features import (
+    daily_counts,
+    decompose_days,
+    every_day,
+    moments_of,
+    standardise,
+)
 from itd_lightning.views.signals.pictures import mode_table
 
 Window = Literal["trailing", "whole"]
@@ -194,7 +200,7 @@ class Signals(Sequences):
 
     def decompose(self, moments: pl.DataFrame) -> Float[np.ndarray, "n z"]:
         """Counts and modes of each unit, ``(N, C (K + 1))``: ``z(t)``, equation 8."""
-        joined = self.decompose_days(self.counts, moments).reshape(len(self.counts), -1)
+        joined = self.signals_of(self.counts, moments).reshape(len(self.counts), -1)
         rows = self.counts.select("user", "day", row=pl.int_range(pl.len()))
         place = self.units.select("user", day=pl.col("start").dt.date()).join(
             rows, on=["user", "day"], how="left", maintain_order="left"
@@ -202,12 +208,12 @@ class Signals(Sequences):
         found: Float[np.ndarray, "n z"] = joined[place["row"].to_numpy()]
         return found
 
-    def decompose_days(self, days: pl.DataFrame, moments: pl.DataFrame) -> Float[np.ndarray, "m j c"]:
+    def signals_of(self, days: pl.DataFrame, moments: pl.DataFrame) -> Float[np.ndarray, "m j c"]:
         """Return standardised counts and modes of whole users' days, silent ones among them."""
-        values = standardised(days, moments)
+        values = standardise(days, moments)
         lengths = days.group_by("user", maintain_order=True).len()["len"].to_numpy().astype(np.int64)
         window = self.days if self.window == "trailing" else None
-        modes = decomposed(values, lengths, self.modes, window, self.alpha, self.tol)
+        modes = decompose_days(values, lengths, self.modes, window, self.alpha, self.tol)
         return np.concatenate([values[:, None], modes], axis=1)
 
     def pictures(self, users: Sequence[str], settings: Mapping[str, Any]) -> dict[str, pl.DataFrame]:
@@ -215,7 +221,7 @@ class Signals(Sequences):
         if self.moments is None:
             return {}
         days = self.counts.filter(pl.col("user").is_in(list(users)))
-        return {MODE_FILE: mode_table(days, self.decompose_days(days, self.moments))}
+        return {MODE_FILE: mode_table(days, self.signals_of(days, self.moments))}
 
     def chosen(self, units: Int[np.ndarray, " m"], *, resampled: bool = False) -> SignalDataset:
         """These units as rows; with what was made up, where the training part is asked for.

@@ -22,6 +22,8 @@ from itd_lightning.contracts.batches import TrajectoryBatch
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import written_beside
 from itd_lightning.contracts.pictures import PATH_FILE, TRAJECTORY_FILE
+from itd_lightning.events.calendar import fill_days
+from itd_lightning.events.mail import company_domains
 from itd_lightning.events.people import as_of
 from itd_lightning.executors import Place
 from itd_lightning.splits import Split
@@ -29,7 +31,6 @@ from itd_lightning.store.read import Store
 from itd_lightning.views.base import View
 from itd_lightning.views.trajectories.features import (
     BUILDER_VERSION,
-    DEFAULT_DOMAINS,
     HOURS,
     SETS,
     FeatureSet,
@@ -135,7 +136,7 @@ class Trajectories(View):
         if self.path.exists():
             return
         people = Store(self.store).people()
-        days = self.build(partial(build_shard, features=self.features, domains=company_domains(people)))
+        days = self.build(partial(build_shard, features=self.features, company=company_domains(people)))
         if self.features == "notebook":
             days = self.with_received(days, people)
         department = pl.lit(None, pl.String) if people is None else as_of_day(people, days)
@@ -267,25 +268,15 @@ class Trajectories(View):
         self.fitted = dict(state_dict)
 
 
-def company_domains(people: pl.DataFrame | None) -> tuple[str, ...]:
-    """Domains of the company's addresses, lower case, sorted."""
-    if people is None:
-        return DEFAULT_DOMAINS
-    found = people["email"].str.to_lowercase().str.extract("@(.+)$").drop_nulls().unique().sort()
-    return tuple(found) or DEFAULT_DOMAINS
-
-
 def as_of_day(people: pl.DataFrame, days: pl.DataFrame) -> pl.Series:
     """Department of each row's user, as known on the row's day."""
     return as_of(people, days.select("user", "day"))["department"]
 
 
 def spans(days: pl.DataFrame) -> pl.DataFrame:
-    """Every day from a user's first active one to the last: ``user``, ``start``, ``end``, sorted."""
-    ends = days.group_by("user").agg(first=pl.col("day").min(), last=pl.col("day").max())
-    every = ends.select("user", day=pl.date_ranges("first", "last")).explode("day").sort("user", "day")
+    """Return every day from a user's first active one to the last: ``user``, ``start``, ``end``, sorted."""
     start = pl.col("day").cast(pl.Datetime("us"))
-    return every.select("user", start=start, end=start.dt.offset_by("1d"))
+    return fill_days(days).select("user", start=start, end=start.dt.offset_by("1d"))
 
 
 def located(

@@ -7,6 +7,7 @@ Source:
     published phases are those of the authors' code.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +21,7 @@ from torch.utils.data import DataLoader, Dataset
 from itd_lightning.contracts.batches import WindowBatch
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import written_beside
+from itd_lightning.events.mail import Company, company_domains
 from itd_lightning.executors import Place
 from itd_lightning.splits import Campaigns, Split
 from itd_lightning.store.read import Store
@@ -30,9 +32,9 @@ BUILDER_VERSION = 3  # raise it whenever ``build`` counts otherwise: stores keep
 NEEDED = ["user", "time", "kind", "pc", "object"]  # of an event
 
 
-def build_shard(shard: Path) -> pl.DataFrame:
+def build_shard(shard: Path, company: list[str]) -> pl.DataFrame:
     """Count what the users of a shard did."""
-    return build(pl.read_parquet(shard, columns=NEEDED, glob=False))
+    return build(pl.read_parquet(shard, columns=NEEDED, glob=False), company)
 
 
 class WindowDataset(Dataset[WindowBatch]):
@@ -87,6 +89,8 @@ class Windows(View):
             authors' code cuts them: at the user's first active hour, then at the hour of the attack, then,
             off the hour and therefore empty, a week after it. That the phase tells the label is what the null
             attack shows.
+        company: Mail domains of the company: those of the store's ``directory``, or ``cert``, which is always
+            dtaa.com, as in the authors' code.
         pairs: Train on pairs of consecutive windows, which a temporal loss needs, rather than on single ones.
         batch_size: Windows per batch; pairs per training batch.
         num_workers: Loader processes.
@@ -108,6 +112,7 @@ class Windows(View):
         split: Split,
         hours: int = 24,
         align: Literal["calendar", "published"] = "calendar",
+        company: Company = "directory",
         pairs: bool = True,
         batch_size: int = 32,
         num_workers: int = 0,
@@ -118,24 +123,24 @@ class Windows(View):
         super().__init__(store, split, batch_size, num_workers, seed, build_workers, executor)
         if hours not in (12, 24, 48):
             raise ValueError(f"hours must be 12, 24 or 48, got {hours}")
-        self.hours, self.align, self.pairs = hours, align, pairs
+        self.hours, self.align, self.company, self.pairs = hours, align, company, pairs
         self.fitted: dict[str, Tensor] = {}
 
     def prepare_data(self) -> None:
         """Count the hours once per store; later runs reuse the file."""
-        target = self.cells_path(Store(self.store))
+        store = Store(self.store)
+        target = self.cells_path(store)
         if target.exists():
             return
-        cells = self.build(build_shard).sort("user", "hour")
-        with written_beside(target) as partial:
-            cells.write_parquet(partial)
+        company = company_domains(store.people(), self.company)
+        cells = self.build(partial(build_shard, company=company)).sort("user", "hour")
+        with written_beside(target) as path:
+            cells.write_parquet(path)
 
     def cells_path(self, store: Store) -> Path:
         """Where the hourly counts of a store lie."""
-        return (
-            store.view_folder("windows", {"builder": BUILDER_VERSION, "features": self.features})
-            / "cells.parquet"
-        )
+        settings = {"builder": BUILDER_VERSION, "features": self.features, "company": self.company}
+        return store.view_folder("windows", settings) / "cells.parquet"
 
     def setup(self, stage: str) -> None:
         """Cut the windows, split them, and fit the moments on the training part."""

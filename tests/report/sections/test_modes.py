@@ -13,7 +13,7 @@ from itd_lightning.report.page import write_report
 from itd_lightning.report.runs import read_runs
 from itd_lightning.report.sections.modes import Modes, decomposition
 from itd_lightning.store.read import Store
-from itd_lightning.views.signals.features import CHANNELS, daily_counts, every_day, standardised
+from itd_lightning.views.signals.features import CHANNELS, daily_counts, every_day, standardise
 
 CONFIG = Path(__file__).parents[3] / "configs" / "log2sig.yaml"
 
@@ -72,7 +72,7 @@ def test_counts_are_on_the_scale_of_the_runs_own_training_days(log2sig: Path, st
 
     fitted = load(log2sig / "checkpoints" / "best.ckpt", weights_only=True)["Signals"]["moments"]
     assert np.array_equal(
-        counts, standardised(days, pl.DataFrame(fitted, schema_overrides={"user": pl.String}))
+        counts, standardise(days, pl.DataFrame(fitted, schema_overrides={"user": pl.String}))
     )
     assert np.square(counts - sum(modes)).sum() < np.square(counts).sum()
 
