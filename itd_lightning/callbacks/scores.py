@@ -13,7 +13,8 @@ from torch import Tensor
 from itd_lightning.callbacks.own_files import forget_results
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import full_disk_named, private_folder, written_beside
-from itd_lightning.contracts.scores import SCORES, Explanation, UnitScores
+from itd_lightning.contracts.scores import SCORES
+from itd_lightning.contracts.unit_scores import Explanation, UnitScores
 from itd_lightning.methods import Method
 from itd_lightning.scores.table import About, write_scores
 from itd_lightning.store.read import Store

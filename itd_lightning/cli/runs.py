@@ -105,7 +105,8 @@ def report(runs: list[Path], out: Path, user: str = "") -> None:
     Args:
         runs: Folders of runs that were tested; audits are shown where there are any.
         out: Folder to write report.html into.
-        user: Whose trajectory or signals are drawn, where a run has any; default: the highest scorer's.
+        user: Whose trajectory or signals are drawn, where a run has any: one of the 20 users with the highest
+            scores; default: the first of them.
     """
     from itd_lightning.report.page import write_report
 

@@ -27,7 +27,7 @@ FIRST = 20  # behaviours to look at first
 
 
 class Truth(NamedTuple):
-    """What the answer key says of a run's test part.
+    """Labels and curves of a run's test part, by the answer key.
 
     Attributes:
         labelled: What the timelines draw, with ``malicious`` and ``scenario``; None where there is no key.
@@ -52,6 +52,7 @@ class Run(NamedTuple):
 
     Attributes:
         name: Unique on the page.
+        folder: Where it lies.
         about: What made the scores.
         evaluation: The numbers.
         rows: The score table, which may be longer than memory.
@@ -68,6 +69,7 @@ class Run(NamedTuple):
     """
 
     name: str
+    folder: Path
     about: About
     evaluation: Evaluation
     rows: pl.LazyFrame
@@ -115,6 +117,7 @@ def read_run(folder: Path, name: str) -> Run:
     tested = days if first is not None else select_test_units(rows.collect()).sort("user", "start")
     return Run(
         name=name,
+        folder=folder,
         about=about,
         evaluation=evaluation,
         rows=rows,
@@ -164,7 +167,7 @@ def labelled_embeddings(folder: Path, evaluation: Evaluation) -> pl.DataFrame | 
 
 
 def read_manifest(store: Path) -> dict[str, Any]:
-    """What a store says of itself; empty where it is not at hand."""
+    """Return the manifest of a store; empty where it is not at hand."""
     try:
         return Store(store).manifest
     except InputError:

@@ -25,6 +25,7 @@ from itd_lightning.callbacks import (
     Checkpoints,
     EmbeddingWriter,
     NewScores,
+    PictureWriter,
     QuietProgressBar,
     RandomState,
     RunLog,
@@ -171,7 +172,7 @@ class ExperimentCLI(LightningCLI):
         writer = ScoreWriter(seed=int(seed or 0), config=config_hash(text))
         chosen = self._get(self.config_init, "trainer")
         bar = [] if chosen["enable_progress_bar"] is False else [QuietProgressBar()]
-        own = [NewScores(), writer, EmbeddingWriter(), RandomState(), SameBuffers()]
+        own = [NewScores(), writer, EmbeddingWriter(), PictureWriter(), RandomState(), SameBuffers()]
         self.trainer_defaults["callbacks"] = [*own, *bar]
         folder = chosen["default_root_dir"] or "runs/default"
         if chosen["logger"] is not False:

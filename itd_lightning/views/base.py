@@ -1,6 +1,6 @@
 """What every data module has in common: a store, a table of units, and loaders in a seeded order."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,8 @@ from jaxtyping import Int
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler, SequentialSampler
 
-from itd_lightning.contracts.scores import SCORES, UNITS, Explanation
+from itd_lightning.contracts.scores import SCORES, UNITS
+from itd_lightning.contracts.unit_scores import Explanation
 from itd_lightning.executors import Place, open_executor
 from itd_lightning.splits import Split
 from itd_lightning.store.read import Store
@@ -176,6 +177,17 @@ class View(LightningDataModule):
             tables.append(table.filter(pl.col("part") != 0) if found.names else table)
         keyed = self.units.select(UNITS.names()).drop("part").with_columns(unit=pl.int_range(pl.len()))
         return pl.concat(tables).join(keyed, on="unit", maintain_order="left").drop("unit")
+
+    def pictures(self, users: Sequence[str], settings: Mapping[str, Any]) -> dict[str, pl.DataFrame]:
+        """Return what the report draws of some users, by the file names of ``contracts.pictures.PICTURES``.
+
+        It is called when the test part was scored. Most views have nothing to draw.
+
+        Args:
+            users: Those with the highest scores.
+            settings: Hyper-parameters of the method that scored.
+        """
+        return {}
 
     def loader(
         self, rows: Dataset[Any], sampler: Sampler[Any] | None = None, batch_size: int | None = 0

@@ -22,8 +22,8 @@ def heads(table: CommonTable) -> list[str]:
 
 
 def notes(table: CommonTable) -> list[str]:
-    """How the table is read."""
-    return [summary(table), *([weighed(table)] if len(table.weights) > 1 else [])]
+    """Return notes on how to read the table."""
+    return [summary(table), *([fusion_note(table)] if len(table.weights) > 1 else [])]
 
 
 def cells(row: MethodRow, table: CommonTable, cost: Cost) -> list[str]:
@@ -45,7 +45,7 @@ def cells(row: MethodRow, table: CommonTable, cost: Cost) -> list[str]:
 
 
 def lag(row: MethodRow) -> str:
-    """How far a method is behind the best one, and whether users could have made the difference."""
+    """Return how far a method is behind the best one, and whether users could have made the difference."""
     if row.behind is None:
         return "-"
     low, high = row.behind
@@ -53,7 +53,7 @@ def lag(row: MethodRow) -> str:
 
 
 def summary(table: CommonTable) -> str:
-    """What the numbers rest on and how they are read."""
+    """Return how many user-days and insiders the numbers rest on, and what they mean."""
     counts = ", ".join(f"{count} of scenario {name}" for name, count in table.scenarios.items())
     return (
         f"{table.user_days:,} test user-days of {table.users} users, about {table.per_day:.0f} a day; "
@@ -67,8 +67,8 @@ def summary(table: CommonTable) -> str:
     )
 
 
-def weighed(table: CommonTable) -> str:
-    """What the fused row is made of."""
+def fusion_note(table: CommonTable) -> str:
+    """Return the weights of the fused row."""
     shares = sorted(table.weights.items(), key=lambda item: -item[1])
     named = ", ".join(f"{name} {share:.2f}" for name, share in shares if share >= 0.005)
     return (

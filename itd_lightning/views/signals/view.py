@@ -3,7 +3,7 @@
 Axes: B rows, L behaviours, M rows of a part, N days of all users, C channels, K modes.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from itd_lightning.contracts.batches import SignalBatch
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.pictures import MODE_FILE
 from itd_lightning.executors import Place
 from itd_lightning.splits import Split
 from itd_lightning.views.base import EpochShuffle, View
@@ -28,6 +29,7 @@ from itd_lightning.views.signals.features import (
     moments_of,
     standardise,
 )
+from itd_lightning.views.signals.pictures import mode_table
 
 Window = Literal["trailing", "whole"]
 Imbalance = Literal["none", "weighted", "smote_tomek"]
@@ -198,17 +200,28 @@ class Signals(Sequences):
 
     def decompose(self, moments: pl.DataFrame) -> Float[np.ndarray, "n z"]:
         """Counts and modes of each unit, ``(N, C (K + 1))``: ``z(t)``, equation 8."""
-        values = standardise(self.counts, moments)
-        lengths = self.counts.group_by("user", maintain_order=True).len()["len"].to_numpy().astype(np.int64)
-        window = self.days if self.window == "trailing" else None
-        modes = decompose_days(values, lengths, self.modes, window, self.alpha, self.tol)
-        joined = np.concatenate([values[:, None], modes], axis=1).reshape(len(values), -1)
+        joined = self.signals_of(self.counts, moments).reshape(len(self.counts), -1)
         rows = self.counts.select("user", "day", row=pl.int_range(pl.len()))
         place = self.units.select("user", day=pl.col("start").dt.date()).join(
             rows, on=["user", "day"], how="left", maintain_order="left"
         )
         found: Float[np.ndarray, "n z"] = joined[place["row"].to_numpy()]
         return found
+
+    def signals_of(self, days: pl.DataFrame, moments: pl.DataFrame) -> Float[np.ndarray, "m j c"]:
+        """Return standardised counts and modes of whole users' days, silent ones among them."""
+        values = standardise(days, moments)
+        lengths = days.group_by("user", maintain_order=True).len()["len"].to_numpy().astype(np.int64)
+        window = self.days if self.window == "trailing" else None
+        modes = decompose_days(values, lengths, self.modes, window, self.alpha, self.tol)
+        return np.concatenate([values[:, None], modes], axis=1)
+
+    def pictures(self, users: Sequence[str], settings: Mapping[str, Any]) -> dict[str, pl.DataFrame]:
+        """Return counts and modes of some users, on the scale that was fitted on training days."""
+        if self.moments is None:
+            return {}
+        days = self.counts.filter(pl.col("user").is_in(list(users)))
+        return {MODE_FILE: mode_table(days, self.signals_of(days, self.moments))}
 
     def chosen(self, units: Int[np.ndarray, " m"], *, resampled: bool = False) -> SignalDataset:
         """These units as rows; with what was made up, where the training part is asked for.

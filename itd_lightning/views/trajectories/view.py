@@ -6,6 +6,7 @@ Source:
     ChronosVector, research page on insider threat detection (``docs``) and its notebook (``notebook``).
 """
 
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +21,7 @@ from torch.utils.data import DataLoader, Dataset
 from itd_lightning.contracts.batches import TrajectoryBatch
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import written_beside
+from itd_lightning.contracts.pictures import PATH_FILE, TRAJECTORY_FILE
 from itd_lightning.events.calendar import fill_days
 from itd_lightning.events.mail import company_domains
 from itd_lightning.events.people import as_of
@@ -35,6 +37,7 @@ from itd_lightning.views.trajectories.features import (
     build_shard,
     received_shard,
 )
+from itd_lightning.views.trajectories.pictures import paths, settings_of, trajectories
 
 Scaling = Literal["robust", "plain"]
 TO_NORMAL = 1.349  # interquartile range of a normal distribution, in standard deviations
@@ -242,6 +245,19 @@ class Trajectories(View):
     def in_order(self, *parts: str) -> DataLoader[TrajectoryBatch]:
         """The company with the days of these parts as units, and with what came before them."""
         return self.loader(Company(self.batch(*parts, context=True)), batch_size=None)
+
+    def pictures(self, users: Sequence[str], settings: Mapping[str, Any]) -> dict[str, pl.DataFrame]:
+        """Return the trajectories of some users, and the paths of all."""
+        batch, everyone = self.batch("train", "val", "test", context=True), self.users()
+        method = settings_of(settings)
+        return {
+            TRAJECTORY_FILE: trajectories(batch, everyone, users, method),
+            PATH_FILE: paths(batch, everyone, method),
+        }
+
+    def users(self) -> list[str]:
+        """Return who the rows of a batch are."""
+        return self.units["user"].unique().sort().to_list()
 
     def state_dict(self) -> dict[str, Any]:
         """What was fitted on training days; it travels in the checkpoint."""

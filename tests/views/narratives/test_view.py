@@ -13,7 +13,7 @@ from lightning.fabric.utilities import move_data_to_device
 
 from itd_lightning.contracts.batches import NarrativeBatch
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.scores import Explanation
+from itd_lightning.contracts.unit_scores import Explanation
 from itd_lightning.splits import Dates, Split, Users
 from itd_lightning.store.presence import days_present, pc_use
 from itd_lightning.views import Days, Narratives

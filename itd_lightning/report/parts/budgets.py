@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from itd_lightning.report.parts.numbers import DASH, Cell, many, measured
+from itd_lightning.report.parts.numbers import DASH, Cell, number_cell, plural
+from itd_lightning.report.parts.tables import NO_INTERVAL, NOT_MEASURED, Group, Row, Table
 from itd_lightning.report.runs import Run
-from itd_lightning.report.sections.tables import NO_INTERVAL, NOT_MEASURED, Group, Row, Table
 from itd_lightning.runs.folder import Evaluation
 
 HEADLINE = {
@@ -18,7 +18,7 @@ HEADLINE = {
 
 
 def operating_table(runs: Sequence[Run]) -> Table:
-    """What happens if everything above the threshold is an alarm."""
+    """Return the numbers that follow if everything above the threshold is an alarm."""
     rows = [Row("Threshold", [operating_cell(run.evaluation, "threshold") for run in runs])]
     rows += [
         Row(label, [operating_cell(run.evaluation, name) for run in runs]) for name, label in HEADLINE.items()
@@ -30,12 +30,12 @@ def operating_cell(result: Evaluation, name: str) -> Cell:
     """One number at the threshold."""
     reason = str(result.get("undefined", {}).get(name, NOT_MEASURED))
     footnote = "" if name == "threshold" else NO_INTERVAL
-    return measured(result.get(name), reason, result["intervals"].get(name), footnote)
+    return number_cell(result.get(name), reason, result["intervals"].get(name), footnote)
 
 
 def share_table(runs: Sequence[Run]) -> Table:
     """Detection rate among the highest scores."""
-    units = many([run.about.grain for run in runs])
+    units = plural([run.about.grain for run in runs])
     shares = dict.fromkeys(share for run in runs for share in budget(run, "share"))
     rows = [
         Row(
@@ -48,7 +48,7 @@ def share_table(runs: Sequence[Run]) -> Table:
 
 
 def daily_table(runs: Sequence[Run]) -> Table:
-    """What a daily list of user-days finds."""
+    """Return what daily lists of user-days find."""
     sizes = dict.fromkeys(size for run in runs for size in budget(run, "per_day"))
     columns: dict[str, Callable[[Evaluation, Run], Cell]] = {
         "Recall": lambda entry, run: nothing(entry.get("recall"), run),
@@ -68,23 +68,23 @@ def daily_table(runs: Sequence[Run]) -> Table:
 
 def budget(run: Run, kind: str) -> dict[str, Any]:
     """One kind of budget."""
-    found: dict[str, Any] = run.evaluation.get("budgets", {}).get(kind, {})
-    return found
+    entries: dict[str, Any] = run.evaluation.get("budgets", {}).get(kind, {})
+    return entries
 
 
 def nothing(value: float | int | None, run: Run) -> Cell:
     """A number that is undefined only where there is nothing to find."""
-    return measured(value, str(run.evaluation.get("undefined", {}).get("pr_auc", NOT_MEASURED)))
+    return number_cell(value, str(run.evaluation.get("undefined", {}).get("pr_auc", NOT_MEASURED)))
 
 
 def insiders(entry: Evaluation, run: Run) -> Cell:
-    """How many insiders a list finds."""
-    found = entry.get("insiders_found")
-    return nothing(None, run) if found is None else Cell(f"{found} of {entry.get('insiders', DASH)}")
+    """Return the number of insiders that a list finds."""
+    count = entry.get("insiders_found")
+    return nothing(None, run) if count is None else Cell(f"{count} of {entry.get('insiders', DASH)}")
 
 
 def waiting(entry: Evaluation, run: Run) -> Cell:
-    """How long an insider goes unseen."""
+    """Return the days until an insider is found."""
     if not entry:
         return nothing(None, run)
-    return measured(entry.get("days_until_found"), "no insider is found within this list")
+    return number_cell(entry.get("days_until_found"), "no insider is found within this list")

@@ -1,13 +1,26 @@
 """Losses by epoch, in the stages of a training."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
+from markupsafe import Markup
 
 from itd_lightning.report.parts.figures import GREY, Figure, Panel, canvas, colour, dash
 from itd_lightning.report.parts.numbers import number
 from itd_lightning.report.runs import Run
+from itd_lightning.report.sections.base import Page, Section
+
+
+class Training(Section):
+    """Losses of each run by epoch."""
+
+    anchor, link, title = "training", "Training", "Training"
+
+    def render(self, runs: Sequence[Run], page: Page) -> Markup:
+        """Render one plot a run."""
+        return page.figures(runs, [losses(run) for run in runs])
 
 
 def losses(run: Run) -> Figure:
@@ -28,9 +41,9 @@ def losses(run: Run) -> Figure:
         add_stages(figure, table["epoch"].to_list(), table["stage"].to_list())
     lowest = []
     for place, name in enumerate(kinds):
-        known = table.select("epoch", name).drop_nulls()
-        add_loss(figure, known["epoch"].to_list(), known[name].to_list(), names[name], place)
-        epoch, value = known.row(int(known[name].to_numpy().argmin()))
+        points = table.select("epoch", name).drop_nulls()
+        add_loss(figure, points["epoch"].to_list(), points[name].to_list(), names[name], place)
+        epoch, value = points.row(int(points[name].to_numpy().argmin()))
         lowest.append(f"the {names[name]} is lowest at epoch {epoch} ({number(value)})")
     first, last = table["epoch"][0], table["epoch"][-1]
     return Figure("loss", f"Of epochs {first} to {last}, {' and '.join(lowest)}.", [Panel("", figure)])

@@ -4,11 +4,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from itd_lightning.contracts.audit_results import AuditResult
-from itd_lightning.report.parts.numbers import Cell, measured, number, span
+from itd_lightning.report.parts.numbers import number, span
 from itd_lightning.report.runs import Run
 from itd_lightning.runs.folder import Evaluation
-
-ANSWER = {True: "passed", False: "failed", None: "open"}
 
 
 class Verdict(NamedTuple):
@@ -27,20 +25,9 @@ class Verdict(NamedTuple):
     state: str
 
 
-class AuditRow(NamedTuple):
-    """One line of the audit table."""
-
-    run: str
-    name: str
-    number: Cell
-    reference: str
-    answer: str
-    verdict: str
-
-
 def verdict(run: Run) -> Verdict:
     """Say in words what came out."""
-    text, state = audited(run.audits)
+    text, state = audit_summary(run.audits)
     return Verdict(run.name, result(run.evaluation), text, state)
 
 
@@ -61,49 +48,33 @@ def result(evaluation: Evaluation) -> str:
 
 def best_baseline(evaluation: Evaluation) -> str:
     """The strongest competitor that needs no method, as a sentence with a space before it."""
-    known = {
+    baselines = {
         name: entry
         for name, entry in evaluation.get("baselines", {}).items()
         if name != "random" and entry.get("pr_auc") is not None
     }
-    if not known:
+    if not baselines:
         return ""
-    best = max(known, key=lambda name: float(known[name]["pr_auc"]))
-    interval = known[best].get("intervals", {}).get("pr_auc")
+    best = max(baselines, key=lambda name: float(baselines[name]["pr_auc"]))
+    interval = baselines[best].get("intervals", {}).get("pr_auc")
     beside = f" ({span(interval)})" if interval else ""
-    return f" Merely counting {best.replace('_', ' ')} reaches {number(known[best]['pr_auc'])}{beside}."
+    return f" Merely counting {best.replace('_', ' ')} reaches {number(baselines[best]['pr_auc'])}{beside}."
 
 
-def audited(audits: Sequence[AuditResult]) -> tuple[str, str]:
-    """What the audits say, worst first, and the worst answer."""
+def audit_summary(audits: Sequence[AuditResult]) -> tuple[str, str]:
+    """Return what the audits say, worst first, and the worst answer."""
     if not audits:
         return "No audit was run, so the result may be an artefact.", "none"
     for answer, summary in ((False, "failed"), (None, "open")):
         hits = [audit for audit in audits if audit.passed is answer]
         if hits:
-            said = " ".join(sentence(f"{audit.name}: {audit.verdict}") for audit in hits)
+            sentences = " ".join(sentence(f"{audit.name}: {audit.verdict}") for audit in hits)
             verb = "is" if len(hits) == 1 else "are"
             claim = f"{len(hits)} of {len(audits)} audits " + (summary if answer is False else f"{verb} open")
-            return f"{claim}. {said}", summary
+            return f"{claim}. {sentences}", summary
     return f"All {len(audits)} audits passed.", "passed"
 
 
 def sentence(text: str) -> str:
     """The text with a full stop."""
     return text if text.endswith((".", "!", "?")) else f"{text}."
-
-
-def audit_rows(runs: Sequence[Run]) -> list[AuditRow]:
-    """All audits of all runs; failed ones are not sorted first, so that runs compare line by line."""
-    return [
-        AuditRow(
-            run=run.name,
-            name=audit.name,
-            number=measured(audit.number, audit.verdict, audit.interval),
-            reference="" if audit.reference is None else number(audit.reference),
-            answer=ANSWER[audit.passed],
-            verdict=audit.verdict,
-        )
-        for run in runs
-        for audit in run.audits
-    ]

@@ -1,4 +1,4 @@
-"""Where the highest scores come from: seen, expected and contribution, hour by hour.
+"""Maps of the highest scoring windows: seen, expected and contribution, hour by hour.
 
 Axes: T hours, F features.
 """
@@ -11,13 +11,12 @@ import plotly.graph_objects as go
 import polars as pl
 from jaxtyping import Float
 
-from itd_lightning.report.parts.figures import GREY, PALE, Figure, Panel, canvas, plain
+from itd_lightning.report.parts.figures import BLUES, GREY, PALE, Figure, Panel, canvas, plain
 from itd_lightning.report.parts.numbers import number
 from itd_lightning.report.runs import Run
 
 WINDOWS = 3
 LONGEST = 24  # letters of a feature beside a map
-BLUES = [[0, "#ffffff"], [0.25, "#c6dbef"], [0.6, "#4a90c4"], [1, "#08306b"]]
 ORANGES = [[0, "#ffffff"], [0.25, "#fdd0a2"], [0.6, "#e6762f"], [1, "#7f2704"]]
 BOTH_WAYS = [[0, "#08306b"], [0.25, "#6baed6"], [0.5, "#ffffff"], [0.75, "#f0925a"], [1, "#7f2704"]]
 
@@ -30,7 +29,7 @@ class Window(NamedTuple):
         start: Its first moment.
         score: Its score.
         features: Names of the F features.
-        seen: Counts ``(F, T)``.
+        observed: Counts ``(F, T)``.
         expected: Probability of activity, or standardised value ``(F, T)``.
         part: What each cell adds to the score ``(F, T)``.
     """
@@ -39,12 +38,12 @@ class Window(NamedTuple):
     start: datetime
     score: float
     features: list[str]
-    seen: Float[np.ndarray, "f t"]
+    observed: Float[np.ndarray, "f t"]
     expected: Float[np.ndarray, "f t"]
     part: Float[np.ndarray, "f t"]
 
 
-def explained(run: Run) -> list[tuple[Window, Figure]]:
+def explained_windows(run: Run) -> list[tuple[Window, Figure]]:
     """The highest explained units, each with its three maps."""
     hourly = None if run.explanations is None else run.explanations.filter(pl.col("hour").is_not_null())
     if hourly is None or hourly.is_empty():
@@ -76,7 +75,7 @@ def cut(cells: pl.DataFrame, unit: dict[str, Any], features: list[str]) -> Windo
 
 
 def caption(window: Window) -> str:
-    """What to see: the feature and the cell that add most."""
+    """Return the caption: the feature and the hour that add most."""
     row, hour = np.unravel_index(int(window.part.argmax()), window.part.shape)
     by_feature = window.part.sum(axis=1)
     top = int(by_feature.argmax())
@@ -90,22 +89,22 @@ def caption(window: Window) -> str:
     expected = "a probability of activity" if probable(window) else "a standardised value"
     return (
         f"The feature that adds most is {window.features[top]}{share}; the hour that adds most is that of "
-        f"{window.features[row]} at {clock(window.start, int(hour))}: {window.seen[row, hour]:.0f} seen, "
+        f"{window.features[row]} at {clock(window.start, int(hour))}: {window.observed[row, hour]:.0f} seen, "
         f"where {expected} {f'of {number(value)}' if abs(value) >= 0.001 else 'of almost 0'} was expected."
     )
 
 
 def probable(window: Window) -> bool:
-    """Whether what was expected is a probability."""
+    """Return whether the expected values are probabilities."""
     return float(window.expected.min()) >= 0 and float(window.expected.max()) <= 1
 
 
 def maps(window: Window) -> list[Panel]:
     """Seen, expected and contribution on the same hours."""
     likely = probable(window)
-    most = max(float(window.seen.max()), 1)
+    most = max(float(window.observed.max()), 1)
     marks = [mark for mark in (0, 1, 3, 10, 30, 100, 300, 1000, 3000) if mark <= most]
-    seen = {"zmin": 0, "zmax": np.log1p(most), "colorscale": BLUES}
+    colours = {"zmin": 0, "zmax": np.log1p(most), "colorscale": BLUES}
     ticks = {"tickvals": np.log1p(marks).tolist(), "ticktext": [str(mark) for mark in marks]}
     far = max(float(np.abs(window.expected).max()), 1e-12)
     expected = {"zmin": 0, "zmax": 1, "colorscale": BLUES} if likely else diverging(far)
@@ -113,7 +112,11 @@ def maps(window: Window) -> list[Panel]:
     signed = float(window.part.min()) < 0
     part = diverging(adds) if signed else {"zmin": 0, "zmax": adds, "colorscale": ORANGES}
     return [
-        Panel("Seen", heat(window, np.log1p(window.seen), window.seen, seen, ticks), "events in the hour"),
+        Panel(
+            "Seen",
+            heat(window, np.log1p(window.observed), window.observed, colours, ticks),
+            "events in the hour",
+        ),
         Panel(
             "Expected",
             heat(window, window.expected, window.expected, expected, {"nticks": 5}),
@@ -149,7 +152,7 @@ def heat(
     }
     y = {
         "tickvals": list(range(len(window.features))),
-        "ticktext": [plain(shortened(feature)) for feature in window.features],
+        "ticktext": [plain(short_name(feature)) for feature in window.features],
         "autorange": "reversed",
         "showgrid": False,
         "ticks": "",
@@ -178,7 +181,7 @@ def heat(
     return figure
 
 
-def shortened(feature: str) -> str:
+def short_name(feature: str) -> str:
     """A name that leaves room for the map beside it."""
     return feature if len(feature) <= LONGEST else f"{feature[: LONGEST - 1]}…"
 

@@ -1,25 +1,38 @@
 """Scores over time, of the users who score highest."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import plotly.graph_objects as go
 import polars as pl
+from markupsafe import Markup
 
-from itd_lightning.report.parts.figures import INK, Figure, Panel, canvas, plain
+from itd_lightning.report.parts.campaigns import HARMLESS, MALICIOUS, campaigns
+from itd_lightning.report.parts.figures import INK, Figure, Panel, canvas
 from itd_lightning.report.parts.numbers import number
 from itd_lightning.report.runs import Run
+from itd_lightning.report.sections.base import Page, Section
 
 USERS = 6
 UNITS = 1500  # of a user; more are pooled to their day's highest
-HARMLESS, MALICIOUS, CAMPAIGN = "#8a8a8a", "#D55E00", "#F5D9C8"
+
+
+class ScoresOverTime(Section):
+    """The scores of the users who score highest, one plot a user."""
+
+    anchor, link, title = "time", "Scores over time", "Scores over time"
+
+    def render(self, runs: Sequence[Run], page: Page) -> Markup:
+        """Render the plots of each run."""
+        return page.figures(runs, [timelines(run) for run in runs])
 
 
 def timelines(run: Run) -> Figure:
     """One panel a user: scores as dots, malicious units as diamonds, campaigns shaded."""
     unknown = run.tested.with_columns(malicious=pl.lit(None, pl.Boolean))
-    known = run.truth.labelled
-    units = (unknown if known is None else known).filter(pl.col("score").is_finite())
+    labelled = run.truth.labelled
+    units = (unknown if labelled is None else labelled).filter(pl.col("score").is_finite())
     if units.is_empty():
         return Figure("timeline", "", [], "the run holds no test units")
     best = units.group_by("user").agg(pl.col("score").max()).sort(["score", "user"], descending=[True, False])
@@ -33,21 +46,21 @@ def timelines(run: Run) -> Figure:
 
 
 def caption(run: Run, shown: pl.DataFrame, users: int) -> str:
-    """What to see: whether the peaks are malicious."""
+    """Return the caption, which says whether the peaks are malicious."""
     who = "The user with the highest score" if users == 1 else f"The {users} users with the highest scores"
     dashed = "" if run.evaluation.get("threshold") is None else "; dashed: the threshold"
     dots = "units" if run.behaviours is None else "user-days, each as its highest behaviour"
-    drawn = f"{who}, on one scale{dashed}; shaded: the campaign; grey dots: {dots}"
+    words = f"{who}, on one scale{dashed}; shaded: the campaign; grey dots: {dots}"
     if run.truth.labelled is None:
-        return f"{drawn}; which of them are malicious is not known here."
+        return f"{words}; which of them are malicious is not known here."
     peaks = shown.sort("score", descending=True).group_by("user", maintain_order=True).first()
     hits = int(peaks["malicious"].sum())
-    return f"{drawn}; orange diamonds: malicious ones, which hold the peak of {hits} of {users}."
+    return f"{words}; orange diamonds: malicious ones, which hold the peak of {hits} of {users}."
 
 
 def panel(run: Run, units: pl.DataFrame, user: str, scale: list[float]) -> Panel:
     """One user's scores."""
-    ordered = thinned(units).sort("start")
+    ordered = thin_units(units).sort("start")
     first, last = ordered["start"][0], ordered["end"].max()
     margin = max((last - first) * 0.02, timedelta(hours=12))
     span = [str(first - margin), str(last + margin)]
@@ -56,7 +69,7 @@ def panel(run: Run, units: pl.DataFrame, user: str, scale: list[float]) -> Panel
         {"range": scale, "nticks": 5, "title": "score"},
     )
     figure.layout.shapes = [*campaigns(run, user), *threshold(run)]
-    x, y = broken(ordered)
+    x, y = line_with_gaps(ordered)
     line = {"color": "#c4c4c4", "width": 1}
     figure.add_scatter(x=x, y=y, mode="lines", line=line, hoverinfo="skip", connectgaps=False)
     malicious = pl.col("malicious").fill_null(value=False)
@@ -66,7 +79,7 @@ def panel(run: Run, units: pl.DataFrame, user: str, scale: list[float]) -> Panel
     return Panel(user, figure, f"highest {number(float(units['score'].max()))}{scenarios(run, user)}")  # type: ignore[arg-type]
 
 
-def thinned(units: pl.DataFrame) -> pl.DataFrame:
+def thin_units(units: pl.DataFrame) -> pl.DataFrame:
     """The units; of a user with very many, each day's highest."""
     if len(units) <= UNITS:
         return units
@@ -75,7 +88,7 @@ def thinned(units: pl.DataFrame) -> pl.DataFrame:
     return units.group_by(day).agg(highest)
 
 
-def broken(ordered: pl.DataFrame) -> tuple[list[datetime | None], list[float | None]]:
+def line_with_gaps(ordered: pl.DataFrame) -> tuple[list[datetime | None], list[float | None]]:
     """Times and scores, with a gap in the line where more than a day passes without a unit."""
     x: list[datetime | None] = []
     y: list[float | None] = []
@@ -106,25 +119,6 @@ def add_units(figure: go.Figure, units: pl.DataFrame, what: str, marker: dict[st
     )
 
 
-def campaigns(run: Run, user: str) -> list[dict[str, Any]]:
-    """The user's campaigns as shaded spans; the edge keeps a short one visible."""
-    return [
-        {
-            "type": "rect",
-            "yref": "paper",
-            "y0": 0,
-            "y1": 1,
-            "x0": plain(campaign["start"]),
-            "x1": plain(campaign["end"]),
-            "fillcolor": CAMPAIGN,
-            "line": {"color": CAMPAIGN, "width": 2},
-            "layer": "below",
-        }
-        for campaign in run.evaluation.get("campaigns", [])
-        if campaign["user"] == user
-    ]
-
-
 def threshold(run: Run) -> list[dict[str, Any]]:
     """The threshold as a dashed line, where there is one."""
     value = run.evaluation.get("threshold")
@@ -135,10 +129,10 @@ def threshold(run: Run) -> list[dict[str, Any]]:
 
 
 def scenarios(run: Run, user: str) -> str:
-    """Which campaigns a user ran, for the heading."""
-    known = sorted(
+    """Return which campaigns a user ran, for the heading."""
+    numbers = sorted(
         {str(entry["scenario"]) for entry in run.evaluation.get("campaigns", []) if entry["user"] == user}
     )
-    if known:
-        return f"; insider of scenario {', '.join(known)}"
+    if numbers:
+        return f"; insider of scenario {', '.join(numbers)}"
     return "" if run.truth.labelled is None else "; no insider"
