@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from itd_lightning.api import (
-        alerts,
         audit,
         evaluate,
         fit,
+        list_alerts,
         load_scores,
         predict,
         prepare,
-        report,
         test,
+        write_report,
     )
     from itd_lightning.contracts.errors import InputError
     from itd_lightning.store.read import Store
@@ -28,15 +28,15 @@ __all__ = [
     "InputError",
     "Store",
     "__version__",
-    "alerts",
     "audit",
     "evaluate",
     "fit",
+    "list_alerts",
     "load_scores",
     "predict",
     "prepare",
-    "report",
     "test",
+    "write_report",
 ]
 
 _HOMES = {"InputError": "itd_lightning.contracts.errors", "Store": "itd_lightning.store.read"}

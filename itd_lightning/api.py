@@ -7,12 +7,12 @@ import json
 from collections.abc import Mapping, Sequence
 from os import PathLike, fspath
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import polars as pl
 
 if TYPE_CHECKING:
-    from itd_lightning.contracts.audit_results import AuditResult
+    from itd_lightning.contracts.results import AuditResult, Evaluation
     from itd_lightning.store.read import Store
 
 AnyPath = str | PathLike[str]
@@ -69,7 +69,7 @@ def fit(
     return Path(out)
 
 
-def test(run: AnyPath, settings: Settings | None = None) -> dict[str, Any] | None:
+def test(run: AnyPath, settings: Settings | None = None) -> "Evaluation | None":
     """Score a run's test part and return its evaluation; None where the store has no answer key.
 
     Args:
@@ -114,7 +114,7 @@ def evaluate(
     *,
     store: AnyPath | None = None,
     labels: Literal["event", "interval", "user"] | None = None,
-) -> dict[str, Any]:
+) -> "Evaluation":
     """Measure a score table against the answer key and return the results; nothing is written.
 
     Args:
@@ -146,7 +146,7 @@ def audit(run: AnyPath, **options: bool) -> list["AuditResult"]:
     return audit_run(Path(run), options)
 
 
-def alerts(run: AnyPath, budget: str | None = None) -> pl.DataFrame:
+def list_alerts(run: AnyPath, budget: str | None = None) -> pl.DataFrame:
     """Return the user-days that an analyst should look at first, with reasons.
 
     Args:
@@ -165,7 +165,7 @@ def alerts(run: AnyPath, budget: str | None = None) -> pl.DataFrame:
     return alert_days(Path(run), budget)[0]
 
 
-def report(runs: AnyPath | Sequence[AnyPath], out: AnyPath, user: str = "") -> Path:
+def write_report(runs: AnyPath | Sequence[AnyPath], out: AnyPath, user: str = "") -> Path:
     """Write one HTML page about one or several runs and return its path.
 
     Args:
@@ -176,9 +176,9 @@ def report(runs: AnyPath | Sequence[AnyPath], out: AnyPath, user: str = "") -> P
     Raises:
         InputError: If a run lacks its scores or evaluation.
     """
-    from itd_lightning.report.page import write_report
+    from itd_lightning.report import page
 
-    return write_report(_paths(runs), Path(out), user)
+    return page.write_report(_paths(runs), Path(out), user)
 
 
 def load_scores(scores: AnyPath) -> pl.DataFrame:

@@ -17,9 +17,9 @@ def test_a_run_from_a_store_to_a_report(store: Path, tmp_path: Path) -> None:
     assert evaluation is not None
     assert evaluation["pr_auc"] == itd.evaluate(run)["pr_auc"]
     assert set(itd.load_scores(run)["part"]) == {"val", "test"}
-    assert itd.alerts(run, "3")["rank"].to_list() == [1, 2, 3]
+    assert itd.list_alerts(run, "3")["rank"].to_list() == [1, 2, 3]
     assert {"empty units", "leavers"} <= {result.name for result in itd.audit(run, null=False, future=False)}
-    assert itd.report(run, tmp_path / "report").stat().st_size > 10_000
+    assert itd.write_report(run, tmp_path / "report").stat().st_size > 10_000
     assert set(itd.predict(run)["part"]) == {"predict"}
 
 

@@ -5,8 +5,8 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
+from itd_lightning.contracts.results import Evaluation
 from tests.handmade_runs import evaluation, written_run
 
 __all__ = ["evaluation"]
@@ -53,7 +53,7 @@ def test_the_report_loads_what_draws_and_nothing_that_trains() -> None:
 
 
 def test_commands_about_a_run_load_the_parser_and_nothing_else_that_is_heavy(
-    evaluation: dict[str, Any], tmp_path: Path
+    evaluation: Evaluation, tmp_path: Path
 ) -> None:
     run = str(written_run(tmp_path, evaluation))
     manifest = tmp_path / "runs" / "store" / "manifest.json"

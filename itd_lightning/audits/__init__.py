@@ -18,8 +18,8 @@ from itd_lightning.audits.length import Length
 from itd_lightning.audits.null_attack import NullAttack
 from itd_lightning.audits.prevalence import Prevalence
 from itd_lightning.audits.volume import Volume
-from itd_lightning.contracts.audit_results import AuditResult
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.results import AuditResult
 
 __all__ = [
     "AUDITS",

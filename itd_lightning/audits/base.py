@@ -11,8 +11,8 @@ from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 import polars as pl
 
 from itd_lightning.audits.user_days import scored_days
-from itd_lightning.contracts.audit_results import AuditResult, unanswered
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.results import AuditResult, Evaluation, unanswered
 from itd_lightning.evaluation.score_table import ScoreTable
 
 CAMPAIGN_SPLITS = ("Campaigns",)  # splits whose parts depend on when the campaigns happened
@@ -103,7 +103,7 @@ class AuditedRun:
     def __init__(
         self,
         scores: Path,
-        evaluation: dict[str, Any],
+        evaluation: Evaluation,
         *,
         store: Path | None = None,
         options: Mapping[str, bool] | None = None,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from itd_lightning.audits.base import AuditedRun
-from itd_lightning.contracts.audit_results import AuditResult
+from itd_lightning.contracts.results import AuditResult
 from itd_lightning.evaluation.baselines import baseline_scores
 from itd_lightning.evaluation.survey import rank_test_units, take_survey
 from itd_lightning.metrics.bootstrap import interval

@@ -4,8 +4,8 @@ import numpy as np
 import polars as pl
 
 from itd_lightning.audits.base import Audit, AuditedRun
-from itd_lightning.contracts.audit_results import AuditResult
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.results import AuditResult
 from itd_lightning.evaluation.baselines import baseline_scores
 from itd_lightning.evaluation.score_table import label_test_units
 from itd_lightning.metrics.ranking import rank

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import polars as pl
 
 from itd_lightning.audits.base import Audit, AuditedRun
-from itd_lightning.contracts.audit_results import AuditResult
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.results import AuditResult
 from itd_lightning.evaluation.baselines import daily_counts
 from itd_lightning.evaluation.measures import rank_rows, ranking_numbers
 from itd_lightning.evaluation.score_table import ScoreTable
@@ -119,7 +119,9 @@ def measure_surplus(kind: str, share: float, surplus: pl.DataFrame, seed: int) -
         InputError: If no user-day is malicious, or all are.
     """
     every, honest = (ranking_numbers(rank_rows(surplus, name), seed) for name in ("surplus", "without"))
-    if every["pr_auc"] is None:
-        raise InputError(every["undefined"])
+    pr_auc, without = every["pr_auc"], honest["pr_auc"]
+    base_rate = every["base_rate"]
+    if pr_auc is None or without is None or base_rate is None:
+        raise InputError(every.get("undefined", ""))
     low = (every["intervals"]["pr_auc"] or (None,))[0]
-    return UsualCount(kind, share, every["pr_auc"], low, honest["pr_auc"], every["base_rate"])
+    return UsualCount(kind, share, pr_auc, low, without, base_rate)

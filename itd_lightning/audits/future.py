@@ -3,7 +3,7 @@
 from itd_lightning.audits.base import Audit, AuditedRun
 from itd_lightning.audits.hindsight import FUTURE
 from itd_lightning.audits.truncated_run import NEEDS, OPTION, rescored_results
-from itd_lightning.contracts.audit_results import AuditResult
+from itd_lightning.contracts.results import AuditResult
 
 
 class Future(Audit):

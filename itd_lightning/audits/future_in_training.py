@@ -3,8 +3,8 @@
 from itd_lightning.audits.base import Audit, AuditedRun, Option
 from itd_lightning.audits.hindsight import TRAINING, judge_change
 from itd_lightning.audits.truncated_run import BY_TIME, NEEDS, OPTION, TruncatedRun, open_truncated
-from itd_lightning.contracts.audit_results import AuditResult
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.results import AuditResult
 
 
 class FutureInTraining(Audit):

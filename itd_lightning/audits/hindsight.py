@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 
 import polars as pl
 
-from itd_lightning.contracts.audit_results import AuditResult, unanswered
+from itd_lightning.contracts.results import AuditResult, unanswered
 from itd_lightning.contracts.scores import SCORES
 from itd_lightning.evaluation.score_table import TESTED, select_test_units
 

@@ -8,7 +8,7 @@ import polars as pl
 
 from itd_lightning.audits.base import Audit, AuditedRun
 from itd_lightning.audits.user_days import resample_means
-from itd_lightning.contracts.audit_results import AuditResult
+from itd_lightning.contracts.results import AuditResult
 from itd_lightning.evaluation.score_table import select_test_units
 from itd_lightning.metrics.bootstrap import FEWEST_USERS, interval
 from itd_lightning.metrics.ranking import average_precision

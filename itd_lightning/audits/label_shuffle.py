@@ -8,7 +8,7 @@ import polars as pl
 from jaxtyping import Int
 
 from itd_lightning.audits.base import Audit, AuditedRun
-from itd_lightning.contracts.audit_results import AuditResult
+from itd_lightning.contracts.results import AuditResult
 from itd_lightning.evaluation.score_table import select_test_units
 from itd_lightning.metrics.ranking import precision_at_places
 

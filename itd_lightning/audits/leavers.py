@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from itd_lightning.audits.base import Audit, AuditedRun
 from itd_lightning.audits.user_days import resample_means
-from itd_lightning.contracts.audit_results import AuditResult
+from itd_lightning.contracts.results import AuditResult
 from itd_lightning.evaluation.score_table import ScoreTable, select_test_units
 from itd_lightning.events.calendar import WINDOW
 from itd_lightning.metrics.bootstrap import interval

@@ -1,10 +1,8 @@
 """The null attack: the same experiment, as if every campaign had happened at a quiet time of its user."""
 
-from typing import Any
-
 from itd_lightning.audits.base import Audit, AuditedRun, Option
-from itd_lightning.contracts.audit_results import AuditResult, unanswered
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.results import AuditResult, Evaluation, unanswered
 from itd_lightning.evaluation.evaluate import evaluate
 
 QUIET_DAYS = 42  # how far back campaigns move where the split depends on them
@@ -39,7 +37,7 @@ class NullAttack(Audit):
         return [self.unanswered("left out on request")]
 
 
-def null_evaluation(run: AuditedRun) -> tuple[dict[str, Any] | None, str]:
+def null_evaluation(run: AuditedRun) -> tuple[Evaluation | None, str]:
     """Evaluate under the null attack, training once more where the split depends on the campaigns.
 
     Returns:
@@ -59,7 +57,7 @@ def null_evaluation(run: AuditedRun) -> tuple[dict[str, Any] | None, str]:
         return None, str(error)
 
 
-def judge_null(true: dict[str, Any], null: dict[str, Any] | None, reason: str = "") -> AuditResult:
+def judge_null(true: Evaluation, null: Evaluation | None, reason: str = "") -> AuditResult:
     """Compare the null attack with chance.
 
     Args:
@@ -70,7 +68,7 @@ def judge_null(true: dict[str, Any], null: dict[str, Any] | None, reason: str = 
     name = NullAttack.name
     if null is None or null["pr_auc"] is None:
         return unanswered(name, null["undefined"]["pr_auc"] if null else reason)
-    span, base, number = null["intervals"]["pr_auc"], null["base_rate"], null["pr_auc"]
+    span, base, number = null["intervals"]["pr_auc"], null["base_rate"] or 0.0, null["pr_auc"]
     true_area = "no number" if true["pr_auc"] is None else f"{true['pr_auc']:.3f}"
     limits = "" if span is None else f" ({span[0]:.3f}-{span[1]:.3f})"
     numbers = (

@@ -3,7 +3,7 @@
 import polars as pl
 
 from itd_lightning.audits.base import Audit, AuditedRun
-from itd_lightning.contracts.audit_results import AuditResult
+from itd_lightning.contracts.results import AuditResult
 from itd_lightning.evaluation.score_table import ScoreTable, select_test_units
 from itd_lightning.splits.labels import label
 

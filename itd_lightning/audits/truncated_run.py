@@ -17,8 +17,8 @@ from itd_lightning.audits.hindsight import (
     judge_change,
 )
 from itd_lightning.callbacks.own_files import probe_folder
-from itd_lightning.contracts.audit_results import AuditResult, unanswered
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.results import AuditResult, unanswered
 from itd_lightning.scores.table import scan_scores
 from itd_lightning.store.truncate import derive_store
 

@@ -2,7 +2,7 @@
 
 from itd_lightning.audits.base import Audit, AuditedRun
 from itd_lightning.audits.counting import count_results
-from itd_lightning.contracts.audit_results import AuditResult
+from itd_lightning.contracts.results import AuditResult
 
 
 class Volume(Audit):

@@ -6,7 +6,7 @@ import polars as pl
 from rich.table import Table
 
 from itd_lightning.cli.terminal import column, number, safe
-from itd_lightning.contracts.audit_results import AuditResult
+from itd_lightning.contracts.results import AuditResult
 from itd_lightning.evaluation.alarm_days import ThresholdChoice
 
 

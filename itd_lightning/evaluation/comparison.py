@@ -12,9 +12,10 @@ import polars as pl
 from jaxtyping import Float
 
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.results import Span
 from itd_lightning.evaluation.comparison_days import common_days, fill_missing
-from itd_lightning.evaluation.measures import rank_rows, ranking_numbers, scenario_numbers
-from itd_lightning.metrics.bootstrap import Span, interval
+from itd_lightning.evaluation.measures import rank_rows
+from itd_lightning.metrics.bootstrap import interval
 from itd_lightning.metrics.operating import daily_list
 from itd_lightning.scores.fuse import fusion
 
@@ -148,22 +149,21 @@ def measure_method(
     """Measure one method on test user-days."""
     rows = unit.with_columns(score=scores[0])
     ranking = rank_rows(rows, "score")
-    areas = ranking_numbers(ranking, SEED)
-    every = [areas["pr_auc"], *(rank_rows(unit.with_columns(score=s), "score").pr_auc() for s in scores[1:])]
-    scenarios = scenario_numbers(ranking, rows.filter("malicious")["scenario"].to_numpy(), SEED)
+    every = [rank_rows(unit.with_columns(score=one), "score").pr_auc() for one in scores]
+    scenario = rows.filter("malicious")["scenario"].to_numpy()
     lists = {budget: daily_list(rows, budget) for budget in BUDGETS}
     return MethodRow(
         name=name,
         seeds=len(scores),
         pr_auc=sum(every) / len(every),
         spread=(min(every), max(every)),
-        interval=areas["intervals"]["pr_auc"],
+        interval=ranking.intervals(SEED)["pr_auc"],
         behind=None,
-        roc_auc=areas["roc_auc"],
+        roc_auc=ranking.roc_auc(),
         recall={budget: listed.recall for budget, listed in lists.items()},
         insiders_found=lists[HEADLINE_BUDGET].insiders_found,
         days_until_found=lists[HEADLINE_BUDGET].days_until_found,
-        scenarios={number: numbers["pr_auc"] for number, numbers in scenarios.items()},
+        scenarios={str(name): ranking.only(scenario == name).pr_auc() for name in np.unique(scenario)},
         missing=missing,
     )
 

@@ -1,9 +1,10 @@
 """A score table and the store's key -> ``evaluation.json``."""
 
 import json
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import polars as pl
@@ -12,12 +13,27 @@ from jaxtyping import Int
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import written_beside
 from itd_lightning.contracts.labels import LabelPolicy
+from itd_lightning.contracts.results import (
+    SCHEMA,
+    AlarmNumbers,
+    Campaign,
+    Counts,
+    Evaluation,
+    Headline,
+    ListNumbers,
+    PooledNumbers,
+    PoolNumbers,
+    Protocol,
+    RankingNumbers,
+    ScenarioNumbers,
+    Span,
+)
 from itd_lightning.evaluation.baselines import baseline_scores
 from itd_lightning.evaluation.measures import alarm_numbers, rank_rows, ranking_numbers, scenario_numbers
 from itd_lightning.evaluation.score_table import ScoreTable
 from itd_lightning.evaluation.survey import POLICIES, Survey, harmless_above, rank_test_units, take_survey
 from itd_lightning.evaluation.thresholds import read_threshold
-from itd_lightning.metrics.bootstrap import REPLICATES, Span
+from itd_lightning.metrics.bootstrap import REPLICATES
 from itd_lightning.metrics.operating import at_prevalence, daily_list, recall_at_share, threshold_at_fpr
 from itd_lightning.metrics.ranking import Ranking
 from itd_lightning.scores.pool import POOLS
@@ -32,7 +48,7 @@ ACCEPTED_FPR = 0.01  # of validation units, at the threshold
 
 def evaluate(
     scores: Path, store: Path | None = None, labels: LabelPolicy | None = None, moved_days: int | None = None
-) -> dict[str, Any]:
+) -> Evaluation:
     """Measure a score table, of any length, chunk by chunk.
 
     Args:
@@ -67,8 +83,9 @@ def evaluate(
         "pooled": pooled_numbers(table, survey, days),
         "counts": counts(table, survey),
         "campaigns": campaigns(survey.hits[table.policy].with_columns(rank=own.ranks), table.key),
-        "protocol": {**protocol(table), "data": table.store.data, "software": software()},
+        "protocol": protocol(table),
         "undefined": own.undefined,
+        "schema": SCHEMA,
     }
 
 
@@ -84,9 +101,9 @@ class OwnPolicy(NamedTuple):
         undefined: Which numbers are not defined, and why.
     """
 
-    head: dict[str, Any]
-    areas: dict[str, Any]
-    scenarios: dict[str, Any]
+    head: Headline
+    areas: RankingNumbers
+    scenarios: dict[str, ScenarioNumbers]
     shares: dict[str, float | None]
     ranks: Int[np.ndarray, " m"]
     undefined: dict[str, str]
@@ -127,23 +144,25 @@ def threshold_of(table: ScoreTable, survey: Survey) -> float:
 
 
 def headline(
-    threshold_free: dict[str, Any],
-    at_threshold: dict[str, float | None],
+    areas: RankingNumbers,
+    alarms: AlarmNumbers,
     spans: dict[str, Span],
     threshold: float | None,
     undefined: dict[str, str],
-) -> dict[str, Any]:
+) -> Headline:
     """Return the numbers at the top level with their intervals; add the undefined ones to ``undefined``."""
-    result = dict(threshold_free)
-    if "undefined" in result:
-        undefined["pr_auc"] = undefined["roc_auc"] = result.pop("undefined")
-    for name in (name for name, value in at_threshold.items() if value is None):
+    if "undefined" in areas:
+        undefined["pr_auc"] = undefined["roc_auc"] = areas["undefined"]
+    for name in (name for name, value in alarms.items() if value is None):
         undefined[name] = undefined.get("threshold", "no alarm, or nothing to find")
     return {
-        **result,
-        **at_threshold,
+        "pr_auc": areas["pr_auc"],
+        "roc_auc": areas["roc_auc"],
+        "base_rate": areas["base_rate"],
+        "clean_recall": areas["clean_recall"],
+        **alarms,
         "threshold": threshold,
-        "intervals": {**threshold_free["intervals"], **spans},
+        "intervals": {**areas["intervals"], **spans},
     }
 
 
@@ -152,18 +171,18 @@ def ranking_by(table: ScoreTable, survey: Survey, policy: LabelPolicy) -> Rankin
     return rank_test_units(survey, policy, table.scores)["score"]
 
 
-def areas(table: ScoreTable, survey: Survey, policy: LabelPolicy) -> dict[str, Any]:
+def areas(table: ScoreTable, survey: Survey, policy: LabelPolicy) -> RankingNumbers:
     """Return threshold-free numbers under a label policy."""
     return ranking_numbers(ranking_by(table, survey, policy), table.about.seed)
 
 
-def baselines(table: ScoreTable, survey: Survey) -> dict[str, Any]:
+def baselines(table: ScoreTable, survey: Survey) -> dict[str, RankingNumbers]:
     """Return threshold-free numbers of scores that need no method."""
     ranks = rank_test_units(survey, table.policy, lambda: baseline_scores(table))
     return {name: ranking_numbers(ranking, table.about.seed) for name, ranking in ranks.items()}
 
 
-def pooled_numbers(table: ScoreTable, survey: Survey, days: pl.DataFrame) -> dict[str, Any]:
+def pooled_numbers(table: ScoreTable, survey: Survey, days: pl.DataFrame) -> PooledNumbers:
     """Return the numbers of user-days, and of grains between: campaigns (six windows in a row) or sessions.
 
     Args:
@@ -171,14 +190,13 @@ def pooled_numbers(table: ScoreTable, survey: Survey, days: pl.DataFrame) -> dic
         survey: Its summary.
         days: Its labelled user-days.
     """
-    if table.behaviours:
-        kind, rows = "sessions", label_sessions(table, survey)
-    else:
-        kind, rows = "sequences", label(survey.sequences, table.key, table.policy)
-    return {
-        kind: {pool: one_pool(rows, pool, table.about.seed) for pool in POOLS},
-        "user_days": ranking_numbers(rank_rows(days, "score"), table.about.seed),
-    }
+    sessions = table.behaviours
+    rows = label_sessions(table, survey) if sessions else label(survey.sequences, table.key, table.policy)
+    pools: dict[str, PoolNumbers] = {pool: one_pool(rows, pool, table.about.seed) for pool in POOLS}
+    user_days = ranking_numbers(rank_rows(days, "score"), table.about.seed)
+    if sessions:
+        return {"sessions": pools, "user_days": user_days}
+    return {"sequences": pools, "user_days": user_days}
 
 
 def label_sessions(table: ScoreTable, survey: Survey) -> pl.DataFrame:
@@ -189,7 +207,7 @@ def label_sessions(table: ScoreTable, survey: Survey) -> pl.DataFrame:
     return rows.with_columns(malicious=pl.col("scenario").is_not_null())
 
 
-def one_pool(rows: pl.DataFrame, pool: str, seed: int) -> dict[str, Any]:
+def one_pool(rows: pl.DataFrame, pool: str, seed: int) -> PoolNumbers:
     """Return the numbers of one way to pool."""
     ranking = rank_rows(rows, pool)
     scenario = rows.filter("malicious")["scenario"].to_numpy()
@@ -200,12 +218,15 @@ def one_pool(rows: pl.DataFrame, pool: str, seed: int) -> dict[str, Any]:
     }
 
 
-def daily_lists(days: pl.DataFrame, *, has_malicious: bool) -> dict[str, Any]:
+def daily_lists(days: pl.DataFrame, *, has_malicious: bool) -> dict[str, ListNumbers | None]:
     """Return the measures of daily lists of user-days; None where nothing is malicious."""
-    return {str(budget): daily_list(days, budget)._asdict() if has_malicious else None for budget in PER_DAY}
+    return {
+        str(budget): cast("ListNumbers", daily_list(days, budget)._asdict()) if has_malicious else None
+        for budget in PER_DAY
+    }
 
 
-def counts(table: ScoreTable, survey: Survey) -> dict[str, int]:
+def counts(table: ScoreTable, survey: Survey) -> Counts:
     """Count the units and users that the numbers rest on."""
     hits = survey.hits[table.policy]
     return {
@@ -217,24 +238,30 @@ def counts(table: ScoreTable, survey: Survey) -> dict[str, int]:
     }
 
 
-def campaigns(hits: pl.DataFrame, key: Key) -> list[dict[str, Any]]:
+def campaigns(hits: pl.DataFrame, key: Key) -> list[Campaign]:
     """Return each campaign: who, when, its number of test units, and the best rank of one."""
     best = hits.group_by("user").agg(pl.col("rank").min(), pl.len().alias("units"))
     rows = key.campaigns.join(best, on="user", maintain_order="left")
-    return [{**row, "start": str(row["start"]), "end": str(row["end"])} for row in rows.iter_rows(named=True)]
+    entries = [
+        {**row, "start": str(row["start"]), "end": str(row["end"])} for row in rows.iter_rows(named=True)
+    ]
+    return cast("list[Campaign]", entries)
 
 
-def protocol(table: ScoreTable) -> dict[str, Any]:
+def protocol(table: ScoreTable) -> Protocol:
     """Return the settings behind the numbers: run, split, labels, store and threshold rule."""
     stored = read_threshold(table.path.parent, table.about.checkpoint)
     usual = f"at most {ACCEPTED_FPR:.0%} of harmless validation units above it"
-    return {
+    settings = {
         **table.about._asdict(),
         "labels": table.policy,
         "threshold_rule": usual if stored is None else stored.words,
         "intervals": f"95 %, bootstrap over users, {REPLICATES} draws",
         "pr_auc": "average precision",
+        "data": table.store.data,
+        "software": software(),
     }
+    return cast("Protocol", settings)
 
 
 def software() -> dict[str, str]:
@@ -242,7 +269,7 @@ def software() -> dict[str, str]:
     return {name: version(name) for name in ("itd-lightning", "torch", "lightning", "polars", "numpy")}
 
 
-def write_json(path: Path, content: dict[str, Any]) -> None:
+def write_json(path: Path, content: Mapping[str, object]) -> None:
     """Write a result; a number that is none must not get this far."""
     with written_beside(path) as partial:
         partial.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", "utf-8")

@@ -4,26 +4,38 @@ Axes: M malicious units, U users.
 """
 
 import math
-from typing import Any
 
 import numpy as np
 import polars as pl
 from jaxtyping import Int
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.metrics.bootstrap import Span, interval
+from itd_lightning.contracts.results import AlarmNumbers, RankingNumbers, ScenarioNumbers, Span
+from itd_lightning.metrics.bootstrap import interval
 from itd_lightning.metrics.operating import Alarms, ThresholdCounts, alarms
 from itd_lightning.metrics.ranking import Areas, Ranking, rank
 
 
-def ranking_numbers(ranking: Ranking, seed: int) -> dict[str, Any]:
+def ranking_numbers(ranking: Ranking, seed: int) -> RankingNumbers:
     """Return threshold-free numbers; None with the reason under ``undefined``."""
-    empty = {"pr_auc": None, "roc_auc": None, "base_rate": ranking.base_rate, "clean_recall": None}
     try:
-        areas = {name: float(value[0]) for name, value in ranking.areas()._asdict().items()}
+        areas = ranking.areas()
     except InputError as error:
-        return {**empty, "intervals": dict.fromkeys(Areas._fields), "undefined": str(error)}
-    return {**empty, **areas, "intervals": ranking.intervals(seed)}
+        return RankingNumbers(
+            pr_auc=None,
+            roc_auc=None,
+            base_rate=ranking.base_rate,
+            clean_recall=None,
+            intervals=dict.fromkeys(Areas._fields),
+            undefined=str(error),
+        )
+    return RankingNumbers(
+        pr_auc=float(areas.pr_auc[0]),
+        roc_auc=float(areas.roc_auc[0]),
+        base_rate=ranking.base_rate,
+        clean_recall=float(areas.clean_recall[0]),
+        intervals=ranking.intervals(seed),
+    )
 
 
 def count_above(ranking: Ranking, harmless_above: Int[np.ndarray, " u"], threshold: float) -> ThresholdCounts:
@@ -36,17 +48,25 @@ def count_above(ranking: Ranking, harmless_above: Int[np.ndarray, " u"], thresho
 
 def alarm_numbers(
     ranking: Ranking, harmless_above: Int[np.ndarray, " u"] | None, threshold: float | None, seed: int
-) -> tuple[dict[str, float | None], dict[str, Span]]:
+) -> tuple[AlarmNumbers, dict[str, Span]]:
     """Return alarm measures at a threshold and their intervals, by name; None where undefined."""
+    spans: dict[str, Span] = dict.fromkeys(Alarms._fields)
     if threshold is None or harmless_above is None:
-        return dict.fromkeys(Alarms._fields), dict.fromkeys(Alarms._fields)
+        return AlarmNumbers(precision=None, recall=None, fpr=None, f1=None, accuracy=None), spans
     above = count_above(ranking, harmless_above, threshold)
-    values = {name: finite_or_none(float(value[0])) for name, value in alarms(above)._asdict().items()}
+    shares = alarms(above)
+    numbers = AlarmNumbers(
+        precision=finite_or_none(float(shares.precision[0])),
+        recall=finite_or_none(float(shares.recall[0])),
+        fpr=finite_or_none(float(shares.fpr[0])),
+        f1=finite_or_none(float(shares.f1[0])),
+        accuracy=finite_or_none(float(shares.accuracy[0])),
+    )
     weights = ranking.draws(seed)
-    if weights is None:
-        return values, dict.fromkeys(Alarms._fields)
-    drawn = alarms(above, weights)._asdict()
-    return values, {n: None if value is None else interval(drawn[n]) for n, value in values.items()}
+    if weights is not None:
+        drawn = alarms(above, weights)._asdict()
+        spans = {name: None if value is None else interval(drawn[name]) for name, value in numbers.items()}
+    return numbers, spans
 
 
 def scenario_numbers(
@@ -55,7 +75,7 @@ def scenario_numbers(
     seed: int,
     harmless_above: Int[np.ndarray, " u"] | None = None,
     threshold: float | None = None,
-) -> dict[str, Any]:
+) -> dict[str, ScenarioNumbers]:
     """Measure each scenario's malicious units against all harmless ones, at the common threshold."""
     return {
         str(name): one_scenario_numbers(ranking.only(scenario == name), seed, harmless_above, threshold)
@@ -65,7 +85,7 @@ def scenario_numbers(
 
 def one_scenario_numbers(
     ranking: Ranking, seed: int, harmless_above: Int[np.ndarray, " u"] | None, threshold: float | None
-) -> dict[str, Any]:
+) -> ScenarioNumbers:
     """Return the numbers of one scenario."""
     areas = ranking_numbers(ranking, seed)
     values, spans = alarm_numbers(ranking, harmless_above, threshold, seed)

@@ -6,10 +6,10 @@ Axes: R draws, U users.
 import numpy as np
 from jaxtyping import Bool, Float
 
+from itd_lightning.contracts.results import Span
+
 REPLICATES = 1000
 FEWEST_USERS = 3  # with a malicious unit; fewer say nothing about other users
-
-Span = tuple[float, float] | None
 
 
 def user_weights(

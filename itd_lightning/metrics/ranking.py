@@ -18,7 +18,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, UInt
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.metrics.bootstrap import FEWEST_USERS, REPLICATES, Span, interval, user_weights
+from itd_lightning.contracts.results import Span
+from itd_lightning.metrics.bootstrap import FEWEST_USERS, REPLICATES, interval, user_weights
 
 CELLS = 2_000_000  # of a block of counts, 16 MB
 

@@ -7,18 +7,11 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from itd_lightning.alerts.behaviours import add_event_details, highest_behaviours, user_days
-from itd_lightning.contracts.audit_results import AuditResult
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.results import AuditResult, Evaluation
 from itd_lightning.evaluation.score_table import BEHAVIOUR, ScoreTable, select_test_units
 from itd_lightning.report.parts.curves import Curves, day_curves, unit_curves
-from itd_lightning.runs.folder import (
-    Evaluation,
-    read_audits,
-    read_evaluation,
-    read_losses,
-    read_settings,
-    read_table,
-)
+from itd_lightning.runs.folder import read_audits, read_evaluation, read_losses, read_settings, read_table
 from itd_lightning.scores.table import About, scan_scores
 from itd_lightning.store.read import Store
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from itd_lightning.audits import AuditedRun, check_options, run_audits
-from itd_lightning.contracts.audit_results import AuditResult
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import held
+from itd_lightning.contracts.results import AuditResult
 from itd_lightning.evaluation.evaluate import evaluate, write_json
 from itd_lightning.runs.folder import score_file
 from itd_lightning.runs.rescore import LightningRescorer

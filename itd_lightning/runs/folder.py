@@ -2,16 +2,14 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import polars as pl
 
-from itd_lightning.contracts.audit_results import AuditResult
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.results import SCHEMA, AuditResult, Evaluation
 from itd_lightning.contracts.yaml_files import read_yaml
 from itd_lightning.scores.table import SCORED
-
-Evaluation = dict[str, Any]  # evaluation.json, as ``evaluation.evaluate`` writes it
 
 
 def read_evaluation(folder: Path) -> Evaluation:
@@ -28,7 +26,11 @@ def read_evaluation(folder: Path) -> Evaluation:
         raise InputError(
             f"{path} lacks {', '.join(sorted(missing))}; delete it and write it again with `{remedy}`"
         )
-    return content
+    if (schema := content.get("schema", 0)) not in (0, SCHEMA):
+        raise InputError(
+            f"{path} has schema {schema}, this program reads {SCHEMA}; write it again with `{remedy}`"
+        )
+    return cast("Evaluation", content)
 
 
 def read_json(path: Path) -> dict[str, Any]:

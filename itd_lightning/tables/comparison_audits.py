@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from itd_lightning.audits import AUDITS
-from itd_lightning.contracts.audit_results import AuditResult
+from itd_lightning.contracts.results import AuditResult
 from itd_lightning.evaluation.comparison import FUSED, CommonTable
 
 ResultsByMethod = Mapping[str, Sequence[AuditResult]]

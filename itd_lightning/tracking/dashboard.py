@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 from shlex import quote
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -13,6 +13,7 @@ from itd_lightning.alerts.lists import ranked_days
 from itd_lightning.callbacks import Tracked
 from itd_lightning.callbacks.wandb_run import PRIVATE, PROJECT, wandb_mode
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.results import Numbers
 from itd_lightning.evaluation.score_table import ScoreTable
 from itd_lightning.report.parts.curves import Curve, day_curves
 from itd_lightning.report.parts.template import template
@@ -66,6 +67,7 @@ def panels(folder: Path) -> Panels:
     curves = {name: day_curves(part).by_scenario.get(None) for name, part in parts.items() if len(part)}
     audits = read_json(folder / "audit.json")["audits"] if (folder / "audit.json").is_file() else []
     answers = {True: "passed", False: "failed", None: "open"}
+    numbers: Numbers = evaluation
     return Panels(
         evaluation=measures("all", evaluation)
         + [
@@ -77,13 +79,11 @@ def panels(folder: Path) -> Panels:
         histogram=histograms(test),
         alerts=top_alerts(test),
         audits=[(entry["name"], entry["number"], answers[entry["passed"]]) for entry in audits],
-        summary={f"test/{name}": evaluation[name] for name in MEASURES if evaluation.get(name) is not None},
+        summary={f"test/{name}": numbers[name] for name in MEASURES if numbers.get(name) is not None},
     )
 
 
-def measures(
-    units: str, evaluation: dict[str, Any]
-) -> list[tuple[str, str, float, float | None, float | None]]:
+def measures(units: str, evaluation: Numbers) -> list[tuple[str, str, float, float | None, float | None]]:
     """One row a measure that is defined, with its interval."""
     spans = evaluation["intervals"]
     return [

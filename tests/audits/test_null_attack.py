@@ -1,20 +1,22 @@
 """What the null attack promises."""
 
-from typing import Any
+from typing import cast
 
 import pytest
 
 from itd_lightning.audits.null_attack import judge_null
+from itd_lightning.contracts.results import Evaluation
 
 
-def result(pr_auc: float | None, low: float = 0.0, high: float = 1.0, base: float = 0.1) -> dict[str, Any]:
+def result(pr_auc: float | None, low: float = 0.0, high: float = 1.0, base: float = 0.1) -> Evaluation:
     """Return as much of an evaluation as the null attack reads."""
-    return {
+    numbers = {
         "pr_auc": pr_auc,
         "base_rate": base,
         "intervals": {"pr_auc": (low, high)},
         "undefined": {"pr_auc": "no unit is malicious"},
     }
+    return cast("Evaluation", numbers)
 
 
 @pytest.mark.parametrize(
@@ -28,7 +30,7 @@ def result(pr_auc: float | None, low: float = 0.0, high: float = 1.0, base: floa
     ],
 )
 def test_the_null_attack_fails_what_finds_an_attack_where_there_is_none(
-    null: dict[str, Any] | None, passed: bool | None, words: str
+    null: Evaluation | None, passed: bool | None, words: str
 ) -> None:
     audit = judge_null(result(0.7), null, "left out")
     assert audit.passed is passed

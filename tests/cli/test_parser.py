@@ -18,8 +18,8 @@ import yaml
 
 from itd_lightning.cli.parser import main, told
 from itd_lightning.cli.terminal import console, safe
-from itd_lightning.contracts.audit_results import AuditResult
 from itd_lightning.contracts.files import held
+from itd_lightning.contracts.results import AuditResult
 from itd_lightning.store.read import Store
 
 CONFIG = Path(__file__).parents[2] / "configs" / "mask_value.yaml"

@@ -1,12 +1,11 @@
 """Tables of what an analyst meets: alarms at the threshold, and short lists under a budget."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
+from itd_lightning.contracts.results import Numbers
 from itd_lightning.report.parts.numbers import DASH, Cell, number_cell, plural
 from itd_lightning.report.parts.tables import NO_INTERVAL, NOT_MEASURED, Group, Row, Table
 from itd_lightning.report.runs import Run
-from itd_lightning.runs.folder import Evaluation
 
 HEADLINE = {
     "precision": "Precision",
@@ -26,7 +25,7 @@ def operating_table(runs: Sequence[Run]) -> Table:
     return Table("At the threshold", "", [""], [Group("", rows)])
 
 
-def operating_cell(result: Evaluation, name: str) -> Cell:
+def operating_cell(result: Numbers, name: str) -> Cell:
     """One number at the threshold."""
     reason = str(result.get("undefined", {}).get(name, NOT_MEASURED))
     footnote = "" if name == "threshold" else NO_INTERVAL
@@ -50,7 +49,7 @@ def share_table(runs: Sequence[Run]) -> Table:
 def daily_table(runs: Sequence[Run]) -> Table:
     """Return what daily lists of user-days find."""
     sizes = dict.fromkeys(size for run in runs for size in budget(run, "per_day"))
-    columns: dict[str, Callable[[Evaluation, Run], Cell]] = {
+    columns: dict[str, Callable[[Numbers, Run], Cell]] = {
         "Recall": lambda entry, run: nothing(entry.get("recall"), run),
         "Precision": lambda entry, run: nothing(entry.get("precision"), run),
         "Insiders found": insiders,
@@ -66,10 +65,11 @@ def daily_table(runs: Sequence[Run]) -> Table:
     return Table("Daily lists for an analyst", "", list(columns), [Group("", rows)])
 
 
-def budget(run: Run, kind: str) -> dict[str, Any]:
-    """One kind of budget."""
-    entries: dict[str, Any] = run.evaluation.get("budgets", {}).get(kind, {})
-    return entries
+def budget(run: Run, kind: str) -> Numbers:
+    """Return the numbers of one kind of budget, by its size."""
+    budgets: Numbers = run.evaluation.get("budgets", {})
+    sizes: Numbers = budgets.get(kind, {})
+    return sizes
 
 
 def nothing(value: float | int | None, run: Run) -> Cell:
@@ -77,13 +77,13 @@ def nothing(value: float | int | None, run: Run) -> Cell:
     return number_cell(value, str(run.evaluation.get("undefined", {}).get("pr_auc", NOT_MEASURED)))
 
 
-def insiders(entry: Evaluation, run: Run) -> Cell:
+def insiders(entry: Numbers, run: Run) -> Cell:
     """Return the number of insiders that a list finds."""
     count = entry.get("insiders_found")
     return nothing(None, run) if count is None else Cell(f"{count} of {entry.get('insiders', DASH)}")
 
 
-def waiting(entry: Evaluation, run: Run) -> Cell:
+def waiting(entry: Numbers, run: Run) -> Cell:
     """Return the days until an insider is found."""
     if not entry:
         return nothing(None, run)

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
+from itd_lightning.contracts.results import Evaluation, Numbers
 from itd_lightning.evaluation.baselines import BASELINES
 from itd_lightning.report.parts.numbers import Cell, number_cell, plural
 from itd_lightning.report.parts.tables import NO_INTERVAL, NOT_MEASURED, Group, Row, Table
 from itd_lightning.report.runs import Run
-from itd_lightning.runs.folder import Evaluation
 
 MEASURES = {
     "pr_auc": "PR-AUC",
@@ -42,7 +42,7 @@ def ranking_table(runs: Sequence[Run], measures: list[str], title: str) -> Table
     return Table(title, "", [MEASURES[name] for name in measures], [group for group in groups if group.rows])
 
 
-Entries = Iterator[tuple[str, Evaluation]]
+Entries = Iterator[tuple[str, Numbers]]
 
 
 def method_entries(result: Evaluation) -> Entries:
@@ -75,7 +75,7 @@ def baseline_entries(result: Evaluation) -> Entries:
 
 def pooled_entries(result: Evaluation) -> Entries:
     """User-days, then what lies between: six units in a row, or sessions."""
-    pooled = result.get("pooled", {})
+    pooled: Numbers = result.get("pooled", {})
     if "user_days" in pooled:
         yield "user-days, highest", pooled["user_days"]
     how = {
@@ -89,7 +89,7 @@ def pooled_entries(result: Evaluation) -> Entries:
             yield f"{what}, {how.get(pool, pool)}", entry
 
 
-def subject_rows(entries: list[dict[str, Evaluation]], measures: list[str]) -> list[Row]:
+def subject_rows(entries: list[dict[str, Numbers]], measures: list[str]) -> list[Row]:
     """One row a subject that any run has: run beside run under each measure."""
     labels = dict.fromkeys(label for run in entries for label in run)
     return [
@@ -98,7 +98,7 @@ def subject_rows(entries: list[dict[str, Evaluation]], measures: list[str]) -> l
     ]
 
 
-def number_of(entry: Evaluation, name: str) -> Cell:
+def number_of(entry: Numbers, name: str) -> Cell:
     """One threshold-free number; only the areas have intervals."""
     reason = entry.get("undefined") or NOT_MEASURED
     interval = (entry.get("intervals") or {}).get(name)

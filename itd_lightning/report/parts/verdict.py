@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from itd_lightning.contracts.audit_results import AuditResult
+from itd_lightning.contracts.results import AuditResult, Evaluation
 from itd_lightning.report.parts.numbers import number, span
 from itd_lightning.report.runs import Run
-from itd_lightning.runs.folder import Evaluation
 
 
 class Verdict(NamedTuple):
@@ -49,16 +48,16 @@ def result(evaluation: Evaluation) -> str:
 def best_baseline(evaluation: Evaluation) -> str:
     """The strongest competitor that needs no method, as a sentence with a space before it."""
     baselines = {
-        name: entry
+        name: (entry["pr_auc"], entry["intervals"]["pr_auc"])
         for name, entry in evaluation.get("baselines", {}).items()
-        if name != "random" and entry.get("pr_auc") is not None
+        if name != "random" and entry["pr_auc"] is not None
     }
     if not baselines:
         return ""
-    best = max(baselines, key=lambda name: float(baselines[name]["pr_auc"]))
-    interval = baselines[best].get("intervals", {}).get("pr_auc")
+    best = max(baselines, key=lambda name: baselines[name][0])
+    pr_auc, interval = baselines[best]
     beside = f" ({span(interval)})" if interval else ""
-    return f" Merely counting {best.replace('_', ' ')} reaches {number(baselines[best]['pr_auc'])}{beside}."
+    return f" Merely counting {best.replace('_', ' ')} reaches {number(pr_auc)}{beside}."
 
 
 def audit_summary(audits: Sequence[AuditResult]) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 
 from itd_lightning import audits
-from itd_lightning.contracts.audit_results import AuditResult
+from itd_lightning.contracts.results import AuditResult
 from itd_lightning.evaluation.comparison import CommonTable, MethodRow
 from itd_lightning.tables.comparison import write_common
 from itd_lightning.tables.comparison_audits import legend
