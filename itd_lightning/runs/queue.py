@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from itd_lightning.contracts.files import held
-from itd_lightning.runs.code_hash import digest
+from itd_lightning.store.source_hash import digest
 
 BEST = "best.ckpt"
 EVALUATED = "evaluation.json"  # of a run's folder: its test ran to the end

@@ -40,7 +40,7 @@ from itd_lightning.contracts.yaml_files import (
 from itd_lightning.evaluation.comparison import common_table
 from itd_lightning.evaluation.evaluate import evaluate, write_json
 from itd_lightning.report.sections.comparison import cost
-from itd_lightning.runs.code_hash import digest, scoring_code
+from itd_lightning.runs.code_hash import scoring_code
 from itd_lightning.runs.folder import read_audits
 from itd_lightning.runs.queue import (
     AUDITED,
@@ -55,6 +55,7 @@ from itd_lightning.runs.queue import (
 )
 from itd_lightning.scores.table import SCORED
 from itd_lightning.store.read import Store
+from itd_lightning.store.source_hash import digest
 from itd_lightning.tables.comparison import write_common
 from itd_lightning.tables.paper import compare, write_table
 
