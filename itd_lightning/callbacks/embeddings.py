@@ -37,7 +37,7 @@ class EmbeddingWriter(Callback):
         """Embed; after ``ScoreWriter``, whose table it reads."""
         view, target = view_of(trainer), Path(trainer.default_root_dir) / "embeddings.parquet"
         target.unlink(missing_ok=True)
-        if not isinstance(view, Sequences) or view.grain != "behaviour" or not isinstance(pl_module, Method):
+        if not isinstance(view, Sequences) or not isinstance(pl_module, Method):
             return
         found = []
         chosen = np.array(self.chosen(target.with_name(SCORED)), dtype=np.int64)
@@ -53,7 +53,7 @@ class EmbeddingWriter(Callback):
         draw = np.random.default_rng(SEED)
         kept = draw.permutation(len(names))[: self.behaviours]
         kept = kept[np.argsort(names[kept].numpy())]
-        rows = pl.concat([rows for _, rows in view.described(names[kept].numpy())])
+        rows = pl.concat([rows for _, rows in view.unit_rows(names[kept].numpy())])
         table = rows.with_columns(vector=pl.Series(vectors[kept].numpy()).arr.to_list())
         marks = pl_module.landmarks()
         if marks is not None:
