@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 from jaxtyping import Int
+from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import rank_zero_warn
 from torch.utils.data import DataLoader
 
@@ -192,9 +193,11 @@ class Sequences(View):
         return tokens
 
     def write_tokens(self, fitted: Fitted) -> None:
-        """Write what each token means into the run's folder, where there is one."""
-        if self.trainer is not None and self.trainer.training and self.trainer.is_global_zero:
-            with written_beside(Path(self.trainer.default_root_dir) / "tokens.csv") as path:
+        """Write what each token means into the folder of a run that is fitted."""
+        # Not `training`: the first batch may be one of Lightning's check of the validation.
+        trainer = self.trainer
+        if trainer is not None and trainer.state.fn == TrainerFn.FITTING and trainer.is_global_zero:
+            with written_beside(Path(trainer.default_root_dir) / "tokens.csv") as path:
                 fitted.table(self.factors).write_csv(path)
 
     def rows(self) -> SequenceDataset:
