@@ -19,6 +19,7 @@ from multiprocessing.connection import wait
 from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
 from itd_lightning.contracts.errors import InputError, LostWorkerError
+from itd_lightning.contracts.files import private_files
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -152,8 +153,9 @@ class Ray:
 
 
 def apply(function: Callable[[Item], Result], item: Item) -> Result:
-    """Call a function; Ray takes no partial ones."""
-    return function(item)
+    """Call a function; Ray takes no partial ones, and its workers have a umask of their own."""
+    with private_files():
+        return function(item)
 
 
 @contextmanager

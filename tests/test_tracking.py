@@ -1,5 +1,6 @@
 """What tracking on W&B promises: the panels are there, and nothing that names a person or a place."""
 
+import shutil
 import socket
 import sys
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from itd_lightning.callbacks.wandb_run import without_paths
+from itd_lightning.callbacks.wandb_run import WandbRun, without_paths
 from itd_lightning.cli.parser import main
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.runs.launch import tracked_in
@@ -98,8 +99,85 @@ def test_offline_files_hold_the_panels_and_no_canary(
     assert len(canaries) >= 19
 
 
-def test_a_checkpoint_that_lies_about_its_run_is_refused(tmp_path: Path) -> None:
+PLACE: dict[str, object] = {"id": "abc", "project": "itd_lightning", "entity": None, "offline": False}
 
-    torch.save({"state_dict": {}, "itd_tracked": {"name": "x"}}, tmp_path / "x.ckpt")
+
+@pytest.mark.parametrize(
+    "told",
+    [{"name": "x"}, ["x"], "x", {**PLACE, "id": "../../x"}, {**PLACE, "id": 3}, {**PLACE, "offline": "no"}],
+)
+def test_a_checkpoint_that_lies_about_its_run_is_refused(told: object, tmp_path: Path) -> None:
+    torch.save({"state_dict": {}, "itd_tracked": told}, tmp_path / "x.ckpt")
     with pytest.raises(InputError, match="does not say where its run is tracked"):
         tracked_in(tmp_path / "x.ckpt")
+
+
+def sent_to(
+    told: dict[str, object], run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *options: str
+) -> dict[str, object]:
+    """Return where `itd track` opens a run, of a folder whose checkpoint says where its fit went."""
+    wandb = pytest.importorskip("wandb")
+    opened: dict[str, object] = {}
+
+    def init(**given: object) -> None:
+        opened.update(given)
+        raise InputError("enough")
+
+    monkeypatch.setattr(wandb, "init", init)
+    shutil.copytree(run, tmp_path / "run")
+    checkpoint = torch.load(tmp_path / "run" / "checkpoints" / "best.ckpt")
+    torch.save({**checkpoint, "itd_tracked": told}, tmp_path / "run" / "checkpoints" / "best.ckpt")
+    with pytest.raises(SystemExit):
+        main(["track", str(tmp_path / "run"), *options])
+    return opened
+
+
+@pytest.mark.parametrize("elsewhere", [{"entity": "evil"}, {"project": "evil"}])
+def test_a_checkpoint_sends_nothing_to_a_place_of_its_own(
+    elsewhere: dict[str, object],
+    run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("WANDB_ENTITY", "mine")
+    assert not sent_to({**PLACE, **elsewhere}, run, tmp_path, monkeypatch)
+    assert "was tracked elsewhere: if that place is yours, add --project" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("mode", "offline", "expected"),
+    [
+        ("", False, "online"),
+        ("", True, "offline"),
+        ("online", True, "offline"),
+        ("offline", False, "offline"),
+        ("dryrun", False, "offline"),
+        ("disabled", False, "disabled"),
+    ],
+)
+def test_the_environment_wins_over_what_a_checkpoint_says(
+    mode: str, offline: bool, expected: str, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WANDB_MODE", mode)
+    monkeypatch.setenv("WANDB_ENTITY", "mine")
+    opened = sent_to({**PLACE, "offline": offline}, run, tmp_path, monkeypatch)
+    assert (opened["mode"], opened["entity"], opened["project"]) == (expected, "mine", "itd_lightning")
+
+
+def test_a_place_that_the_user_names_is_used(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = {**PLACE, "entity": "team", "project": "ours"}
+    opened = sent_to(told, run, tmp_path, monkeypatch, "--entity=team", "--project=ours")
+    assert (opened["entity"], opened["project"]) == ("team", "ours")
+
+
+def test_the_environment_wins_over_a_config(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("wandb")
+    for name, value in {"MODE": "offline", "ENTITY": "mine", "PROJECT": "own"}.items():
+        monkeypatch.setenv(f"WANDB_{name}", value)
+    logger = WandbRun(project="evil", entity="evil", offline=False)
+    assert (logger.project, logger.entity, logger.offline) == ("own", "mine", True)
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    assert WandbRun(offline=True).offline

@@ -1,4 +1,4 @@
-"""The list for analysts: which user-days to look at first, and why."""
+"""The alert list: the user-days that an analyst should look at first, with reasons."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ REASONS = 3
 
 
 def top_days(run: Path, count: int = 10, daily: bool = False, above: float | None = None) -> pl.DataFrame:
-    """The highest test user-days of a run; a user-day scores as its highest unit.
+    """Return the highest test user-days of a run; a user-day scores as its highest unit.
 
     Args:
         run: Folder of a run that was tested.
@@ -38,7 +38,7 @@ def top_days(run: Path, count: int = 10, daily: bool = False, above: float | Non
 
 
 def ranked_days(days: pl.DataFrame, count: int, *, daily: bool = False) -> pl.DataFrame:
-    """The highest of some user-days: ``rank``, ``user``, ``day``, ``score``.
+    """Rank some user-days and return the highest: ``rank``, ``user``, ``day``, ``score``.
 
     Equal scores are settled by user and day, so that the list is the same each time.
     """
@@ -60,20 +60,20 @@ def with_reasons(
     Args:
         days: ``user`` and ``day``.
         rows: The score table.
-        about: What made it.
+        about: Its metadata.
         explanations: Cells of explained windows, if there are any.
     """
     if about.grain == BEHAVIOUR:
         why = behaviours.reasons(rows, days, Path(about.store), REASONS)
     else:
-        nothing = pl.lit(None, pl.List(pl.String))
-        known = days.select("user", "day", reasons=nothing) if explanations is None else reasons(explanations)
-        why = known.with_columns(event_ids=nothing)
+        null = pl.lit(None, pl.List(pl.String))
+        why = days.select("user", "day", reasons=null) if explanations is None else reasons(explanations)
+        why = why.with_columns(event_ids=null)
     return days.join(why, on=["user", "day"], how="left", maintain_order="left")
 
 
 def reasons(explanations: pl.DataFrame) -> pl.DataFrame:
-    """What contributed most on each explained user-day: ``user``, ``day``, ``reasons``.
+    """Return what contributed most on each explained user-day: ``user``, ``day``, ``reasons``.
 
     They are those of the unit with the day's highest score, which is the day's score.
     """
@@ -98,5 +98,5 @@ def reasons(explanations: pl.DataFrame) -> pl.DataFrame:
 
 
 def signed(value: float) -> str:
-    """Three significant digits with their sign, in plain characters, as reasons need it."""
+    """Format a number by three significant digits with their sign, in plain characters."""
     return f"{value:+#.3g}".rstrip(".")

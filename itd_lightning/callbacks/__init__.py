@@ -3,8 +3,11 @@
 from itd_lightning.callbacks.checkpoints import AtomicCheckpointIO, Checkpoints
 from itd_lightning.callbacks.dual_branch import DualBranch
 from itd_lightning.callbacks.embeddings import EmbeddingWriter
+from itd_lightning.callbacks.own_files import NewScores
 from itd_lightning.callbacks.progress import QuietProgressBar
 from itd_lightning.callbacks.random_state import RandomState
+from itd_lightning.callbacks.run_log import RunLog
+from itd_lightning.callbacks.same_buffers import SameBuffers
 from itd_lightning.callbacks.scores import ScoreWriter
 from itd_lightning.callbacks.stages import Stage, StageSchedule
 from itd_lightning.callbacks.wandb_run import Tracked, WandbRun
@@ -14,8 +17,11 @@ __all__ = [
     "Checkpoints",
     "DualBranch",
     "EmbeddingWriter",
+    "NewScores",
     "QuietProgressBar",
     "RandomState",
+    "RunLog",
+    "SameBuffers",
     "ScoreWriter",
     "Stage",
     "StageSchedule",

@@ -10,8 +10,8 @@ from lightning.fabric.plugins.io import TorchCheckpointIO
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.files import written_beside
+from itd_lightning.contracts.errors import InputError, is_full_disk
+from itd_lightning.contracts.files import full_disk_named, written_beside
 from itd_lightning.methods import Method
 
 
@@ -29,8 +29,6 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         target = Path(path)
         with written_beside(target) as partial, partial.open("wb") as file:
             torch.save(checkpoint, file)
-            file.flush()
-            os.fsync(file.fileno())
         folder = os.open(target.parent, os.O_RDONLY)
         try:
             os.fsync(folder)  # the name, too, must survive a power cut
@@ -117,6 +115,13 @@ class Checkpoints(ModelCheckpoint):
             for name in ("best", "last"):
                 trainer.save_checkpoint(Path(self.dirpath or "") / f"{name}.ckpt")
             self.best_model_path = str(Path(self.dirpath or "") / "best.ckpt")
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Name the run's folder where whoever wrote into it does not, such as a logger."""
+        super().on_exception(trainer, pl_module, exception)
+        if isinstance(exception, Exception) and is_full_disk(exception):
+            with full_disk_named(Path(trainer.default_root_dir)):
+                raise exception
 
     def forget_best(self) -> None:
         """Look for the best anew: what was measured so far is not comparable with what comes."""

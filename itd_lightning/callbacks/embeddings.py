@@ -34,9 +34,10 @@ class EmbeddingWriter(Callback):
 
     @torch.no_grad()
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Embed; after ``ScoreWriter``, whose table it reads."""
+        """Embed, on the first rank; after ``ScoreWriter``, whose table it reads."""
+        if not trainer.is_global_zero:
+            return
         view, target = view_of(trainer), Path(trainer.default_root_dir) / "embeddings.parquet"
-        target.unlink(missing_ok=True)
         if not isinstance(view, Sequences) or not isinstance(pl_module, Method):
             return
         found = []

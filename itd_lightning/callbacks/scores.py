@@ -10,7 +10,9 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from itd_lightning.contracts.files import written_beside
+from itd_lightning.callbacks.own_files import forget_results
+from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.files import full_disk_named, private_folder, written_beside
 from itd_lightning.contracts.scores import SCORES, Explanation, UnitScores
 from itd_lightning.methods import Method
 from itd_lightning.scores.table import About, write_scores
@@ -23,7 +25,8 @@ class ScoreWriter(Callback):
 
     The explanations hold the ``explained`` highest scores of the test part (all units in ``predict``), and
     the ``explained_daily`` highest of each day, one row a cell: what was seen, what was expected, and what
-    the cell added to the score.
+    the cell added to the score. On several devices the first one joins what all of them scored; every unit
+    of the view must have exactly one score.
 
     Args:
         explained: Number of units to explain.
@@ -84,11 +87,75 @@ class ScoreWriter(Callback):
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the tables."""
-        self.write(trainer, pl_module)
+        expected = view_of(trainer).count_scores("val", "test")
+        self.finish(trainer, pl_module, None if limited(trainer, "test") else expected)
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the tables."""
-        self.write(trainer, pl_module)
+        expected = view_of(trainer).count_scores("predict")
+        self.finish(trainer, pl_module, None if limited(trainer, "predict") else expected)
+
+    def finish(self, trainer: Trainer, method: LightningModule, expected: int | None) -> None:
+        """Join the ranks' scores, check them and write the tables on the first rank.
+
+        Raises:
+            InputError: If there is not exactly one score a unit; on all ranks, so that none waits.
+        """
+        if trainer.world_size > 1:
+            self.join(trainer)
+        problem = self.problem(expected) if trainer.is_global_zero else ""
+        if problem := trainer.strategy.broadcast(problem):
+            raise InputError(problem)
+        if trainer.is_global_zero:
+            self.write(trainer, method)
+        trainer.strategy.barrier()
+
+    def problem(self, expected: int | None) -> str:
+        """Return what is wrong with the scores, in one line; nothing where each unit has exactly one."""
+        units = torch.cat(self.units)
+        repeated = len(units) - len(units.unique())
+        if not repeated and expected in (None, len(units)):
+            return ""
+        whole = "" if expected is None else f" of {expected:,} units"
+        again = f", {repeated:,} of them more than once" if repeated else ""
+        return f"there are {len(units):,} scores{whole}{again}: score again with --trainer.devices 1"
+
+    def join(self, trainer: Trainer) -> None:
+        """Hand what this rank scored to the first one, by way of the run's folder."""
+        root = Path(trainer.default_root_dir)
+        root.mkdir(parents=True, exist_ok=True)
+        folder = tempfile.mkdtemp(dir=root, prefix=".scores.") if trainer.is_global_zero else ""
+        folder = trainer.strategy.broadcast(folder)
+        torch.save(self.share(), Path(folder, f"{trainer.global_rank}.pt"))
+        trainer.strategy.barrier()
+        if trainer.is_global_zero:
+            files = [Path(folder, f"{rank}.pt") for rank in range(trainer.world_size)]
+            self.take(view_of(trainer).units, [torch.load(file, weights_only=True) for file in files])
+            shutil.rmtree(folder)
+
+    def share(self) -> dict[str, Any]:
+        """Return what this rank scored and explained, as tensors and plain types."""
+        best = self.best.select("unit", "score").to_dict(as_series=False)
+        cells = {unit: tuple(cell) for unit, cell in self.cells.items()}
+        return {
+            "units": torch.cat(self.units),
+            "scores": torch.cat(self.scores),
+            "best": best,
+            "cells": cells,
+        }
+
+    def take(self, units: pl.DataFrame, shares: list[dict[str, Any]]) -> None:
+        """Take over what all ranks scored; explain the highest scores of all."""
+        self.units, self.scores = ([share[name] for share in shares] for name in ("units", "scores"))
+        if not any(share["cells"] for share in shares):
+            return
+        best = pl.concat(
+            [pl.DataFrame(share["best"], {"unit": pl.Int64, "score": pl.Float64}) for share in shares]
+        )
+        starts = units[best["unit"].to_numpy()].select("start")
+        self.best = self.best_of(best.hstack(starts).select(self.best.columns))
+        cells = {unit: cell for share in shares for unit, cell in share["cells"].items()}
+        self.cells = {unit: Explanation(*cells[unit]) for unit in self.best["unit"] if unit in cells}
 
     def gather(self, trainer: Trainer, method: LightningModule, scored: object, batch: object) -> None:
         """Keep the scores of a batch, and where those among the highest so far come from."""
@@ -127,7 +194,7 @@ class ScoreWriter(Callback):
     def write(self, trainer: Trainer, method: LightningModule) -> None:
         """Write both tables into the run's folder."""
         view, folder = view_of(trainer), Path(trainer.default_root_dir)
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
         about = About(
             run=folder.name,
             method=type(method).__name__,
@@ -145,10 +212,10 @@ class ScoreWriter(Callback):
         )
         for left in folder.glob(".scores.*"):  # of a test that was killed
             shutil.rmtree(left, ignore_errors=True)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".scores.") as parts:
+        with full_disk_named(folder), tempfile.TemporaryDirectory(dir=folder, prefix=".scores.") as parts:
             self.write_parts(view, Path(parts))
             scored = pl.scan_parquet(sorted(Path(parts).iterdir()), glob=False)
-            write_scores(folder / "scores.parquet", scored, about)
+            write_scores(folder / "scores.parquet", scored, about, lambda: forget_results(folder))
         if self.cells:
             with written_beside(folder / "explanations.parquet") as partial:
                 view.explanations(self.best, self.cells).write_parquet(partial)
@@ -160,6 +227,11 @@ class ScoreWriter(Callback):
         for part, (here, rows) in enumerate(view.unit_rows(numbers)):
             scored = rows.with_columns(score=scores[here].astype(float)).select(SCORES.names())
             scored.sort("user", "start").write_parquet(folder / f"{part:06}.parquet")
+
+
+def limited(trainer: Trainer, stage: str) -> bool:
+    """Return whether only some batches of a stage were asked for."""
+    return bool(trainer.fast_dev_run) or getattr(trainer, f"limit_{stage}_batches") != 1.0  # type: ignore[attr-defined]
 
 
 def view_of(trainer: Trainer) -> View:

@@ -108,13 +108,10 @@ class StageSchedule(Callback):
         return self.stages[self.place]
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Tell the method its stage before anything is measured; forget what an earlier run left."""
+        """Tell the method its stage before anything is measured."""
         self.check(trainer, pl_module)
         staged(pl_module).stage = self.stage.name
         self.able = {name for name, weight in pl_module.named_parameters() if weight.requires_grad}
-        for stage in self.stages[self.place :]:
-            if not (self.over and stage is self.stage):  # else its best was kept before a kill
-                self.kept(trainer, stage).unlink(missing_ok=True)
 
     def check(self, trainer: Trainer, method: LightningModule) -> None:
         """Refuse a schedule that cannot be run, before it costs anything.
@@ -140,7 +137,10 @@ class StageSchedule(Callback):
             )
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Begin the first stage, or go on with the present one."""
+        """Begin the first stage, or go on with the present one; forget what an earlier run left."""
+        for stage in self.stages[self.place :] if trainer.is_global_zero else ():
+            if not (self.over and stage is self.stage):  # else its best was kept before a kill
+                self.kept(trainer, stage).unlink(missing_ok=True)
         self.let_learn(pl_module)
         if not self.resumed:
             self.begin(trainer, pl_module)
@@ -154,7 +154,9 @@ class StageSchedule(Callback):
             self.place, self.epochs, self.waited, self.over = self.place + 1, 0, 0, False
             self.let_learn(pl_module)
             self.begin(trainer, pl_module)
-        pl_module.log("stage", float(self.place + 1), on_step=False, on_epoch=True, batch_size=1)
+        pl_module.log(
+            "stage", float(self.place + 1), on_step=False, on_epoch=True, batch_size=1, sync_dist=True
+        )
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Decide whether the stage is over."""
@@ -205,9 +207,10 @@ class StageSchedule(Callback):
             if isinstance(keeper, Checkpoints) and keeper.best_model_path
             else None
         )
-        if best is not None and best.is_file() and not kept.is_file():
+        if trainer.is_global_zero and best is not None and best.is_file() and not kept.is_file():
             with written_beside(kept) as partial:
                 shutil.copyfile(best, partial)
+        trainer.strategy.barrier()
         return kept if kept.is_file() else None
 
     def kept(self, trainer: Trainer, stage: Stage) -> Path:

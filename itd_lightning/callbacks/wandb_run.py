@@ -1,7 +1,9 @@
 """A run on W&B that says nothing of people, machines or paths."""
 
+import os
+import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from lightning.pytorch.loggers import WandbLogger
 
@@ -17,8 +19,15 @@ PRIVATE: dict[str, Any] = {
 }
 
 
+PROJECT = "itd_lightning"
+RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")  # part of a file's name
+
+
 class Tracked(NamedTuple):
-    """Where a run is on W&B; travels in its checkpoints, so that a fit that is resumed goes on there."""
+    """Where a run is on W&B; travels in its checkpoints, so that a fit that is resumed goes on there.
+
+    Project and entity are what the fit was given, and no place to send to: a checkpoint may be a stranger's.
+    """
 
     id: str
     project: str
@@ -26,8 +35,25 @@ class Tracked(NamedTuple):
     offline: bool
 
 
+def is_tracked(run: Tracked) -> bool:
+    """Return whether every field has its type, and the id can name a file."""
+    texts = (run.id, run.project, "" if run.entity is None else run.entity)
+    typed = all(isinstance(text, str) for text in texts) and isinstance(run.offline, bool)
+    return typed and RUN_ID.fullmatch(run.id) is not None
+
+
+def wandb_mode(*, offline: bool) -> Literal["online", "offline", "disabled"]:
+    """Return the mode that the environment and a run allow: ``WANDB_MODE`` can only say less than the run."""
+    told = os.environ.get("WANDB_MODE", "")
+    if told == "disabled":
+        return "disabled"
+    return "offline" if offline or told in ("offline", "dryrun") else "online"
+
+
 class WandbRun(WandbLogger):
     """Logs losses and the experiment's description to W&B; ``itd track`` adds what was measured.
+
+    The environment wins: ``WANDB_MODE``, ``WANDB_ENTITY`` and ``WANDB_PROJECT`` over what is given here.
 
     Args:
         project: Name of the project.
@@ -40,24 +66,27 @@ class WandbRun(WandbLogger):
 
     def __init__(
         self,
-        project: str = "itd_lightning",
+        project: str = PROJECT,
         entity: str | None = None,
         name: str | None = None,
         offline: bool = True,
         save_dir: str = ".",
         tags: list[str] | None = None,
     ) -> None:
+        project = os.environ.get("WANDB_PROJECT") or project
+        entity = os.environ.get("WANDB_ENTITY") or entity
+        mode = wandb_mode(offline=offline)
         super().__init__(
             project=project,
             entity=entity,
             name=name,
-            offline=offline,
+            offline=mode == "offline",
             save_dir=save_dir,
             tags=tags,
             log_model=False,
             settings=PRIVATE,
         )
-        self.project, self.entity, self.offline = project, entity, offline
+        self.project, self.entity, self.offline = project, entity, offline or mode == "offline"
         self._wandb_init.pop("anonymous", None)  # wandb warns of it, even unset
 
     @property

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 
@@ -17,6 +18,9 @@ from itd_lightning.cli.terminal import (
 )
 from itd_lightning.contracts.errors import InputError
 
+if TYPE_CHECKING:  # Lightning takes seconds to import, and most commands do without
+    from lightning import Trainer
+
 
 def train(args: Sequence[str]) -> None:
     """Run `fit`, `validate`, `test` or `predict`; after `test`, evaluate where there is a key."""
@@ -25,7 +29,7 @@ def train(args: Sequence[str]) -> None:
     from itd_lightning.evaluation.evaluate import evaluate as measure
     from itd_lightning.evaluation.evaluate import write_json
     from itd_lightning.runs.launch import train as run_experiment
-    from itd_lightning.scores.chunks import length
+    from itd_lightning.scores.chunks import count_rows
     from itd_lightning.scores.table import scan_scores
     from itd_lightning.store.read import Store
 
@@ -36,17 +40,15 @@ def train(args: Sequence[str]) -> None:
         cli = run_experiment(args)
     except SystemExit as stop:  # what Lightning makes of Ctrl-C
         raise KeyboardInterrupt if stop.code == 1 else stop from stop
+    if not cli.trainer.is_global_zero:
+        return
     folder = Path(cli.trainer.default_root_dir)
     say = console().print
-    if args[0] == "fit":
+    if args[0] == "fit" and not cli.trained:
+        say(f"nothing left to train after {cli.trainer.current_epoch} epochs, see --trainer.max_epochs")
+    elif args[0] == "fit":
         write_json(folder / "cost.json", cost(monotonic() - began))
-        logged = cli.trainer.callback_metrics.items()
-        if lost := [name for name, value in logged if not value.isfinite()]:
-            raise InputError(
-                f"the training diverged, {' and '.join(lost)} is no number: lower the learning rate"
-            )
-        best = cli.trainer.checkpoint_callback.best_model_path  # type: ignore[union-attr]
-        say(f"trained {cli.trainer.current_epoch} epochs; {best}", highlight=False, soft_wrap=True)
+        say(trained(cli.trainer), highlight=False, soft_wrap=True)
     elif args[0] == "test" and Store(cli.datamodule.store).manifest["answers"] is None:
         say("no answer key in the store: scored, not evaluated")
     elif args[0] == "test":
@@ -55,7 +57,20 @@ def train(args: Sequence[str]) -> None:
         say(result_table(str(folder), result))
     elif args[0] == "predict":
         scores = folder / "scores.parquet"
-        say(f"{scores}: {length(scan_scores(scores)[0]):,} units scored", highlight=False)
+        say(f"{scores}: {count_rows(scan_scores(scores)[0]):,} units scored", highlight=False)
+
+
+def trained(trainer: "Trainer") -> str:
+    """Return what a fit came to, in words.
+
+    Raises:
+        InputError: If its loss is no number.
+    """
+    logged = trainer.callback_metrics.items()
+    if lost := [name for name, value in logged if not value.isfinite()]:
+        raise InputError(f"the training diverged, {' and '.join(lost)} is no number: lower the learning rate")
+    best = trainer.checkpoint_callback.best_model_path  # type: ignore[union-attr]
+    return f"trained {trainer.current_epoch} epochs; {best}"
 
 
 def reproduce(

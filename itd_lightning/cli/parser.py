@@ -8,12 +8,15 @@ from inspect import signature
 from pathlib import Path
 from typing import NoReturn
 
-from jsonargparse import ArgumentParser
+from jsonargparse import ArgumentParser, set_parsing_settings
 from polars.exceptions import PolarsError
 
 import itd_lightning
 from itd_lightning.cli import commands
-from itd_lightning.contracts.errors import FailedAuditsError, InputError, plain
+from itd_lightning.contracts.errors import FailedAuditsError, FullDiskError, InputError, is_full_disk, plain
+from itd_lightning.contracts.files import private_files
+from itd_lightning.contracts.places import refuse_urls
+from itd_lightning.isolation import leave_current_folder
 
 TRAINING = {
     "fit": "Train a method on a view of a store",
@@ -41,12 +44,12 @@ SEVERAL = {"prepare": "sources", "evaluate": "scores", "report": "runs"}
 
 def main(args: Sequence[str] | None = None) -> None:
     """Run one command; what the user can repair ends in one line and exit status 2."""
+    if args is None:  # this is the whole program
+        leave_current_folder()
     given = list(sys.argv[1:] if args is None else args)
     try:
-        if given and given[0] in TRAINING:
-            commands.train(given)
-        else:
-            run(given)
+        with private_files():  # most that is written names people
+            start(given)
     except (InputError, OSError, PolarsError) as error:  # the latter two: a full disk, a damaged file
         sys.exit(say("; ".join([plain(told(error)), *notes(error)]), status=2))
     except FailedAuditsError as failed:
@@ -58,14 +61,29 @@ def main(args: Sequence[str] | None = None) -> None:
     except Exception as error:  # whatever it is, a person gets one line
         if os.environ.get("ITD_DEBUG"):
             raise
+        if is_full_disk(error):
+            sys.exit(say("; ".join([told(error), *notes(error)]), status=2))
         words = (
             f"unexpected {type(error).__name__}: {plain(str(error))}; ITD_DEBUG=1 shows where it comes from"
         )
         sys.exit(say(words, status=1))
 
 
+def start(given: list[str]) -> None:
+    """Run the command that is named first."""
+    refuse_urls(given)
+    if given and given[0] in TRAINING:
+        commands.train(given)
+    else:
+        run(given)
+
+
 def told(error: Exception) -> str:
     """What an error says; one of the system names the file first, and no number."""
+    if is_full_disk(error) and not isinstance(error, FullDiskError):
+        named = getattr(error, "filename", None)
+        where = f" of {Path(named).absolute().parent}" if isinstance(named, str | Path) else ""
+        return f"no space left on the disk{where}; make room and try again"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return str(error)
@@ -92,12 +110,14 @@ class CommandParser(ArgumentParser):
 
 def run(args: Sequence[str]) -> None:
     """Parse and run a command beside training."""
+    set_parsing_settings(config_read_mode_urls_enabled=False, config_read_mode_fsspec_enabled=False)
     parser = CommandParser(prog="itd", description=itd_lightning.__doc__, version=itd_lightning.__version__)
     subcommands = parser.add_subcommands(dest="command", metavar="COMMAND", title="commands")
     for name, text in TRAINING.items():
         subcommands.add_subcommand(name, CommandParser(), help=text)
     for name, command in COMMANDS.items():
-        subcommands.add_subcommand(name, command_parser(name, command), help=summary(command))
+        asked = name in args[:1]
+        subcommands.add_subcommand(name, command_parser(name, command, asked=asked), help=summary(command))
     try:
         config = parser.parse_args(list(args))
     except UnicodeDecodeError as error:
@@ -107,8 +127,8 @@ def run(args: Sequence[str]) -> None:
     COMMANDS[config.command](**options)
 
 
-def command_parser(name: str, command: Callable[..., None]) -> CommandParser:
-    """Options of a command, from its signature."""
+def command_parser(name: str, command: Callable[..., None], *, asked: bool) -> CommandParser:
+    """Options of a command, from its signature; those of audits, which load much, only if it is asked for."""
     parser = CommandParser(description=(command.__doc__ or "").split("Args:")[0].strip())
     parser.add_argument("--config", action="config", help="YAML file with options of this command")
     several = SEVERAL.get(name)
@@ -123,7 +143,27 @@ def command_parser(name: str, command: Callable[..., None]) -> CommandParser:
         parser.add_argument(f"--{flag.replace('_', '-')}", action="store_true", help=words)
     skip: set[str | int] = {*named, *flags, *([several] if several else [])}
     parser.add_function_arguments(command, as_group=False, as_positional=True, skip=skip)
+    if asked and name == "audit":
+        add_audits(parser)
     return parser
+
+
+def add_audits(parser: CommandParser) -> None:
+    """Add the flags of the audits, and show what each of them means and needs."""
+    from itd_lightning.audits import AUDITS
+
+    added = set()
+    for audit in AUDITS:
+        needs = f"; needs {audit.needs}" if audit.needs else ""
+        group = parser.add_argument_group(f"audit {audit.name!r}", f"{audit.meaning}{needs}.")
+        option = audit.option
+        if option is None or option in added:
+            continue
+        added.add(option)
+        if option.default:
+            group.add_argument(f"--{option.name}", type=bool, default=True, help=option.help)
+        else:
+            group.add_argument(f"--{option.name}", action="store_true", help=option.help)
 
 
 def summary(command: Callable[..., None]) -> str:

@@ -39,9 +39,7 @@ def evaluate(
         console().print(result_table(name, result))
 
 
-def audit(
-    run: Path, null: bool = True, future: bool = True, retrain: bool = False, strict: bool = False
-) -> None:
+def audit(run: Path, strict: bool = False, **options: bool) -> None:
     """Ask whether a run's result could be an artefact; write RUN/audit.json and print verdicts.
 
     The null attack moves each campaign to a quiet time of the same user. Where the split depends on the
@@ -50,35 +48,31 @@ def audit(
 
     Args:
         run: Folder of a run that was fitted and tested.
-        null: Whether to run the null attack.
-        future: Whether to run the future probe.
-        retrain: Train on that copy, too, which finds what came from later days in training; takes as long.
         strict: Exit with status 1 if any audit fails; one that stays open does not count.
+        options: The flags of the audits, by name.
     """
-    from itd_lightning.audits.audit import audit_scores
-    from itd_lightning.audits.future_probe import probe_future
-    from itd_lightning.audits.null_attack import null_attack
+    from itd_lightning.audits import AuditedRun, check_options, run_audits
     from itd_lightning.cli.terminal_tables import audit_table
     from itd_lightning.evaluation.evaluate import evaluate as measure
     from itd_lightning.evaluation.evaluate import write_json
+    from itd_lightning.runs.rescore import LightningRescorer
 
-    if retrain and not future:
-        raise InputError("--retrain is part of the future probe, which --future false leaves out")
+    check_options(options)
     scores = score_file(run)
-    true = measure(scores)
+    evaluation = measure(scores)
     try:
-        with held(scores.parent, wait=False):
-            moved, reason = null_attack(scores) if null else (None, "left out on request")
-            audits = audit_scores(scores, true, moved, reason)
-            if future:
-                audits += probe_future(scores, retrain=retrain)
-            told = {"audits": [entry._asdict() for entry in audits], "null": moved}
-            write_json(scores.parent / "audit.json", told)
+        with (
+            held(scores.parent, wait=False),
+            AuditedRun(scores, evaluation, options=options, rescorer=LightningRescorer()) as audited,
+        ):
+            results = run_audits(audited)
+            content = {"audits": [result._asdict() for result in results], **audited.details}
+            write_json(scores.parent / "audit.json", content)
     except BlockingIOError as error:
         raise InputError(f"another program is at work in {scores.parent}; wait for it") from error
-    console().print(audit_table(str(run), audits))
-    if strict and (failed := [entry.name for entry in audits if entry.passed is False]):
-        raise FailedAuditsError(f"{len(failed)} of {len(audits)} audits failed: {', '.join(failed)}")
+    console().print(audit_table(str(run), results))
+    if strict and (failed := [result.name for result in results if result.passed is False]):
+        raise FailedAuditsError(f"{len(failed)} of {len(results)} audits failed: {', '.join(failed)}")
 
 
 def threshold(
@@ -97,16 +91,16 @@ def threshold(
         fdr: At most this share of the test user-days above it is expected to be harmless, by p-values.
     """
     from itd_lightning.cli.terminal_tables import threshold_table
-    from itd_lightning.evaluation.alarm_days import known, set_threshold
+    from itd_lightning.evaluation.alarm_days import choose_run_threshold, has_answer_key
     from itd_lightning.evaluation.evaluate import evaluate as measure
     from itd_lightning.evaluation.evaluate import write_json
-    from itd_lightning.evaluation.thresholds import rule
+    from itd_lightning.evaluation.thresholds import parse_rule
     from itd_lightning.scores.table import scan_scores
 
     scores = score_file(run)
-    given = rule(budget, fpr, fdr)
-    chosen = set_threshold(scores, given)
-    if known(Path(scan_scores(scores)[1].store)):
+    given = parse_rule(budget, fpr, fdr)
+    chosen = choose_run_threshold(scores, given)
+    if has_answer_key(Path(scan_scores(scores)[1].store)):
         write_json(scores.parent / "evaluation.json", measure(scores))
     say = partial(console().print, highlight=False, soft_wrap=True)
     say(threshold_table(str(run), chosen))
@@ -114,7 +108,7 @@ def threshold(
     apart = f"validation and test scores lie {chosen.drift.distance:.2f} apart, p = {chosen.drift.chance:.3f}"
     say(
         f"[yellow]drift:[/] {apart}; what holds on validation need not hold on test"
-        if chosen.drifted
+        if chosen.has_drifted
         else f"drift: none to warn of, {apart}"
     )
     if not chosen.test.alarms:
@@ -146,8 +140,8 @@ def alerts(run: Path, budget: str | None = None) -> None:
     """
     from itd_lightning.alerts.lists import top_days
     from itd_lightning.cli.terminal_tables import alert_table
-    from itd_lightning.evaluation.alarm_days import with_p_values
-    from itd_lightning.evaluation.thresholds import home, read_threshold
+    from itd_lightning.evaluation.alarm_days import add_p_values
+    from itd_lightning.evaluation.thresholds import read_threshold, run_folder
     from itd_lightning.scores.table import SCORED, scan_scores
 
     if budget is not None and not re.fullmatch(r"[1-9]\d*(/day)?", budget):
@@ -160,29 +154,34 @@ def alerts(run: Path, budget: str | None = None) -> None:
         days = top_days(folder, int(listed.removesuffix("/day")), daily=listed.endswith("/day"))
     else:
         days = top_days(folder, sys.maxsize, daily=stored.kind == "budget", above=stored.threshold)
-        days = with_p_values(days, home(folder) / SCORED)
+        days = add_p_values(days, run_folder(folder) / SCORED)
         words = f"{len(days):,} user-days above the threshold: {stored.words}"
     console().print(alert_table(str(run), days, words))
 
 
-def track(run: Path) -> None:
+def track(run: Path, project: str | None = None, entity: str | None = None) -> None:
     """Add what was measured of a run to its W&B dashboard: curves, scores, alerts, evaluation, audits.
 
     The fit must have been tracked: `itd fit ... --config configs/overlays/wandb.yaml`. People are numbers
-    there. A run that is tracked offline is sent by `wandb sync`.
+    there. A run that is tracked offline stays so, and is sent by `wandb sync`. Where it goes is yours to say,
+    never the checkpoint's.
 
     Args:
         run: Folder of a run that was fitted and tested.
+        project: On W&B; default: $WANDB_PROJECT, or itd_lightning.
+        entity: Team or user; default: $WANDB_ENTITY, or the account's own.
     """
+    from itd_lightning.callbacks.wandb_run import wandb_mode
     from itd_lightning.runs.launch import tracked_in
-    from itd_lightning.tracking.dashboard import publish
+    from itd_lightning.tracking.dashboard import own_place, publish
 
     checkpoint = run / "checkpoints" / "best.ckpt"
     tracked = tracked_in(checkpoint)
     if tracked is None:
         raise InputError(f"{run} was not tracked; fit it with --config configs/overlays/wandb.yaml")
-    publish(run, tracked)
-    where = "wandb/, offline" if tracked.offline else "online"
+    publish(run, own_place(tracked, project, entity))
+    mode = wandb_mode(offline=tracked.offline)
+    where = "wandb/, offline" if mode == "offline" else mode
     console().print(f"{run}: added to W&B run {tracked.id} ({where})", highlight=False, markup=False)
 
 

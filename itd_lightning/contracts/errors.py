@@ -1,5 +1,6 @@
 """The one error that a user can cause and repair."""
 
+import errno
 import re
 
 # What a parser says about the types that it tried, and not about what the user gave.
@@ -19,6 +20,26 @@ class FailedAuditsError(Exception):
 
 class LostWorkerError(InputError):
     """A worker process ended before its work; what is done so far stays."""
+
+
+class FullDiskError(OSError):
+    """A disk, a quota or a limit on file sizes is full; what is finished stays."""
+
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# Polars and PyTorch write in other languages, of whose errors only the words arrive.
+FULL_WORDS = re.compile(
+    rf"os error ({'|'.join(map(str, FULL))})\b|No space left on device|PytorchStreamWriter failed writing"
+)
+
+
+def is_full_disk(error: BaseException | None) -> bool:
+    """Return whether an exception, or one that it arose from, says that nothing more can be written."""
+    while error is not None:
+        if getattr(error, "errno", None) in FULL or FULL_WORDS.search(str(error)):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def plain(message: str) -> str:

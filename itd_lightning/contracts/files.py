@@ -1,28 +1,56 @@
-"""Writing a file so that nobody ever sees half of it."""
+"""Writing a file so that nobody ever sees half of it, and nobody but its owner reads it."""
 
 import ctypes
+import errno
 import fcntl
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from itd_lightning.contracts.errors import FullDiskError, is_full_disk
+
+
+@contextmanager
+def private_files() -> Iterator[None]:
+    """Let files be 0600 and folders 0700, whoever makes them, within this block; a stricter umask stays."""
+    before = os.umask(0o077)
+    os.umask(before | 0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def private_folder(folder: Path) -> None:
+    """Make a folder, and those above it that are missing, for its owner alone; one that is there stays."""
+    for missing in reversed([folder, *folder.parents]):
+        if not missing.is_dir():
+            missing.mkdir(mode=0o700, exist_ok=True)
 
 
 @contextmanager
 def written_beside(target: Path) -> Iterator[Path]:
     """Give a path beside the target to write to; move it into place at the end, or remove it after a failure.
 
-    The name is new each time, so that two programs that write the same target do not meet.
+    What was written is on the disk before it gets its name.
+
+    The name is new each time, so that two programs that write the same target do not meet. The file is its
+    owner's alone, as mkstemp makes it: most that is written names people.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent)
+    with full_disk_named(target.parent):
+        private_folder(target.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent)
     os.close(handle)
     partial = Path(name)
     try:
-        yield partial
-        partial.chmod(0o644)  # as other files; mkstemp makes private ones
+        with full_disk_named(target.parent):
+            yield partial
+            flush(partial)
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
@@ -34,11 +62,12 @@ def folder_beside(target: Path) -> Iterator[Path]:
 
     Where another program was faster, its folder stays.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
+    with full_disk_named(target.parent):
+        private_folder(target.parent)
+        partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
     try:
-        yield partial
-        partial.chmod(0o755)
+        with full_disk_named(target.parent):
+            yield partial
         try:
             partial.rename(target)
         except OSError:
@@ -46,6 +75,41 @@ def folder_beside(target: Path) -> Iterator[Path]:
                 raise
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextmanager
+def full_disk_named(folder: Path) -> Iterator[None]:
+    """Turn whatever says that the disk is full into one line that names the folder.
+
+    Raises:
+        FullDiskError: If nothing more can be written.
+    """
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, FullDiskError) or not is_full_disk(error):
+            raise
+        raise FullDiskError(
+            errno.ENOSPC, f"no space left on the disk of {folder.absolute()}; make room and try again"
+        ) from error
+
+
+def flush(file: Path) -> None:
+    """Wait until a file's content is on the disk, which may turn out to be full."""
+    handle = os.open(file, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def read_json(file: Path) -> dict[str, Any] | None:
+    """Return what a small JSON file of this program holds; None if it is missing, empty or damaged."""
+    try:
+        content = json.loads(file.read_text("utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
 
 
 @contextmanager
@@ -61,7 +125,7 @@ def held(folder: Path, *, wait: bool) -> Iterator[int]:
     Raises:
         BlockingIOError: If another program holds it, and this one does not wait.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    private_folder(folder)
     lock = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,1 +1,1 @@
-"""The event store: every log in one typed table, sharded by user, sorted by time."""
+"""The meaning of events for all views, one module a notion: mail, files, web, PCs, hours, days, people."""

@@ -1,4 +1,4 @@
-"""The work calendar of a company, read off its logs: who was there on a day, and which days were off."""
+"""Days: the work calendar of a company, read off its logs, weekends, and days without any event."""
 
 import polars as pl
 
@@ -11,8 +11,26 @@ FEW = 0.3  # of the staff: with fewer, a Monday to Friday is off
 MOST = 0.5  # of the staff: with more, a Saturday or Sunday is a work day
 
 
+def is_weekend(moment: pl.Expr) -> pl.Expr:
+    """Return whether a date or a time is on a Saturday or Sunday."""
+    return moment.dt.weekday() >= SATURDAY
+
+
+def fill_days(days: pl.DataFrame) -> pl.DataFrame:
+    """Return each user's days from the first to the last one; days after it would show who left.
+
+    Args:
+        days: ``user``, ``day``; further columns are ignored.
+
+    Returns:
+        ``user``, ``day``, sorted.
+    """
+    spans = days.group_by("user").agg(day=pl.date_range(pl.col("day").min(), pl.col("day").max()))
+    return spans.explode("day").sort("user", "day")
+
+
 def work_calendar(presence: pl.DataFrame) -> pl.DataFrame:
-    """Every day from the first to the last one, and whether it was a work day.
+    """Return every day from the first to the last one, and whether it was a work day.
 
     ``staff`` counts the users who were there on any of the 14 days up to and including this one, ``active``
     those on the day itself. Monday to Friday is a work day if at least 30 % of the staff are active, else a
@@ -39,10 +57,10 @@ def work_calendar(presence: pl.DataFrame) -> pl.DataFrame:
     spans = presence.select(
         "day", until=pl.min_horizontal(following, pl.col("day").dt.offset_by(f"{WINDOW}d"))
     )
-    begun = spans.group_by("day").agg(active=pl.len().cast(pl.Int64))
-    ended = spans.group_by(day="until").agg(ended=pl.len().cast(pl.Int64))
-    every = presence.select(pl.date_range(pl.col("day").min(), pl.col("day").max()))
-    weekend = pl.col("day").dt.weekday() >= SATURDAY
+    arrivals = spans.group_by("day").agg(active=pl.len().cast(pl.Int64))
+    departures = spans.group_by(day="until").agg(left=pl.len().cast(pl.Int64))
+    all_days = presence.select(pl.date_range(pl.col("day").min(), pl.col("day").max()))
+    weekend = is_weekend(pl.col("day"))
     office = (~weekend & (pl.col("active") > 0)).cast(pl.Int8)
     work = (
         pl.when(weekend)
@@ -53,9 +71,9 @@ def work_calendar(presence: pl.DataFrame) -> pl.DataFrame:
         pl.when(work).then(pl.lit("work")).when(weekend).then(pl.lit("weekend")).otherwise(pl.lit("holiday"))
     )
     return (
-        every.join(begun, on="day", how="left", maintain_order="left")
-        .join(ended, on="day", how="left", maintain_order="left")
-        .with_columns(pl.col("active", "ended").fill_null(0))
-        .with_columns(staff=(pl.col("active") - pl.col("ended")).cum_sum())
+        all_days.join(arrivals, on="day", how="left", maintain_order="left")
+        .join(departures, on="day", how="left", maintain_order="left")
+        .with_columns(pl.col("active", "left").fill_null(0))
+        .with_columns(staff=(pl.col("active") - pl.col("left")).cum_sum())
         .select("day", "active", "staff", kind=kind.cast(DayKind))
     )

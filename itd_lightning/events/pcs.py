@@ -1,18 +1,20 @@
-"""Whose PC a user sits at: their own, their supervisor's, a shared one, or another user's."""
+"""PCs: each user's own one, and whose PC an event happened at: own, supervisor's, shared, or other."""
 
 import polars as pl
+
+from itd_lightning.events.people import as_of
 
 Relation = pl.Enum(["own", "supervisor", "shared", "other"])
 
 
 def own_pcs(use: pl.DataFrame) -> pl.DataFrame:
-    """The own PC of each user: the one with logons on most days, then most logons, then the first used.
+    """Return each user's own PC: the one with logons on most days, then most logons, then the first used.
 
     Days, not events, since an administrator's main PC holds only a quarter to a third of their logons, but it
     has one on nearly every day. A user without any event at a PC in the first two weeks owns none.
 
     Args:
-        use: Partials of ``pc_use``, merged.
+        use: Partials of ``store.presence.pc_use``, merged.
 
     Returns:
         ``user``, ``pc``, sorted by user; a PC stands in several rows where several users call it their own.
@@ -22,7 +24,7 @@ def own_pcs(use: pl.DataFrame) -> pl.DataFrame:
 
 
 def relation(rows: pl.DataFrame, own: pl.DataFrame) -> pl.Series:
-    """What each row's PC is to its user: the first of these that fits.
+    """Return what each row's PC is to its user: the first of these that fits.
 
     - ``own``: the user's own, even if others call it theirs too.
     - ``supervisor``: the own PC of the supervisor that the row names.
@@ -40,7 +42,7 @@ def relation(rows: pl.DataFrame, own: pl.DataFrame) -> pl.Series:
         ``relation``, one value a row in the order of the rows; null where the row has no PC.
     """
     owners = own.group_by("pc").agg(owners=pl.len())
-    placed = (
+    owned = (
         rows.select("user", "pc", "supervisor")
         .join(own.select("user", own_pc="pc"), on="user", how="left", maintain_order="left")
         .join(
@@ -60,5 +62,39 @@ def relation(rows: pl.DataFrame, own: pl.DataFrame) -> pl.Series:
         .then(pl.lit("other"))
         .otherwise(pl.lit("shared"))
     )
-    known = pl.when(pl.col("pc").is_not_null()).then(fits)
-    return placed.select(relation=known.cast(Relation)).to_series()
+    whose = pl.when(pl.col("pc").is_not_null()).then(fits)
+    return owned.select(relation=whose.cast(Relation)).to_series()
+
+
+def pc_days(events: pl.DataFrame, people: pl.DataFrame | None) -> pl.DataFrame:
+    """Return each PC that a user used on a day, with the user's supervisor and department as known that day.
+
+    Args:
+        events: ``user``, ``time``, ``pc``; further columns are ignored.
+        people: The store's people; without them supervisor and department are null.
+
+    Returns:
+        ``user``, ``pc``, ``day``, ``supervisor`` (a user), ``department``, sorted.
+    """
+    use = events.select("user", "pc", day=pl.col("time").dt.date()).drop_nulls("pc").unique()
+    use = use.sort("user", "day", "pc")
+    if people is None:
+        return use.with_columns(pl.lit(None, pl.String).alias(name) for name in ("supervisor", "department"))
+    return as_of(people, use).select(*use.columns, "supervisor", "department")
+
+
+def event_relations(events: pl.DataFrame, own: pl.DataFrame, people: pl.DataFrame | None) -> pl.Series:
+    """Return the relation of each event's PC to its user; the supervisor is the one of that day.
+
+    Args:
+        events: As ``pc_days`` takes them.
+        own: As ``own_pcs`` returns it.
+        people: The store's people, or None.
+
+    Returns:
+        ``relation``, one value an event in the order of the events; null without a PC.
+    """
+    use = pc_days(events, people)
+    relations = use.select("user", "pc", "day", relation=relation(use, own))
+    rows = events.select("user", "pc", day=pl.col("time").dt.date())
+    return rows.join(relations, on=["user", "pc", "day"], how="left", maintain_order="left")["relation"]

@@ -1,4 +1,4 @@
-"""What is known of a user on a given day, and who has left; from the store's people table."""
+"""People: team, department, role and supervisor of a user on a day, and who has left."""
 
 import polars as pl
 
@@ -6,14 +6,14 @@ ATTRIBUTES = ("team", "department", "role", "supervisor")
 
 
 def as_of(people: pl.DataFrame, rows: pl.DataFrame, lag: int = 1) -> pl.DataFrame:
-    """Rows with the team, department, role and supervisor of their user, as known on their day.
+    """Return rows with the team, department, role and supervisor of their user, as known on their day.
 
     The people table names a supervisor; the result holds the one user who bears that name on that day, and
     null where two do or nobody does. A user without an entry on a day, such as before the first one or after
     leaving, has null everywhere.
 
     Args:
-        people: As ``cert.people.people_of`` returns them: ``valid_from`` is included, ``valid_to`` is not.
+        people: The store's people: ``valid_from`` is included, ``valid_to`` is not.
         rows: ``user`` and ``day``, and any columns but those that are added.
         lag: Months from the date of an entry to the day on which it is known. A directory file of genuine
             r4.2 shows the end of its month: who leaves in May is at work in May but not in its file. Read
@@ -22,12 +22,12 @@ def as_of(people: pl.DataFrame, rows: pl.DataFrame, lag: int = 1) -> pl.DataFram
     Returns:
         The rows in their order, and ``team``, ``department``, ``role``, ``supervisor`` (a user).
     """
-    known = people.with_columns(pl.col("valid_from", "valid_to").dt.offset_by(f"{lag}mo"))
-    placed = (
+    entries = people.with_columns(pl.col("valid_from", "valid_to").dt.offset_by(f"{lag}mo"))
+    attributed = (
         rows.with_row_index("row")
         .sort("day")
         .join_asof(
-            known.select("user", "valid_from", "valid_to", *ATTRIBUTES).sort("valid_from"),
+            entries.select("user", "valid_from", "valid_to", *ATTRIBUTES).sort("valid_from"),
             left_on="day",
             right_on="valid_from",
             by="user",
@@ -37,19 +37,19 @@ def as_of(people: pl.DataFrame, rows: pl.DataFrame, lag: int = 1) -> pl.DataFram
         .rename({"supervisor": "supervisor_name"})
     )
     return (
-        placed.join(bearers(known, placed), on=["supervisor_name", "day"], how="left")
+        attributed.join(bearers(entries, attributed), on=["supervisor_name", "day"], how="left")
         .sort("row")
         .select(*rows.columns, *ATTRIBUTES)
     )
 
 
 def bearers(people: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
-    """The one user who bears a supervisor's name on a day: ``supervisor_name``, ``day``, ``supervisor``."""
-    named = people.select("valid_from", "valid_to", supervisor="user", supervisor_name="name")
+    """Return the one user with a supervisor's name on a day: ``supervisor_name``, ``day``, ``supervisor``."""
+    names = people.select("valid_from", "valid_to", supervisor="user", supervisor_name="name")
     return (
         rows.select("supervisor_name", "day")
         .unique()
-        .join(named, on="supervisor_name")
+        .join(names, on="supervisor_name")
         .filter(pl.col("day").is_between("valid_from", "valid_to", closed="left"))
         .group_by("supervisor_name", "day")
         .agg(pl.col("supervisor").first(), bearers=pl.col("supervisor").n_unique())
@@ -59,7 +59,7 @@ def bearers(people: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def leavers(people: pl.DataFrame) -> pl.DataFrame:
-    """Users who left for good: ``user`` and ``left_on``, the first day of the first month without them.
+    """Return who left for good: ``user`` and ``left_on``, the first day of the first month without them.
 
     In genuine r4.2 they work on for up to a month after that day. All its insiders leave and few others do,
     so this nearly tells the label: it belongs in audits and in no feature.

@@ -3,10 +3,11 @@
 from abc import ABC, abstractmethod
 from typing import Generic, Protocol, TypeVar, runtime_checkable
 
+import torch
 from jaxtyping import Float
 from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import OptimizerCallable
-from torch import Tensor
+from torch import Tensor, distributed
 from torch.optim import Optimizer
 
 from itd_lightning.contracts.scores import Explanation, UnitScores
@@ -35,6 +36,11 @@ class Method(LightningModule, ABC, Generic[BatchT]):
         self.optimizer = optimizer
         self.automatic_optimization = optimizer is not None
 
+    @property
+    def needs_one_device(self) -> bool:
+        """Whether training must see the whole training part in one process, as without gradients it does."""
+        return self.optimizer is None
+
     @abstractmethod
     def score(self, batch: BatchT) -> Float[Tensor, "b ..."]:
         """Anomaly score of each row, or of each place of it; higher is more anomalous, the scale is free."""
@@ -60,7 +66,22 @@ class Method(LightningModule, ABC, Generic[BatchT]):
         """Name the scores of a batch by what they are of."""
         return batch.named(self.score(batch))
 
+    def no_lesson(self) -> Tensor | None:
+        """Return the loss of a batch that teaches nothing: 0 on several devices, else None."""
+        if not several_ranks():
+            return None
+        return torch.stack([weight.sum() * 0 for weight in self.parameters() if weight.requires_grad]).sum()
+
+    def on_any_device(self, value: bool) -> bool:
+        """Return whether this is so on any device; all of them must ask."""
+        return self.trainer.strategy.reduce_boolean_decision(value, all=False) if several_ranks() else value
+
     def configure_optimizers(self) -> Optimizer | None:
         """Build the optimizer that the config asks for."""
         learning = (parameter for parameter in self.parameters() if parameter.requires_grad)
         return self.optimizer(learning) if self.optimizer else None
+
+
+def several_ranks() -> bool:
+    """Return whether this process is one of several on several devices."""
+    return distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1

@@ -15,7 +15,7 @@ from torchmetrics import CatMetric
 from itd_lightning.contracts.batches import NarrativeBatch
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.methods.base import Method
-from itd_lightning.methods.bases.narrative_texts import outlined, refuse_without_labels
+from itd_lightning.methods.bases.narrative_texts import outlined, refuse_without_labels, whole
 from itd_lightning.nn.language.backbone import Backbone
 from itd_lightning.nn.language.models import DEFAULT, Precision, Quantization
 from itd_lightning.nn.language.prompts import BEHAVIOUR, Prompter
@@ -52,7 +52,7 @@ class ITDLM(Method[NarrativeBatch]):
 
     Args:
         optimizer: Builds the optimizer from the trainable parameters.
-        backbone: Folder or hub name of a causal language model; the default comes with the extra ``llm``.
+        backbone: Folder of a causal language model; the default comes with the extra ``llm``.
         context: Most tokens of a narrative and its frame.
         temperature: Of the contrast, and of the score.
         rank: Rank of the LoRA matrices.
@@ -105,8 +105,8 @@ class ITDLM(Method[NarrativeBatch]):
     def on_fit_start(self) -> None:
         """Refuse days of one sort."""
         data = self.trainer.datamodule  # type: ignore[attr-defined]
-        refuse_without_labels(outlined(data.train_dataloader()), "training", ["behaviour"])
-        refuse_without_labels(outlined(data.val_dataloader()), "validation", ["behaviour"])
+        refuse_without_labels(outlined(whole(data.train_dataloader())), "training", ["behaviour"])
+        refuse_without_labels(outlined(whole(data.val_dataloader())), "validation", ["behaviour"])
 
     def encode(self, narratives: Sequence[str], *, learns: bool) -> Float[Tensor, "b d"]:
         """Where narratives lie, on a sphere."""
@@ -123,7 +123,7 @@ class ITDLM(Method[NarrativeBatch]):
         """Return the contrast of the batch, and let the centres follow."""
         shown = [row for row, label in enumerate(batch.label.tolist()) if label == label]
         if len(shown) < 2:
-            return None
+            return self.no_lesson()
         label = batch.label[shown]
         encoded = self.encode([batch.narrative[row] for row in shown], learns=True)
         for kind in (0, 1):
@@ -133,7 +133,7 @@ class ITDLM(Method[NarrativeBatch]):
                     now, self.centres[kind], MOMENTUM if self.centres[kind].any() else 0
                 )
         loss = supervised_contrast(encoded, label, self.temperature)
-        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(shown))
+        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(shown), sync_dist=True)
         return loss
 
     def validation_step(self, batch: NarrativeBatch, batch_idx: int) -> None:
@@ -152,7 +152,7 @@ class ITDLM(Method[NarrativeBatch]):
         if not kinds and not self.trainer.sanity_checking:
             raise InputError("there is no labelled validation day: --data.split.shown '[train, val]'")
         if kinds:
-            self.log("val/loss", torch.stack(kinds).mean(), prog_bar=True)
+            self.log("val/loss", torch.stack(kinds).mean(), prog_bar=True, sync_dist=True)
         for metric in (self.val_logits, self.val_labels):
             metric.reset()
 

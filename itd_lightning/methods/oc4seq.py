@@ -104,6 +104,7 @@ class OC4Seq(SequenceMethod):
                     for kind, state in enumerate(self.states(rows)):
                         totals[kind] += state.sum(0)
                         counts[kind] += len(state)
+        totals, counts = (self.trainer.strategy.reduce(part, reduce_op="sum") for part in (totals, counts))
         if not counts.all():
             raise InputError(
                 "no training sequence that is not shown to be malicious, so there are no centres"

@@ -27,7 +27,7 @@ class Prompting(GatheringNarratives):
     so that there is nothing to parse, and an answer in other words costs label mass, which is logged.
 
     Args:
-        backbone: Folder or hub name of a causal language model; the default comes with the extra ``llm``.
+        backbone: Folder of a causal language model; the default comes with the extra ``llm``.
         shots: Training days of each kind that stand before the question as examples; 0 for none.
         context: Most tokens of a prompt.
         quantization: Of the weights.
@@ -97,7 +97,7 @@ class Prompting(GatheringNarratives):
     def validation_step(self, batch: NarrativeBatch, batch_idx: int) -> None:
         """Log how much of the model's answer is one of ours."""
         mass = self.answer(batch).exp().sum(1).mean()
-        self.log("val/label_mass", mass, batch_size=len(batch.unit))
+        self.log("val/label_mass", mass, batch_size=len(batch.unit), sync_dist=True)
 
     def score(self, batch: NarrativeBatch) -> Float[Tensor, " b"]:
         """Score days by how much likelier the answer abnormal is."""

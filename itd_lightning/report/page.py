@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from itd_lightning.alerts.behaviours import OBJECT, shortened
+from itd_lightning.alerts.behaviours import OBJECT, shorten
 from itd_lightning.alerts.lists import ranked_days, with_reasons
 from itd_lightning.contracts.files import written_beside
 from itd_lightning.report.parts.figures import Figure, Panel, colour, dash, precision_recall
@@ -146,7 +146,7 @@ def behaviours(run: Run) -> list[dict[str, Any]]:
     return [
         {
             **row,
-            "object": shortened(row["object"] or DASH, OBJECT),
+            "object": shorten(row["object"] or DASH, OBJECT),
             "malicious": answers[row.get("malicious")],
         }
         for row in known.iter_rows(named=True)

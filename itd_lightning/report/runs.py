@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from itd_lightning.alerts.behaviours import highest, told, user_days
+from itd_lightning.alerts.behaviours import add_event_details, highest_behaviours, user_days
+from itd_lightning.contracts.audit_results import AuditResult
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.evaluation.score_table import BEHAVIOUR, ScoreTable, of_test
+from itd_lightning.evaluation.score_table import BEHAVIOUR, ScoreTable, select_test_units
 from itd_lightning.report.parts.curves import Curves, day_curves, unit_curves
 from itd_lightning.runs.folder import (
-    Audit,
     Evaluation,
     read_audits,
     read_evaluation,
@@ -75,7 +75,7 @@ class Run(NamedTuple):
     tested: pl.DataFrame
     behaviours: pl.DataFrame | None
     truth: Truth
-    audits: list[Audit]
+    audits: list[AuditResult]
     explanations: pl.DataFrame | None
     losses: pl.DataFrame | None
     embeddings: pl.DataFrame | None
@@ -107,8 +107,12 @@ def read_run(folder: Path, name: str) -> Run:
     rows, about = scan_scores(folder / "scores.parquet")
     evaluation, store = read_evaluation(folder), read_manifest(Path(about.store))
     days = user_days(rows)
-    first = told(highest(rows, FIRST), Path(about.store)) if about.grain == BEHAVIOUR else None
-    tested = days if first is not None else of_test(rows.collect()).sort("user", "start")
+    first = (
+        add_event_details(highest_behaviours(rows, FIRST), Path(about.store))
+        if about.grain == BEHAVIOUR
+        else None
+    )
+    tested = days if first is not None else select_test_units(rows.collect()).sort("user", "start")
     return Run(
         name=name,
         about=about,

@@ -1,6 +1,6 @@
 """Arguments of a command before they are parsed: options taken off, and options that follow others."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,11 @@ FOLLOWERS = {
 }
 
 
-def refuse_followers(arguments: Sequence[str], parsed: dict[str, Any]) -> None:
+def refuse_followers(arguments: Sequence[str] | Mapping[str, Any], parsed: dict[str, Any]) -> None:
     """Refuse values of options that another option has replaced while parsing.
 
     Args:
-        arguments: As they were typed; configs that they name are read.
+        arguments: As they were typed, and configs that they name are read; or a command's whole config.
         parsed: The command's config.
 
     Raises:
@@ -29,12 +29,20 @@ def refuse_followers(arguments: Sequence[str], parsed: dict[str, Any]) -> None:
     """
     for follower, leader in FOLLOWERS.items():
         used = value_at(parsed, follower)
-        for place, value in typed_values(list(arguments), follower):
+        for place, value in given_values(arguments, follower):
             if str(value) != str(used):
                 short = leader.replace("init_args.", "")
                 raise InputError(
                     f"{place} {value} would be ignored, since {short} decides: give --{short} instead"
                 )
+
+
+def given_values(arguments: Sequence[str] | Mapping[str, Any], name: str) -> Iterator[tuple[str, object]]:
+    """Yield where an option is given, and its value there."""
+    if not isinstance(arguments, Mapping):
+        yield from typed_values(list(arguments), name)
+    elif (value := value_at(arguments[arguments["subcommand"]], name)) is not None:
+        yield name, value
 
 
 def typed_values(arguments: list[str], name: str) -> Iterator[tuple[str, object]]:
@@ -63,7 +71,7 @@ def value_at(config: object, name: str) -> object:
         3
     """
     for key in name.split("."):
-        config = config.get(key) if isinstance(config, dict) else None
+        config = config.get(key) if isinstance(config, Mapping) else None
     return config
 
 

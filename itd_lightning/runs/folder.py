@@ -2,34 +2,15 @@
 
 import json
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import polars as pl
 
+from itd_lightning.contracts.audit_results import AuditResult
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.yaml_files import read_yaml
 
 Evaluation = dict[str, Any]  # evaluation.json, as ``evaluation.evaluate`` writes it
-
-
-class Audit(NamedTuple):
-    """One question about a result, and its answer.
-
-    Attributes:
-        name: What was asked.
-        number: What was measured.
-        interval: Its 95 % interval.
-        reference: What a sound result would give.
-        passed: Whether it passed; None where that is open.
-        verdict: One sentence.
-    """
-
-    name: str
-    number: float | None
-    interval: list[float] | None
-    reference: float | None
-    passed: bool | None
-    verdict: str
 
 
 def read_evaluation(folder: Path) -> Evaluation:
@@ -43,7 +24,9 @@ def read_evaluation(folder: Path) -> Evaluation:
         raise InputError(f"no evaluation at {path}; write it with `{remedy}`, on a store with an answer key")
     content = read_json(path)
     if missing := {"pr_auc", "protocol", "intervals"} - content.keys():
-        raise InputError(f"{path} lacks {', '.join(sorted(missing))}; write it again with `{remedy}`")
+        raise InputError(
+            f"{path} lacks {', '.join(sorted(missing))}; delete it and write it again with `{remedy}`"
+        )
     return content
 
 
@@ -56,9 +39,9 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text("utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is damaged: {error}; write it again") from error
+        raise InputError(f"{path} is damaged: {error}; delete it and write it again") from error
     if not isinstance(content, dict):
-        raise InputError(f"{path} holds no JSON object; write it again")
+        raise InputError(f"{path} holds no JSON object; delete it and write it again")
     return content
 
 
@@ -73,16 +56,22 @@ def read_settings(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def read_audits(path: Path) -> list[Audit]:
+def read_audits(path: Path) -> list[AuditResult]:
     """Read ``audit.json``; without one, no audit was run."""
     if not path.is_file():
         return []
     try:
-        return [Audit(*(entry.get(field) for field in Audit._fields)) for entry in read_json(path)["audits"]]
-    except (AttributeError, KeyError, TypeError) as error:
+        return [audit_result(entry) for entry in read_json(path)["audits"]]
+    except (AttributeError, IndexError, KeyError, TypeError) as error:
         raise InputError(
             f"{path} is no list of audits; write it again with `itd audit {path.parent}`"
         ) from error
+
+
+def audit_result(entry: dict[str, Any]) -> AuditResult:
+    """Return one entry of ``audit.json``; JSON has no tuples, and fields may be absent."""
+    result = AuditResult(*(entry.get(field) for field in AuditResult._fields))  # type: ignore[arg-type]
+    return result._replace(interval=result.interval and (result.interval[0], result.interval[1]))
 
 
 def read_table(path: Path) -> pl.DataFrame | None:
@@ -96,7 +85,7 @@ def read_table(path: Path) -> pl.DataFrame | None:
     try:
         table = pl.read_parquet(path, glob=False)
     except pl.exceptions.PolarsError as error:
-        raise InputError(f"{path} is damaged; write it again with `itd test`") from error
+        raise InputError(f"{path} is damaged; delete it and write it again with `itd test`") from error
     return None if table.is_empty() else table
 
 

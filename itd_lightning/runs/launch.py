@@ -2,10 +2,9 @@
 
 import logging
 import os
-import shutil
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from hashlib import blake2b
 from pathlib import Path
@@ -16,26 +15,34 @@ import yaml
 from jsonargparse import Namespace, set_parsing_settings
 from jsonargparse.typing import register_type
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
-from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
 
 import itd_lightning
 from itd_lightning.callbacks import (
     AtomicCheckpointIO,
     Checkpoints,
     EmbeddingWriter,
+    NewScores,
     QuietProgressBar,
     RandomState,
+    RunLog,
+    SameBuffers,
     ScoreWriter,
     Tracked,
     WandbRun,
 )
 from itd_lightning.callbacks.checkpoints import load_checkpoint
+from itd_lightning.callbacks.own_files import CONFIG_KEY
+from itd_lightning.callbacks.stages import Staged
+from itd_lightning.callbacks.wandb_run import is_tracked
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.files import written_beside
+from itd_lightning.contracts.files import private_files, written_beside
+from itd_lightning.contracts.places import refuse_urls, refuse_urls_within
 from itd_lightning.methods import Method
 from itd_lightning.runs.arguments import FOLLOWERS, SEED, refuse_followers, take_option
+from itd_lightning.runs.checkpoint_config import safe_config
 from itd_lightning.store.read import Store
 from itd_lightning.views import View
 
@@ -52,18 +59,10 @@ ALLOWED_IMPORTS = [
     "lightning.pytorch.profilers",
     "lightning.pytorch.strategies",
 ]
-CONFIG_KEY = "itd_config"  # of the checkpoint
+STRATEGIES = ("auto", "ddp", "ddp_find_unused_parameters_true", "ddp_find_unused_parameters_false")
 TRACKED_KEY = "itd_tracked"
+ROOT = "--trainer.default_root_dir"
 CONFIGURED = ("seed_everything", "trainer", "model", "data", "checkpoint")
-RESULTS = (
-    "scores.parquet",
-    "scored.yaml",
-    "explanations.parquet",
-    "embeddings.parquet",
-    "evaluation.json",
-    "audit.json",
-    "threshold.json",
-)
 
 register_type(date, str, date.fromisoformat)
 
@@ -80,12 +79,16 @@ class SaveConfig(SaveConfigCallback):
     """Writes the whole config into the run's folder and into each of its checkpoints."""
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Write ``config.yaml`` when training starts."""
-        if stage == "fit":
+        """Write nothing yet: a fit may find nothing left to train."""
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write ``config.yaml`` when the first epoch starts."""
+        if not self.already_saved:
+            self.already_saved = True
             self.write(trainer, "config.yaml")
 
-    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write ``scored.yaml``, now that the checkpoint fits."""
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write ``scored.yaml`` beside the new scores."""
         self.write(trainer, "scored.yaml")
 
     def write(self, trainer: Trainer, name: str) -> None:
@@ -106,30 +109,6 @@ class SaveConfig(SaveConfigCallback):
         checkpoint[CONFIG_KEY] = config_text(self.parser, self.config)
         for logger in wandb_runs(trainer.loggers):
             checkpoint[TRACKED_KEY] = logger.tracked._asdict()
-
-
-class NewScores(Callback):
-    """Removes what was measured on scores that are about to be replaced, once store and checkpoint fit."""
-
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Remove what an earlier run left in the folder: it would not be this run's."""
-        self.forget(trainer, "metrics.csv")
-
-    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Remove results of other scores."""
-        self.forget(trainer)
-
-    def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Remove results of other scores."""
-        self.forget(trainer)
-
-    def forget(self, trainer: Trainer, *others: str) -> None:
-        """Remove results, and other files."""
-        if trainer.is_global_zero:
-            folder = Path(trainer.default_root_dir)
-            for name in (*RESULTS, *others):
-                (folder / name).unlink(missing_ok=True)
-            shutil.rmtree(folder / "audit", ignore_errors=True)
 
 
 def config_text(parser: LightningArgumentParser, config: Namespace) -> str:
@@ -182,6 +161,9 @@ class ExperimentCLI(LightningCLI):
 
     def instantiate_classes(self) -> None:
         """Instantiate; a value that does not fit is the user's to mend."""
+        chosen = self.config[str(self.subcommand)].as_dict()
+        places = {name: chosen.get(name) for name in ("model", "data", "ckpt_path")}
+        refuse_urls_within([places, chosen["trainer"]["default_root_dir"]])
         try:
             super().instantiate_classes()
         except (ValueError, MisconfigurationException) as error:
@@ -194,7 +176,8 @@ class ExperimentCLI(LightningCLI):
         writer = ScoreWriter(seed=int(seed or 0), config=config_hash(text))
         chosen = self._get(self.config_init, "trainer")
         bar = [] if chosen["enable_progress_bar"] is False else [QuietProgressBar()]
-        self.trainer_defaults["callbacks"] = [NewScores(), writer, EmbeddingWriter(), RandomState(), *bar]
+        own = [NewScores(), writer, EmbeddingWriter(), RandomState(), SameBuffers()]
+        self.trainer_defaults["callbacks"] = [*own, *bar]
         folder = chosen["default_root_dir"] or "runs/default"
         if chosen["logger"] is not False:
             kwargs["logger"] = self.loggers(chosen, folder)
@@ -202,6 +185,11 @@ class ExperimentCLI(LightningCLI):
         if str(devices).isdigit() and int(devices) > cores and not torch.cuda.is_available():
             raise InputError(f"devices must be at most {cores}, the number of cores, got {devices}")
         plugins = [AtomicCheckpointIO(), *as_list(chosen["plugins"])]
+        strategy = supported(chosen["strategy"])
+        plain = strategy == "ddp" or (strategy == "auto" and several(devices))
+        if plain and isinstance(self.model, Staged):
+            strategy = "ddp_find_unused_parameters_true"  # a stage leaves weights out
+        kwargs["strategy"] = strategy
         return super().instantiate_trainer(
             **kwargs, default_root_dir=folder, plugins=plugins, enable_model_summary=False
         )
@@ -209,7 +197,7 @@ class ExperimentCLI(LightningCLI):
     def loggers(self, chosen: Namespace, folder: str) -> list[Any]:
         """The run's own log, which the report reads, and those that the config names."""
         logs = self.subcommand == "fit" and not chosen["fast_dev_run"]
-        own = [CSVLogger(folder, name="", version="")] if logs else []
+        own = [RunLog(folder)] if logs else []
         given = [] if chosen["logger"] is True else as_list(chosen["logger"])
         checkpoint = self._get(self.config, "ckpt_path")
         if checkpoint and (earlier := tracked_in(Path(checkpoint))):
@@ -217,8 +205,20 @@ class ExperimentCLI(LightningCLI):
                 logger.go_on(earlier.id)
         return own + given
 
+    @property
+    def trained(self) -> bool:
+        """Return whether the fit had an epoch left to train."""
+        callbacks = self.trainer.callbacks  # type: ignore[attr-defined]  # set by a connector
+        return any(isinstance(callback, NewScores) and callback.begun for callback in callbacks)
+
     def before_fit(self) -> None:
-        """Keep the losses of the epochs before a resumption."""
+        """Refuse several devices where one must see everything; keep the losses before a resumption."""
+        several = self.trainer.num_devices * self.trainer.num_nodes > 1
+        if several and isinstance(self.model, Method) and self.model.needs_one_device:
+            raise InputError(
+                f"{type(self.model).__name__} learns from the whole training part at once: "
+                "use --trainer.devices 1"
+            )
         metrics = Path(self.trainer.default_root_dir) / "metrics.csv"
         resumed = self._get(self.config, "ckpt_path") is not None
         self.earlier_metrics = metrics.read_text("utf-8") if resumed and metrics.is_file() else ""
@@ -226,11 +226,40 @@ class ExperimentCLI(LightningCLI):
     def after_fit(self) -> None:
         """Put the epochs before a resumption back in front, which the logger forgets."""
         metrics = Path(self.trainer.default_root_dir) / "metrics.csv"
-        if self.earlier_metrics and metrics.is_file():
+        first = self.trainer.is_global_zero
+        if first and self.trained and self.earlier_metrics and metrics.is_file():
             header, *rows = metrics.read_text("utf-8").splitlines()
             before = self.earlier_metrics.splitlines()
             if before[0] == header:
-                metrics.write_text("\n".join([*before, *rows, ""]), "utf-8")
+                with written_beside(metrics) as partial:
+                    partial.write_text("\n".join([*before, *rows, ""]), "utf-8")
+
+
+def supported(strategy: object) -> object:
+    """Return the strategy, if scores and checkpoints are written for it.
+
+    Raises:
+        InputError: If they are not.
+    """
+    if isinstance(strategy, DDPStrategy | SingleDeviceStrategy) or strategy in STRATEGIES:
+        return strategy
+    name = strategy if isinstance(strategy, str) else type(strategy).__name__
+    raise InputError(f"strategy {name} is not supported: use --trainer.strategy ddp, or one device")
+
+
+def several(devices: object) -> bool:
+    """Return whether this is more than one device.
+
+    Example:
+        >>> several(2), several("0,1"), several([1]), several(1)
+        (True, True, False, False)
+    """
+    if devices in ("auto", "-1", -1):
+        return torch.cuda.device_count() > 1
+    if isinstance(devices, list):
+        return len(devices) > 1
+    names = str(devices).strip(",").split(",")
+    return len(names) > 1 or (names[0].isdigit() and int(names[0]) > 1)
 
 
 def tracked_in(checkpoint: Path) -> Tracked | None:
@@ -240,53 +269,87 @@ def tracked_in(checkpoint: Path) -> Tracked | None:
         InputError: If the checkpoint is no checkpoint, or says it in other words.
     """
     found = load_checkpoint(checkpoint).get(TRACKED_KEY)
+    if found is None:
+        return None
     try:
-        return None if found is None else Tracked(**found)
+        tracked = Tracked(**found)
     except TypeError as error:
         raise InputError(f"{checkpoint} does not say where its run is tracked") from error
+    if not is_tracked(tracked):
+        raise InputError(f"{checkpoint} does not say where its run is tracked")
+    return tracked
 
 
+@private_files()
 def train(args: Sequence[str]) -> ExperimentCLI:
     """Run ``fit``, ``validate``, ``test`` or ``predict``.
 
     Args:
-        args: The command and its arguments. With ``--ckpt_path`` and without ``--config``, the config of the
-            checkpoint stands before the other arguments, and the folder is the run's; ``predict`` writes into
-            ``predict`` within it, since the run's own scores were made on another store.
+        args: The command and its arguments. With ``--ckpt_path``, the folder is that of the checkpoint's run,
+            unless ``--trainer.default_root_dir`` is among them: a config that was copied with its run names
+            the original's. ``predict`` writes into ``predict`` within it, since the run's own scores were
+            made on another store. Without ``--config``, the checkpoint's own stands before the others.
     """
-    quiet()
+    refuse_urls(args)
     arguments, allowed = take_option(list(args), "--allow-import")
-    set_parsing_settings(import_path_denylist=["*"], import_path_allowlist=ALLOWED_IMPORTS + allowed)
+    restrict_parsing(allowed)
     command, *rest = arguments
-    checkpoint = next(iter(take_option(list(rest), "--ckpt_path")[1]), None)
-    if command == "fit" or checkpoint is None or any(a in ("-c", "--config", "--help", "-h") for a in rest):
+    checkpoint = next(iter(take_option(rest, "--ckpt_path")[1]), None)
+    if checkpoint is None or any(a in ("--help", "-h") for a in rest):
         return run_cli(arguments)
     path = Path(checkpoint)
+    root = [] if take_option(rest, ROOT)[1] else [f"{ROOT}={run_folder(path, command)}"]
+    if command == "fit" or any(a.partition("=")[0] in ("-c", "--config") for a in rest):
+        return run_cli([*arguments, *root])
     config = safe_config(path, load_checkpoint(path).get(CONFIG_KEY))
-    folder = path.parent.parent if path.parent.name == "checkpoints" else path.parent
-    folder = folder / "predict" if command == "predict" else folder
     with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as file:
         file.write(config)
         file.flush()
-        root = f"--trainer.default_root_dir={folder}"
-        return run_cli([command, "--config", file.name, root, *rest])
+        return run_cli([command, "--config", file.name, *root, *rest])
 
 
-def safe_config(path: Path, text: object) -> str:
-    """The config of a checkpoint without what could write or run elsewhere: a checkpoint may be a stranger's.
+@private_files()
+def launch(command: str, config: Mapping[str, Any], checkpoint: Path | None = None) -> ExperimentCLI:
+    """Run a command on a whole config from Python, without a command line.
 
-    Scoring needs none of it; who wants a profiler or a strategy names it on the command line.
+    Args:
+        command: ``fit``, ``validate``, ``test`` or ``predict``.
+        config: Whole config, as ``config.yaml`` or ``scored.yaml`` of a run holds it.
+        checkpoint: Weights to start from.
+
+    Raises:
+        InputError: If the config or the checkpoint does not fit.
     """
-    try:
-        config: dict[str, Any] = yaml.safe_load(text) if isinstance(text, str) else {}
-        for name in ("logger", "callbacks", "plugins", "profiler", "strategy", "devices"):
-            config["trainer"].pop(name, None)
-    except (yaml.YAMLError, TypeError, KeyError, AttributeError) as error:
-        raise InputError(f"{path} carries no config; give the run's with --config") from error
-    return yaml.safe_dump(config)
+    restrict_parsing()
+    weights = {} if checkpoint is None else {"ckpt_path": str(checkpoint)}
+    return run_cli({"subcommand": command, command: {**config, **weights}})
 
 
-def run_cli(args: list[str]) -> ExperimentCLI:
+def restrict_parsing(allowed: Sequence[str] = ()) -> None:
+    """Let a config name only imports of the list, and nothing be fetched; keep the terminal quiet.
+
+    Args:
+        allowed: More modules that may be named.
+    """
+    quiet()
+    set_parsing_settings(import_path_denylist=["*"], import_path_allowlist=[*ALLOWED_IMPORTS, *allowed])
+    # Lightning lets the parser fetch configs from anywhere.
+    set_parsing_settings(config_read_mode_urls_enabled=False, config_read_mode_fsspec_enabled=False)
+
+
+def run_folder(checkpoint: Path, command: str) -> Path:
+    """Return the folder that a command writes into, from where its checkpoint lies.
+
+    Example:
+        >>> run_folder(Path("run/checkpoints/best.ckpt"), "predict").as_posix()
+        'run/predict'
+    """
+    inside = checkpoint.parent.name == "checkpoints"
+    folder = checkpoint.parent.parent if inside else checkpoint.parent
+    return folder / "predict" if command == "predict" else folder
+
+
+def run_cli(args: list[str] | dict[str, Any]) -> ExperimentCLI:
     """Parse and run.
 
     Raises:
@@ -301,12 +364,13 @@ def run_cli(args: list[str]) -> ExperimentCLI:
             auto_configure_optimizers=False,
             save_config_callback=SaveConfig,
             seed_everything_default=0,
+            trainer_defaults={"devices": 1},
             parser_class=OneLineParser,
             parser_kwargs={"prog": "itd", "version": itd_lightning.__version__},
             args=args,
         )
     except UnicodeDecodeError as error:
-        given = " or ".join(take_option(args, "--config")[1])
+        given = " or ".join(take_option(args, "--config")[1] if isinstance(args, list) else [])
         raise InputError(f"the config {given} is no text in UTF-8: {error}") from error
     except RuntimeError as error:
         if str(error).startswith("Error(s) in loading state_dict"):

@@ -110,7 +110,7 @@ def spawned(args: list[str], *locks: int) -> str | None:
     One thread each: sums in another order would make the scores depend on the number of jobs.
     """
     done = subprocess.run(
-        [sys.executable, "-m", "itd_lightning", *args],
+        [sys.executable, "-P", "-m", "itd_lightning", *args],  # -P: nothing of the current folder is code
         env={**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

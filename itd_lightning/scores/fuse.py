@@ -1,4 +1,4 @@
-"""Several methods as one: conformal surprises, weighted by what they are worth on validation days.
+"""Fusion of several methods: conformal surprises, weighted by logistic regression on validation days.
 
 Axes: N user-days, S methods, V harmless validation days.
 """

@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.files import folder_beside
+from itd_lightning.contracts.files import folder_beside, private_files, private_folder
 from itd_lightning.store.build.shards import Shard, write_events
 from itd_lightning.store.presence import days_present, pc_use
 from itd_lightning.store.read import EVENT_FILE, MANIFEST, PC_USE, PRESENCE, Store
@@ -24,6 +24,7 @@ from itd_lightning.store.read import EVENT_FILE, MANIFEST, PC_USE, PRESENCE, Sto
 PAIRED = ("logon", "logoff", "connect", "disconnect")
 
 
+@private_files()
 def thin_store(store: Path, out: Path, share: float = 0.1, seed: int = 0) -> Store:
     """Copy a store, but for a random share of its events; logons, devices and people stay as they are.
 
@@ -87,9 +88,11 @@ def write_shard(events: pl.DataFrame, folder: Path) -> Shard:
 def copy(source: Path, target: Path) -> None:
     """Copy a file or folder, if it is there."""
     if source.is_dir():
-        shutil.copytree(source, target)
+        private_folder(target)
+        for file in source.iterdir():
+            copy(file, target / file.name)
     elif source.is_file():
-        shutil.copy2(source, target)
+        shutil.copyfile(source, target)  # not its mode
 
 
 def manifest(old: Store, shards: list[Shard], share: float, seed: int) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
+from itd_lightning.contracts.files import private_files, private_folder, written_beside
 from itd_lightning.store.build.shards import write_events
 from itd_lightning.store.presence import days_present, pc_use
 from itd_lightning.store.read import EVENT_FILE, MANIFEST, PC_USE, PRESENCE, Store
@@ -17,6 +18,7 @@ from itd_lightning.store.read import EVENT_FILE, MANIFEST, PC_USE, PRESENCE, Sto
 ANSWERS = ("campaigns.parquet", "malicious.parquet")
 
 
+@private_files()
 def derive_store(source: Path, target: Path, until: datetime, hidden_from: datetime | None = None) -> Store:
     """Write a store that ends at a moment.
 
@@ -28,7 +30,8 @@ def derive_store(source: Path, target: Path, until: datetime, hidden_from: datet
             events left.
     """
     store = Store(source)
-    target.mkdir(parents=True)
+    private_folder(target.parent)
+    target.mkdir(mode=0o700)
     for shard in store.shards:
         cut_shard(shard, target / "events" / shard.parent.name, until)
     if (people := store.people()) is not None:
@@ -45,7 +48,8 @@ def derive_store(source: Path, target: Path, until: datetime, hidden_from: datet
         "fingerprint": blake2b(identity.encode(), digest_size=16).hexdigest(),
         "last": min(str(store.manifest["last"]), str(until)),
     }
-    (target / MANIFEST).write_text(json.dumps(manifest), "utf-8")
+    with written_beside(target / MANIFEST) as file:
+        file.write_text(json.dumps(manifest), "utf-8")
     return Store(target)
 
 

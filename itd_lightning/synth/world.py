@@ -62,7 +62,7 @@ def draw_world(settings: Settings) -> World:
     people = settle(roster, cast, calendar, rng)
     contacts = meet(people, calendar.days, rng)
     pages = make_pages(rng)
-    natural = any(log.quoted for log in release.logs)
+    natural = release.decoys  # r6 writes sentences, earlier releases words
     # Words of a web page, a mail and a file, as measured on r4.2.
     texts = [Texts(length, natural, rng) for length in (50, 49, 47)]
     favourites = favourite_pages(people, pages, rng)

@@ -121,7 +121,8 @@ def write_table(table: Path, spec: dict[str, Any], lines: list[Line], data: str)
     heads = [row(["", "measure", "paper", *columns]), "|" + "---|" * (3 + len(columns))]
     parts = [f"# {spec['title']}", spec["source"], "\n".join([*heads, *map(row, body)]), *notes]
     text = "\n\n".join(parts) + "\n"
-    table.with_suffix(".md").write_text(text, "utf-8")
+    with written_beside(table.with_suffix(".md")) as partial:
+        partial.write_text(text, "utf-8")
     numbers = [
         {
             "row": line.row,
@@ -133,7 +134,8 @@ def write_table(table: Path, spec: dict[str, Any], lines: list[Line], data: str)
         for line in lines
         for column in columns
     ]
-    pl.DataFrame(numbers, infer_schema_length=None).write_csv(table.with_suffix(".csv"))
+    with written_beside(table.with_suffix(".csv")) as partial:
+        pl.DataFrame(numbers, infer_schema_length=None).write_csv(partial)
     with written_beside(table.with_suffix(".html")) as partial:
         partial.write_text(page(spec, lines, notes), "utf-8")
     return text

@@ -24,7 +24,9 @@ at the next call.
 from pathlib import Path
 from typing import Any
 
+from itd_lightning.contracts.arguments import check_arguments, check_config
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.files import private_folder
 from itd_lightning.contracts.yaml_files import (
     ARGUMENTS,
     FILE_NAME,
@@ -130,7 +132,7 @@ def reproduce_table(
     named = table if overlay is None else table.with_stem(f"{table.stem}_{overlay}")
     stem = (tables or table.parent) / named.name
     configs = {row: configs_of(table, spec, row, overlay) for row in spec["rows"]}
-    stem.parent.mkdir(parents=True, exist_ok=True)  # before hours of fits, not after them
+    private_folder(stem.parent)  # before hours of fits, not after them
     made = {row: [scoring_code(found), opened.fingerprint] for row, found in configs.items()}
     cells = {
         (row, column, seed): plan(spec, configs[row], row, column, seed, out, made[row])
@@ -222,6 +224,7 @@ def configs_of(table: Path, spec: dict[str, Any], row: str, overlay: str | None)
     config = (table.parent / spec["rows"][row].get("config", spec["config"])).resolve()
     if not config.is_file():
         raise InputError(f"{table}: there is no config at {config}, which row {row} names")
+    check_config(table, f"row {row}", config)
     if overlay is None:
         return (config,)
     named = [config.parent / "overlays" / f"{name}.yaml" for name in (f"{config.stem}_{overlay}", overlay)]
@@ -241,7 +244,7 @@ def describe(store: Store) -> str:
 
 
 def read_spec(path: Path) -> dict[str, Any]:
-    """Read a table's YAML and check that it is one."""
+    """Read a table's YAML and check that it is one, and sets only what a table may set."""
     if not path.is_file():
         raise InputError(f"no table at {path}; the papers' tables lie in experiments/")
     spec = read_whole(path, KEYS, optional=["common"])
@@ -252,7 +255,18 @@ def read_spec(path: Path) -> dict[str, Any]:
         check(path, entry, ROW_KEYS, f"rows.{row}.")
         if not common and "paper" not in entry:
             raise InputError(f"{path}: rows.{row} lacks paper, the numbers to compare with")
+    check_passed_on(path, spec)
     return spec
+
+
+def check_passed_on(path: Path, spec: dict[str, Any]) -> None:
+    """Check the arguments that a table passes to its fits and tests."""
+    check_arguments(path, "fit", spec["fit"])
+    for column, arguments in spec["columns"].items():
+        check_arguments(path, f"column {column}", arguments)
+    for row, entry in spec["rows"].items():
+        for command in ("fit", "test"):
+            check_arguments(path, f"row {row}, {command}", entry.get(command, ()))
 
 
 def measured(scored: list[Path], store: Path) -> tuple[dict[Path, dict[str, Any]], list[str]]:

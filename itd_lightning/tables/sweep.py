@@ -5,7 +5,7 @@ of the quantity that the checkpoints watch; a test day is never looked at.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +14,7 @@ from warnings import catch_warnings
 import polars as pl
 
 from itd_lightning.callbacks.checkpoints import load_checkpoint
+from itd_lightning.contracts.arguments import check_arguments, check_config, check_setting
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import held, written_beside
 from itd_lightning.contracts.yaml_files import (
@@ -25,6 +26,7 @@ from itd_lightning.contracts.yaml_files import (
     mapping_to,
     read_whole,
 )
+from itd_lightning.runs.arguments import take_option
 from itd_lightning.runs.queue import DONE, run_one
 from itd_lightning.store.read import Store
 from itd_lightning.store.source_hash import digest
@@ -77,7 +79,18 @@ def read_sweep(path: Path) -> Sweep:
     command = [str(word) for word in spec["command"]]
     if command[:2] != ["itd", "fit"] or command[-1:] != ["${args}"]:
         raise InputError(f"{path}: the command must be itd fit ... and end in ${{args}}")
+    check_passed_on(path, command[2:-1], spec["parameters"])
     return Sweep(spec["method"], spec["metric"]["name"], spec["parameters"], command[2:-1])
+
+
+def check_passed_on(path: Path, arguments: list[str], parameters: Iterable[str]) -> None:
+    """Check the arguments that a sweep passes to its fits."""
+    others, configs = take_option(arguments, "--config")
+    for config in configs:
+        check_config(path, "command", Path(config))
+    check_arguments(path, "command", others)
+    for name in parameters:
+        check_setting(path, "parameters", f"--{name}")
 
 
 def misfit(space: object, method: str) -> str | None:

@@ -1,6 +1,8 @@
 """What was measured of a run, as panels of its W&B dashboard; users are numbers there."""
 
+import os
 from pathlib import Path
+from shlex import quote
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,7 +11,7 @@ from jaxtyping import Float, Int
 
 from itd_lightning.alerts.lists import ranked_days
 from itd_lightning.callbacks import Tracked
-from itd_lightning.callbacks.wandb_run import PRIVATE
+from itd_lightning.callbacks.wandb_run import PRIVATE, PROJECT, wandb_mode
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.evaluation.score_table import ScoreTable
 from itd_lightning.report.parts.curves import Curve, day_curves
@@ -57,7 +59,7 @@ def panels(folder: Path) -> Panels:
         InputError: If scores or evaluation are missing.
     """
     evaluation, table = read_evaluation(folder), ScoreTable(folder / SCORED)
-    days = pl.concat([pool_days(piece) for piece in table.usable()])
+    days = pl.concat([pool_days(piece) for piece in table.user_chunks()])
     days = table.label(days, table.policy)
     test = days.filter(pl.col("part") != "val")
     parts = {"validation": days.filter(part="val"), "test": test}
@@ -114,7 +116,7 @@ def publish(folder: Path, tracked: Tracked) -> None:
 
     Args:
         folder: Of a run that was tested.
-        tracked: Where the run is.
+        tracked: Where to send them, which the user must have said; see ``own_place``.
 
     Raises:
         InputError: If the run was not evaluated, or wandb is not installed.
@@ -124,12 +126,13 @@ def publish(folder: Path, tracked: Tracked) -> None:
         import wandb
     except ImportError as error:
         raise InputError("W&B needs the extra: pip install 'itd-lightning[wandb]'") from error
+    mode = wandb_mode(offline=tracked.offline)
     run = wandb.init(
         project=tracked.project,
         entity=tracked.entity,
         id=tracked.id,
-        resume=None if tracked.offline else "allow",
-        mode="offline" if tracked.offline else "online",
+        resume="allow" if mode == "online" else None,
+        mode=mode,
         settings=PRIVATE,
     )
     with run:
@@ -145,6 +148,28 @@ def publish(folder: Path, tracked: Tracked) -> None:
             for name, counted in found.histogram.items()
         }
         run.log({**tables, **scores, **found.summary})
+
+
+def own_place(tracked: Tracked, project: str | None, entity: str | None) -> Tracked:
+    """Return where the user lets a run's panels go: what is given, else the environment, else the account's.
+
+    Args:
+        tracked: Where the checkpoint says that its fit went; never followed, as it may be a stranger's.
+        project: Given by the user.
+        entity: Given by the user.
+
+    Raises:
+        InputError: If the fit went elsewhere, so that the user must name the place.
+    """
+    project = project or os.environ.get("WANDB_PROJECT") or PROJECT
+    entity = entity or os.environ.get("WANDB_ENTITY") or None
+    if tracked.project != project or tracked.entity not in (None, entity):
+        whose = "" if tracked.entity is None else f" --entity {quote(tracked.entity)}"
+        raise InputError(
+            f"the checkpoint says that its run was tracked elsewhere: if that place is yours, add "
+            f"--project {quote(tracked.project)}{whose}"
+        )
+    return tracked._replace(project=project, entity=entity)
 
 
 def corners(curve: Curve) -> list[list[float]]:

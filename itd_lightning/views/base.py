@@ -10,7 +10,7 @@ import polars as pl
 import torch
 from jaxtyping import Float, Int
 from lightning.pytorch import LightningDataModule
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler, SequentialSampler
 
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import folder_beside
@@ -20,6 +20,7 @@ from itd_lightning.splits import Split
 from itd_lightning.store.read import Store
 from itd_lightning.store.source_hash import source_hash
 from itd_lightning.views.loading import Loading
+from itd_lightning.views.rank_batches import RankBatches
 
 Learned = TypeVar("Learned")
 
@@ -151,6 +152,10 @@ class View(LightningDataModule):
         """Row numbers of the units of these parts."""
         return np.flatnonzero(self.units["part"].is_in(names).to_numpy())
 
+    def count_scores(self, *parts: str) -> int:
+        """Return the number of scores of these parts."""
+        return len(self.part(*parts))
+
     def in_order(self, *parts: str) -> DataLoader[Any]:
         """All units of these parts, each once, in an order that nothing changes.
 
@@ -228,9 +233,12 @@ class View(LightningDataModule):
             sampler: Names rows, or whole batches; in order without one.
             batch_size: Rows per batch, 0 for the view's; None where the sampler names batches.
         """
+        size = self.loading.batch_size if batch_size == 0 else batch_size
+        if self.trainer is not None and self.trainer.world_size > 1:
+            sampler, size = self.of_rank(rows, sampler, size), None
         return DataLoader(
             rows,
-            batch_size=self.loading.batch_size if batch_size == 0 else batch_size,
+            batch_size=size,
             sampler=sampler,
             num_workers=self.loading.num_workers,
             collate_fn=as_it_is,
@@ -240,6 +248,15 @@ class View(LightningDataModule):
             multiprocessing_context="spawn" if self.loading.num_workers else None,
             persistent_workers=self.loading.num_workers > 0,
         )
+
+    def of_rank(self, rows: Dataset[Any], sampler: Sampler[Any] | None, size: int | None) -> RankBatches:
+        """The batches of this rank; as many as on every other in training, where they are shuffled."""
+        assert self.trainer is not None
+        order: Any = SequentialSampler(rows) if sampler is None else sampler  # type: ignore[arg-type]  # sized
+        ranks, rank = self.trainer.world_size, self.trainer.global_rank
+        smaller = size and min(size, max(-(-len(order) // ranks), 1))  # where there would be too few batches
+        batches = order if smaller is None else BatchSampler(order, smaller, drop_last=False)
+        return RankBatches(batches, ranks, rank, even=hasattr(sampler, "set_epoch"))
 
 
 def map_shards(executor: Executor, store: Store, function: Callable[[Path], pl.DataFrame]) -> pl.DataFrame:

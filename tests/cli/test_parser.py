@@ -6,6 +6,9 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import polars as pl
@@ -13,9 +16,9 @@ import pytest
 import torch
 import yaml
 
-from itd_lightning.audits.base import Audit
 from itd_lightning.cli.parser import main, told
 from itd_lightning.cli.terminal import console, safe
+from itd_lightning.contracts.audit_results import AuditResult
 from itd_lightning.contracts.files import held
 from itd_lightning.store.read import Store
 
@@ -166,8 +169,8 @@ def test_a_strict_audit_that_fails_has_status_one(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree(run, tmp_path / "run")
-    failed = Audit("volume", 0.0, None, 0.0, passed=False, verdict="It only counts.")
-    monkeypatch.setattr("itd_lightning.audits.audit.audit_volumes", lambda _: [failed])
+    failed = AuditResult("volume", 0.0, None, 0.0, passed=False, verdict="It only counts.")
+    monkeypatch.setattr("itd_lightning.audits.volume.count_results", lambda *_: [failed])
     with pytest.raises(SystemExit) as stop:
         main(["audit", str(tmp_path / "run"), "--null=false", "--future=false", "--strict"])
     assert stop.value.code == 1
@@ -227,12 +230,67 @@ def test_a_strangers_checkpoint_writes_nothing_outside_of_its_run(run: Path, tmp
     profiler = "lightning.pytorch.profilers.SimpleProfiler"
     outside = {"dirpath": str(tmp_path / "outside"), "filename": "x"}
     config["trainer"]["profiler"] = {"class_path": profiler, "init_args": outside}
+    config["trainer"]["num_nodes"] = 2  # would wait for the other, on all interfaces
     checkpoint["itd_config"] = yaml.safe_dump(config)
     (tmp_path / "run").mkdir()
     torch.save(checkpoint, tmp_path / "run" / "x.ckpt")
     main(["test", f"--ckpt_path={tmp_path / 'run' / 'x.ckpt'}"])
     assert (tmp_path / "run" / "scores.parquet").is_file()
     assert not (tmp_path / "outside").exists()
+
+
+@pytest.fixture
+def asked() -> Iterator[tuple[str, list[str]]]:
+    """Return the address of a server that has every file, and what it was asked for."""
+    paths: list[str] = []
+
+    class Server(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            paths.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(CONFIG.read_bytes())
+
+        do_HEAD = do_GET  # noqa: N815 - the library's name
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Server) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", paths
+        server.shutdown()
+        thread.join()
+
+
+def test_nothing_is_fetched(
+    asked: tuple[str, list[str]],
+    store: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    address, paths = asked
+    fits = ["fit", f"--config={CONFIG}", f"--data.store={store}"]
+    for args in (
+        ["fit", f"--config={address}/x.yaml", f"--data.store={store}"],
+        ["fit", "-c", f"simplecache::{address}/x.yaml"],
+        ["evaluate", "--config", f"{address}/x.yaml"],
+        [*fits, f"--ckpt_path={address}/x.ckpt", "--trainer.logger=false"],
+        ["test", f"--config={CONFIG}", f"--ckpt_path={address}/x.ckpt", "--trainer.logger=false"],
+        ["inspect", f"{address}/store"],
+        [*fits, f"--trainer.default_root_dir={address}/run"],
+    ):
+        assert "is a URL, and nothing is fetched" in refused(args, capsys)
+    within = {"model": f"{address}/model.yaml", "data": f"{address}/data.yaml"}
+    for name, url in within.items():
+        (tmp_path / "x.yaml").write_text(yaml.safe_dump({**yaml.safe_load(CONFIG.read_text()), name: url}))
+        refused(["fit", f"--config={tmp_path / 'x.yaml'}"], capsys)
+    whole = yaml.safe_load(CONFIG.read_text())
+    whole["trainer"]["default_root_dir"] = "memory://run"
+    (tmp_path / "x.yaml").write_text(yaml.safe_dump(whole))
+    assert "memory://run is a URL" in refused(["fit", f"--config={tmp_path / 'x.yaml'}"], capsys)
+    assert not paths
 
 
 def test_more_devices_than_cores_are_refused(
@@ -376,8 +434,9 @@ def test_a_new_test_forgets_the_threshold_and_audits_of_the_last_one(run: Path, 
     copy = tmp_path / "copy"
     shutil.copytree(run, copy)
     (copy / "audit").mkdir()
-    for name in ("threshold.json", "audit.json"):
-        (copy / name).write_text("{}")
+    (copy / "audit.json").write_text('{"audits": []}')
+    main(["threshold", str(copy), "--budget=0.2/day"])
+    assert (copy / "threshold.json").is_file()
     main(["test", f"--ckpt_path={copy / 'checkpoints' / 'best.ckpt'}"])
     assert {path.name for path in copy.iterdir()} == {path.name for path in run.iterdir()}
 

@@ -9,7 +9,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from itd_lightning.audits.audit import audit_scores
+from itd_lightning.audits import AuditedRun, run_audits
+from itd_lightning.audits.truncated_run import OPTION
 from itd_lightning.cli.terminal import result_table
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.evaluation.evaluate import evaluate
@@ -231,7 +232,9 @@ def test_a_null_attack_takes_the_behaviours_of_a_quiet_time_as_malicious(path: P
     true, null = evaluate(path), evaluate(path, moved_days=14)
     assert null["counts"]["malicious"] > 0
     assert null["roc_auc"] == pytest.approx(0.5, abs=0.15)
-    audits = {audit.name: audit for audit in audit_scores(path, true, null)}
+    with AuditedRun(path, true, options={OPTION.name: False}) as run:
+        audits = {result.name: result for result in run_audits(run)}
+    assert run.details["null"] == null
     assert {"null attack", "length: sequence", "volume: day", "identity", "label shuffle"} < set(audits)
     assert "empty units" not in audits
     gain = true["pr_auc"] - true["baselines"]["events"]["pr_auc"]

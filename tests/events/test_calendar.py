@@ -5,7 +5,7 @@ from datetime import date, datetime
 import polars as pl
 import pytest
 
-from itd_lightning.events.calendar import CALENDAR, work_calendar
+from itd_lightning.events.calendar import CALENDAR, fill_days, is_weekend, work_calendar
 from itd_lightning.store.presence import PRESENCE, days_present
 
 MONDAY, SATURDAY = date(2010, 1, 4), date(2010, 1, 9)
@@ -144,3 +144,18 @@ def test_a_user_who_starts_later_counts_from_the_first_day_and_once() -> None:
 def test_after_a_gap_without_any_staff_a_lone_weekend_worker_makes_no_work_day() -> None:
     found = kinds({4: "abc", 23: "a", 25: "abc"})
     assert (found[18], found[23], found[25]) == ("holiday", "weekend", "work")
+
+
+def test_days_are_filled_between_the_first_and_the_last_of_each_user() -> None:
+    days = pl.DataFrame({"user": ["b", "a", "b"], "day": [january(day).date() for day in (6, 9, 4)]})
+    assert [(user, day.day) for user, day in fill_days(days).iter_rows()] == [
+        ("a", 9),
+        ("b", 4),
+        ("b", 5),
+        ("b", 6),
+    ]
+
+
+def test_weekend_is_saturday_and_sunday() -> None:
+    week = pl.DataFrame({"time": [january(day, 23) for day in range(4, 12)]})
+    assert week.select(is_weekend(pl.col("time"))).to_series().to_list() == [*[False] * 5, True, True, False]

@@ -7,7 +7,16 @@ import polars as pl
 import pytest
 
 from itd_lightning.events.calendar import CALENDAR
-from itd_lightning.events.hours import HOURS, after_hours, work_hours
+from itd_lightning.events.hours import (
+    CAIN_BEADLES,
+    CHRONOS_VECTOR,
+    HOURS,
+    LE_2020,
+    FixedHours,
+    after_hours,
+    training_hours,
+    work_hours,
+)
 from itd_lightning.store.presence import PRESENCE
 
 FIRST = date(2010, 1, 4)  # a Monday
@@ -163,3 +172,30 @@ def test_no_events_give_no_profiles_and_no_answers() -> None:
     rows = pl.DataFrame(schema={"user": pl.String(), "time": pl.Datetime("us")})
     found = after_hours(rows, hours, calendar().clear())
     assert (len(found), found.dtype) == (0, pl.Boolean())
+
+
+@pytest.mark.parametrize(
+    ("hours", "inside", "outside"),
+    [
+        (LE_2020, [7.5, 17.5], [7.4999, 17.5001, 0.0]),
+        (CAIN_BEADLES, [8.0, 16.9999], [7.9999, 17.0]),
+        (CHRONOS_VECTOR, [7.0, 18.9999], [6.9999, 19.0, 23.9]),
+    ],
+)
+def test_fixed_hours_are_those_of_the_publication_on_any_day(
+    hours: FixedHours, inside: list[float], outside: list[float]
+) -> None:
+    for day in (FIRST, FIRST + timedelta(days=5)):
+        rows = pl.DataFrame({"time": [moment(day, hour) for hour in (*inside, *outside)]})
+        late = rows.select(hours.after_hours(pl.col("time"))).to_series()
+        assert late.to_list() == [False] * len(inside) + [True] * len(outside)
+
+
+def test_hours_of_training_are_read_off_the_users_own_training_days() -> None:
+    there = presence({"ann": [(9, 17)] * 12 + [(1, 23)] * 8, "bob": [(8, 16)] * 20})
+    calendar = pl.DataFrame(
+        {"day": there["day"].unique().sort()}
+    ).with_columns(active=pl.lit(2, pl.Int64), staff=pl.lit(2, pl.Int64), kind=pl.lit("work"))  # fmt: skip
+    train = there.filter((pl.col("user") == "ann") & (pl.col("day") < FIRST + timedelta(days=12)))
+    hours = training_hours(there, calendar, train.select("user", "day"))
+    assert hours.select("user", "days", "start", "end").rows() == [("ann", 12, 9.0, 17.0)]

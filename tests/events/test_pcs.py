@@ -1,12 +1,12 @@
 """What is promised of users and their PCs."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import polars as pl
 import pytest
 
-from itd_lightning.events.pcs import Relation, own_pcs, relation
+from itd_lightning.events.pcs import Relation, event_relations, own_pcs, pc_days, relation
 from itd_lightning.store.presence import USE, pc_use
 
 START = datetime(2010, 1, 4, 8)
@@ -147,3 +147,42 @@ def test_a_row_without_a_pc_has_no_relation_and_a_user_without_an_own_pc_none_to
     own = {"bob": "PC-2", "boss": "PC-5"}
     rows = [("ann", None, "boss"), ("ann", "PC-2", "nobody"), ("ann", "PC-5", "boss"), ("boss", None, None)]
     assert related(rows, own) == [None, "other", "supervisor", None]
+
+
+PEOPLE = pl.DataFrame(
+    {
+        "user": ["ann", "ann", "bob", "eve"],
+        "name": ["Ann", "Ann", "Bob", "Eve"],
+        "supervisor": ["Bob", "Eve", None, None],
+        "department": ["sales", "tax", "sales", "tax"],
+        "valid_from": [date(2009, 1, 1), date(2010, 1, 1), date(2009, 1, 1), date(2009, 1, 1)],
+        "valid_to": [date(2010, 1, 1), *[date(2012, 1, 1)] * 3],
+    }
+).with_columns(pl.lit(None, pl.String).alias(name) for name in ("team", "role"))
+OWN = pl.DataFrame({"user": ["ann", "bob", "eve"], "pc": ["PC-1", "PC-2", "PC-3"]})
+# In January the directory of December is known.
+EVENTS = events(
+    ("ann", later(0), "logon", "PC-2"),
+    ("ann", later(0, 1), "logon", None),
+    ("ann", later(40), "logon", "PC-2"),
+    ("ann", later(40, 1), "logoff", "PC-3"),
+    ("ann", later(40, 2), "logoff", "PC-3"),
+    ("bob", later(0), "logon", "PC-9"),
+)
+
+
+def test_events_are_judged_by_the_supervisor_of_their_day() -> None:
+    found = event_relations(EVENTS, OWN, PEOPLE)
+    assert found.to_list() == ["supervisor", None, "other", "supervisor", "supervisor", "shared"]
+    assert event_relations(EVENTS, OWN, None).to_list() == ["other", None, *["other"] * 3, "shared"]
+
+
+def test_each_pc_of_a_user_stands_once_a_day_with_who_the_user_was_then() -> None:
+    first, second = later(0).date(), later(40).date()
+    assert pc_days(EVENTS, PEOPLE).rows() == [
+        ("ann", "PC-2", first, "bob", "sales"),
+        ("ann", "PC-2", second, "eve", "tax"),
+        ("ann", "PC-3", second, "eve", "tax"),
+        ("bob", "PC-9", first, None, "sales"),
+    ]
+    assert pc_days(EVENTS, None).select("supervisor", "department").null_count().row(0) == (4, 4)

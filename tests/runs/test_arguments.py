@@ -42,3 +42,10 @@ def test_a_seed_of_the_data_in_a_config_is_refused(option: str, tmp_path: Path) 
 def test_what_is_used_is_not_refused() -> None:
     refuse_followers(["fit", "--data.seed=0", "--data.split.seed=5", "--model.hours", "24"], PARSED)
     refuse_followers(["fit", "--data", "Days"], PARSED)
+
+
+def test_a_config_from_python_is_checked_likewise() -> None:
+    config = {"subcommand": "fit", "fit": {"data": {"init_args": {"seed": 5}}}}
+    with pytest.raises(InputError, match=r"data\.init_args\.seed 5 would be ignored"):
+        refuse_followers(config, PARSED)
+    refuse_followers({"subcommand": "fit", "fit": PARSED}, PARSED)

@@ -1,5 +1,7 @@
 """What reproducing a paper's table promises."""
 
+import re
+import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -205,6 +207,66 @@ def test_a_table_says_which_key_holds_something_else(
     table.write_text(yaml.safe_dump({**yaml.safe_load(table.read_text()), place: value}, sort_keys=False))
     with pytest.raises(InputError, match=words):
         read_spec(table)
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "--allow-import=os",
+        "--config=/tmp/other.yaml",
+        "-c=/tmp/other.yaml",
+        "--ckpt_path=/tmp/x.ckpt",
+        "--trainer.default_root_dir=/tmp/elsewhere",
+        "--trainer.logger.save_dir=/tmp/elsewhere",
+        "--trainer.logger=CSVLogger",
+        "--trainer.callbacks.dirpath=/tmp/elsewhere",
+        "--trainer.callbacks+=ModelCheckpoint",
+        "--trainer.profiler=SimpleProfiler",
+        "--trainer={max_epochs: 1}",
+        "--data.store=/tmp/other",
+        "--data.init_args.store=/tmp/other",
+        "--data.init_args={store: /tmp/other}",
+        "--data={class_path: Windows}",
+        "--data.dict_kwargs={store: /tmp/other}",
+        "--data.executor=ray",
+    ],
+)
+@pytest.mark.parametrize("place", ["fit", "column dates", "row Mask, fit", "row Mask, test"])
+def test_a_table_sets_no_place_and_allows_no_import(option: str, place: str, table: Path) -> None:
+    spec = yaml.safe_load(table.read_text())
+    row = spec["rows"]["Mask"]
+    spec["columns"]["dates"] = []
+    lists = {"fit": spec["fit"], "column dates": spec["columns"]["dates"]}
+    lists |= {f"row Mask, {name}": row.setdefault(name, []) for name in ("fit", "test")}
+    lists[place].append(option)
+    table.write_text(yaml.safe_dump(spec, sort_keys=False))
+    with pytest.raises(InputError) as raised:
+        read_spec(table)
+    name = option.partition("=")[0]
+    assert re.match(
+        f"{re.escape(f'{table}: {place}')}.* {re.escape(name)}", str(raised.value).replace("'", "")
+    )
+
+
+def test_an_argument_of_a_table_is_one_word(table: Path) -> None:
+    table.write_text(table.read_text().replace("--trainer.max_epochs=1", "--config"))
+    with pytest.raises(InputError, match="fit: '--config' must be written as --name=value"):
+        read_spec(table)
+
+
+def test_a_config_that_lies_elsewhere_is_refused(table: Path, tmp_path: Path) -> None:
+    apart = tmp_path / "apart" / "table.yaml"
+    apart.parent.mkdir()
+    config = tmp_path / "other" / "x.yaml"
+    config.parent.mkdir()
+    config.write_text(CONFIG.read_text())
+    spec = read_spec(table) | {"config": "../other/x.yaml"}
+    with pytest.raises(InputError, match=r"row Mask names the config .*x\.yaml, which lies neither"):
+        configs_of(apart, spec, "Mask", None)
+    for folder in (apart.parent, tmp_path / "configs"):
+        folder.mkdir(exist_ok=True)
+        found = Path(shutil.copy(config, folder))
+        assert configs_of(apart, spec | {"config": str(found)}, "Mask", None) == (found,)
 
 
 def test_a_table_that_is_no_text_is_refused(table: Path) -> None:

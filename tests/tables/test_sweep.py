@@ -125,6 +125,29 @@ def test_another_file_is_refused(space: Path, old: str, new: str, words: str) ->
         read_sweep(space)
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("command", "--allow-import=os", "command must not set --allow-import"),
+        ("command", "--trainer.default_root_dir=/tmp/x", "command must not set --trainer.default_root_dir"),
+        ("command", "--ckpt_path=/tmp/x.ckpt", "command must not set --ckpt_path"),
+        ("command", "--config=/etc/hostname", "command names the config /etc/hostname, which lies neither"),
+        ("parameters", "data.store", "parameters must not set --data.store"),
+        ("parameters", "trainer.logger.save_dir", "parameters must not set --trainer.logger.save_dir"),
+        ("parameters", "allow-import", "parameters must not set --allow-import"),
+    ],
+)
+def test_a_sweep_sets_no_place_and_allows_no_import(space: Path, key: str, value: str, words: str) -> None:
+    spec = yaml.safe_load(space.read_text())
+    if key == "command":
+        spec["command"].insert(-1, value)
+    else:
+        spec["parameters"][value] = {"values": ["x"]}
+    space.write_text(yaml.safe_dump(spec))
+    with pytest.raises(InputError, match=f"sweep.yaml: {words}"):
+        read_sweep(space)
+
+
 @pytest.fixture
 def grid(space: Path) -> Path:
     """Return a grid of two settings."""

@@ -8,13 +8,14 @@ from typing import Any
 import polars as pl
 
 from itd_lightning.events.people import as_of
+from tests.views.literal_narratives import domains_of
 
 ENDINGS = {
-    "archive": "zip rar 7z",
-    "image": "jpg png bmp",
-    "document": "doc docx pdf",
-    "text": "txt cfg rtf",
-    "program": "exe sh",
+    "archive": "zip rar 7z gz tar",
+    "image": "jpg jpeg png bmp gif tif",
+    "document": "doc docx odt pdf ppt pptx rtf xls xlsx",
+    "text": "txt cfg csv log xml",
+    "program": "exe sh bat com dll msi ps1",
 }
 SITES = {
     "cloud": ["dropbox.com", "drive.google.com", "mega.co.nz", "account.live.com"],
@@ -64,8 +65,7 @@ class Company:
     def __init__(self, own: pl.DataFrame, people: pl.DataFrame | None) -> None:
         self.own = dict(own.select("user", "pc").iter_rows())
         self.people, self.bosses = people, dict[tuple[str, date], str | None]()
-        emails = [] if people is None else people["email"].drop_nulls().to_list()
-        self.domains = {email.lower().split("@")[1] for email in emails}
+        self.domains = domains_of(people)
 
     def boss(self, user: str, day: date) -> str | None:
         """The user's supervisor on the day."""

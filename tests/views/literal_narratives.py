@@ -23,6 +23,13 @@ PAGES = {
 }
 
 
+def domains_of(people: pl.DataFrame | None) -> set[str]:
+    """Domains of at least a tenth of the addresses."""
+    addresses = set() if people is None else {email.lower() for email in people["email"].drop_nulls()}
+    counts = Counter(address.split("@")[1] for address in addresses)
+    return {name for name, count in counts.items() if count * 10 >= counts.total()}
+
+
 class Teller:
     """Who tells what happened.
 
@@ -44,10 +51,7 @@ class Teller:
         mine = hours.filter("own")
         self.usual = (median(mine["start"]), median(mine["end"])) if len(mine) else None
         self.calendar = dict(calendar.select("day", "kind").iter_rows())
-        counted = Counter() if people is None else Counter(
-            email.lower().split("@")[1] for email in people["email"].drop_nulls()
-        )  # fmt: skip
-        self.company = {name for name, count in counted.items() if count * 10 >= counted.total()}
+        self.company = domains_of(people)
         self.days = defaultdict[tuple[str, str, str | None], set[date]](set)
 
     def entry(self, user: str, day: date) -> Mapping[str, Any]:

@@ -44,15 +44,19 @@ class DayClassifier(Method[DayBatch]):
     def forward(self, batch: DayBatch) -> Float[Tensor, " b"]:
         """Log-odds of each day being malicious."""
 
+    def setup(self, stage: str) -> None:
+        """Look at a day, which tells the first layer how wide it must be, before DDP asks for it."""
+        if stage == "fit" and len(rows := self.trainer.datamodule.train_dataloader().dataset):  # type: ignore[attr-defined]
+            with torch.no_grad():
+                self(rows[0])
+
     def on_fit_start(self) -> None:
-        """Weigh the two sorts of days, and look at one, which tells the first layer how wide it must be."""
+        """Weigh the two sorts of days."""
         rows = self.trainer.datamodule.train_dataloader().dataset  # type: ignore[attr-defined]
         malicious, harmless = int((rows.labels == 1).sum()), int((rows.labels == 0).sum())
         if not malicious or not harmless:
             raise InputError(ONE_SORT)
         self.balance.fill_(harmless / malicious)
-        with torch.no_grad():
-            self(self.transfer_batch_to_device(rows[0], self.device, 0))
 
     def loss(self, batch: DayBatch) -> Float[Tensor, ""]:
         """Training loss of a batch."""
@@ -69,7 +73,7 @@ class DayClassifier(Method[DayBatch]):
     def training_step(self, batch: DayBatch, batch_idx: int) -> Tensor:
         """Return the loss of the batch."""
         loss = self.loss(batch)
-        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(batch.unit))
+        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(batch.unit), sync_dist=True)
         return loss
 
     def validation_step(self, batch: DayBatch, batch_idx: int) -> None:
@@ -83,7 +87,7 @@ class DayClassifier(Method[DayBatch]):
                 "no validation day is shown to be malicious or harmless, so nothing tells which epoch is "
                 "best: let the split show labels (--data.split.shown '[train, val]')"
             )
-        self.log("val/loss", self.loss(batch), prog_bar=True, batch_size=len(batch.unit))
+        self.log("val/loss", self.loss(batch), prog_bar=True, batch_size=len(batch.unit), sync_dist=True)
 
     def score(self, batch: DayBatch) -> Float[Tensor, " b"]:
         """Score days by the log-odds of being malicious."""

@@ -5,7 +5,7 @@ Axes: B days, N texts, V variants of days.
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -84,6 +84,13 @@ class Outline(NamedTuple):
     def where(self, days: Bool[Tensor, " n"]) -> "Outline":
         """The days that are chosen."""
         return Outline(self.unit[days], self.label[days], self.contents[days])
+
+
+def whole(days: DataLoader[NarrativeBatch] | list[Any]) -> Iterator[NarrativeBatch]:
+    """All days of a loader's dataset, whatever part of them this device gets; none of an empty list."""
+    rows: Any = getattr(days, "dataset", ())
+    for first in range(0, len(rows), 256):
+        yield rows[list(range(first, min(first + 256, len(rows))))]
 
 
 def outlined(days: Iterable[NarrativeBatch]) -> Outline:

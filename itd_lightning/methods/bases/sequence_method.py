@@ -35,12 +35,19 @@ class SequenceMethod(Method[SequenceBatch]):
         return batch.where(batch.label != 1)
 
     def training_step(self, batch: SequenceBatch, batch_idx: int) -> Tensor | None:
-        """Return the loss; None where the batch holds nothing to learn from."""
+        """Return the loss; ``no_lesson`` where the batch holds nothing to learn from."""
         rows = self.learned_from(batch)
         if not rows.counted.any():
-            return None
+            return self.no_lesson()
         loss = self.loss(rows)
-        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=int(rows.counted.sum()))
+        self.log(
+            "train/loss",
+            loss,
+            on_step=False,
+            on_epoch=True,
+            batch_size=int(rows.counted.sum()),
+            sync_dist=True,
+        )
         return loss
 
     def validation_step(self, batch: SequenceBatch, batch_idx: int) -> None:
@@ -55,8 +62,8 @@ class SequenceMethod(Method[SequenceBatch]):
         Raises:
             InputError: If there was no sequence to measure it on.
         """
-        if self.measured.update_called:
-            self.log("val/loss", self.measured.compute(), prog_bar=True)
+        if self.on_any_device(self.measured.update_called):
+            self.log("val/loss", self.measured.compute(), prog_bar=True, sync_dist=True)
             self.measured.reset()
         elif not self.trainer.sanity_checking:
             raise InputError(

@@ -142,7 +142,7 @@ class Chronos(Method[TrajectoryBatch]):
         if self.weighting == "learned" and not self.trainer.sanity_checking:
             self.learn_weights(self.surprises(batch), batch)
         score = self.score(batch)[batch.scored]
-        self.log("val/loss", score.mean(), batch_size=len(score))
+        self.log("val/loss", score.mean(), batch_size=len(score), sync_dist=True)
 
     def score(self, batch: TrajectoryBatch) -> Float[Tensor, "u t"]:
         """Weighted surprise of each user-day, in nats; 0 for a day without activity."""

@@ -53,7 +53,7 @@ class DMFI(Method[NarrativeBatch]):
 
     Args:
         optimizer: Builds the optimizer; the callback sets its learning rate.
-        backbone: Folder or hub name of a causal language model; the default comes with the extra ``llm``.
+        backbone: Folder of a causal language model; the default comes with the extra ``llm``.
         strategy: ``unified`` (DMFI-A), one adapter a view, which learns to answer; or ``dual`` (DMFI-B), two,
             which learn to tell normal and abnormal texts.
         views: Which views take part; one of them alone is an ablation.
@@ -128,6 +128,11 @@ class DMFI(Method[NarrativeBatch]):
         self.val_loss, self.label_mass = MeanMetric(), MeanMetric()
         self.val_logits, self.val_labels = CatMetric(), CatMetric()
 
+    @property
+    def needs_one_device(self) -> bool:
+        """Margins and features are calibrated on whole parts between the stages."""
+        return True
+
     def on_fit_start(self) -> None:
         """Refuse what would fail after hours: no schedule, or labels of one sort only."""
         if not self.stage:
@@ -173,7 +178,9 @@ class DMFI(Method[NarrativeBatch]):
         lesson = self.lesson(batch, fusion=self.stage == "fusion")
         loss = self.loss(lesson, learns=True)
         if loss is not None:
-            self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(lesson.unit))
+            self.log(
+                "train/loss", loss, on_step=False, on_epoch=True, batch_size=len(lesson.unit), sync_dist=True
+            )
         return loss
 
     def lesson(self, batch: NarrativeBatch, *, fusion: bool) -> NarrativeBatch:
@@ -215,11 +222,11 @@ class DMFI(Method[NarrativeBatch]):
     def on_validation_epoch_end(self) -> None:
         """Log the loss; calibrate the fused score."""
         if self.val_loss.update_called:
-            self.log("val/loss", self.val_loss.compute(), prog_bar=True)
+            self.log("val/loss", self.val_loss.compute(), prog_bar=True, sync_dist=True)
         elif not self.trainer.sanity_checking:
             raise InputError(f"the stage {self.stage} has no validation text: take a longer validation part")
         if self.label_mass.update_called:
-            self.log("val/label_mass", self.label_mass.compute())
+            self.log("val/label_mass", self.label_mass.compute(), sync_dist=True)
         if self.stage == "fusion" and not self.trainer.sanity_checking:
             label = torch.as_tensor(self.val_labels.compute())
             if len(label.unique()) == 2:

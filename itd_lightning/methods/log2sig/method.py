@@ -101,12 +101,12 @@ class Log2Sig(Method[SignalBatch]):
     def training_step(self, batch: SignalBatch, batch_idx: int) -> Tensor:
         """Return the loss of the batch."""
         loss = self.loss(batch)
-        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(batch.unit))
+        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(batch.unit), sync_dist=True)
         return loss
 
     def validation_step(self, batch: SignalBatch, batch_idx: int) -> None:
         """Log the loss of the batch."""
-        self.log("val/loss", self.loss(batch), prog_bar=True, batch_size=len(batch.unit))
+        self.log("val/loss", self.loss(batch), prog_bar=True, batch_size=len(batch.unit), sync_dist=True)
 
     def score(self, batch: SignalBatch) -> Float[Tensor, " b"]:
         """Score days by their logit, which orders as the probability does and saturates nowhere."""

@@ -147,12 +147,12 @@ class MaskValueAutoencoder(Method[WindowBatch]):
     def training_step(self, batch: WindowBatch, batch_idx: int) -> Tensor:
         """Return the loss of the batch."""
         loss = self.loss(batch)
-        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(batch.unit))
+        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(batch.unit), sync_dist=True)
         return loss
 
     def validation_step(self, batch: WindowBatch, batch_idx: int) -> None:
         """Log the loss of the batch; validation windows come one by one, so the temporal term is 0."""
-        self.log("val/loss", self.loss(batch), prog_bar=True, batch_size=len(batch.unit))
+        self.log("val/loss", self.loss(batch), prog_bar=True, batch_size=len(batch.unit), sync_dist=True)
 
     def score(self, batch: WindowBatch) -> Float[Tensor, " b"]:
         """Score windows by the mean restoration error of their cells, section III-D."""

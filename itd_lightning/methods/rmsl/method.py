@@ -140,7 +140,7 @@ class RMSL(Method[SequenceBatch]):
             self.teacher.update_parameters(self.detector)
 
     def training_step(self, batch: SequenceBatch, batch_idx: int) -> Tensor | None:
-        """Return the loss of the stage; None where the batch holds nothing to learn from."""
+        """Return the loss of the stage; ``no_lesson`` where the batch holds nothing to learn from."""
         normal = batch.where(batch.label != 1)
         if self.spread == 0:  # there was no warm-up, or it begins
             self.measure(normal)
@@ -148,9 +148,11 @@ class RMSL(Method[SequenceBatch]):
             self.follow_scores(batch.where(batch.label == 0))
         rows = self.learned_from(batch)
         if not len(rows.tokens) or (self.stage == "self_training" and self.anomalous_from.isinf()):
-            return None
+            return self.no_lesson()
         loss = self.loss(rows)
-        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(rows.tokens))
+        self.log(
+            "train/loss", loss, on_step=False, on_epoch=True, batch_size=len(rows.tokens), sync_dist=True
+        )
         return loss
 
     def learned_from(self, batch: SequenceBatch) -> SequenceBatch:
@@ -247,7 +249,7 @@ class RMSL(Method[SequenceBatch]):
     def on_validation_epoch_end(self) -> None:
         """Log the loss; both kinds of sequence weigh the same."""
         metrics = (self.val_normal, self.val_malicious)
-        measured = [metric.compute() for metric in metrics if metric.update_called]
+        measured = [metric.compute() for metric in metrics if self.on_any_device(metric.update_called)]
         if not measured and self.trainer.sanity_checking:  # two batches, which may hold one kind only
             return
         if not measured:
@@ -255,7 +257,7 @@ class RMSL(Method[SequenceBatch]):
                 f"the stage {self.stage} needs validation sequences whose label is shown, and there is none: "
                 "--data.split.shown '[train, val]'"
             )
-        self.log("val/loss", torch.stack(measured).mean(), prog_bar=True)
+        self.log("val/loss", torch.stack(measured).mean(), prog_bar=True, sync_dist=True)
         for metric in metrics:
             metric.reset()
 

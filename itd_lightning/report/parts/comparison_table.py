@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from itd_lightning.evaluation.comparison import BUDGETS, LISTED, CommonTable, Measured
+from itd_lightning.evaluation.comparison import BUDGETS, HEADLINE_BUDGET, CommonTable, MethodRow
 
 Cost = Mapping[str, float]  # seconds, cpu_seconds and gib of a method's fit, where they are known
 
@@ -11,7 +11,7 @@ HEADS = (
     "behind the best",
     "ROC-AUC",
     *(f"recall at {budget} a day" for budget in BUDGETS),
-    f"found at {LISTED} a day",
+    f"found at {HEADLINE_BUDGET} a day",
     "days until found",
 )
 
@@ -26,7 +26,7 @@ def notes(table: CommonTable) -> list[str]:
     return [summary(table), *([weighed(table)] if len(table.weights) > 1 else [])]
 
 
-def cells(row: Measured, table: CommonTable, cost: Cost) -> list[str]:
+def cells(row: MethodRow, table: CommonTable, cost: Cost) -> list[str]:
     """One row of the table, as text."""
     spread = "" if row.seeds == 1 else f" [{row.spread[0]:.3f}, {row.spread[1]:.3f}]"
     span = "" if row.interval is None else f" ({row.interval[0]:.2f}-{row.interval[1]:.2f})"
@@ -36,7 +36,7 @@ def cells(row: Measured, table: CommonTable, cost: Cost) -> list[str]:
         lag(row),
         f"{row.roc_auc:.3f}",
         *(f"{row.recall[budget]:.2f}" for budget in BUDGETS),
-        f"{row.found} of {table.insiders}",
+        f"{row.insiders_found} of {table.insiders}",
         "-" if row.days_until_found is None else f"{row.days_until_found:g}",
         *(f"{row.scenarios[name]:.3f}" for name in table.scenarios),
         f"{cost['seconds']:.0f}" if "seconds" in cost else "-",
@@ -44,7 +44,7 @@ def cells(row: Measured, table: CommonTable, cost: Cost) -> list[str]:
     ]
 
 
-def lag(row: Measured) -> str:
+def lag(row: MethodRow) -> str:
     """How far a method is behind the best one, and whether users could have made the difference."""
     if row.behind is None:
         return "-"

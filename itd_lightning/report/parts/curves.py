@@ -11,9 +11,9 @@ import polars as pl
 from jaxtyping import Float, Int
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.evaluation.pooled import ranking_of
+from itd_lightning.evaluation.measures import rank_rows
 from itd_lightning.evaluation.score_table import ScoreTable
-from itd_lightning.evaluation.survey import rankings, survey
+from itd_lightning.evaluation.survey import rank_test_units, take_survey
 from itd_lightning.metrics.ranking import Ranking
 
 POINTS = 2000  # of a curve; more cannot be seen
@@ -50,8 +50,8 @@ class Curves(NamedTuple):
 def unit_curves(table: ScoreTable) -> Curves:
     """Curves of the test units."""
     try:
-        seen = survey(table)
-        ranking = rankings(seen, table.policy, table.scores)["score"]
+        seen = take_survey(table)
+        ranking = rank_test_units(seen, table.policy, table.scores)["score"]
         return curves(ranking, seen.hits[table.policy]["scenario"].to_numpy())
     except InputError as error:
         return Curves({}, str(error))
@@ -60,7 +60,7 @@ def unit_curves(table: ScoreTable) -> Curves:
 def day_curves(days: pl.DataFrame) -> Curves:
     """Curves of labelled user-days."""
     try:
-        return curves(ranking_of(days, "score"), days.filter("malicious")["scenario"].to_numpy())
+        return curves(rank_rows(days, "score"), days.filter("malicious")["scenario"].to_numpy())
     except InputError as error:
         return Curves({}, str(error))
 

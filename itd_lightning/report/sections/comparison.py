@@ -14,7 +14,7 @@ from jaxtyping import Float
 
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.evaluation.comparison import CommonTable, common_table
-from itd_lightning.evaluation.comparison_days import common_days, filled
+from itd_lightning.evaluation.comparison_days import common_days, fill_missing
 from itd_lightning.report.parts.comparison_table import cells, heads, notes
 from itd_lightning.report.parts.figures import GREY, INK, Figure, Panel, canvas, colour, plain
 from itd_lightning.report.runs import Run
@@ -65,7 +65,7 @@ def comparison(runs: Sequence[Run], folders: Sequence[Path]) -> Comparison | Non
         return Comparison(None, [], [], [], {}, str(error))
     tested = (days["part"] == "test").to_numpy()
     days = days.filter(tested)
-    scores = np.stack([filled(found[run.name][0])[tested] for run in runs])
+    scores = np.stack([fill_missing(found[run.name][0])[tested] for run in runs])
     ranks = np.stack([ranked_share(row) for row in scores])
     names = [run.name for run in runs]
     costs = {run.name: cost(folder) for run, folder in zip(runs, folders, strict=True)}

@@ -21,10 +21,10 @@ from itd_lightning.store.read import Store
 from itd_lightning.views.signals.features import (
     CHANNELS,
     daily_counts,
-    decomposed,
+    decompose_days,
     every_day,
     moments_of,
-    standardised,
+    standardise,
 )
 from itd_lightning.views.signals.view import Signals
 
@@ -87,10 +87,10 @@ def told(run: Run, user: str) -> Story:
     if counts.is_empty():
         raise InputError(f"no events of {user} to decompose")
     before = counts.filter(pl.col("day") < run.tested["start"].min())
-    values = standardised(counts, moments_of(before if len(before) >= USUAL else counts))
+    values = standardise(counts, moments_of(before if len(before) >= USUAL else counts))
     modes, window, days, alpha, tol = (run.settings[name] for name in NEEDED)
     kept = days if window == "trailing" else None
-    found = decomposed(values, np.array([len(counts)]), modes, kept, alpha, tol)
+    found = decompose_days(values, np.array([len(counts)]), modes, kept, alpha, tol)
     return Story(counts["day"].to_list(), np.concatenate([values[:, None], found], axis=1))
 
 

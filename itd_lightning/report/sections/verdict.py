@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from itd_lightning.contracts.audit_results import AuditResult
 from itd_lightning.report.parts.numbers import Cell, measured, number, span
 from itd_lightning.report.runs import Run
-from itd_lightning.runs.folder import Audit, Evaluation
+from itd_lightning.runs.folder import Evaluation
 
 ANSWER = {True: "passed", False: "failed", None: "open"}
 
@@ -73,7 +74,7 @@ def best_baseline(evaluation: Evaluation) -> str:
     return f" Merely counting {best.replace('_', ' ')} reaches {number(known[best]['pr_auc'])}{beside}."
 
 
-def audited(audits: Sequence[Audit]) -> tuple[str, str]:
+def audited(audits: Sequence[AuditResult]) -> tuple[str, str]:
     """What the audits say, worst first, and the worst answer."""
     if not audits:
         return "No audit was run, so the result may be an artefact.", "none"

@@ -12,13 +12,15 @@ import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BufferedIOBase, RawIOBase
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path, PurePosixPath
 from time import perf_counter
 from typing import IO, cast
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.sources.cert.logs import MAX_LINE, RECORD
-from itd_lightning.sources.cert.pieces import PIECE, Piece, read_header
+from itd_lightning.sources.cert.pieces import Piece, by_piece, read_header
+from itd_lightning.sources.cert.records import MAX_LINE
 from itd_lightning.sources.cert.releases import SYNTHETIC, Log
 from itd_lightning.sources.cert.tables import SMALL
 
@@ -173,34 +175,11 @@ def spool(
 ) -> Iterator[Piece]:
     """Write a log out in the pieces that ``pieces`` would find in it on disk."""
     header = read_header(stream)
-    ahead: list[bytes] = []  # read already, but the next piece's
-    for number in range(max(1, -(-size // PIECE))):
-        path, stop = folder / f"{log.name}-{number:06d}", (number + 1) * PIECE
+    parts = by_piece(stream, size, BUFFER, quoted=log.quoted)
+    for number, texts in groupby(parts, itemgetter(0)):
+        path = folder / f"{log.name}-{number:06d}"
         done = is_done(log.name, number)
         with Path(os.devnull if done else path).open("wb") as file:
-            if stream.tell() - sum(map(len, ahead)) < stop:
-                file.writelines(ahead)
-                ahead = finish(stream, file, stop, quoted=log.quoted)
+            file.writelines(text for _, text in texts)
             length = 0 if done else file.tell()
         yield Piece(log.name, number, path, 0, length, header)
-
-
-def finish(stream: BufferedIOBase, file: BufferedIOBase, stop: int, *, quoted: bool) -> list[bytes]:
-    """Copy up to the first row that begins at or after a position; return what was read of that row."""
-    while (left := stop - 1 - stream.tell()) > 0 and (part := stream.read(min(BUFFER, left))):
-        file.write(part)
-    if stream.tell() == stop - 1:
-        while part := stream.readline(BUFFER):
-            file.write(part)
-            if part.endswith(b"\n"):
-                break
-    if not quoted:
-        return []
-    within: list[bytes] = []  # lines that do not begin a row
-    while stream.tell() - stop < MAX_LINE:
-        line = stream.readline(MAX_LINE)
-        if not line or RECORD.match(line):
-            file.writelines(within)
-            return [line]
-        within.append(line)
-    return within

@@ -4,7 +4,7 @@ Every record after the header is one row read; it is kept or refused with a reas
 looks whole is parsed at once; only a block with something wrong is looked at line by line.
 """
 
-import re
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -14,15 +14,13 @@ import polars as pl
 
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.events import EVENTS, Kind
+from itd_lightning.sources.cert.records import BESIDE_QUOTE, MAX_LINE, record_ends
 from itd_lightning.sources.cert.releases import TIME_FORMAT, YEARS, Log
 
-MAX_LINE = 1 << 20  # bytes; no row of any release comes near
 STRETCH = MAX_LINE // 2
 SHORTEST = 16  # bytes of a line, on average; of a genuine one, 60
 SHORT_LINES = 10_000  # of which nothing is expected
 TIME_PATTERN = r"^\d{2}/\d{2}/\d{4} \d{2}:\d{2}:[0-5]\d$"
-RECORD = re.compile(rb'"?\{[0-9A-Z]{4}-[0-9A-Z]{8}-[0-9A-Z]{8}\}"?,')  # how a genuine row begins
-BESIDE_QUOTE = np.isin(np.arange(256), list(b',\n"'))  # a doubled quote closes its field and opens it again
 REFUSED = pl.Schema({"line": pl.UInt32(), "reason": pl.String()})
 
 
@@ -73,14 +71,15 @@ def check_header(line: bytes, path: Path, columns: tuple[str, ...]) -> tuple[str
     return header
 
 
-def split(text: bytes, header: tuple[str, ...], log: Log, first_line: int) -> Block:
+def split(text: bytes, header: tuple[str, ...], log: Log, first_line: int, *, fits: bool = False) -> Block:
     """Cut whole lines into fields.
 
     Args:
-        text: Lines with their ends, LF or CRLF.
+        text: Lines with their ends, LF or CRLF; where fields may be quoted, whole rows.
         header: Names of all columns of the file; those that the log does not need are ignored.
         log: What the file should hold.
         first_line: Number of the first line in its file.
+        fits: Whether it is known that all quotes fit.
 
     Raises:
         InputError: If the lines are so short that to refuse them one by one would cost more than it tells.
@@ -88,14 +87,13 @@ def split(text: bytes, header: tuple[str, ...], log: Log, first_line: int) -> Bl
     lines = count(text, b"\n")
     if lines > SHORT_LINES + len(text) // SHORTEST:
         raise InputError(f"{log.name}.csv has {lines:,} nearly empty lines in a row; it is no log")
-    if b"\r" in text:
-        text = text.replace(b"\r\n", b"\n")
-    rows = split_at_once(text, lines, header, quoted=log.quoted)
+    plain = text.replace(b"\r\n", b"\n") if b"\r" in text else text
+    rows = split_at_once(plain, lines, header, quoted=log.quoted, fits=fits)
     if rows is not None:
         return Block(
             rows.select(log.columns).with_row_index("line", offset=first_line), REFUSED.to_frame(), lines
         )
-    text, numbers, refused = sift(text, first_line, len(header), quoted=log.quoted)
+    text, numbers, refused = sift(text if log.quoted else plain, first_line, len(header), quoted=log.quoted)
     rows = split_whole(text, header, quoted=log.quoted)
     return Block(
         rows.select(pl.Series("line", numbers, dtype=pl.UInt32), *log.columns),
@@ -124,11 +122,13 @@ def count(text: bytes, byte: bytes) -> int:
     return int(np.count_nonzero(np.frombuffer(text, np.uint8) == ord(byte)))
 
 
-def split_at_once(text: bytes, lines: int, header: tuple[str, ...], *, quoted: bool) -> pl.DataFrame | None:
+def split_at_once(
+    text: bytes, lines: int, header: tuple[str, ...], *, quoted: bool, fits: bool
+) -> pl.DataFrame | None:
     """All fields as text, "" as null; None if a line may be no whole row, or one has a quoted line end."""
     if b"\0" in text or (not quoted and count(text, b",") != lines * (len(header) - 1)):
         return None
-    if quoted and not quotes_fit(text):
+    if quoted and not fits and not quotes_fit(text):
         return None
     # A line of MAX_LINE bytes covers one of these stretches.
     if any(text.find(b"\n", at, at + STRETCH) < 0 for at in range(0, len(text) - STRETCH, STRETCH)):
@@ -158,7 +158,7 @@ def split_whole(text: bytes, header: tuple[str, ...], *, quoted: bool) -> pl.Dat
     """All fields of whole rows as text; an empty one is null, quoted or not."""
     if not text:
         return pl.DataFrame(schema=dict.fromkeys(header, pl.String))
-    # r4 and r5 have no quoting: a quote is a character like any other.
+    # r4 has no quoting: a quote is a character like any other.
     schema, quote = dict.fromkeys(header, pl.String), '"' if quoted else None
     return pl.read_csv(text, has_header=False, schema=schema, quote_char=quote, null_values="")
 
@@ -170,8 +170,8 @@ def sift(
     whole: list[bytes] = []
     numbers: list[int] = []
     refused: list[tuple[int, str]] = []
-    lines = text.removesuffix(b"\n").split(b"\n") if text else []
-    for number, row in records(lines, first_line) if quoted else enumerate(lines, first_line):
+    lines = text.removesuffix(b"\n").split(b"\n") if text and not quoted else []
+    for number, row in records(text, first_line) if quoted else enumerate(lines, first_line):
         if reason := broken(row, width, quoted=quoted):
             refused.append((number, reason))
         else:
@@ -180,18 +180,13 @@ def sift(
     return b"".join(row + b"\n" for row in whole), numbers, refused
 
 
-def records(lines: list[bytes], first_line: int) -> list[tuple[int, bytes]]:
-    """Rows with the number of their first line; quotes join lines, but not across the beginning of a row."""
-    found: list[tuple[int, list[bytes]]] = []
-    length, is_open = 0, False  # of the last row
-    for number, line in enumerate(lines, first_line):
-        if is_open and length < MAX_LINE and not RECORD.match(line):
-            found[-1][1].append(line)
-        else:
-            found.append((number, [line]))
-            length, is_open = 0, False
-        length, is_open = length + len(line) + 1, is_open != bool(line.count(b'"') % 2)
-    return [(number, b"\n".join(parts)) for number, parts in found]
+def records(text: bytes, first_line: int) -> Iterator[tuple[int, bytes]]:
+    """Rows with the number of their first line; those of quoted line ends go over several."""
+    start = 0
+    for end in record_ends(text, last=True).tolist():
+        row = text[start:end]
+        yield first_line, row.replace(b"\r\n", b"\n").removesuffix(b"\n")
+        start, first_line = end, first_line + row.count(b"\n")
 
 
 def outside_quotes(text: bytes) -> list[bytes] | None:

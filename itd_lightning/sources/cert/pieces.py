@@ -1,31 +1,37 @@
-"""A large log in pieces that can be read one without the other, and a piece in blocks of whole lines.
+"""A large log in pieces that can be read one without the other, and a piece in blocks of whole rows.
 
-A piece holds the lines that begin in its share of the file, so that the pieces of a file do not depend on who
+A piece holds the rows that begin in its share of the file, so that the pieces of a file do not depend on who
 reads them, nor in which order.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from io import BufferedIOBase
-from itertools import pairwise
+from itertools import groupby, islice
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 from xxhash import xxh3_128
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.sources.cert.logs import MAX_LINE, RECORD
+from itd_lightning.sources.cert.logs import SHORTEST
+from itd_lightning.sources.cert.records import MAX_LINE, REACH, fitting_end, line_ends, record_ends
 
 PIECE = 128 << 20  # bytes; as much as a kill can cost
 BLOCK = 8 << 20  # bytes parsed at once: small enough for memory to be reused
 
 
+SCAN = 1 << 20  # bytes looked at once for where rows end: twice as fast as in blocks that leave the cache
+
+
 class Piece(NamedTuple):
-    """Some whole lines of a log.
+    """Some whole rows of a log.
 
     Attributes:
         log: Name of the log.
         number: Place among the log's pieces, from 0.
-        path: File that holds the lines.
+        path: File that holds them.
         start: First byte of the piece.
         stop: First byte after it.
         header: First line of the log.
@@ -47,35 +53,157 @@ def read_header(file: BufferedIOBase) -> bytes:
     return line
 
 
-def pieces(path: Path, log: str, *, quoted: bool) -> list[Piece]:
-    """Cut a log on disk.
+def pieces(path: Path, log: str, *, quoted: bool) -> Iterator[Piece]:
+    """Cut a log on disk; where quotes may hold line ends, it is read once for that, just ahead of who parses.
 
     Args:
         path: The CSV file.
         log: Its name.
-        quoted: Whether a row may have line ends within quotes; a piece then begins where a row does.
+        quoted: Whether a row may have line ends within quotes; a piece begins where a row does.
     """
     size = path.stat().st_size
+    last = piece_count(size) - 1
     with path.open("rb") as file:
         header = read_header(file)
-        cuts = [file.tell()]
-        for share in range(PIECE, size, PIECE):
-            cuts.append(next_row(file, share, quoted=quoted) if cuts[-1] < share else cuts[-1])
-    cuts.append(size)
-    return [Piece(log, number, path, *ends, header) for number, ends in enumerate(pairwise(cuts))]
+        start = file.tell()
+        lengths = quoted_lengths(file, size) if quoted else plain_lengths(file, size)
+        for number, length in enumerate(islice(lengths, last)):
+            yield Piece(log, number, path, start, start + length, header)
+            start += length
+    yield Piece(log, last, path, start, size, header)
 
 
-def next_row(file: BufferedIOBase, position: int, *, quoted: bool) -> int:
-    """First byte at or after a position at which a line begins, and a row, as far as that can be seen."""
-    file.seek(position - 1)
-    skip_line(file)
-    found = file.tell()
-    while quoted and file.tell() - position < MAX_LINE:
-        here = file.tell()
-        line = file.readline(MAX_LINE)
-        if not line or RECORD.match(line):
-            return here
-    return found
+def piece_count(size: int) -> int:
+    """Number of pieces of a log of so many bytes."""
+    return max(1, -(-size // PIECE))
+
+
+def plain_lengths(file: BufferedIOBase, size: int) -> Iterator[int]:
+    """Bytes in each piece but the last of a log whose rows are lines."""
+    start = file.tell()
+    for share in range(PIECE, size, PIECE):
+        if start < share:
+            file.seek(share - 1)
+            skip_line(file)
+            yield file.tell() - start
+            start = file.tell()
+        else:
+            yield 0
+
+
+def quoted_lengths(file: BufferedIOBase, size: int) -> Iterator[int]:
+    """Bytes in each piece of a log whose rows may have line ends within quotes."""
+    for _, parts in groupby(by_piece(file, size, min(BLOCK, SCAN), quoted=True), itemgetter(0)):
+        yield sum(len(text) for _, text in parts)
+
+
+def by_piece(file: BufferedIOBase, size: int, block: int, *, quoted: bool) -> Iterator[tuple[int, bytes]]:
+    """Yield a log behind its header, each part with the number of its piece; no piece is left out.
+
+    Args:
+        file: The log, read up to the end of its header.
+        size: Its bytes.
+        block: Bytes in memory, about.
+        quoted: Whether a row may have line ends within quotes.
+    """
+    position, number, last = file.tell(), 0, piece_count(size) - 1
+    yield 0, b""
+    while number < last and position >= (number + 1) * PIECE:  # within the header
+        number += 1
+        yield number, b""
+    for text, is_whole, _ in read_records(file, size - position, block, quoted=quoted):
+        done, until = 0, position + len(text)
+        while number < last and is_whole and until >= (number + 1) * PIECE:
+            ends = record_ends(text, last=True) if quoted else line_ends(text, last=True)
+            cut = max(int(ends[np.searchsorted(ends, (number + 1) * PIECE - position)]), done)
+            yield number, text[done:cut]
+            done, number = cut, number + 1
+            yield number, b""
+        yield number, text[done:] if done else text
+        position = until
+
+
+class Block(NamedTuple):
+    """Some bytes of a log.
+
+    Attributes:
+        text: The bytes.
+        is_whole: Whether the last record in them ends there; it does not where it is too long for memory.
+        fits: Whether it is known that all quotes in them fit.
+    """
+
+    text: bytes
+    is_whole: bool
+    fits: bool
+
+
+def read_records(file: BufferedIOBase, size: int, block: int, *, quoted: bool) -> Iterator[Block]:
+    """Yield whole records in blocks; one that is too long for memory comes in parts.
+
+    Args:
+        file: A log, at the beginning of a record.
+        size: Bytes to read.
+        block: Bytes of a block, about.
+        quoted: Whether a row may have line ends within quotes.
+
+    Raises:
+        InputError: If the file ends before.
+    """
+    most = max(block, 2 * MAX_LINE + (REACH if quoted else 0))
+    text, left, window = b"", size, block
+    while text or left:
+        if len(text) < window:
+            part = read_whole(file, min(window - len(text), left))
+            text, left = text + part if text else part, left - len(part)
+        end, fits = block_end(text, block, last=not left, quoted=quoted)
+        if end:
+            yield Block(text[:end], is_whole=True, fits=fits)
+            text, window = text[end:], block
+        elif window < most:
+            window = most
+        else:
+            yield Block(text, is_whole=False, fits=False)
+            left -= yield from rest_of_line(file, left)
+            text, window = b"", block
+
+
+def block_end(text: bytes, block: int, *, last: bool, quoted: bool) -> tuple[int, bool]:
+    """Return where the last record ends that ends in a block, 0 if none does; and whether all quotes fit.
+
+    The first record may be longer than the block.
+    """
+    if not quoted:
+        whole = len(text) if last else 0
+        if whole and whole <= block:
+            return whole, False
+        return text.rfind(b"\n", 0, block) + 1 or text.find(b"\n") + 1 or whole, False
+    if len(text) <= min(block, REACH) and (end := fitting_end(text)):
+        return end, True
+    ends = record_ends(text, last=last)
+    return (int(ends[max(int(np.searchsorted(ends, block, side="right")), 1) - 1]) if len(ends) else 0), False
+
+
+def rest_of_line(file: BufferedIOBase, left: int) -> Generator[Block, None, int]:
+    """Yield the parts of a line up to its end; return how many bytes they have."""
+    done, ends = 0, False
+    while not ends:
+        part = file.readline(min(MAX_LINE, left - done))
+        done += len(part)
+        ends = part.endswith(b"\n") or done >= left or not part
+        yield Block(part, is_whole=ends, fits=False)
+    return done
+
+
+def read_whole(file: BufferedIOBase, size: int) -> bytes:
+    """Read so many bytes.
+
+    Raises:
+        InputError: If there are fewer.
+    """
+    part = file.read(size)
+    if len(part) < size:
+        raise InputError(f"{getattr(file, 'name', 'a log')} became shorter while it was read")
+    return part
 
 
 def skip_line(file: BufferedIOBase) -> None:
@@ -84,11 +212,11 @@ def skip_line(file: BufferedIOBase) -> None:
         pass
 
 
-def whole_rows(piece: Piece, digest: xxh3_128, *, quoted: bool) -> Iterator[bytes]:
-    """The lines of a piece, in blocks that end where a row does; the last line gets an end if it lacks one.
+def whole_rows(piece: Piece, digest: xxh3_128, *, quoted: bool) -> Iterator[Block]:
+    """The rows of a piece, in blocks; the last line gets an end if it lacks one.
 
     Args:
-        piece: Where the lines lie.
+        piece: Where the rows lie.
         digest: Takes in every byte.
         quoted: Whether a row may have line ends within quotes.
 
@@ -96,36 +224,24 @@ def whole_rows(piece: Piece, digest: xxh3_128, *, quoted: bool) -> Iterator[byte
         InputError: If the file ends before the piece does.
     """
     with piece.path.open("rb") as file:
-        start = piece.start
-        while start < piece.stop:
-            stop = piece.stop
-            if start + BLOCK < stop:
-                stop = min(next_row(file, start + BLOCK, quoted=quoted), stop)
-            file.seek(start)
-            if stop - start > BLOCK + 2 * MAX_LINE:
-                text = shortened(file, stop, digest)
+        file.seek(piece.start)
+        lines, within = 0, False  # of a record that comes in parts
+        for block in read_records(file, piece.stop - piece.start, BLOCK, quoted=quoted):
+            digest.update(block.text)
+            end = b"" if block.text.endswith(b"\n") or not block.is_whole else b"\n"
+            if within or not block.is_whole:
+                lines, within = lines + block.text.count(b"\n") + len(end), not block.is_whole
+                if not within:
+                    yield Block(stand_in(lines, quoted=quoted), is_whole=True, fits=False)
+                    lines = 0
             else:
-                text = file.read(stop - start)
-                digest.update(text)
-            if file.tell() < stop:
-                raise InputError(f"{piece.path} became shorter while it was read")
-            yield text if text.endswith(b"\n") else text + b"\n"
-            start = stop
+                yield block._replace(text=block.text + end) if end else block
 
 
-def shortened(file: BufferedIOBase, stop: int, digest: xxh3_128) -> bytes:
-    """The lines up to a position; one of more than ``MAX_LINE`` bytes is cut, and will be refused for it."""
-    lines: list[bytes] = []
-    begins = True
-    while file.tell() < stop and (part := file.readline(min(MAX_LINE, stop - file.tell()))):
-        digest.update(part)
-        ends = part.endswith(b"\n")
-        if begins:
-            lines.append(part)
-        elif ends:
-            lines.append(b"\n")
-        begins = ends
-    return b"".join(lines)
+def stand_in(lines: int, *, quoted: bool) -> bytes:
+    """One row of so many lines that will be refused for its length, as the one will that it stands for."""
+    long = b"x" * (MAX_LINE + SHORTEST * lines)
+    return b'"' + long + b"\n" * (lines - 1) + b'"\n' if quoted else long + b"\n"
 
 
 def fingerprint(header: bytes, digests: list[str]) -> str:

@@ -151,7 +151,8 @@ HTTP_6 = Log(
 )
 
 LOGS_4 = (LOGON, DEVICE_4, FILE_4, EMAIL_4, HTTP_4)
-LOGS_5 = (LOGON, DEVICE_5, FILE_5, EMAIL_5, HTTP_4)
+# Fields that need no quotes have none in r5; whoever writes one that does, quotes it as in r6.
+LOGS_5 = tuple(replace(log, quoted=True) for log in (LOGON, DEVICE_5, FILE_5, EMAIL_5, HTTP_4))
 LOGS_6 = tuple(replace(log, quoted=True) for log in (LOGON, DEVICE_5, FILE_5, EMAIL_5, HTTP_6))
 
 # r1 to r3 have other columns and hold one insider or two.

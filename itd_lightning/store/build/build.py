@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.files import aside, written_beside
+from itd_lightning.contracts.files import aside, private_files, private_folder, read_json, written_beside
 from itd_lightning.executors import Executor, Place, open_executor
 from itd_lightning.sources.cert.archives import read_archive
 from itd_lightning.sources.cert.pieces import Piece, pieces
@@ -71,6 +71,7 @@ def build_store(
     return build(plan, workers, place, on_progress)
 
 
+@private_files()
 def build(
     plan: Plan, workers: int = 1, place: Place = "local", on_progress: Progress | None = None
 ) -> dict[str, Any]:
@@ -96,7 +97,7 @@ def build(
                 discard(old)
             return plan.base.manifest
         take_up(plan, folder)
-        if not (folder / MANIFEST).is_file():
+        if read_json(folder / MANIFEST) is None:
             with open_executor(workers, place) as executor:
                 write_store(plan, folder, executor, tell)
         for left in ("staging", "sorted", "small", NOW):
@@ -139,9 +140,14 @@ def write_store(plan: Plan, folder: Path, executor: Executor, tell: Progress) ->
 def latest(plan: Plan, folder: Path) -> datetime:
     """The moment after which events are refused: that of the plan with which the build began."""
     said = folder / NOW
-    if not said.is_file():
-        said.write_text(plan.now.isoformat(), "utf-8")
-    return datetime.fromisoformat(said.read_text("utf-8"))
+    try:
+        return datetime.fromisoformat(said.read_text("utf-8"))
+    except (FileNotFoundError, ValueError):  # a build that begins, or whose moment is lost with its pieces
+        for left in ("staging", "sorted"):
+            remove(folder / left)
+    with written_beside(said) as file:
+        file.write_text(plan.now.isoformat(), "utf-8")
+    return plan.now
 
 
 def small_files(folder: Path, source: int) -> Path:
@@ -201,7 +207,7 @@ def pieces_of(release: Release, source: Source, job: Job, number: int, in_store:
         return read_note(piece_folder(job, in_store, log, piece)) is not None
 
     folder = small_files(job.folder, number)
-    folder.mkdir(parents=True, exist_ok=True)
+    private_folder(folder)
     yield from read_archive(source.path, release.by_name, folder, is_done)
 
 
@@ -226,9 +232,9 @@ def sort_shards(plan: Plan, job: Job, executor: Executor, tell: Progress) -> lis
 
 def link(source: Path, target: Path) -> None:
     """Give a file a second name, or copy it where that cannot be."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+    private_folder(target.parent)
     target.unlink(missing_ok=True)
     try:
         target.hardlink_to(source)
     except OSError:
-        shutil.copy2(source, target)
+        shutil.copyfile(source, target)  # not its mode

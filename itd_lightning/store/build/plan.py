@@ -11,6 +11,7 @@ from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.events import KINDS
 from itd_lightning.contracts.files import aside
 from itd_lightning.sources.cert.pieces import PIECE
+from itd_lightning.sources.cert.records import REACH
 from itd_lightning.sources.cert.release_folder import Source, check_release, find_source, recognise
 from itd_lightning.sources.cert.releases import Release, find_release
 from itd_lightning.store.read import SCHEMA_VERSION, Store
@@ -67,7 +68,7 @@ class Plan(NamedTuple):
     def identity_upon(self, base: str | None) -> str:
         """The same, were the store that is added to the one of this fingerprint."""
         stamps = [stamp(path) for source in self.sources for path in source if path is not None]
-        return json.dumps([SCHEMA_VERSION, PIECE, self.release.name, self.options, base, stamps])
+        return json.dumps([SCHEMA_VERSION, PIECE, REACH, self.release.name, self.options, base, stamps])
 
 
 def plan_build(

@@ -1,7 +1,6 @@
 """How a store comes to its name: built beside it by one program alone, and put in its place in one step."""
 
 import fcntl
-import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -9,7 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from itd_lightning.contracts.errors import InputError, LostWorkerError
-from itd_lightning.contracts.files import aside, exchange
+from itd_lightning.contracts.files import (
+    aside,
+    exchange,
+    full_disk_named,
+    private_folder,
+    read_json,
+    written_beside,
+)
 from itd_lightning.store.build.plan import Plan
 from itd_lightning.store.read import MANIFEST, Store
 
@@ -27,11 +33,13 @@ def alone(folder: Path) -> Iterator[Path]:
     """
     if folder.is_symlink():
         raise InputError(f"{folder} is a link, where this store would be built; remove it")
-    folder.mkdir(parents=True, exist_ok=True)
+    with full_disk_named(folder.parent):
+        private_folder(folder)
     lock = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # goes with the program, however that ends
-        yield folder
+        with full_disk_named(folder):
+            yield folder
     except BlockingIOError as error:
         raise InputError(f"another program is building this store in {folder}; wait for it") from error
     except BaseException as error:
@@ -55,10 +63,11 @@ def take_up(plan: Plan, folder: Path) -> None:
     if plan.base is not None and Store(plan.store).fingerprint != plan.base.fingerprint:
         raise InputError(f"{plan.store} was changed by another program meanwhile; try again")
     said = folder / PLAN
-    if not said.is_file() or said.read_text("utf-8") != plan.identity:
+    if not said.is_file() or said.read_bytes() != plan.identity.encode():
         for left in folder.iterdir():
             remove(left)
-        said.write_text(plan.identity, "utf-8")
+        with written_beside(said) as file:
+            file.write_text(plan.identity, "utf-8")
 
 
 def publish(folder: Path, store: Path) -> None:
@@ -71,7 +80,8 @@ def publish(folder: Path, store: Path) -> None:
         return
     remove(aside(store))
     # Whoever finds the old store in the folder later knows by the plan in it that the new one is complete.
-    shutil.copyfile(folder / PLAN, store / PLAN)
+    with written_beside(store / PLAN) as file:
+        shutil.copyfile(folder / PLAN, file)
     remove(folder / PLAN)
     exchange(folder, store)
     discard(folder)
@@ -79,13 +89,17 @@ def publish(folder: Path, store: Path) -> None:
 
 def was_added(plan: Plan) -> bool:
     """Whether a build of the same plan was killed when all but the removal of the old store was done."""
-    return plan.base is not None and any(
-        (old / PLAN).is_file()
-        and (old / MANIFEST).is_file()
-        and (old / PLAN).read_text("utf-8")
-        == plan.identity_upon(json.loads((old / MANIFEST).read_text("utf-8"))["fingerprint"])
-        for old in (plan.partial, aside(plan.store))
-    )
+    if plan.base is None:
+        return False
+    for old in (plan.partial, aside(plan.store)):
+        manifest = read_json(old / MANIFEST)
+        if (
+            manifest is not None
+            and (old / PLAN).is_file()
+            and (old / PLAN).read_bytes() == plan.identity_upon(manifest.get("fingerprint")).encode()
+        ):
+            return True
+    return False
 
 
 def discard(folder: Path) -> None:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import polars as pl
 
 from itd_lightning.contracts.events import EVENTS, Kind
-from itd_lightning.contracts.files import folder_beside, written_beside
+from itd_lightning.contracts.files import folder_beside, read_json, written_beside
 from itd_lightning.sources.cert.releases import Release, find_release
 from itd_lightning.store.build.stage import STAGED, Job
 from itd_lightning.store.presence import days_present, pc_use
@@ -53,8 +53,9 @@ def sort_shard(job: Job, base: Path | None, shard: int) -> Shard:
         shard: Number of the shard.
     """
     note = job.folder / "sorted" / f"{shard:04d}.json"
-    if note.is_file():
-        return Shard(**json.loads(note.read_text("utf-8")))
+    done = read_json(note)
+    if done is not None and set(done) == set(Shard._fields):
+        return Shard(**done)
     pieces = sorted(job.folder.glob(f"staging/[0-9]*/{shard:04d}.arrow"))
     # In one piece of memory: rows are gathered ten times as fast as from as many pieces as were read.
     rows = pl.concat([held(base, shard), *(staged(path) for path in pieces)], rechunk=True)

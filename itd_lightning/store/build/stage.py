@@ -5,6 +5,7 @@ missing.
 """
 
 import json
+import shutil
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
@@ -17,7 +18,7 @@ from xxhash import xxh3_128
 
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.events import EVENTS
-from itd_lightning.contracts.files import folder_beside
+from itd_lightning.contracts.files import folder_beside, read_json
 from itd_lightning.sources.cert.logs import REFUSED, check_header, judge, split
 from itd_lightning.sources.cert.pieces import Piece, whole_rows
 from itd_lightning.sources.cert.releases import Log, find_release
@@ -79,8 +80,9 @@ def piece_folder(job: Job, source: int, log: str, number: int) -> Path:
 
 
 def read_note(folder: Path) -> Note | None:
-    """What became of a piece that is staged; None for one that is not."""
-    return Note(**json.loads((folder / NOTE).read_text("utf-8"))) if folder.is_dir() else None
+    """What became of a piece that is staged; None for one that is not, or whose note is damaged."""
+    note = read_json(folder / NOTE)
+    return Note(**note) if note is not None and set(note) == set(Note._fields) else None
 
 
 def stage_piece(job: Job, item: tuple[int, Piece]) -> Note:
@@ -95,6 +97,7 @@ def stage_piece(job: Job, item: tuple[int, Piece]) -> Note:
     target = piece_folder(job, source, piece.log, piece.number)
     note = read_note(target)
     if note is None:
+        shutil.rmtree(target, ignore_errors=True)  # of a damaged note
         with folder_beside(target) as partial:
             note = write_piece(job, piece, partial)
     if piece.path.is_relative_to(job.folder):
@@ -109,8 +112,8 @@ def write_piece(job: Job, piece: Piece, folder: Path) -> Note:
     digest = xxh3_128()
     lines = 0
     blocks, refused = [], [REFUSED.to_frame()]
-    for text in whole_rows(piece, digest, quoted=log.quoted):
-        block = split(text, header, log, lines)
+    for read in whole_rows(piece, digest, quoted=log.quoted):
+        block = split(read.text, header, log, lines, fits=read.fits)
         blocks.append(without_content(block.rows, log, job.content))
         refused.append(block.refused)
         lines += block.lines

@@ -134,8 +134,8 @@ class DayDataset(Dataset[DayBatch]):
     def __len__(self) -> int:
         return len(self.part)
 
-    def __getitem__(self, row: int) -> DayBatch:
-        return self.__getitems__([row])
+    def __getitem__(self, row: int | list[int]) -> DayBatch:
+        return self.__getitems__(row if isinstance(row, list) else [row])
 
     def __getitems__(self, rows: list[int]) -> DayBatch:
         unit = self.part[rows]

@@ -22,25 +22,33 @@ Source:
     since the store keeps these together; the depth of files (21) is left out where no name holds a path, and
     what is measured on contents (90) where the store keeps none. ``usb_seconds`` lasts from a connection to
     the disconnection that follows it at the PC, else it is unknown; the authors' search finds the connection
-    itself and gives always -1. A file's type is its last ending, not its second part. A leading ``www.`` is
-    no part of a domain. Own and shared PCs are those of ``events.pcs``, read off each user's own first two
-    weeks. Calendar days begin at midnight, weeks are not cut. What later releases name in a mail beside the
-    number of attachments, and the folders of a removable drive, is not in the store. Who somebody is (role,
-    team, psychometric scores) is no behaviour and not part of the matrix.
+    itself and gives always -1. A file's type is told by its last ending, not its second part, and by default
+    by the endings that all views share; the authors' are ``le2020``. A leading ``www.`` is no part of a
+    domain. Own and shared PCs are those of ``events.pcs``, read off each user's own first two weeks. Calendar
+    days begin at midnight, weeks are not cut. What later releases name in a mail beside the number of
+    attachments, and the folders of a removable drive, is not in the store. Who somebody is (role, team,
+    psychometric scores) is no behaviour and not part of the matrix.
 """
 
-import re
 from collections.abc import Iterator, Sequence
-from datetime import time
 from typing import NamedTuple
 
 import polars as pl
 
-from itd_lightning.contracts.events import COPIES
-from itd_lightning.events.pcs import relation
-from itd_lightning.views.sequences.features import ENDING, SITE, supervised
+from itd_lightning.events.files import FILE_KINDS, FOLDERS, IS_FILE, FileTypes, file_type
+from itd_lightning.events.hours import LE_2020
+from itd_lightning.events.mail import (
+    COPIED,
+    DIRECT,
+    IS_MAIL,
+    MAIL_KINDS,
+    company_domains,
+    count_addresses,
+    count_external,
+)
+from itd_lightning.events.pcs import event_relations
+from itd_lightning.events.web import IS_PAGE, PAGE_KINDS, SITE, URL_DEPTH, URL_LENGTH, domain, site_type
 
-DAY_START, DAY_END = time(7, 30), time(17, 30)
 HOURS = {"": None, "work_hours": False, "after_hours": True}
 PCS = ("own", "shared", "other", "supervisor")
 
@@ -61,54 +69,29 @@ class Group(NamedTuple):
     counts: tuple[str, ...] = ()
 
 
-FILES = ("file_open", "file_copy", "file_write", "file_delete")
-PAGES = ("http_visit", "http_download", "http_upload")
 GROUPS = {
     "logon": Group(("logon",)),
     "usb": Group(("connect",), means=("seconds",)),
     "file": Group(
-        FILES,
+        FILE_KINDS,
         types=("other", "archive", "image", "document", "text", "program"),
         means=("length", "words", "depth"),
         counts=("to_removable", "from_removable", "open", "copy", "write", "delete"),
     ),
     "email": Group(
-        ("email_send", "email_view"),
+        MAIL_KINDS,
         types=("sent", "viewed"),
         means=("recipients", "external_recipients", "copies", "attachments", "size", "length", "words"),
         counts=("external", "external_copy"),
     ),
     "http": Group(
-        PAGES,
+        PAGE_KINDS,
         types=("other", "social", "cloud", "job", "leak", "hack"),
         means=("url_length", "url_depth", "length", "words"),
         counts=("visit", "download", "upload"),
     ),
 }
 
-# Endings and domains are those of the authors' code.
-FILE_TYPES = {
-    **dict.fromkeys(("zip", "rar", "7z"), "archive"),
-    **dict.fromkeys(("jpg", "png", "bmp"), "image"),
-    **dict.fromkeys(("doc", "docx", "pdf"), "document"),
-    **dict.fromkeys(("txt", "cfg", "rtf"), "text"),
-    **dict.fromkeys(("exe", "sh"), "program"),
-}
-DOMAINS = {
-    "cloud": "dropbox.com drive.google.com mega.co.nz account.live.com",
-    "leak": "wikileaks.org freedom.press theintercept.com",
-    "social": "facebook.com twitter.com plus.google.com instagr.am instagram.com flickr.com linkedin.com "
-    "reddit.com about.com youtube.com pinterest.com tumblr.com quora.com vine.co match.com t.co",
-    "job": "indeed.com monster.com careerbuilder.com simplyhired.com",
-    "hack": "webwatchernow.com actionalert.com relytec.com refog.com wellresearchedreviews.com "
-    "softactivity.com spectorsoft.com best-spy-soft.com",
-}
-SITE_TYPES = {domain: name for name, domains in DOMAINS.items() for domain in domains.split()}
-WHOLE = r"google\.com|\.co\.uk|\.co\.nz|live\.com"  # domains that are more than their last two labels
-JOB_HUNT = r"job.*(?:hunt|search)|(?:hunt|search).*job"
-
-IS_FILE, IS_PAGE = pl.col("kind").is_in(FILES), pl.col("kind").is_in(PAGES)
-IS_MAIL = pl.col("kind").is_in(GROUPS["email"].kinds)
 # What releases differ in, and how to tell from events.
 RECORDS = {
     "file_actions": (IS_FILE & (pl.col("kind") != "file_copy")).any(),
@@ -132,7 +115,7 @@ DEPENDS = {
 
 
 def records(events: pl.DataFrame) -> pl.DataFrame:
-    """Which of the things in ``RECORDS`` a shard records: one row of booleans, to be merged by ``any``."""
+    """Return which keys of ``RECORDS`` hold in a shard: one row of booleans, to be merged by ``any``."""
     return events.select(fact.fill_null(value=False).alias(name) for name, fact in RECORDS.items())
 
 
@@ -155,28 +138,28 @@ class Feature(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The feature's name."""
+        """Return the feature's name."""
         return "_".join(part for part in self if part)
 
     def value(self) -> pl.Expr:
-        """The feature of a user-day, from its cells."""
-        chosen = pl.lit(value=True)
+        """Return the feature of a user-day, from its cells."""
+        mask = pl.lit(value=True)
         if self.group != "all":
-            chosen = chosen & (pl.col("group") == self.group)
+            mask = mask & (pl.col("group") == self.group)
         if self.type:
-            chosen = chosen & (pl.col("type") == self.type)
+            mask = mask & (pl.col("type") == self.type)
         if (late := HOURS[self.hours]) is not None:
-            chosen = chosen & (pl.col("late") == late)
+            mask = mask & (pl.col("late") == late)
         column = self.part if self.how == "mean" or self.part else "events"
-        total = pl.col(column).filter(chosen).sum()
+        total = pl.col(column).filter(mask).sum()
         if self.how == "mean":
-            known = pl.col(f"{self.part}_known").filter(chosen).sum()
-            total = pl.when(known > 0).then(total / known).otherwise(0.0)
+            count = pl.col(f"{self.part}_known").filter(mask).sum()
+            total = pl.when(count > 0).then(total / count).otherwise(0.0)
         return total.cast(pl.Float32).alias(self.name)
 
 
 def features(recorded: dict[str, bool]) -> list[Feature]:
-    """The features of a store that records these things; r4.2 with contents has 426.
+    """Return the features of a store that records these things; r4.2 with contents has 426.
 
     Args:
         recorded: For each key of ``RECORDS``, whether the store does.
@@ -191,7 +174,7 @@ def features(recorded: dict[str, bool]) -> list[Feature]:
 
 
 def parts(group: str, sort: Group, recorded: dict[str, bool]) -> Iterator[tuple[str, str]]:
-    """What is counted and averaged of a group."""
+    """Yield what is counted and averaged of a group."""
     yield "", "count"
     yield from ((f"{pc}_pc", "count") for pc in PCS)
     for names, how in ((sort.counts, "count"), (sort.means, "mean")):
@@ -202,86 +185,84 @@ def parts(group: str, sort: Group, recorded: dict[str, bool]) -> Iterator[tuple[
 
 
 def build(
-    events: pl.DataFrame, own: pl.DataFrame, people: pl.DataFrame | None, recorded: dict[str, bool]
+    events: pl.DataFrame,
+    own: pl.DataFrame,
+    people: pl.DataFrame | None,
+    recorded: dict[str, bool],
+    file_types: FileTypes = "common",
 ) -> pl.DataFrame:
     """Count what each user of a shard did on each day with any event.
 
     Args:
         events: One shard of the store.
         own: Own PCs, as ``events.pcs.own_pcs`` returns them.
-        people: The store's people, who tell supervisors and the company's mail domains, or None.
+        people: The store's people, with supervisors and the company's mail domains, or None.
         recorded: What the whole store records: ``records`` of its shards, merged.
+        file_types: Table of endings that gives the type of a file.
 
     Returns:
         ``user``, ``day`` and the features, float32; sorted.
     """
-    made = features(recorded)
+    names = features(recorded)
     keys = ["user", "day"]
-    cells = pl.concat(cells_of(placed(events, own, people), domains_of(people)), how="diagonal")
+    rows = place_events(events, own, people)
+    cells = pl.concat(sum_cells(rows, company_domains(people), file_types), how="diagonal")
     # Few features look at cells of any group: a hundred filters over each group's own cells are cheaper.
-    tables = [cells.group_by(keys).agg(one.value() for one in made if one.group == "all")]
+    tables = [cells.group_by(keys).agg(one.value() for one in names if one.group == "all")]
     for group in GROUPS:
-        mine = cells.filter(pl.col("group") == group).group_by(keys)
-        tables.append(mine.agg(one.value() for one in made if one.group == group))
+        of_group = cells.filter(pl.col("group") == group).group_by(keys)
+        tables.append(of_group.agg(one.value() for one in names if one.group == group))
     whole, *others = tables
     for table in others:
         whole = whole.join(table, on=keys, how="left")
-    return whole.select(*keys, *(pl.col(one.name).fill_null(0.0) for one in made)).sort(keys)
+    return whole.select(*keys, *(pl.col(one.name).fill_null(0.0) for one in names)).sort(keys)
 
 
-def domains_of(people: pl.DataFrame | None) -> list[str]:
-    """The company's mail domains."""
-    if people is None:
-        return []
-    return people["email"].str.to_lowercase().str.extract("@(.+)$").drop_nulls().unique().sort().to_list()
-
-
-def placed(events: pl.DataFrame, own: pl.DataFrame, people: pl.DataFrame | None) -> pl.DataFrame:
-    """Events with their ``day``, whether it was ``late``, and whose PC it was: ``own_pc`` and so on."""
-    clock = pl.col("time").dt.time()
-    rows = events.with_columns(
-        day=pl.col("time").dt.date(), late=(clock < pl.lit(DAY_START)) | (clock > pl.lit(DAY_END))
-    )
-    used = rows.select("user", "pc", "day", time=pl.col("day").cast(pl.Datetime("us"))).unique()
-    whose = used.with_columns(whose=relation(supervised(used, people), own))
-    return rows.join(
-        whose.select("user", "pc", "day", *((pl.col("whose") == pc).alias(f"{pc}_pc") for pc in PCS)),
-        on=["user", "pc", "day"],
-        how="left",
-        maintain_order="left",
+def place_events(events: pl.DataFrame, own: pl.DataFrame, people: pl.DataFrame | None) -> pl.DataFrame:
+    """Return events with their ``day``, whether they are ``late``, and whose PC it was: ``own_pc`` etc."""
+    relation = event_relations(events, own, people)
+    return events.with_columns(
+        *((relation == pc).alias(f"{pc}_pc") for pc in PCS),
+        day=pl.col("time").dt.date(),
+        late=LE_2020.after_hours(pl.col("time")),
     )
 
 
-def cells_of(rows: pl.DataFrame, company: Sequence[str]) -> Iterator[pl.DataFrame]:
-    """Sums over the events of each user, day, group, type and half of the day; features add these up."""
-    sorts = {"usb": usb(rows), "file": files(rows), "email": mails(rows, company), "http": pages(rows)}
+def sum_cells(rows: pl.DataFrame, company: Sequence[str], file_types: FileTypes) -> Iterator[pl.DataFrame]:
+    """Yield sums over the events of each user, day, group, type and half of the day, group by group."""
+    numbers = {
+        "usb": usb(rows),
+        "file": files(rows, file_types),
+        "email": mails(rows, company),
+        "http": pages(rows),
+    }
     for group, sort in GROUPS.items():
-        mine = sorts.get(group, rows.filter(pl.col("kind").is_in(sort.kinds)))
-        yield summed(mine if sort.types else mine.with_columns(type=pl.lit("")), group, sort)
-    known = [kind for sort in GROUPS.values() for kind in sort.kinds]
-    rest = rows.filter(~pl.col("kind").is_in(known)).with_columns(type=pl.lit(""))
-    yield summed(rest, "rest", Group(()))  # logoffs and the like: part of ``all`` only
+        events = numbers.get(group, rows.filter(pl.col("kind").is_in(sort.kinds)))
+        yield sum_group(events if sort.types else events.with_columns(type=pl.lit("")), group, sort)
+    kinds = [kind for sort in GROUPS.values() for kind in sort.kinds]
+    rest = rows.filter(~pl.col("kind").is_in(kinds)).with_columns(type=pl.lit(""))
+    yield sum_group(rest, "rest", Group(()))  # logoffs and the like: part of ``all`` only
 
 
-def summed(rows: pl.DataFrame, group: str, sort: Group) -> pl.DataFrame:
-    """Sums over the events of each user, day and type, in and after hours."""
-    counted = [f"{pc}_pc" for pc in PCS] + list(sort.counts)
+def sum_group(rows: pl.DataFrame, group: str, sort: Group) -> pl.DataFrame:
+    """Return sums over the events of each user, day and type, in and after hours."""
+    counts = [f"{pc}_pc" for pc in PCS] + list(sort.counts)
     return rows.group_by("user", "day", "late", "type").agg(
         pl.lit(group).alias("group"),
         pl.len().cast(pl.Int64).alias("events"),
-        *(pl.col(name).cast(pl.Int64).sum() for name in (*counted, *sort.means)),
+        *(pl.col(name).cast(pl.Int64).sum() for name in (*counts, *sort.means)),
         *(pl.col(name).count().cast(pl.Int64).alias(f"{name}_known") for name in sort.means),
     )
 
 
 def contents() -> dict[str, pl.Expr]:
-    """Characters and words of what an event holds; null where nothing is kept."""
+    """Return characters and words of an event's content; null where none is kept."""
     text = pl.col("content")
     return {"length": text.str.len_chars(), "words": text.str.count_matches(" ", literal=True) + 1}
 
 
 def usb(rows: pl.DataFrame) -> pl.DataFrame:
-    """Connections, and for how many seconds; unknown where no disconnection follows at the PC."""
+    """Return connections, and for how many seconds; unknown where no disconnection follows at the PC."""
     place = ["user", "pc"]
     plugged = rows.filter(pl.col("kind").is_in(["connect", "disconnect"])).sort(
         *place, "time", maintain_order=True
@@ -291,69 +272,43 @@ def usb(rows: pl.DataFrame) -> pl.DataFrame:
     return plugged.with_columns(seconds=pl.when(ends).then(lasted)).filter(pl.col("kind") == "connect")
 
 
-def files(rows: pl.DataFrame) -> pl.DataFrame:
-    """Files by the type that their last ending tells."""
-    actions = {kind.removeprefix("file_"): pl.col("kind") == kind for kind in FILES}
+def files(rows: pl.DataFrame, file_types: FileTypes) -> pl.DataFrame:
+    """Return file events with type, depth of the path, and what was done."""
+    actions = {kind.removeprefix("file_"): pl.col("kind") == kind for kind in FILE_KINDS}
     return rows.filter(IS_FILE).with_columns(
-        type=ENDING.replace_strict(FILE_TYPES, default="other", return_dtype=pl.String),
-        depth=pl.col("object").str.count_matches(r"[\\/]"),
-        **contents(),
-        **actions,
+        type=file_type(file_types), depth=FOLDERS, **contents(), **actions
     )
 
 
 def mails(rows: pl.DataFrame, company: Sequence[str]) -> pl.DataFrame:
-    """Mails with who they went to; an address is external if its domain is none of the company's."""
-    pieces = pl.col("object").fill_null("").str.to_lowercase().str.split(COPIES)
-    direct, copied = (pieces.list.get(place, null_on_oob=True).fill_null("") for place in (0, 1))
+    """Return mails with numbers of their recipients, and whether any of these is external."""
+    counts = {
+        "copies": count_addresses(COPIED),
+        "recipients": count_addresses(DIRECT) + count_addresses(COPIED),
+        "external_recipients": count_external(company),
+        "external_copies": count_external(company, COPIED),
+    }
+    sent = pl.when(pl.col("kind") == "email_view").then(pl.lit("viewed")).otherwise(pl.lit("sent"))
     return (
         rows.filter(IS_MAIL)
-        .with_columns(
-            copies=addresses(copied),
-            recipients=addresses(direct) + addresses(copied),
-            copied_outside=outside(copied, company),
-            external_recipients=outside(direct, company) + outside(copied, company),
-            type=pl.when(pl.col("kind") == "email_view").then(pl.lit("viewed")).otherwise(pl.lit("sent")),
-            **contents(),
-        )
-        .with_columns(external=pl.col("external_recipients") > 0, external_copy=pl.col("copied_outside") > 0)
+        .with_columns(**counts, **contents(), type=sent)
+        .with_columns(external=pl.col("external_recipients") > 0, external_copy=pl.col("external_copies") > 0)
     )
 
 
-def addresses(text: pl.Expr) -> pl.Expr:
-    """How many addresses a text holds."""
-    return text.str.count_matches("@", literal=True)
-
-
-def outside(text: pl.Expr, company: Sequence[str]) -> pl.Expr:
-    """How many addresses of a text are outside of the company."""
-    inside = (text.str.count_matches(rf"@{re.escape(domain)}(?:;|\s|$)") for domain in company)
-    return addresses(text) - pl.sum_horizontal(pl.lit(0, pl.UInt32), *inside)
-
-
 def pages(rows: pl.DataFrame) -> pl.DataFrame:
-    """Web pages by the type of their site."""
-    actions = {kind.removeprefix("http_"): pl.col("kind") == kind for kind in PAGES}
-    url = pl.col("object").str.to_lowercase()
+    """Return web pages with the type of their site and the length and depth of their address."""
+    actions = {kind.removeprefix("http_"): pl.col("kind") == kind for kind in PAGE_KINDS}
+    # As a column, since each mention of an expression would search all addresses again.
     return (
         rows.filter(IS_PAGE)
-        .with_columns(host=SITE.fill_null(""))
-        .with_columns(domain=pl.when(pl.col("host").str.contains(WHOLE))
-            .then("host")
-            .otherwise(pl.col("host").str.extract(r"([^.]+\.[^.]+)$").fill_null(pl.col("host"))))
+        .with_columns(site=SITE.fill_null(""))
+        .with_columns(domain=domain(pl.col("site")))
         .with_columns(
-            type=pl.col("domain").replace_strict(SITE_TYPES, default=None, return_dtype=pl.String),
-            hunt=pl.col("domain").str.contains(JOB_HUNT)
-            | (pl.col("domain").str.contains("aol.com", literal=True) & url.str.contains("recruit|job")),
-            url_length=pl.col("object").str.len_chars(),
-            url_depth=(pl.col("object").str.count_matches("/", literal=True).cast(pl.Int64) - 2).clip(0),
+            type=site_type(pl.col("domain")),
+            url_length=URL_LENGTH,
+            url_depth=URL_DEPTH,
             **contents(),
             **actions,
         )
-        .with_columns(
-            type=pl.when(pl.col("type").is_not_null()).then("type")
-            .when("hunt").then(pl.lit("job"))
-            .when(pl.col("domain").str.contains("keylog", literal=True)).then(pl.lit("hack"))
-            .otherwise(pl.lit("other"))
-        )
-    )  # fmt: skip
+    )

@@ -16,18 +16,14 @@ from torch.utils.data import DataLoader
 
 from itd_lightning.contracts.batches import DayBatch
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.events.calendar import fill_days
+from itd_lightning.events.files import FileTypes
 from itd_lightning.splits import Split
 from itd_lightning.store.read import Store
 from itd_lightning.views.base import EpochShuffle, View, require_fitted
 from itd_lightning.views.days.build import build_view
 from itd_lightning.views.days.dataset import DayDataset, Fitted, History, matching, moments
 from itd_lightning.views.loading import Loading
-
-
-def with_silent(days: pl.DataFrame) -> pl.DataFrame:
-    """Return every day from a user's first to the last active one; those after it would tell who has left."""
-    every = days.group_by("user").agg(day=pl.date_range(pl.col("day").min(), pl.col("day").max()))
-    return every.explode("day").sort("user", "day")
 
 
 class Days(View):
@@ -42,6 +38,8 @@ class Days(View):
         prior: How many of everybody's days stand beside a user's own training days; above 0. A user without
             any is measured by everybody's alone.
         silent: Take days without any event, too, between a user's first and last one.
+        file_types: Which endings make a file a document, a program and so on: those ``common`` to all views,
+            or ``le2020``, those of the authors' code.
         days: Preceding days D of the user in a batch, for methods that look at sequences.
         batch_size: Days per batch.
         loading: Further arguments of ``Loading``.
@@ -62,6 +60,7 @@ class Days(View):
         history: History = "none",
         prior: float = 1.0,
         silent: bool = False,
+        file_types: FileTypes = "common",
         days: int = 0,
         batch_size: int = 64,
         **loading: Any,  # noqa: ANN401 - typed in Loading, where the command line reads them, too
@@ -71,15 +70,21 @@ class Days(View):
             raise ValueError(f"prior must be above 0 and days not below, got {prior} and {days}")
         self.features = tuple(features)
         self.history, self.prior, self.silent, self.days = history, prior, silent, days
+        self.file_types: FileTypes = file_types
         self.fitted: Fitted | None = None
         self.values: Float[Tensor, "n f"] | None = None
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Arguments of the view that change what is built."""
+        return {"file_types": self.file_types}
 
     def load_units(self, stage: str) -> pl.DataFrame:
         """Read the days."""
         shards = [self.folder / f"{shard.parent.name}.parquet" for shard in Store(self.store).shards]
         self.table = pl.concat([pl.read_parquet(shard, glob=False) for shard in shards]).sort("user", "day")
         if self.silent:
-            every = with_silent(self.table)
+            every = fill_days(self.table)
             self.table = every.join(self.table, on=["user", "day"], how="left", maintain_order="left")
         self.values = None
         start = pl.col("day").cast(pl.Datetime("us"))

@@ -7,7 +7,7 @@ import polars as pl
 
 from itd_lightning.events.pcs import own_pcs
 from itd_lightning.store.read import ShardMap, Store
-from itd_lightning.views.narratives.features import NEEDED, contents, told
+from itd_lightning.views.narratives.features import NEEDED, contents, narrative_events
 
 DAYS = "days.parquet"
 
@@ -17,7 +17,7 @@ def build_shard(
 ) -> pl.DataFrame:
     """Build one shard into files of the target folder; return its days, and where their contents lie."""
     events = pl.read_parquet(shard, columns=NEEDED, glob=False)
-    rows = told(events, own, people)
+    rows = narrative_events(events, own, people)
     rows.write_parquet(target / f"{shard.parent.name}.parquet")
     texts = contents(events, people, most)
     lines = texts.select(pl.struct("texts").struct.json_encode()).to_series()

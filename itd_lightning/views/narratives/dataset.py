@@ -46,8 +46,8 @@ class NarrativeDataset(Dataset[NarrativeBatch]):
     def __len__(self) -> int:
         return len(self.unit)
 
-    def __getitem__(self, row: int) -> NarrativeBatch:
-        return self.__getitems__([row])
+    def __getitem__(self, row: int | list[int]) -> NarrativeBatch:
+        return self.__getitems__(row if isinstance(row, list) else [row])
 
     def __getitems__(self, rows: list[int]) -> NarrativeBatch:
         return NarrativeBatch(

@@ -1,4 +1,4 @@
-"""What can be said of an event before anything is learned: Where, What and Which, and what it said itself.
+"""Where an event happened, what was done, with which thing, and the texts of a day: all that narratives say.
 
 Source:
     DMFI, section III-B, and the authors' preprocessing, for the words.
@@ -12,27 +12,23 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from itd_lightning.events.pcs import relation
+from itd_lightning.events.annotate import earlier_days
+from itd_lightning.events.files import DIRECTION, ENDING, IS_FILE
+from itd_lightning.events.mail import IS_MAIL, company_domains, external_domains, is_external
+from itd_lightning.events.pcs import pc_days, relation
 from itd_lightning.events.people import as_of
-from itd_lightning.views.sequences.features import IS_FILE, IS_MAIL, IS_PAGE, SITE, company_domains
+from itd_lightning.events.web import IS_PAGE, PROPER_SITE, SITE
 
 NEEDED = ["user", "time", "pc", "kind", "object", "attachments", "to_removable", "from_removable", "content"]
 SELF, SUPERVISOR, DEPARTMENT, OTHER = PLACES = ("Self-PC", "Supervisor-PC", "Department-PC", "Other-PC")
 INSIDER, OUTSIDER, UNKNOWN = "insider address", "outsider address", "unknown address"
-# Names reach a prompt, and whoever is watched may choose them: so only what a proper name can hold.
-NAME = r"[\p{L}\p{N}_-]+"
-PROPER_SITE = (
-    pl.col("object")
-    .str.to_lowercase()
-    .str.extract(rf"^(?:\w+://)?(?:[^/@?#]*@)?(?:www\.)?({NAME}(?:\.{NAME})*)(?::\d+)?(?:[/?#]|$)")
-)
-LONGEST_NAME = 64
-PROPER_ENDING = r"\.([a-z0-9]{1,8})$"
-PROPER_PROGRAM = r"([\p{L}\p{N}_.-]+)$"  # the last part of a path
+# Names reach a prompt, and whoever is watched may choose them: so only proper and short ones.
+LONGEST_SITE, LONGEST_ENDING, LONGEST_PROGRAM = 64, 8, 64
+PROGRAM = r"([\p{L}\p{N}_.-]+)$"  # the last part of a path
 
 
-def told(events: pl.DataFrame, own: pl.DataFrame, people: pl.DataFrame | None) -> pl.DataFrame:
-    """Where each event happened, what was done, and with which thing.
+def narrative_events(events: pl.DataFrame, own: pl.DataFrame, people: pl.DataFrame | None) -> pl.DataFrame:
+    """Return where each event happened, what was done, and with which thing.
 
     Args:
         events: One shard: the columns ``NEEDED``; each user's in time order.
@@ -41,20 +37,14 @@ def told(events: pl.DataFrame, own: pl.DataFrame, people: pl.DataFrame | None) -
 
     Returns:
         The rows in their order: ``user``, ``day``, ``time``; ``place``, null without a PC; ``action``, a key
-        of ``narrative_sentences.ACTIONS``; ``thing``, null where the action has none; ``before``, on how many
-        earlier days the user did the same to the same.
+        of ``sentences.ACTIONS``; ``thing``, null where the action has none; ``before``, on how many earlier
+        days the user did the same to the same.
     """
-    way = (
-        pl.when(~IS_FILE).then(pl.lit(""))
-        .when(pl.col("to_removable")).then(pl.lit(" to"))
-        .when(pl.col("from_removable")).then(pl.lit(" from"))
-        .otherwise(pl.lit(""))
-    )  # fmt: skip
     # As a column, since each mention of an expression would search all texts again.
     rows = events.with_columns(site=PROPER_SITE).with_columns(
         day=pl.col("time").dt.date(),
-        action=pl.col("kind").cast(pl.String) + way,
-        thing=thing(company_domains(people)),
+        action=pl.col("kind").cast(pl.String) + (" " + DIRECTION).fill_null(""),
+        thing=name_thing(company_domains(people)),
     )
     return rows.select(
         "user",
@@ -62,98 +52,79 @@ def told(events: pl.DataFrame, own: pl.DataFrame, people: pl.DataFrame | None) -
         "time",
         "action",
         "thing",
-        place=places(rows, own, people),
-        before=before(rows, "thing"),
+        place=find_places(events, own, people),
+        before=earlier_days(rows, ["action", "thing"]),
     )
 
 
-def thing(company: Sequence[str]) -> pl.Expr:
-    """Domain of a page, recipients of a mail, ending of a file, name of a program; ``site`` is of a page."""
-    site = pl.when(pl.col("site").str.len_chars() <= LONGEST_NAME).then("site")
-    ending = "." + of(IS_FILE).str.to_lowercase().str.extract(PROPER_ENDING)
-    program = of(pl.col("kind") == "process").str.extract(PROPER_PROGRAM).str.slice(0, LONGEST_NAME)
+def name_thing(company: Sequence[str]) -> pl.Expr:
+    """Return the domain of a page, recipients of a mail, ending of a file, or name of a program.
+
+    Args:
+        company: Mail domains of the company.
+    """
+    site = pl.when(pl.col("site").str.len_chars() <= LONGEST_SITE).then("site")
+    ending = pl.when(ENDING.str.len_chars() <= LONGEST_ENDING).then("." + ENDING)
+    process = pl.when(pl.col("kind") == "process").then("object")
+    program = process.str.extract(PROGRAM).str.slice(0, LONGEST_PROGRAM)
     return (
         pl.when(IS_PAGE).then(site.fill_null("without a proper name"))
         .when(IS_FILE).then(ending.fill_null("no extension"))
-        .when(IS_MAIL).then(addresses(company))
+        .when(IS_MAIL).then(name_addresses(company))
         .when(pl.col("kind") == "process").then(program.fill_null("without a proper name"))
     )  # fmt: skip
 
 
-def of(chosen: pl.Expr) -> pl.Expr:
-    """What these events are about; null for others, on which no pattern is then tried."""
-    return pl.when(chosen).then("object")
+def name_addresses(company: Sequence[str]) -> pl.Expr:
+    """Return from whom to whom a mail went: outside, if any recipient is external.
 
-
-def outsiders(company: Sequence[str]) -> pl.Expr:
-    """Domains of a mail's recipients outside of the company, copies included, each after an ``@``."""
-    domains = of(IS_MAIL).str.to_lowercase().str.extract_all(r"@[^;,\s<>]+")
-    return domains.list.eval(pl.element().filter(~pl.element().is_in([f"@{name}" for name in company])))
-
-
-def addresses(company: Sequence[str]) -> pl.Expr:
-    """From whom to whom a mail went: outside, if any recipient is; unknown if no domain is the company's."""
-    inside = pl.lit(UNKNOWN)
+    Args:
+        company: Mail domains of the company; without any, recipients are unknown.
+    """
+    recipient = pl.lit(UNKNOWN)
     if company:
-        outside = outsiders(company).list.len().fill_null(0) > 0
-        inside = pl.when(outside).then(pl.lit(OUTSIDER)).otherwise(pl.lit(INSIDER))
+        recipient = pl.when(is_external(company)).then(pl.lit(OUTSIDER)).otherwise(pl.lit(INSIDER))
     sender = (
         pl.when(pl.col("kind") == "email_send").then(pl.lit(f"from {INSIDER} to ")).otherwise(pl.lit("to "))
     )
     attached = pl.when(pl.col("attachments") > 0).then(pl.lit(" with attachment")).otherwise(pl.lit(""))
-    return sender + inside + attached
+    return sender + recipient + attached
 
 
-def places(rows: pl.DataFrame, own: pl.DataFrame, people: pl.DataFrame | None) -> pl.Series:
-    """Whose PC each event happened at: ``PLACES``; null without a PC."""
-    key = ["user", "pc", "day"]
-    used = rows.select(key).drop_nulls("pc").unique().sort("user", "day", "pc")
-    nobody = [pl.lit(None, pl.String).alias(name) for name in ("supervisor", "department")]
-    known = used.with_columns(nobody) if people is None else as_of(people, used)
+def find_places(events: pl.DataFrame, own: pl.DataFrame, people: pl.DataFrame | None) -> pl.Series:
+    """Return whose PC each event happened at, one of ``PLACES``; null without a PC."""
+    use = pc_days(events, people)
     names = {"own": SELF, "supervisor": SUPERVISOR, "shared": OTHER, "other": OTHER}
-    whose = relation(known, own).cast(pl.String).replace_strict(names, return_dtype=pl.Enum(PLACES))
-    placed = used.with_columns(place=whose)
+    whose = relation(use, own).cast(pl.String).replace_strict(names, return_dtype=pl.Enum(PLACES))
+    places = use.select("user", "pc", "day", place=whose)
+    key = ["user", "pc", "day"]
     if people is not None:
-        near = colleagues(known, own, people).with_columns(near=pl.lit(value=True))
-        found = placed.join(near, on=key, how="left", maintain_order="left")
-        place = pl.when((pl.col("place") == OTHER) & pl.col("near")).then(pl.lit(DEPARTMENT, pl.Enum(PLACES)))
-        placed = found.select(*key, place=place.otherwise("place"))
-    return rows.select(key).join(placed, on=key, how="left", maintain_order="left")["place"]
+        near = colleagues(use, own, people).with_columns(near=pl.lit(value=True))
+        department = pl.when((pl.col("place") == OTHER) & pl.col("near")).then(
+            pl.lit(DEPARTMENT, pl.Enum(PLACES))
+        )
+        places = places.join(near, on=key, how="left").select(*key, place=department.otherwise("place"))
+    rows = events.select("user", "pc", day=pl.col("time").dt.date())
+    return rows.join(places, on=key, how="left", maintain_order="left")["place"]
 
 
-def colleagues(known: pl.DataFrame, own: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
-    """Of PCs used on a day, those that somebody in the user's department calls their own.
+def colleagues(use: pl.DataFrame, own: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
+    """Return the PCs used on a day that somebody in the user's department calls their own.
 
     Args:
-        known: ``user``, ``pc``, ``day`` and the user's ``department``, as known then.
+        use: ``user``, ``pc``, ``day`` and the user's ``department``, as ``events.pcs.pc_days`` returns them.
         own: As ``events.pcs.own_pcs`` returns them.
         people: The store's people.
     """
-    pairs = known.drop_nulls("department").join(own.rename({"user": "owner"}), on="pc")
+    pairs = use.drop_nulls("department").join(own.rename({"user": "owner"}), on="pc")
     owners = pairs.select("day", user="owner").unique()
-    theirs = as_of(people, owners).select("day", owner="user", theirs="department")
-    same = pairs.join(theirs, on=["day", "owner"]).filter(pl.col("department") == pl.col("theirs"))
+    departments = as_of(people, owners).select("day", owner="user", of_owner="department")
+    same = pairs.join(departments, on=["day", "owner"]).filter(pl.col("department") == pl.col("of_owner"))
     return same.select("user", "pc", "day").unique()
 
 
-def before(rows: pl.DataFrame, what: str) -> pl.Series:
-    """On how many earlier days the user did the same to the same thing; later days play no part.
-
-    Args:
-        rows: ``user``, ``day``, ``action``, and the column that tells things apart.
-        what: Name of that column.
-    """
-    same = ["user", "action", what]
-    days = rows.select(*same, "day").unique().sort("day")
-    counted = days.with_columns(before=pl.int_range(pl.len(), dtype=pl.UInt32).over(same))
-    found = rows.select(*same, "day").join(
-        counted, on=[*same, "day"], how="left", maintain_order="left", nulls_equal=True
-    )
-    return found["before"]
-
-
 def contents(events: pl.DataFrame, people: pl.DataFrame | None, most: int | None) -> pl.DataFrame:
-    """What the mails and pages of each day said: a mail's content; a page's URL and, below it, its content.
+    """Return each day's texts: a mail's content; a page's URL and, below it, its content.
 
     Args:
         events: One shard: the columns ``NEEDED``; each user's in time order.
@@ -167,20 +138,18 @@ def contents(events: pl.DataFrame, people: pl.DataFrame | None, most: int | None
     """
     content = pl.when(pl.col("content").str.strip_chars() != "").then("content")
     page = pl.concat_str("object", content, separator="\n", ignore_nulls=True)
+    outside = "@" + external_domains(company_domains(people)).list.first()
     rows = events.filter(IS_MAIL | IS_PAGE).select(
         "user",
         day=pl.col("time").dt.date(),
         action=pl.col("kind"),
-        source=pl.when(IS_PAGE).then(SITE).otherwise(outsiders(company_domains(people)).list.first()),
+        source=pl.when(IS_PAGE).then(SITE).otherwise(outside),
         text=pl.when(IS_PAGE).then(page.replace("", None)).otherwise(content),
     ).drop_nulls("text")  # fmt: skip
     if most is not None:
         of_source = pl.int_range(pl.len()).over("user", "day", "source")
-        ranked = rows.with_columns(before=before(rows, "source"), repeated=of_source > 0).with_row_index(
-            "row"
-        )
-        kept = ranked.sort("repeated", "before", "row").filter(
-            pl.int_range(pl.len()).over("user", "day") < most
-        )
-        rows = kept.sort("row")
+        before = earlier_days(rows, ["action", "source"])
+        ranked = rows.with_columns(before=before, repeated=of_source > 0).with_row_index("row")
+        first = pl.int_range(pl.len()).over("user", "day") < most
+        rows = ranked.sort("repeated", "before", "row").filter(first).sort("row")
     return rows.group_by("user", "day", maintain_order=True).agg(texts="text").sort("user", "day")

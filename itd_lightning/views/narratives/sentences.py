@@ -1,4 +1,4 @@
-"""Events -> sentences: the 4W narrative of a day (When, Where, What, Which), merged or plain.
+"""Sentences of the 4W of a day (when, where, what, which), merged or plain.
 
 Source:
     DMFI, section III-B2 and Table IV, whose example comes out word for word, and the authors' preprocessing.
@@ -15,7 +15,7 @@ LAST = ("logoff", "disconnect")  # ends stand where the last of them was, all el
 
 
 class Words(NamedTuple):
-    """How an action is told.
+    """Words for an action.
 
     Attributes:
         one: What was done, to one thing.
@@ -31,7 +31,7 @@ class Words(NamedTuple):
 
 
 def file_words(verb: str) -> dict[str, Words]:
-    """How an action on a file is told, by the way that it crosses removable media."""
+    """Return the words for an action on a file, by the way that it crosses removable media."""
     ways = {"": "", " to": " to removable media", " from": " from removable media"}
     return {
         way: Words(f"{verb} file{media}", f"{verb} multiple files{media}", (True, True))
@@ -57,8 +57,8 @@ ACTIONS = {
 WHEN = pl.when("late").then(pl.lit(AFTER)).otherwise(pl.lit(DURING))
 
 
-def worded(action: pl.Expr, things: pl.Expr, style: Style, several: pl.Expr | None = None) -> pl.Expr:
-    """An action and its things, if it has any."""
+def phrase(action: pl.Expr, things: pl.Expr, style: Style, several: pl.Expr | None = None) -> pl.Expr:
+    """Return the phrase for an action and its things, if it has any."""
     merged = style == "merged"
     one = {name: (words.one if merged else words.plain or words.one) for name, words in ACTIONS.items()}
     bracketed = [name for name, words in ACTIONS.items() if words.brackets[merged]]
@@ -69,8 +69,8 @@ def worded(action: pl.Expr, things: pl.Expr, style: Style, several: pl.Expr | No
     return pl.when(things.is_null()).then(text).otherwise(text + " " + framed)
 
 
-def plain(rows: pl.DataFrame) -> pl.DataFrame:
-    """One sentence an event.
+def plain_narratives(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return narratives with one sentence an event.
 
     Args:
         rows: ``unit``, ``late``, ``place``, ``action``, ``thing``; by unit and time.
@@ -79,19 +79,20 @@ def plain(rows: pl.DataFrame) -> pl.DataFrame:
         ``unit``, ``narrative``, sorted.
     """
     place = pl.col("place").cast(pl.String)
-    told = worded(pl.col("action"), pl.col("thing"), "plain")
+    text = phrase(pl.col("action"), pl.col("thing"), "plain")
     sentence = (
-        pl.when(place.is_null()).then(WHEN + ", " + told)
-        .when(pl.col("action") == "logon").then(WHEN + ", " + told + " at " + place)
-        .otherwise(WHEN + ", at " + place + ", " + told)
+        pl.when(place.is_null()).then(WHEN + ", " + text)
+        .when(pl.col("action") == "logon").then(WHEN + ", " + text + " at " + place)
+        .otherwise(WHEN + ", at " + place + ", " + text)
     ) + "."  # fmt: skip
     return rows.group_by("unit", maintain_order=True).agg(narrative=sentence.str.join(" "))
 
 
-def merged(rows: pl.DataFrame, sentences: int, names: int) -> pl.DataFrame:
-    """One sentence for what was done in a row at the same place, in or after hours; equals are counted.
+def merged_narratives(rows: pl.DataFrame, sentences: int, names: int) -> pl.DataFrame:
+    """Return narratives with one sentence for what was done in a row at one place, in or after hours.
 
-    The place is told where it changes. Within a sentence each action stands once, where it was done first.
+    Equal actions are counted. The place is named where it changes. Within a sentence each action stands once,
+    where it was done first.
 
     Args:
         rows: ``unit``, ``late``, ``place``, ``action``, ``thing``, ``before``; by unit and time.
@@ -103,24 +104,24 @@ def merged(rows: pl.DataFrame, sentences: int, names: int) -> pl.DataFrame:
     Returns:
         ``unit``, ``narrative``, sorted.
     """
-    return joined(phrases(runs(rows, sentences), names))
+    return join_sentences(phrases(runs(rows, sentences), names))
 
 
 def runs(rows: pl.DataFrame, sentences: int) -> pl.DataFrame:
-    """Rows with ``run``, the number of their sentence, and ``at``, their own number."""
+    """Return rows with ``run``, the number of their sentence, and ``at``, their own number."""
     # What happens at no PC, or at one that the log does not name, goes on where the user was.
-    placed = rows.with_columns(pl.col("place").forward_fill().over("unit"))
+    rows = rows.with_columns(pl.col("place").forward_fill().over("unit"))
     same = ["unit", "late", "place"]
     begins = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift()) for name in same)
     begins = begins | (pl.int_range(pl.len()) == 0)
-    numbered = placed.with_columns(run=begins.cum_sum(), at=pl.int_range(pl.len()))
+    rows = rows.with_columns(run=begins.cum_sum(), at=pl.int_range(pl.len()))
     count = (pl.col("run").max() - pl.col("run").min() + 1).over("unit")
     whole = pl.col("run").min().over(same)
-    return numbered.with_columns(run=pl.when(count > sentences).then(whole).otherwise("run"))
+    return rows.with_columns(run=pl.when(count > sentences).then(whole).otherwise("run"))
 
 
 def phrases(rows: pl.DataFrame, names: int) -> pl.DataFrame:
-    """What was done in each sentence, one row an action, in the order in which they are told."""
+    """Return the actions of each sentence, one row an action, in their order."""
     items = rows.group_by("run", "action", "thing").agg(
         pl.col("unit", "late", "place").first(),
         pl.col("before").min(),
@@ -130,10 +131,10 @@ def phrases(rows: pl.DataFrame, names: int) -> pl.DataFrame:
     )
     action = ["run", "action"]
     rank, things = pl.int_range(pl.len()).over(action), pl.len().over(action)
-    named = (rank < names) | (things == names + 1)  # "and 1 other" would be no shorter
-    items = items.sort("before", "first").with_columns(named=named).sort("first")
+    is_named = (rank < names) | (things == names + 1)  # "and 1 other" would be no shorter
+    items = items.sort("before", "first").with_columns(named=is_named).sort("first")
     times = pl.when(pl.col("times") > 1).then(" x" + pl.col("times").cast(pl.String)).otherwise(pl.lit(""))
-    found = items.group_by(action).agg(
+    actions = items.group_by(action).agg(
         pl.col("unit", "late", "place").first(),
         pl.col("first").min(),
         pl.col("last").max(),
@@ -148,15 +149,15 @@ def phrases(rows: pl.DataFrame, names: int) -> pl.DataFrame:
     listed = pl.when(several).then(pl.col("listed") + rest.fill_null("")).otherwise("one")
     total = pl.when(~several & (pl.col("total") > 1)).then(" x" + pl.col("total").cast(pl.String))
     position = pl.when(pl.col("action").is_in(LAST)).then("last").otherwise("first")
-    return found.sort("run", position).select(
+    return actions.sort("run", position).select(
         "unit", "run", "late", "place", "action",
-        phrase=worded(pl.col("action"), listed, "merged", several),
+        phrase=phrase(pl.col("action"), listed, "merged", several),
         times=total.fill_null(""),
     )  # fmt: skip
 
 
-def joined(phrases: pl.DataFrame) -> pl.DataFrame:
-    """Phrases -> sentences -> narratives."""
+def join_sentences(phrases: pl.DataFrame) -> pl.DataFrame:
+    """Join phrases to sentences, and these to narratives."""
     count, place = pl.len().over("run"), pl.int_range(pl.len()).over("run")
     link = (
         pl.when(place == 0).then(pl.lit(""))
@@ -164,11 +165,13 @@ def joined(phrases: pl.DataFrame) -> pl.DataFrame:
         .when(count == 2).then(pl.lit(", and then "))
         .otherwise(pl.lit(", and "))
     )  # fmt: skip
-    moved = pl.col("place").ne_missing(pl.col("place").shift()).over("unit") & pl.col("place").is_not_null()
-    first = phrases.unique("run", keep="first", maintain_order=True).with_columns(moved=moved)
+    changed = pl.col("place").ne_missing(pl.col("place").shift()).over("unit") & pl.col("place").is_not_null()
+    first = phrases.unique("run", keep="first", maintain_order=True).with_columns(changed=changed)
     at = pl.lit("at ") + pl.col("place").cast(pl.String)
-    rows = phrases.with_columns(link=link).join(first.select("run", "moved"), on="run", maintain_order="left")
-    opens = pl.col("moved") & (place == 0)
+    rows = phrases.with_columns(link=link).join(
+        first.select("run", "changed"), on="run", maintain_order="left"
+    )
+    opens = pl.col("changed") & (place == 0)
     text = (
         pl.when(opens & (pl.col("action") == "logon")).then(pl.col("phrase") + " " + at)
         .when(opens).then(at + ", " + pl.col("phrase"))

@@ -16,18 +16,16 @@ from torch.utils.data import DataLoader
 from itd_lightning.contracts.batches import NarrativeBatch
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.scores import UNITS
-from itd_lightning.events.calendar import work_calendar
-from itd_lightning.events.hours import HOURS, after_hours
+from itd_lightning.events.calendar import fill_days, work_calendar
+from itd_lightning.events.hours import HOURS, after_hours, training_hours
 from itd_lightning.splits import Split
 from itd_lightning.store.read import Store
 from itd_lightning.views.base import EpochShuffle, View, require_fitted
-from itd_lightning.views.days.view import with_silent
 from itd_lightning.views.loading import Loading
 from itd_lightning.views.narratives.build import DAYS, build_view
 from itd_lightning.views.narratives.dataset import NarrativeDataset
-from itd_lightning.views.narratives.sentences import SILENT, Style, merged, plain
+from itd_lightning.views.narratives.sentences import SILENT, Style, merged_narratives, plain_narratives
 from itd_lightning.views.resampling import draw_balanced
-from itd_lightning.views.sequences.features import usual_hours
 
 
 def draw_by_name(name: str) -> float:
@@ -133,7 +131,7 @@ class Narratives(View):
         """Read which days there are, and where their texts lie."""
         table = pl.read_parquet(self.folder / DAYS, glob=False)
         if self.silent:
-            table = with_silent(table).join(table, on=["user", "day"], how="left", maintain_order="left")
+            table = fill_days(table).join(table, on=["user", "day"], how="left", maintain_order="left")
         self.shards = [shard.parent.name for shard in Store(self.store).shards]
         number = pl.col("shard").replace_strict(self.shards, range(len(self.shards)), return_dtype=pl.Int64)
         self.place = table.select(number, "first", "size").fill_null(0).to_numpy()
@@ -156,7 +154,7 @@ class Narratives(View):
         train = self.units.filter(part="train").select("user", day=pl.col("start").dt.date())
         if train.is_empty():
             raise InputError("the training part holds no activity: the split leaves nothing to learn from")
-        self.hours = usual_hours(store.presence(), work_calendar(store.presence()), train)
+        self.hours = training_hours(store.presence(), work_calendar(store.presence()), train)
 
     def rows(self, days: Int[np.ndarray, " m"]) -> NarrativeDataset:
         """These days, in order."""
@@ -173,7 +171,10 @@ class Narratives(View):
             rows = events.join(units, on=["user", "day"], maintain_order="left_right")
             late = after_hours(rows, hours, calendar).fill_null(value=False)
             rows = rows.with_columns(late=late)
-            table = plain(rows) if self.style == "plain" else merged(rows, self.sentences, self.names)
+            if self.style == "plain":
+                table = plain_narratives(rows)
+            else:
+                table = merged_narratives(rows, self.sentences, self.names)
             for unit, narrative in table.iter_rows():
                 narratives[unit] = narrative
         return narratives

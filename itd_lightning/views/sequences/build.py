@@ -5,20 +5,21 @@ from pathlib import Path
 
 import polars as pl
 
+from itd_lightning.events.annotate import annotate_events
+from itd_lightning.events.mail import company_domains
 from itd_lightning.events.pcs import own_pcs
 from itd_lightning.store.read import ShardMap, Store
-from itd_lightning.views.sequences.features import company_domains, describe
 from itd_lightning.views.sequences.sessions import Unit, by_day, by_session
 
 SEQUENCES = "sequences.parquet"
 NEEDED = ["event_id", "user", "time", "pc", "kind", "object", "attachments", "to_removable", "from_removable"]
-COLUMNS = ["sequence", "user", "time", "event_id", "kind", "relation", "thing", "site", "habit"]
+COLUMNS = ["sequence", "user", "time", "event_id", "kind", "relation", "object_class", "site", "habit"]
 
 
 def build(
     events: pl.DataFrame, own: pl.DataFrame, people: pl.DataFrame | None, unit: Unit, idle: float
 ) -> pl.DataFrame:
-    """Cut the events of a shard into sequences, and say what can be said of each without learning anything.
+    """Cut the events of a shard into sequences and annotate them; nothing is fitted.
 
     Args:
         events: One shard of the store.
@@ -29,10 +30,10 @@ def build(
 
     Returns:
         ``sequence``, numbered within the shard, ``user``, ``time``, ``event_id``, ``kind``, ``relation``,
-        ``thing``, ``site`` and ``habit``; sorted by sequence and time.
+        ``object_class``, ``site`` and ``habit``; sorted by sequence and time.
     """
     cut = by_session(events, idle) if unit == "session" else by_day(events)
-    return describe(cut, own, people, company_domains(people)).select(COLUMNS)
+    return annotate_events(cut, own, people, company_domains(people)).select(COLUMNS)
 
 
 def build_shard(

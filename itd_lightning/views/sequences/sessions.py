@@ -1,4 +1,4 @@
-"""Events of users -> sequences: what somebody did in one session at a PC, or on one day."""
+"""Cut events into sequences: what a user did in one session at a PC, or on one day."""
 
 from typing import Literal
 
@@ -9,7 +9,7 @@ IDLE = 12.0  # hours; in genuine r4.2 no session that a logoff ends lasts longer
 
 
 def by_session(events: pl.DataFrame, idle: float = IDLE) -> pl.DataFrame:
-    """Number the sessions: what a user does at one PC from a logon to the logoff there.
+    """Return events by session: what a user does at one PC from a logon to the logoff there.
 
     - A logon while the session is open is the unlocking of a screen, which CERT logs so, and goes on with it.
     - Sessions at several PCs run side by side; each event belongs to the session of its own PC.
@@ -27,16 +27,16 @@ def by_session(events: pl.DataFrame, idle: float = IDLE) -> pl.DataFrame:
         The rows, sorted by user, sequence and time, with ``sequence``, numbered from 0 in the order of user,
         first moment and PC.
     """
-    placed = events.with_row_index("row").sort("user", "pc", "time", "row")
+    rows = events.with_row_index("row").sort("user", "pc", "time", "row")
     same = pl.struct("user", "pc")
     gap = pl.col("time").diff().over(same) > pl.duration(seconds=idle * 3600)
     over = (pl.col("kind").shift().over(same) == "logoff") | gap
     begins = over.fill_null(value=True)
-    return numbered(placed.with_columns(run=begins.cum_sum()), ["user", "run"])
+    return number_sequences(rows.with_columns(run=begins.cum_sum()), ["user", "run"])
 
 
 def by_day(events: pl.DataFrame) -> pl.DataFrame:
-    """Number the user-days: everything that a user does on one calendar day, at whichever PC.
+    """Return events by user-day: everything that a user does on one calendar day, at whichever PC.
 
     Args:
         events: One shard: ``user``, ``time``; each user's in the order of the log.
@@ -44,12 +44,12 @@ def by_day(events: pl.DataFrame) -> pl.DataFrame:
     Returns:
         As ``by_session`` does.
     """
-    placed = events.with_row_index("row").sort("user", "time", "row")
-    return numbered(placed.with_columns(run=pl.col("time").dt.date()), ["user", "run"])
+    rows = events.with_row_index("row").sort("user", "time", "row")
+    return number_sequences(rows.with_columns(run=pl.col("time").dt.date()), ["user", "run"])
 
 
-def numbered(rows: pl.DataFrame, by: list[str]) -> pl.DataFrame:
-    """Number the groups of rows in the order of user and first moment, and sort by them."""
+def number_sequences(rows: pl.DataFrame, by: list[str]) -> pl.DataFrame:
+    """Return the rows sorted by their group, numbered in the order of user and first moment."""
     groups = rows.group_by(by, maintain_order=True).agg(first=pl.col("time").min())
     numbers = groups.sort("user", "first", maintain_order=True).with_row_index("sequence").drop("first")
     return (

@@ -18,7 +18,9 @@ from itd_lightning.contracts.batches import SequenceBatch
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import written_beside
 from itd_lightning.contracts.scores import SCORES
+from itd_lightning.events.annotate import WARM_UP
 from itd_lightning.events.calendar import work_calendar
+from itd_lightning.events.hours import training_hours
 from itd_lightning.splits import Split
 from itd_lightning.store.read import Store
 from itd_lightning.views.base import View, require_fitted
@@ -27,15 +29,13 @@ from itd_lightning.views.sequences.batching import EqualLengths, InOrder
 from itd_lightning.views.sequences.build import SEQUENCES, build_view
 from itd_lightning.views.sequences.dataset import SequenceDataset
 from itd_lightning.views.sequences.features import (
-    EARLY,
     FACTORS,
     Factor,
     Fitted,
-    learned_words,
-    numbers_of,
+    build_vocabulary,
+    encode_texts,
     popularity,
     texts,
-    usual_hours,
 )
 from itd_lightning.views.sequences.sessions import IDLE, Unit
 
@@ -133,10 +133,10 @@ class Sequences(View):
         """Say so where nothing can be new: habits are counted from the store's own first day on."""
         if "habit" in self.factors and len(spans):
             days = (spans["end"].max() - spans["start"].min()).days  # type: ignore[operator, union-attr]  # times
-            if days < EARLY:
+            if days < WARM_UP:
                 rank_zero_warn(
-                    f"the store spans {days} days, and in the first {EARLY} of a user nothing counts as new: "
-                    "add earlier logs to it, or leave the factor habit out"
+                    f"the store spans {days} days, and in the first {WARM_UP} of a user nothing counts as "
+                    "new: add earlier logs to it, or leave the factor habit out"
                 )
 
     def fit(self) -> None:
@@ -152,14 +152,14 @@ class Sequences(View):
             visits.append(train.select("user", pl.col("time").dt.date().alias("day"), "site").unique())
         facts = pl.concat(visits)
         days = facts.select("user", "day").unique()
-        hours = usual_hours(store.presence(), work_calendar(store.presence()), days)
+        hours = training_hours(store.presence(), work_calendar(store.presence()), days)
         learned = Fitted(hours, popularity(facts.select("user", "site").unique()), [])
         counts: dict[str, int] = {}
         for first, words in self.read_texts(learned):
             counted = words.filter(pl.Series(used[first : first + len(words)])).value_counts()
             for text, count in counted.iter_rows():
                 counts[text] = counts.get(text, 0) + count
-        self.fitted = learned._replace(words=learned_words(counts, self.vocabulary, self.least))
+        self.fitted = learned._replace(words=build_vocabulary(counts, self.vocabulary, self.least))
 
     def numbered_shards(self) -> Iterator[tuple[int, Path]]:
         """Each shard's file, with the number of its first behaviour."""
@@ -187,7 +187,7 @@ class Sequences(View):
         for first, words in self.read_texts(fitted):
             coded = words.cast(pl.Categorical)
             kinds = coded.unique()
-            number = numbers_of(kinds.cast(pl.String).to_list(), fitted.words)
+            number = encode_texts(kinds.cast(pl.String).to_list(), fitted.words)
             numbers = coded.replace_strict(kinds, pl.Series(number), return_dtype=pl.Int16)
             tokens[first : first + len(numbers)] = numbers.to_numpy()
         return tokens
@@ -235,6 +235,10 @@ class Sequences(View):
     def in_order(self, *parts: str) -> DataLoader[Any]:
         """Sequences of these parts, the longest first."""
         return self.batches(InOrder(self.length, self.part(*parts), self.budget))
+
+    def count_scores(self, *parts: str) -> int:
+        """Return the number of behaviours in these parts."""
+        return int(self.length[self.part(*parts)].sum())
 
     def unit_rows(self, numbers: Int[np.ndarray, " n"]) -> Iterator[tuple[slice, pl.DataFrame]]:
         """Yield which behaviours these are, shard by shard; a user's in time order."""

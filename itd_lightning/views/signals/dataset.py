@@ -44,8 +44,8 @@ class SignalDataset(Dataset[SignalBatch]):
     def __len__(self) -> int:
         return len(self.unit)
 
-    def __getitem__(self, row: int) -> SignalBatch:
-        return self.__getitems__([row])
+    def __getitem__(self, row: int | list[int]) -> SignalBatch:
+        return self.__getitems__(row if isinstance(row, list) else [row])
 
     def __getitems__(self, rows: list[int]) -> SignalBatch:
         length = self.length[rows]

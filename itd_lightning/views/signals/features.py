@@ -8,6 +8,7 @@ import polars as pl
 import torch
 from jaxtyping import Float, Int
 
+from itd_lightning.events.calendar import fill_days
 from itd_lightning.numerics.mvmd import mvmd, mvmd_trailing
 
 # Kinds of behaviour that are counted together.
@@ -20,7 +21,7 @@ CHANNEL = (
 
 
 def daily_counts(rows: pl.DataFrame) -> pl.DataFrame:
-    """How often each user did what on each day with any activity.
+    """Count how often each user did what on each day with any activity.
 
     Args:
         rows: ``user``, ``time``, ``kind``.
@@ -28,50 +29,49 @@ def daily_counts(rows: pl.DataFrame) -> pl.DataFrame:
     Returns:
         ``user``, ``day`` and one column a channel, sorted.
     """
-    placed = rows.select("user", day=pl.col("time").dt.date(), channel=CHANNEL)
+    channels = rows.select("user", day=pl.col("time").dt.date(), channel=CHANNEL)
     return (
-        placed.group_by("user", "day")
+        channels.group_by("user", "day")
         .agg((pl.col("channel") == name).sum().cast(pl.Float64).alias(name) for name in CHANNELS)
         .sort("user", "day")
     )
 
 
 def every_day(counts: pl.DataFrame) -> pl.DataFrame:
-    """The same with a row for each day from a user's first to the last one; silent days hold zeros."""
-    spans = counts.group_by("user").agg(first=pl.col("day").min(), last=pl.col("day").max())
-    days = spans.select("user", day=pl.date_ranges("first", "last")).explode("day")
+    """Return the counts with a row for each day between a user's first and last one; silent days hold 0."""
+    days = fill_days(counts)
     return days.join(counts, on=["user", "day"], how="left").fill_null(0.0).sort("user", "day")
 
 
 def moments_of(days: pl.DataFrame) -> pl.DataFrame:
-    """Mean and deviation of each channel over these days of each user, of ``log(1 + count)``.
+    """Return mean and deviation of each channel over these days of each user, of ``log(1 + count)``.
 
     The row without a user describes all of them together; it stands for users who are not among them. A
     channel that never varies has the deviation 1.
     """
     logs = days.with_columns(pl.col(CHANNELS).log1p())
-    measured = [
+    moments = [
         *(pl.col(name).mean().alias(f"{name}_mean") for name in CHANNELS),
         *(pl.col(name).std(ddof=0).alias(f"{name}_std") for name in CHANNELS),
     ]
-    everyone = logs.select(*measured).select(pl.lit(None, pl.String).alias("user"), pl.all())
-    found = pl.concat([everyone, logs.group_by("user").agg(*measured).sort("user")])
+    everyone = logs.select(*moments).select(pl.lit(None, pl.String).alias("user"), pl.all())
+    table = pl.concat([everyone, logs.group_by("user").agg(*moments).sort("user")])
     stds = pl.col(f"{name}_std" for name in CHANNELS)
-    return found.with_columns(pl.when(stds > 0).then(stds).otherwise(1.0))
+    return table.with_columns(pl.when(stds > 0).then(stds).otherwise(1.0))
 
 
-def standardised(days: pl.DataFrame, moments: pl.DataFrame) -> Float[np.ndarray, "n c"]:
-    """Counts of each day, as deviations from what is usual for the user; of everyone for unknown users."""
+def standardise(days: pl.DataFrame, moments: pl.DataFrame) -> Float[np.ndarray, "n c"]:
+    """Return counts as deviations from the user's usual ones, or from everyone's for unknown users."""
     everyone = moments.filter(pl.col("user").is_null()).drop("user")
-    known = moments.drop_nulls("user")
-    placed = days.join(known, on="user", how="left", maintain_order="left").with_columns(
+    of_users = moments.drop_nulls("user")
+    rows = days.join(of_users, on="user", how="left", maintain_order="left").with_columns(
         pl.col(name).fill_null(everyone[name].item()) for name in everyone.columns
     )
     values = [(pl.col(name).log1p() - pl.col(f"{name}_mean")) / pl.col(f"{name}_std") for name in CHANNELS]
-    return placed.select(*values).to_numpy()
+    return rows.select(*values).to_numpy()
 
 
-def decomposed(
+def decompose_days(
     values: Float[np.ndarray, "n c"],
     lengths: Int[np.ndarray, " u"],
     modes: int,
@@ -79,7 +79,7 @@ def decomposed(
     alpha: float,
     tol: float,
 ) -> Float[np.ndarray, "n k c"]:
-    """Modes of each user's signal on each day. Equations 6 and 7.
+    """Return the modes of each user's signal on each day. Equations 6 and 7.
 
     Args:
         values: Standardised counts, user after user, day after day.
@@ -90,10 +90,10 @@ def decomposed(
         alpha: Bandwidth penalty.
         tol: Change of energy at which the decomposition has converged.
     """
-    found = np.zeros((len(values), modes, values.shape[1]))
+    modes_of_days = np.zeros((len(values), modes, values.shape[1]))
     owner, day = np.repeat(np.arange(len(lengths)), lengths), np.concatenate([np.arange(n) for n in lengths])
     if not modes or not len(values):
-        return found
+        return modes_of_days
     if window is not None:
         # Zeros after a user's last day change nothing before it, so that all fit in one batch.
         signals = torch.zeros(len(lengths), values.shape[1], int(lengths.max()), dtype=torch.float64)
@@ -102,5 +102,5 @@ def decomposed(
     for size in np.unique(lengths[lengths >= 2 * modes]):
         rows = np.flatnonzero(lengths[owner] == size).reshape(-1, size)
         signals = torch.from_numpy(values[rows]).transpose(1, 2).contiguous()
-        found[rows] = mvmd(signals, modes, alpha=alpha, tol=tol).modes.permute(0, 3, 1, 2).numpy()
-    return found
+        modes_of_days[rows] = mvmd(signals, modes, alpha=alpha, tol=tol).modes.permute(0, 3, 1, 2).numpy()
+    return modes_of_days

@@ -21,7 +21,13 @@ from itd_lightning.views.resampling import smote_tomek
 from itd_lightning.views.sequences.features import FACTORS, Factor
 from itd_lightning.views.sequences.view import Sequences
 from itd_lightning.views.signals.dataset import SignalDataset
-from itd_lightning.views.signals.features import daily_counts, decomposed, every_day, moments_of, standardised
+from itd_lightning.views.signals.features import (
+    daily_counts,
+    decompose_days,
+    every_day,
+    moments_of,
+    standardise,
+)
 
 Window = Literal["trailing", "whole"]
 Imbalance = Literal["none", "weighted", "smote_tomek"]
@@ -141,10 +147,10 @@ class Signals(View):
 
     def decompose(self, moments: pl.DataFrame) -> Float[np.ndarray, "n z"]:
         """Counts and modes of each unit, ``(N, C (K + 1))``: ``z(t)``, equation 8."""
-        values = standardised(self.counts, moments)
+        values = standardise(self.counts, moments)
         lengths = self.counts.group_by("user", maintain_order=True).len()["len"].to_numpy().astype(np.int64)
         window = self.days if self.window == "trailing" else None
-        modes = decomposed(values, lengths, self.modes, window, self.alpha, self.tol)
+        modes = decompose_days(values, lengths, self.modes, window, self.alpha, self.tol)
         joined = np.concatenate([values[:, None], modes], axis=1).reshape(len(values), -1)
         rows = self.counts.select("user", "day", row=pl.int_range(pl.len()))
         place = self.units.select("user", day=pl.col("start").dt.date()).join(

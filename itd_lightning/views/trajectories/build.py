@@ -5,10 +5,10 @@ from pathlib import Path
 
 import polars as pl
 
+from itd_lightning.events.mail import company_domains
 from itd_lightning.events.people import as_of
 from itd_lightning.store.read import ShardMap, Store
 from itd_lightning.views.trajectories.features import (
-    DEFAULT_DOMAINS,
     HOURS,
     SETS,
     FeatureSet,
@@ -29,7 +29,7 @@ def build_view(store: Store, map_shards: ShardMap, target: Path, features: Featu
         features: Which set.
     """
     people = store.people()
-    days = map_shards(partial(build_shard, features=features, domains=company_domains(people)))
+    days = map_shards(partial(build_shard, features=features, company=company_domains(people)))
     if features == "notebook":
         days = add_received(days, people, map_shards)
     department = pl.lit(None, pl.String) if people is None else departments(people, days)
@@ -48,14 +48,6 @@ def add_received(days: pl.DataFrame, people: pl.DataFrame | None, map_shards: Sh
     received = counts.group_by("user", "day").agg(pl.col("n_emails_received").sum())
     joined = days.join(received, on=["user", "day"], how="left", maintain_order="left")
     return joined.with_columns(pl.col("n_emails_received").fill_null(0))
-
-
-def company_domains(people: pl.DataFrame | None) -> tuple[str, ...]:
-    """Return the domains of the company's addresses, lower case, sorted."""
-    if people is None:
-        return DEFAULT_DOMAINS
-    domains = people["email"].str.to_lowercase().str.extract("@(.+)$").drop_nulls().unique().sort()
-    return tuple(domains) or DEFAULT_DOMAINS
 
 
 def departments(people: pl.DataFrame, days: pl.DataFrame) -> pl.Series:

@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader
 
 from itd_lightning.contracts.batches import TrajectoryBatch
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.events.calendar import fill_days
 from itd_lightning.splits import Split
 from itd_lightning.views.base import View, require_fitted
 from itd_lightning.views.loading import Loading
@@ -96,7 +97,7 @@ class Trajectories(View):
 
     def arrange(self) -> None:
         """Lay the days on the calendar."""
-        self.whole = self.company(self.days)
+        self.whole = self.company_batch(self.days)
         scored = self.whole.scored
         self.whole.label[scored] = torch.from_numpy(self.label)[self.whole.unit[scored]]
         del self.days  # large
@@ -107,7 +108,7 @@ class Trajectories(View):
         centre, scale = moments(self.whole.values, train, self.scaling)
         self.fitted = {"centre": centre, "scale": scale}
 
-    def company(self, days: pl.DataFrame) -> TrajectoryBatch:
+    def company_batch(self, days: pl.DataFrame) -> TrajectoryBatch:
         """All user-days on a common calendar, features transformed but not standardised."""
         users = days["user"].unique().sort()
         number = days["day"].cast(pl.Int32).to_numpy()
@@ -182,11 +183,9 @@ class Trajectories(View):
 
 
 def spans(days: pl.DataFrame) -> pl.DataFrame:
-    """Every day from a user's first active one to the last: ``user``, ``start``, ``end``, sorted."""
-    ends = days.group_by("user").agg(first=pl.col("day").min(), last=pl.col("day").max())
-    every = ends.select("user", day=pl.date_ranges("first", "last")).explode("day").sort("user", "day")
+    """Return every day from a user's first active one to the last: ``user``, ``start``, ``end``, sorted."""
     start = pl.col("day").cast(pl.Datetime("us"))
-    return every.select("user", start=start, end=start.dt.offset_by("1d"))
+    return fill_days(days).select("user", start=start, end=start.dt.offset_by("1d"))
 
 
 def grid_cells(

@@ -38,8 +38,8 @@ class WindowDataset(Dataset[WindowBatch]):
     def __len__(self) -> int:
         return len(self.first)
 
-    def __getitem__(self, row: int) -> WindowBatch:
-        return self.__getitems__([row])
+    def __getitem__(self, row: int | list[int]) -> WindowBatch:
+        return self.__getitems__(row if isinstance(row, list) else [row])
 
     def __getitems__(self, rows: list[int]) -> WindowBatch:
         first, second = self.first[rows], self.second[rows]

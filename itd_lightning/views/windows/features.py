@@ -7,6 +7,8 @@ Source:
     features are those of the authors' code.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -15,57 +17,49 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.events import COPIES
+from itd_lightning.events.hours import CAIN_BEADLES
+from itd_lightning.events.mail import DIRECT, count_addresses, count_external
 
 BLOCK = 4096  # windows that are looked at together
 HOUR = 3600  # seconds
 
-# As in the authors' code, direct recipients only count; a message can be internal and external at once.
-RECIPIENTS = pl.col("object").str.split(COPIES).list.first().fill_null("").str.to_lowercase()
 FEATURES: dict[str, pl.Expr] = {
     "logon_count": (pl.col("kind") == "logon").sum(),
     "logoff_count": (pl.col("kind") == "logoff").sum(),
-    "after_hours_logon": (
-        (pl.col("kind") == "logon") & ~pl.col("time").dt.hour().is_between(8, 17, closed="left")
-    ).sum(),
+    "after_hours_logon": ((pl.col("kind") == "logon") & CAIN_BEADLES.after_hours(pl.col("time"))).sum(),
     "unique_pcs": pl.col("pc").filter(pl.col("kind").is_in(["logon", "logoff"])).drop_nulls().n_unique(),
     "device_connect": (pl.col("kind") == "connect").sum(),
     "device_disconnect": (pl.col("kind") == "disconnect").sum(),
     "http_count": (pl.col("kind") == "http_visit").sum(),
     "unique_urls": pl.col("object").filter(pl.col("kind") == "http_visit").drop_nulls().n_unique(),
     "email_sent": (pl.col("kind") == "email_send").sum(),
-    "email_internal": (
-        (pl.col("kind") == "email_send") & RECIPIENTS.str.contains("@dtaa", literal=True)
-    ).sum(),
-    "email_external": (
-        (pl.col("kind") == "email_send")
-        & (
-            RECIPIENTS.str.count_matches("@", literal=True)
-            > RECIPIENTS.str.count_matches("@dtaa", literal=True)
-        )
-    ).sum(),
+    # As in the authors' code, direct recipients only count; a message can be internal and external at once.
+    "email_internal": ((pl.col("kind") == "email_send") & (pl.col("addresses") > pl.col("external"))).sum(),
+    "email_external": ((pl.col("kind") == "email_send") & (pl.col("external") > 0)).sum(),
     "file_ops": (pl.col("kind") == "file_copy").sum(),
 }
 
 
-def build(events: pl.DataFrame) -> pl.DataFrame:
+def build(events: pl.DataFrame, company: Sequence[str]) -> pl.DataFrame:
     """Count what each user did in each hour with any activity.
 
     Args:
         events: One shard of the store.
+        company: Mail domains of the company, as ``events.mail.company_domains`` returns them.
 
     Returns:
         ``user``, ``hour`` (its first moment) and the twelve features, uint32, sorted.
     """
     return (
-        events.group_by("user", pl.col("time").dt.truncate("1h").alias("hour"))
+        events.with_columns(addresses=count_addresses(DIRECT), external=count_external(company, DIRECT))
+        .group_by("user", pl.col("time").dt.truncate("1h").alias("hour"))
         .agg(feature.cast(pl.UInt32).alias(name) for name, feature in FEATURES.items())
         .sort("user", "hour")
     )
 
 
 def calendar_starts(spans: pl.DataFrame, hours: int) -> pl.DataFrame:
-    """Starts of windows on a grid that is the same for all users and passes through midnight.
+    """Return the starts of windows on a grid that is the same for all users and passes through midnight.
 
     Args:
         spans: ``user``, ``first`` and ``last`` active hour.
@@ -95,8 +89,8 @@ def cut(cells: pl.DataFrame, starts: pl.DataFrame, hours: int) -> Int[np.ndarray
     mine = cells.filter(pl.col("user").is_in(list(users)))
     if not len(starts) or mine.is_empty():
         return counts
-    cell_user, cell_time = located(mine, "hour", users)
-    window_user, window_time = located(starts, "start", users)
+    cell_user, cell_time = user_times(mine, "hour", users)
+    window_user, window_time = user_times(starts, "start", users)
     far = np.int64(1) << 40  # seconds between users: more than any time stamp
     window = np.searchsorted(window_user * far + window_time, cell_user * far + cell_time, side="right") - 1
     hour, rest = np.divmod(cell_time - window_time[window], HOUR)
@@ -105,8 +99,8 @@ def cut(cells: pl.DataFrame, starts: pl.DataFrame, hours: int) -> Int[np.ndarray
     return counts
 
 
-def located(rows: pl.DataFrame, time: str, users: dict[str, int]) -> tuple[npt.NDArray[np.int64], ...]:
-    """User numbers, and seconds since 1970-01-01, of rows."""
+def user_times(rows: pl.DataFrame, time: str, users: dict[str, int]) -> tuple[npt.NDArray[np.int64], ...]:
+    """Return the user numbers of rows, and their seconds since 1970-01-01."""
     user = rows["user"].replace_strict(users, return_dtype=pl.Int64).to_numpy()
     return user, rows[time].dt.epoch("s").to_numpy()
 
@@ -114,7 +108,7 @@ def located(rows: pl.DataFrame, time: str, users: dict[str, int]) -> tuple[npt.N
 def moments(
     counts: Int[np.ndarray, "n t f"], train: Int[np.ndarray, " m"]
 ) -> tuple[Float[Tensor, " f"], Float[Tensor, " f"]]:
-    """Mean and standard deviation of each feature over all cells of training windows.
+    """Return mean and standard deviation of each feature over all cells of training windows.
 
     Zeros are counted, as in the authors' code: the mask, not the value, says whether something happened.
     Departure: a feature that never varies in training gets the deviation 1. The authors divide by 1e-10, so

@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader
 
 from itd_lightning.contracts.batches import WindowBatch
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.events.mail import Company
 from itd_lightning.splits import Campaigns, Split
 from itd_lightning.views.base import EpochShuffle, View, require_fitted
 from itd_lightning.views.loading import Loading
@@ -36,6 +37,8 @@ class Windows(View):
             authors' code cuts them: at the user's first active hour, then at the hour of the attack, then,
             off the hour and therefore empty, a week after it. That the phase tells the label is what the null
             attack shows.
+        company: Mail domains of the company: those of the store's ``directory``, or ``cert``, which is always
+            dtaa.com, as in the authors' code.
         pairs: Train on pairs of consecutive windows, which a temporal loss needs, rather than on single ones.
         batch_size: Windows per batch; pairs per training batch.
         loading: Further arguments of ``Loading``.
@@ -55,6 +58,7 @@ class Windows(View):
         split: Split,
         hours: int = 24,
         align: Literal["calendar", "published"] = "calendar",
+        company: Company = "directory",
         pairs: bool = True,
         batch_size: int = 32,
         **loading: Any,  # noqa: ANN401 - typed in Loading, where the command line reads them, too
@@ -62,8 +66,13 @@ class Windows(View):
         super().__init__(store, split, Loading(batch_size, **loading))
         if hours not in (12, 24, 48):
             raise ValueError(f"hours must be 12, 24 or 48, got {hours}")
-        self.hours, self.align, self.pairs = hours, align, pairs
+        self.hours, self.align, self.company, self.pairs = hours, align, company, pairs
         self.fitted: dict[str, Tensor] = {}
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Arguments of the view that change what is built."""
+        return {"company": self.company}
 
     def load_units(self, stage: str) -> pl.DataFrame:
         """Cut the windows."""

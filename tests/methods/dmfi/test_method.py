@@ -22,8 +22,8 @@ from itd_lightning.contracts.events import EVENTS
 from itd_lightning.methods import DMFI
 from itd_lightning.methods.bases.narrative_texts import drawn_apart, outlined
 from itd_lightning.nn.language.models import Quantization
-from itd_lightning.views.narratives.features import NEEDED, contents, told
-from itd_lightning.views.narratives.sentences import merged
+from itd_lightning.views.narratives.features import NEEDED, contents, narrative_events
+from itd_lightning.views.narratives.sentences import merged_narratives
 from tests.handmade_narratives import HandMade, days
 
 ADAM = partial(torch.optim.AdamW, lr=0.01)
@@ -373,7 +373,7 @@ def day_with(bodies: Sequence[str]) -> NarrativeBatch:
     kinds = ["connect", *(kind for _ in bodies for kind in ("file_copy", "email_send", "http_visit"))]
     known = {name: pl.lit(None, EVENTS[name]).alias(name) for name in EVENTS}
     known |= {"user": pl.lit("u").alias("user"), "pc": pl.lit("PC-1").alias("pc")}
-    rows = pl.DataFrame(
+    table = pl.DataFrame(
         {
             "time": [datetime(2010, 1, 4, 22) + timedelta(minutes=place) for place in range(len(kinds))],
             "kind": pl.Series(kinds, dtype=EVENTS["kind"]),
@@ -384,9 +384,10 @@ def day_with(bodies: Sequence[str]) -> NarrativeBatch:
             "content": [None, *(text for body in bodies for text in (None, body, body))],
         }
     )
-    events = rows.with_columns(known[name] for name in NEEDED if name not in rows.columns)
+    events = table.with_columns(known[name] for name in NEEDED if name not in table.columns)
     own = pl.DataFrame({"user": ["u"], "pc": ["PC-1"]})
-    narrative = merged(told(events, own, None).with_columns(late=True, unit=0), 20, 10)
+    rows = narrative_events(events, own, None).with_columns(late=True, unit=0)
+    narrative = merged_narratives(rows, 20, 10)
     texts = contents(events, None, None)["texts"].to_list()
     return NarrativeBatch(
         tuple(narrative["narrative"]),

@@ -1,6 +1,8 @@
 """What a backbone promises: any folder will do, or one line says why not."""
 
+import json
 import shutil
+import socket
 import sys
 from pathlib import Path
 
@@ -47,10 +49,39 @@ def test_weights_that_may_run_code_are_refused(small_llama: str, tmp_path: Path)
         Backbone(str(tmp_path))
 
 
-@pytest.mark.parametrize("name", ["no such place", "/no/such/folder", ""])
+@pytest.mark.parametrize("name", ["no such place", "/no/such/folder", "", "evil/model"])
 def test_a_name_of_nothing_is_refused(name: str) -> None:
     with pytest.raises(InputError, match="no language model at"):
         Backbone(name)
+
+
+def test_a_name_of_a_hub_opens_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+
+    def look_up(*place: object, **_: object) -> list[object]:
+        asked.append(place)
+        raise OSError("no network here")
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    with pytest.raises(InputError, match="give the folder of one, nothing is fetched"):
+        Backbone("evil/model")
+    assert not asked
+
+
+def test_code_beside_a_model_is_not_run(
+    small_llama: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "evil"
+    shutil.copytree(small_llama, folder)
+    config = json.loads((folder / "config.json").read_text())
+    classes = {name: f"evil.{name}" for name in ("AutoConfig", "AutoModelForCausalLM", "AutoTokenizer")}
+    (folder / "config.json").write_text(json.dumps({**config, "model_type": "evil", "auto_map": classes}))
+    (folder / "evil.py").write_text(f"open({str(tmp_path / 'canary')!r}, 'w')")
+    monkeypatch.setenv("HF_MODULES_CACHE", str(tmp_path / "modules"))
+    monkeypatch.setattr("builtins.input", lambda _: "y")  # transformers would ask
+    with pytest.raises(InputError, match="contains custom code"):
+        Backbone(str(folder))
+    assert not (tmp_path / "canary").exists()
 
 
 def test_layers_that_are_not_there_are_refused(small_llama: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.sources.cert import archives, pieces
+from itd_lightning.sources.cert import archives, pieces, records
 from itd_lightning.sources.cert.archives import place, read_archive, root_of, unpacking_rate
 from itd_lightning.sources.cert.pieces import Piece
 from itd_lightning.sources.cert.releases import Log, find_release
@@ -39,8 +39,8 @@ def http(*, quoted: bool) -> dict[str, Log]:
 def test_pieces_from_an_archive_are_those_of_the_file(
     size: int, longest: int, quoted: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (pieces, archives):
-        monkeypatch.setattr(module, "PIECE", size)
+    monkeypatch.setattr(pieces, "PIECE", size)
+    for module in (pieces, records):
         monkeypatch.setattr(module, "MAX_LINE", longest)
     monkeypatch.setattr(archives, "BUFFER", 50)
     dice = random.Random(2)
@@ -63,8 +63,7 @@ def test_pieces_from_an_archive_are_those_of_the_file(
 def test_a_piece_that_is_done_is_named_but_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (pieces, archives):
-        monkeypatch.setattr(module, "PIECE", 100)
+    monkeypatch.setattr(pieces, "PIECE", 100)
     text = random_log(random.Random(3))
     packed = archive(tmp_path / "r.tar.bz2", {"r/http.csv": text})
 

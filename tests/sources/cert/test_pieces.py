@@ -9,9 +9,9 @@ import pytest
 from xxhash import xxh3_128
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.sources.cert import logs, pieces
-from itd_lightning.sources.cert.logs import RECORD
+from itd_lightning.sources.cert import logs, pieces, records
 from itd_lightning.sources.cert.pieces import Piece, whole_rows
+from itd_lightning.sources.cert.records import RECORD
 
 HEADER = b"id,date,user,pc,url,activity,content\n"
 LONG = 500  # bytes; as a line, over the small limit
@@ -21,8 +21,10 @@ TRIALS = 25
 @pytest.fixture(autouse=True)
 def _short_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let lines be long that are a few hundred bytes."""
-    for module in (logs, pieces):
+    for module in (logs, pieces, records):
         monkeypatch.setattr(module, "MAX_LINE", LONG - 100)
+    for module in (pieces, records):
+        monkeypatch.setattr(module, "REACH", 2 * LONG)
 
 
 def random_log(dice: random.Random) -> bytes:
@@ -54,7 +56,7 @@ def test_the_pieces_of_a_log_are_the_log(
     monkeypatch.setattr(pieces, "PIECE", size)
     for text in random_logs():
         (tmp_path / "http.csv").write_bytes(text)
-        found = pieces.pieces(tmp_path / "http.csv", "http", quoted=quoted)
+        found = list(pieces.pieces(tmp_path / "http.csv", "http", quoted=quoted))
         assert [piece.number for piece in found] == list(range(max(1, -(-len(text) // size))))
         assert {piece.header for piece in found} == {HEADER}
         assert (found[0].start, found[-1].stop) == (len(HEADER), len(text))
@@ -74,7 +76,7 @@ def test_blocks_of_any_size_cover_a_piece_exactly(
         (tmp_path / "http.csv").write_bytes(text)
         digest = xxh3_128()
         piece = Piece("http", 0, tmp_path / "http.csv", len(HEADER), len(text), HEADER)
-        blocks = list(whole_rows(piece, digest, quoted=quoted))
+        blocks = [block.text for block in whole_rows(piece, digest, quoted=quoted)]
         rows = text[len(HEADER) :]
         assert b"".join(blocks) == rows + b"\n" * (bool(rows) and not rows.endswith(b"\n"))
         assert all(block.endswith(b"\n") for block in blocks)
@@ -91,11 +93,13 @@ def test_a_long_line_is_cut_short_and_costs_no_memory_but_every_byte_is_hashed(
     (tmp_path / "http.csv").write_bytes(text)
     digest = xxh3_128()
     piece = Piece("http", 0, tmp_path / "http.csv", 0, len(text), HEADER)
-    first, *_, last = lines = b"".join(whole_rows(piece, digest, quoted=quoted)).splitlines()
+    first, *_, last = lines = b"".join(
+        block.text for block in whole_rows(piece, digest, quoted=quoted)
+    ).splitlines()
     assert len(lines) == 3
-    assert all(logs.MAX_LINE <= len(line) < 4 * logs.MAX_LINE for line in (first, last))
+    assert all(records.MAX_LINE <= len(line) < 4 * records.MAX_LINE for line in (first, last))
     assert lines[1] == b"short"
-    assert digest.digest() == xxh3_128(text).digest()
+    assert digest.digest() == xxh3_128((tmp_path / "http.csv").read_bytes()).digest()
 
 
 def test_a_quoted_line_end_does_not_end_a_block_where_records_can_be_told(
@@ -106,7 +110,7 @@ def test_a_quoted_line_end_does_not_end_a_block_where_records_can_be_told(
     text = b"".join(record % number for number in range(20))
     (tmp_path / "http.csv").write_bytes(text)
     piece = Piece("http", 0, tmp_path / "http.csv", 0, len(text), HEADER)
-    blocks = list(whole_rows(piece, xxh3_128(), quoted=True))
+    blocks = [block.text for block in whole_rows(piece, xxh3_128(), quoted=True)]
     assert len(blocks) > 5
     assert all(RECORD.match(block) for block in blocks)
 
@@ -118,7 +122,7 @@ def test_lines_behind_an_unclosed_quote_do_not_pile_up_in_memory(
     text = b'{0000-ABCD1234-ABCD1234},"open\n' + b"no record\n" * 1000
     (tmp_path / "http.csv").write_bytes(text)
     piece = Piece("http", 0, tmp_path / "http.csv", 0, len(text), HEADER)
-    blocks = list(whole_rows(piece, xxh3_128(), quoted=True))
+    blocks = [block.text for block in whole_rows(piece, xxh3_128(), quoted=True)]
     assert b"".join(blocks) == text
     assert max(map(len, blocks)) < 2 * LONG
 

@@ -207,6 +207,14 @@ def test_the_last_ending_tells_the_type_of_a_file() -> None:
     assert types("file", *(event("file_copy", object=name) for name in names)) == list(names.values())
 
 
+def test_the_published_endings_stay_available_by_name() -> None:
+    events = frame(event("file_copy", object="a.xlsx"), event("file_copy", object="b.rtf"))
+    documents = [
+        build(events, OWN, PEOPLE, ALL, table)["file_document_count"].item() for table in ("common", "le2020")
+    ]
+    assert documents == [2, 0]
+
+
 def test_the_domain_tells_the_type_of_a_page() -> None:
     urls = {
         "http://linkedin.com/x": "social",

@@ -12,8 +12,8 @@ from itd_lightning.events.hours import after_hours, work_hours
 from itd_lightning.events.pcs import own_pcs
 from itd_lightning.store.presence import days_present
 from itd_lightning.store.read import Store
-from itd_lightning.views.narratives.features import contents, told
-from itd_lightning.views.narratives.sentences import Style, merged, plain
+from itd_lightning.views.narratives.features import contents, narrative_events
+from itd_lightning.views.narratives.sentences import Style, merged_narratives, plain_narratives
 from tests.views.literal_narratives import Teller, literal_narratives
 from tests.views.windows.test_view import event, frame
 
@@ -42,9 +42,9 @@ def narrative(
     names: int = 10,
 ) -> str:
     """What one user did on one day; working hours end at 18:00."""
-    rows = told(frame(events), OWN, people)
+    rows = narrative_events(frame(events), OWN, people)
     rows = rows.with_columns(unit=pl.lit(0), late=pl.col("time").dt.hour() >= 18)
-    found = plain(rows) if style == "plain" else merged(rows, sentences, names)
+    found = plain_narratives(rows) if style == "plain" else merged_narratives(rows, sentences, names)
     return str(found["narrative"].item())
 
 
@@ -173,21 +173,23 @@ def test_what_is_named_first_was_done_on_the_fewest_earlier_days() -> None:
     today = [
         visit(site, "03-04 10:00:00") for site in ("a.org", "new.org", "b.org", "c.org", "b.org", "d.org")
     ]
-    rows = told(frame([*usual, *today]), OWN, PEOPLE).with_columns(
+    rows = narrative_events(frame([*usual, *today]), OWN, PEOPLE).with_columns(
         unit=pl.col("day").rle_id(), late=pl.lit(value=False)
     )
-    text = merged(rows, 20, 3)["narrative"]
+    text = merged_narratives(rows, 20, 3)["narrative"]
     assert "accessed multiple websites (new.org, c.org, d.org and 2 others)." in text[3]
     assert (
-        "(a.org, new.org, b.org x2, c.org, d.org)" in merged(rows, 20, 4)["narrative"][3]
+        "(a.org, new.org, b.org x2, c.org, d.org)" in merged_narratives(rows, 20, 4)["narrative"][3]
     )  # 1 other is named
-    alone = told(frame(today), OWN, PEOPLE)
+    alone = narrative_events(frame(today), OWN, PEOPLE)
     assert alone["before"].to_list() == [0] * 6
 
 
 def test_later_days_change_nothing_that_is_told() -> None:
     rows = [visit("a.org", f"03-{day:02d} 10:00:00") for day in range(1, 9)]
-    assert told(frame(rows), OWN, PEOPLE)[:4].equals(told(frame(rows[:4]), OWN, PEOPLE))
+    assert narrative_events(frame(rows), OWN, PEOPLE)[:4].equals(
+        narrative_events(frame(rows[:4]), OWN, PEOPLE)
+    )
 
 
 def test_a_day_of_5000_events_is_told_in_few_sentences() -> None:
@@ -276,13 +278,13 @@ def check(
     calendar: pl.DataFrame,
 ) -> None:
     """Compare both styles with the loop's, day by day."""
-    rows = told(events, own, people)
+    rows = narrative_events(events, own, people)
     rows = rows.with_columns(
         unit=pl.struct("user", "day").rle_id(), late=after_hours(rows, hours, calendar).fill_null(value=False)
     )
     for style in ("merged", "plain"):
         teller = Teller(own, people, hours, calendar)
-        found = plain(rows) if style == "plain" else merged(rows, 3, 4)
+        found = plain_narratives(rows) if style == "plain" else merged_narratives(rows, 3, 4)
         expected = literal_narratives(events, teller, plain=style == "plain", most=3, names=4)
         assert found["narrative"].to_list() == [text for _, _, text in expected]
 

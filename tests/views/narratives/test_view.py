@@ -161,7 +161,7 @@ def test_contents_are_bounded_and_kept_apart_by_their_number(small: Path) -> Non
 
 def test_a_built_view_is_used_again_in_any_style(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     merged = whole(ready(small), "train").narrative
-    monkeypatch.setattr(narratives, "told", None)
+    monkeypatch.setattr(narratives, "narrative_events", None)
     plain = whole(ready(small, style="plain"), "train").narrative
     assert all(len(one.split()) < len(other.split()) for one, other in zip(merged, plain, strict=True))
 

@@ -16,10 +16,10 @@ from itd_lightning.views.resampling import smote_tomek
 from itd_lightning.views.signals.features import (
     CHANNELS,
     daily_counts,
-    decomposed,
+    decompose_days,
     every_day,
     moments_of,
-    standardised,
+    standardise,
 )
 
 DATES = (date(2010, 3, 1), date(2010, 3, 15))
@@ -68,7 +68,7 @@ def test_counts_are_deviations_from_what_is_usual_for_the_user() -> None:
     rows = {"user": ["ann"] * 3 + ["bob"] * 2, "day": [date(2010, 3, day) for day in (1, 2, 3, 1, 2)]}
     counts = pl.DataFrame(rows).with_columns(pl.lit(0.0).alias(name) for name in CHANNELS)
     counts = counts.with_columns(logon=pl.Series([0.0, 3.0, 0.0, 7.0, 7.0]))
-    found = standardised(counts, moments_of(counts[:3]))
+    found = standardise(counts, moments_of(counts[:3]))
     logs = np.log1p([0.0, 3.0, 0.0])
     np.testing.assert_allclose(found[:3, 0], (logs - logs.mean()) / logs.std())
     np.testing.assert_allclose(found[3:, 0], (np.log1p(7.0) - logs.mean()) / logs.std())  # bob is unknown
@@ -78,7 +78,7 @@ def test_counts_are_deviations_from_what_is_usual_for_the_user() -> None:
 def test_modes_of_the_whole_history_are_those_of_each_user_alone() -> None:
     values = np.random.default_rng(0).normal(size=(95, 3))
     lengths = np.array([40, 5, 40, 10])
-    found = decomposed(values, lengths, 3, None, 500.0, 1e-3)
+    found = decompose_days(values, lengths, 3, None, 500.0, 1e-3)
     alone = mvmd(torch.from_numpy(values[:40].T.copy())[None], 3, tol=1e-3).modes[0]
     np.testing.assert_allclose(found[:40], alone.permute(2, 0, 1).numpy())
     assert (found[40:45] == 0).all()  # five days are too few for three modes
@@ -87,14 +87,14 @@ def test_modes_of_the_whole_history_are_those_of_each_user_alone() -> None:
 
 def test_modes_of_a_trailing_window_know_nothing_of_later_days_or_other_users() -> None:
     values = np.random.default_rng(0).normal(size=(80, 2))
-    found = decomposed(values, np.array([50, 30]), 2, 14, 500.0, 1e-3)
+    found = decompose_days(values, np.array([50, 30]), 2, 14, 500.0, 1e-3)
     changed = values.copy()
     changed[40:50] += 5.0
-    again = decomposed(changed, np.array([50, 30]), 2, 14, 500.0, 1e-3)
+    again = decompose_days(changed, np.array([50, 30]), 2, 14, 500.0, 1e-3)
     np.testing.assert_array_equal(found[:40], again[:40])
     np.testing.assert_array_equal(found[50:], again[50:])
     assert not np.allclose(found[40:50], again[40:50])
-    np.testing.assert_allclose(decomposed(values[:50], np.array([50]), 2, 14, 500.0, 1e-3), found[:50])
+    np.testing.assert_allclose(decompose_days(values[:50], np.array([50]), 2, 14, 500.0, 1e-3), found[:50])
 
 
 def test_each_unit_has_its_counts_then_its_modes(days: Signals) -> None:
@@ -102,7 +102,7 @@ def test_each_unit_has_its_counts_then_its_modes(days: Signals) -> None:
     batch = rows.__getitems__(list(range(20)))
     assert batch.signals.shape == (20, len(CHANNELS) * 4)
     assert days.moments is not None
-    values = standardised(days.counts, days.moments)
+    values = standardise(days.counts, days.moments)
     place = days.counts.with_row_index("row").join(
         days.units[batch.unit.numpy()].select("user", day=pl.col("start").dt.date()), on=["user", "day"]
     )

@@ -17,6 +17,7 @@ from itd_lightning.contracts.batches import WindowBatch
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.events import EVENTS
 from itd_lightning.contracts.scores import UNITS
+from itd_lightning.events.mail import CERT_DOMAINS
 from itd_lightning.executors import Place
 from itd_lightning.sources.cert.logs import check_header, judge, split
 from itd_lightning.sources.cert.releases import find_release
@@ -49,7 +50,7 @@ def frame(events: Iterable[dict[str, object]]) -> pl.DataFrame:
 
 def hour(*events: dict[str, object]) -> dict[str, int]:
     """The features of one hour that are not zero."""
-    row = build(frame(events)).drop("user", "hour").row(0, named=True)
+    row = build(frame(events), CERT_DOMAINS).drop("user", "hour").row(0, named=True)
     return {name: count for name, count in row.items() if count}
 
 
@@ -185,13 +186,16 @@ def test_only_direct_recipients_make_a_message_internal_or_external(tmp_path: Pa
     header, _, text = (tmp_path / "email.csv").read_bytes().partition(b"\n")
     names = check_header(header, tmp_path / "email.csv", log.columns)
     rows, _ = judge(split(text, names, log, 2).rows, log, datetime(2026, 1, 1))
-    cells = build(rows.drop("line"))
+    cells = build(rows.drop("line"), CERT_DOMAINS)
     assert cells.select("email_sent", "email_internal", "email_external").rows() == [(1, 1, 0), (1, 0, 1)]
 
 
 def test_hours_are_counted_by_user_and_silent_ones_left_out() -> None:
     times = ["03-01 09:59:59", "03-01 10:00:00", "03-01 09:00:00", "03-02 09:00:00"]
-    cells = build(frame([event("logon", "03-01 09:30:00", "bob"), *(event("logon", time) for time in times)]))
+    cells = build(
+        frame([event("logon", "03-01 09:30:00", "bob"), *(event("logon", time) for time in times)]),
+        CERT_DOMAINS,
+    )
     assert cells.select("user", "hour", "logon_count").rows() == [
         ("ann", datetime(2010, 3, 1, 9), 2),
         ("ann", datetime(2010, 3, 1, 10), 1),
@@ -243,7 +247,7 @@ def test_a_window_holds_the_counts_of_its_own_hours_and_user() -> None:
     starts = pl.DataFrame(
         {"user": ["ann", "ann", "bob"], "start": [MONDAY + timedelta(days=day) for day in range(3)]}
     )
-    counts = cut(build(frame(events)), starts, hours=24)
+    counts = cut(build(frame(events), CERT_DOMAINS), starts, hours=24)
     assert counts.shape == (3, 24, 12)
     assert {tuple(map(int, cell)): int(counts[tuple(cell)]) for cell in np.argwhere(counts)} == {
         (0, 0, NAMES.index("logon_count")): 1,
@@ -265,12 +269,12 @@ def test_a_window_holds_the_counts_of_its_own_hours_and_user() -> None:
 def test_what_happens_before_the_first_window_or_after_the_last_is_left_out(day: int, counted: int) -> None:
     starts = pl.DataFrame({"user": ["ann"], "start": [datetime(2010, 3, day)]})
     events = [event("connect", "02-28 05:00:00"), *[event("connect", "03-01 05:00:00")] * 2]
-    assert cut(build(frame(events)), starts, hours=24).sum() == counted
+    assert cut(build(frame(events), CERT_DOMAINS), starts, hours=24).sum() == counted
 
 
 @pytest.mark.parametrize("minutes", [5, 30, 59])
 def test_a_window_off_the_hour_is_empty(minutes: int) -> None:
-    cells = build(frame(daily("ann", range(1, 5))))
+    cells = build(frame(daily("ann", range(1, 5))), CERT_DOMAINS)
     starts = pl.DataFrame({"user": ["ann"], "start": [MONDAY + timedelta(minutes=minutes)]})
     assert not cut(cells, starts, hours=24).any()
     assert cut(cells, starts.with_columns(start=pl.lit(MONDAY)), hours=24).any()
@@ -279,8 +283,8 @@ def test_a_window_off_the_hour_is_empty(minutes: int) -> None:
 @pytest.mark.parametrize("events", [[], daily("bob", [1])])
 def test_windows_of_users_without_events_are_empty(events: list[dict[str, object]]) -> None:
     starts = pl.DataFrame({"user": ["ann"], "start": [MONDAY]})
-    assert cut(build(frame(events)), starts, hours=12).shape == (1, 12, 12)
-    assert not cut(build(frame(events)), starts, hours=12).any()
+    assert cut(build(frame(events), CERT_DOMAINS), starts, hours=12).shape == (1, 12, 12)
+    assert not cut(build(frame(events), CERT_DOMAINS), starts, hours=12).any()
 
 
 def test_no_event_is_lost_or_counted_twice_by_calendar_windows(store: Path) -> None:

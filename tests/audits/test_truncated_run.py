@@ -1,4 +1,4 @@
-"""What the future probe promises where it cannot answer; `test_planted_leaks.py` has what it finds."""
+"""What the audits of the future promise where they cannot answer; `test_planted_leaks.py` has the rest."""
 
 import shutil
 from pathlib import Path
@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from itd_lightning.audits.future_probe import probe_future
 from itd_lightning.contracts.errors import InputError
+from tests.audits.probe import probe_future
 
 
 @pytest.fixture

@@ -1,0 +1,204 @@
+"""Which files of a folder are a run's own, by name and by content: they are replaced, anybody else's stay."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import polars as pl
+import yaml
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from itd_lightning.callbacks.checkpoints import load_checkpoint
+from itd_lightning.callbacks.run_log import RunLog
+from itd_lightning.contracts.errors import InputError
+from itd_lightning.scores.table import METADATA
+
+CONFIG_KEY = "itd_config"  # of a checkpoint
+PROBE = "probe.json"  # marks the folder that the future probe works in, as its first file
+PROBE_MARK = {METADATA: "future probe"}
+
+
+def has_metadata(path: Path) -> bool:
+    """Return whether a Parquet file has a score table's metadata."""
+    return METADATA in pl.read_parquet_metadata(path)
+
+
+def has_columns(*names: str) -> Callable[[Path], bool]:
+    """Return a test of whether a Parquet file has these columns."""
+    return lambda path: set(names) <= set(pl.read_parquet_schema(path))
+
+
+def has_keys(*keys: str) -> Callable[[Path], bool]:
+    """Return a test of whether a JSON or YAML file is a mapping with these keys."""
+
+    def fits(path: Path) -> bool:
+        text = path.read_text("utf-8")
+        content = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+        return isinstance(content, dict) and set(keys) <= content.keys()
+
+    return fits
+
+
+def is_log(path: Path) -> bool:
+    """Return whether a CSV file is a log of losses by step, or empty."""
+    with path.open(encoding="utf-8") as file:
+        first = file.readline().strip()
+    return not first or "step" in first.split(",")
+
+
+def is_hyperparams(path: Path) -> bool:
+    """Return whether a YAML file holds what LightningCLI notes of a method."""
+    content = yaml.safe_load(path.read_text("utf-8"))
+    return content == {} or (isinstance(content, dict) and "_instantiator" in content)
+
+
+def is_checkpoint(path: Path) -> bool:
+    """Return whether a checkpoint carries a config of this program."""
+    return CONFIG_KEY in load_checkpoint(path)
+
+
+CONTENT: dict[str, Callable[[Path], bool]] = {
+    "scores.parquet": has_metadata,
+    "explanations.parquet": has_columns("feature", "expected", "part", "user"),
+    "embeddings.parquet": has_columns("user", "part", "vector"),
+    "evaluation.json": has_keys("protocol", "pr_auc"),
+    "audit.json": has_keys("audits"),
+    "threshold.json": has_keys("kind", "threshold", "checkpoint"),
+    "scored.yaml": has_keys("model", "data"),
+    "config.yaml": has_keys("model", "data"),
+    "hparams.yaml": is_hyperparams,
+    "metrics.csv": is_log,
+    "cost.json": has_keys("cpu_seconds"),
+}
+UNREADABLE = (OSError, ValueError, TypeError, AttributeError, LookupError, RecursionError)  # of any bytes
+MEASURED = ("evaluation.json", "audit.json", "threshold.json")
+SCORES = ("scores.parquet", "scored.yaml", "explanations.parquet", "embeddings.parquet")
+RESULTS = (*MEASURED, *SCORES)  # what was measured goes first: never does it lie beside other scores
+LOGGED = ("config.yaml", "hparams.yaml", "metrics.csv", "cost.json")  # by a fit
+
+
+def is_own(path: Path) -> bool:
+    """Return whether a file has a name and a content that this program gives."""
+    fits = is_checkpoint if path.suffix == ".ckpt" else CONTENT.get(path.name)
+    try:
+        return fits is not None and path.is_file() and fits(path)
+    except (*UNREADABLE, yaml.YAMLError, pl.exceptions.PolarsError):
+        return False
+
+
+def remove_own(folder: Path, names: tuple[str, ...]) -> None:
+    """Remove those of the named files that are the program's own."""
+    for name in names:
+        if is_own(folder / name):
+            (folder / name).unlink()
+
+
+def remove_if_empty(folder: Path) -> None:
+    """Remove a folder in which nothing is left."""
+    with suppress(OSError):
+        folder.rmdir()
+
+
+def forget_results(folder: Path) -> None:
+    """Remove a run's scores and what was measured on them, with the runs of its audits."""
+    remove_own(folder, RESULTS)
+    if (audit := folder / "audit").is_dir() and not audit.is_symlink():
+        forget_run(audit / "null")
+        forget_probe(audit / "future")
+        remove_if_empty(audit)
+
+
+def forget_run(folder: Path) -> None:
+    """Remove a run's own files, and its folder if nothing else is in it."""
+    checkpoints = folder / "checkpoints"
+    if folder.is_symlink() or checkpoints.is_symlink():
+        return
+    remove_own(folder, (*RESULTS, *LOGGED))
+    remove_own(checkpoints, tuple(path.name for path in checkpoints.glob("*.ckpt")))
+    remove_if_empty(checkpoints)
+    remove_if_empty(folder)
+
+
+def forget_probe(folder: Path) -> None:
+    """Remove the folder of a future probe that was killed; it alone wrote there."""
+    try:
+        marked = json.loads((folder / PROBE).read_text("utf-8")) == PROBE_MARK
+    except (OSError, ValueError):
+        return
+    if marked:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def probe_folder(folder: Path) -> Iterator[None]:
+    """Make a marked folder for the future probe, and remove it at the end.
+
+    Raises:
+        InputError: If somebody else's folder lies there.
+    """
+    forget_probe(folder)
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError as error:
+        raise InputError(
+            f"{folder} is not of this program; move it away: the future probe works there"
+        ) from error
+    try:
+        (folder / PROBE).write_text(json.dumps(PROBE_MARK), "utf-8")
+        yield
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        remove_if_empty(folder.parent)  # the null attack keeps its run there
+
+
+def refuse_foreign(folder: Path, names: tuple[str, ...]) -> None:
+    """Check that nobody else's file would be overwritten.
+
+    Raises:
+        InputError: If one would.
+    """
+    for name in names:
+        path = folder / name
+        if path.exists() and not is_own(path):
+            raise InputError(
+                f"{path} is damaged, or not of this program, and would be overwritten: move it away, or name "
+                "another folder with --trainer.default_root_dir"
+            )
+
+
+class NewScores(Callback):
+    """Removes what an earlier fit left in the folder, once this one trains; refuses other people's files.
+
+    The results of an earlier test go in ``ScoreWriter``, when the new scores are written.
+    """
+
+    def __init__(self) -> None:
+        self.begun = False
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Refuse a folder in which the fit would overwrite somebody's file."""
+        checkpoints = ("checkpoints/best.ckpt", "checkpoints/last.ckpt")
+        refuse_foreign(Path(trainer.default_root_dir), (*LOGGED, *checkpoints))
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Remove an earlier fit's results at the first epoch: a fit with nothing left to train keeps them."""
+        if self.begun:
+            return
+        self.begun = True
+        if trainer.is_global_zero and not trainer.fast_dev_run:  # type: ignore[attr-defined]  # set by a connector
+            folder = Path(trainer.default_root_dir)
+            forget_results(folder)
+            remove_own(folder, ("metrics.csv",))
+            for logger in trainer.loggers:
+                if isinstance(logger, RunLog):
+                    logger.begin()
+
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Refuse a folder in which the scores, or what is measured on them, would replace somebody's file."""
+        refuse_foreign(Path(trainer.default_root_dir), (*SCORES, "evaluation.json", "threshold.json"))
+
+    def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Refuse a folder in which the scores would replace somebody's file."""
+        refuse_foreign(Path(trainer.default_root_dir), SCORES)

@@ -1,0 +1,52 @@
+"""Where a file may lie: on this machine. Nothing that is given is fetched."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from itd_lightning.contracts.errors import InputError
+
+# http://, s3://, github://, file://, and fsspec's simplecache::...; `registry:` is one of Lightning's own.
+URL = re.compile(r"\s*(?:[A-Za-z][\w.+-]*(?:://|::)|registry:)")
+SERVERS = "--trainer.logger"  # a logger may be given the address of its server
+
+
+def is_url(text: object) -> bool:
+    """Return whether a text names a place that is not a path.
+
+    Example:
+        >>> [is_url(text) for text in ("http://a/b.yaml", "simplecache::s3://a", "work/run", "C:/x")]
+        [True, True, False, False]
+    """
+    return isinstance(text, str) and URL.match(text) is not None
+
+
+def refuse_urls(words: Sequence[str]) -> None:
+    """Refuse a command line that names a URL, other than a logger's server.
+
+    Raises:
+        InputError: If one does.
+    """
+    before = ""
+    for word in words:
+        option, _, value = word.partition("=") if word.startswith("-") else (before, "", word)
+        if is_url(value) and not option.startswith(SERVERS):
+            raise fetching(value)
+        before = word if word.startswith("-") else ""
+
+
+def refuse_urls_within(value: object) -> None:
+    """Refuse a config, or a part of one, that holds a URL.
+
+    Raises:
+        InputError: If it does.
+    """
+    if is_url(value):
+        raise fetching(str(value))
+    parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else []
+    for part in parts:
+        refuse_urls_within(part)
+
+
+def fetching(url: str) -> InputError:
+    """The error that names a URL."""
+    return InputError(f"{url} is a URL, and nothing is fetched: download it, and give the local path")

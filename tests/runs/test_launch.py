@@ -1,0 +1,169 @@
+"""What a run does to the files that it finds in its folder."""
+
+import json
+import shutil
+from pathlib import Path
+
+import polars as pl
+import pytest
+import torch
+import yaml
+
+from itd_lightning.callbacks.own_files import is_own
+from itd_lightning.cli import main
+
+CONFIG = Path(__file__).parents[2] / "configs" / "mask_value.yaml"
+
+
+@pytest.fixture
+def copied(run: Path, tmp_path: Path) -> Path:
+    """Return a copy of the session's run."""
+    return Path(shutil.copytree(run, tmp_path / "copied"))
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    """Return every file below a folder."""
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_test_beside_a_checkpoint_leaves_somebodys_audit_folder_alone(run: Path, tmp_path: Path) -> None:
+    shutil.copy(run / "checkpoints" / "best.ckpt", tmp_path / "model.ckpt")
+    (tmp_path / "audit" / "null").mkdir(parents=True)
+    (tmp_path / "audit" / "2023.pdf").write_text("theirs")
+    (tmp_path / "audit" / "null" / "evaluation.json").write_text("[]")
+    main(["test", f"--ckpt_path={tmp_path / 'model.ckpt'}"])
+    assert (tmp_path / "scores.parquet").is_file()
+    assert (tmp_path / "audit" / "2023.pdf").read_text() == "theirs"
+    assert (tmp_path / "audit" / "null" / "evaluation.json").read_text() == "[]"
+
+
+def test_a_fit_leaves_somebodys_audit_folder_and_results_alone(store: Path, tmp_path: Path) -> None:
+    (tmp_path / "audit" / "future").mkdir(parents=True)
+    theirs = {
+        tmp_path / "audit" / "future" / "plan.txt",
+        tmp_path / "audit.json",
+        tmp_path / "threshold.json",
+    }
+    for path in theirs:
+        path.write_text('{"of": "somebody"}')
+    root = f"--trainer.default_root_dir={tmp_path}"
+    main(["fit", f"--config={CONFIG}", f"--data.store={store}", root, "--trainer.max_epochs=1"])
+    assert {path.read_text() for path in theirs} == {'{"of": "somebody"}'}
+
+
+@pytest.mark.parametrize("name", ["scores.parquet", "scored.yaml", "evaluation.json", "threshold.json"])
+def test_a_test_that_would_overwrite_somebodys_file_is_refused(
+    name: str, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy(run / "checkpoints" / "best.ckpt", tmp_path / "model.ckpt")
+    (tmp_path / name).write_text("theirs")
+    before = contents(tmp_path)
+    with pytest.raises(SystemExit) as stop:
+        main(["test", f"--ckpt_path={tmp_path / 'model.ckpt'}"])
+    assert stop.value.code == 2
+    assert f"{tmp_path / name} is damaged, or not of this program" in capsys.readouterr().err
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "metrics.csv", "cost.json", "checkpoints/best.ckpt"])
+def test_a_fit_that_would_overwrite_somebodys_file_is_refused(
+    name: str, store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / name).write_text("theirs")
+    before = contents(tmp_path)
+    root = f"--trainer.default_root_dir={tmp_path}"
+    with pytest.raises(SystemExit) as stop:
+        main(["fit", f"--config={CONFIG}", f"--data.store={store}", root, "--trainer.max_epochs=1"])
+    assert stop.value.code == 2
+    assert f"{tmp_path / name} is damaged, or not of this program" in capsys.readouterr().err
+    assert contents(tmp_path) == before
+
+
+def test_a_new_test_removes_the_run_of_an_old_audit(copied: Path, run: Path) -> None:
+    null = copied / "audit" / "null"
+    shutil.copytree(run, null)
+    main(["test", f"--ckpt_path={copied / 'checkpoints' / 'best.ckpt'}"])
+    assert not (copied / "audit").exists()
+
+
+def test_a_copied_run_goes_on_in_the_copy_and_the_original_stays(copied: Path, run: Path) -> None:
+    before = contents(run)
+    assert yaml.safe_load((copied / "config.yaml").read_text())["trainer"]["default_root_dir"] == str(run)
+    last = copied / "checkpoints" / "last.ckpt"
+    main(["fit", "--config", str(copied / "config.yaml"), "--ckpt_path", str(last), "--trainer.max_epochs=3"])
+    assert contents(run) == before
+    assert torch.load(last)["epoch"] == 2
+    assert pl.read_csv(copied / "metrics.csv")["epoch"].unique().sort().to_list() == [0, 1, 2]
+    assert not (copied / "scores.parquet").exists()
+    assert not (copied / "evaluation.json").exists()
+    assert yaml.safe_load((copied / "config.yaml").read_text())["trainer"]["default_root_dir"] == str(copied)
+
+
+def test_a_copied_run_is_scored_in_the_copy_by_its_config_too(copied: Path, run: Path) -> None:
+    before = contents(run)
+    (copied / "scores.parquet").unlink()
+    best = copied / "checkpoints" / "best.ckpt"
+    main(["test", f"--config={copied / 'config.yaml'}", f"--ckpt_path={best}"])
+    assert contents(run) == before
+    assert (copied / "scores.parquet").is_file()
+
+
+def test_a_resumed_fit_writes_where_it_is_told(copied: Path, tmp_path: Path) -> None:
+    before = contents(copied)
+    where = ["--trainer.default_root_dir", str(tmp_path / "elsewhere"), "--trainer.max_epochs=3"]
+    last = copied / "checkpoints" / "last.ckpt"
+    main(["fit", f"--config={copied / 'config.yaml'}", f"--ckpt_path={last}", *where])
+    assert contents(copied) == before
+    assert (tmp_path / "elsewhere" / "checkpoints" / "last.ckpt").is_file()
+
+
+def test_a_finished_fit_that_is_resumed_changes_no_file(
+    copied: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(copied, copied / "audit" / "null")
+    before = contents(copied)
+    last = copied / "checkpoints" / "last.ckpt"
+    main(["fit", f"--config={copied / 'config.yaml'}", f"--ckpt_path={last}"])
+    assert contents(copied) == before
+    assert "nothing left to train after 2 epochs" in capsys.readouterr().out
+
+
+def test_scores_that_cannot_be_written_leave_the_old_ones_and_their_evaluation(
+    copied: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = contents(copied)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pl.LazyFrame, "sink_parquet", full)
+    with pytest.raises(SystemExit):
+        main(["test", f"--ckpt_path={copied / 'checkpoints' / 'best.ckpt'}"])
+    assert contents(copied) == before
+
+
+def test_old_measurements_are_gone_before_new_scores_are_in_place(
+    copied: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bool] = []
+
+    def replace(partial: Path, target: Path) -> None:
+        if target.name == "scores.parquet":
+            seen.append((copied / "evaluation.json").exists())
+            raise OSError(28, "No space left on device")
+        partial.rename(target)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    with pytest.raises(SystemExit):
+        main(["test", f"--ckpt_path={copied / 'checkpoints' / 'best.ckpt'}"])
+    assert seen == [False]
+
+
+def test_a_files_name_does_not_make_it_the_programs(copied: Path, tmp_path: Path) -> None:
+    written = [path for path in copied.rglob("*") if path.is_file()]
+    assert all(is_own(path) for path in written)
+    for path in written:
+        other = tmp_path / path.name
+        other.write_text(json.dumps({"of": "somebody"}))
+        assert not is_own(other), path
