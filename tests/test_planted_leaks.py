@@ -22,7 +22,6 @@ from itd_lightning.splits import Dates
 from itd_lightning.store.key import read_key
 from itd_lightning.store.truncate import derive_store
 from itd_lightning.views import Days, Narratives
-from itd_lightning.views.days.dataset import Fitted
 from tests.audits.probe import probe_future
 
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -131,9 +130,9 @@ def test_moments_of_all_days_are_caught_by_training_again(
 ) -> None:
     honest = Days.fit
 
-    def fit(view: Days) -> Fitted:
+    def fit(view: Days) -> None:
         view.units = view.units.with_columns(part=pl.lit("train").cast(view.units.schema["part"]))
-        return honest(view)
+        honest(view)
 
     def setup(view: Days, stage: str) -> None:
         split(view, stage)

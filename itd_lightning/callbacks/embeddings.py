@@ -38,7 +38,7 @@ class EmbeddingWriter(Callback):
         if not trainer.is_global_zero:
             return
         view, target = view_of(trainer), Path(trainer.default_root_dir) / "embeddings.parquet"
-        if not isinstance(view, Sequences) or view.grain != "behaviour" or not isinstance(pl_module, Method):
+        if not isinstance(view, Sequences) or not isinstance(pl_module, Method):
             return
         batches = []
         numbers = np.array(self.pick_sequences(target.with_name(SCORED)), dtype=np.int64)
@@ -54,7 +54,7 @@ class EmbeddingWriter(Callback):
         draw = np.random.default_rng(SEED)
         sample = draw.permutation(len(names))[: self.behaviours]
         sample = sample[np.argsort(names[sample].numpy())]
-        described = pl.concat([block for _, block in view.described(names[sample].numpy())])
+        described = pl.concat([block for _, block in view.unit_rows(names[sample].numpy())])
         table = described.with_columns(vector=pl.Series(vectors[sample].numpy()).arr.to_list())
         marks = pl_module.landmarks()
         if marks is not None:

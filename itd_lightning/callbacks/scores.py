@@ -225,7 +225,7 @@ class ScoreWriter(Callback):
         """Write the scores block by block, each user's in time order."""
         order = torch.argsort(torch.cat(self.units))
         numbers, scores = torch.cat(self.units)[order].numpy(), torch.cat(self.scores)[order].numpy()
-        for part, (here, rows) in enumerate(view.described(numbers)):
+        for part, (here, rows) in enumerate(view.unit_rows(numbers)):
             scored = rows.with_columns(score=scores[here].astype(float)).select(SCORES.names())
             scored.sort("user", "start").write_parquet(folder / f"{part:06}.parquet")
 

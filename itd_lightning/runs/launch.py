@@ -42,6 +42,7 @@ from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import private_files, written_beside
 from itd_lightning.contracts.places import refuse_urls, refuse_urls_within
 from itd_lightning.methods import Method
+from itd_lightning.runs.arguments import FOLLOWERS, SEED, refuse_followers, take_option
 from itd_lightning.runs.checkpoint_config import safe_config
 from itd_lightning.store.read import Store
 from itd_lightning.views import View
@@ -143,10 +144,14 @@ class ExperimentCLI(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Give each shape once, in the view; views and methods without it are skipped."""
         parser.add_lightning_class_args(Checkpoints, "checkpoint")
-        parser.link_arguments("data.init_args.hours", "model.init_args.hours")
-        for name in ("vocabulary", "modes", "behaviours"):
-            parser.link_arguments(f"data.init_args.{name}", f"model.init_args.{name}")
-        parser.link_arguments("seed_everything", "data.init_args.seed", compute_fn=int)
+        for follower, leader in FOLLOWERS.items():
+            parser.link_arguments(leader, follower, compute_fn=int if leader == SEED else None)
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:  # noqa: ANN401 - as in Lightning
+        """Parse, and refuse what would be ignored."""
+        super().parse_arguments(parser, args)
+        whole = self.config.as_dict()
+        refuse_followers(args, whole[whole["subcommand"]])
 
     def _parse_ckpt_path(self) -> None:
         """Leave the checkpoint's hyper-parameters alone.
@@ -375,26 +380,6 @@ def run_cli(args: list[str] | dict[str, Any]) -> ExperimentCLI:
                 "--ckpt_path alone takes the checkpoint's own"
             ) from error
         raise
-
-
-def take_option(args: list[str], name: str) -> tuple[list[str], list[str]]:
-    """Split ``--name value`` and ``--name=value`` off a list of arguments.
-
-    Example:
-        >>> take_option(["fit", "--x", "1", "--y=2"], "--x")
-        (['fit', '--y=2'], ['1'])
-    """
-    rest: list[str] = []
-    values: list[str] = []
-    words = iter(args)
-    for word in words:
-        if word == name:
-            values.append(next(words, ""))
-        elif word.startswith(f"{name}="):
-            values.append(word.removeprefix(f"{name}="))
-        else:
-            rest.append(word)
-    return rest, values
 
 
 NOISE = (

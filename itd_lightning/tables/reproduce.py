@@ -31,7 +31,7 @@ from itd_lightning.contracts.results import Evaluation
 from itd_lightning.evaluation.comparison import common_table
 from itd_lightning.evaluation.evaluate import evaluate, write_json
 from itd_lightning.report.sections.comparison import cost
-from itd_lightning.runs.code_hash import digest, scoring_code
+from itd_lightning.runs.code_hash import scoring_code
 from itd_lightning.runs.folder import read_audits
 from itd_lightning.runs.queue import (
     AUDITED,
@@ -46,6 +46,7 @@ from itd_lightning.runs.queue import (
 )
 from itd_lightning.scores.table import SCORED
 from itd_lightning.store.read import Store
+from itd_lightning.store.source_hash import digest
 from itd_lightning.tables.comparison import write_common
 from itd_lightning.tables.paper import compare, write_table
 from itd_lightning.tables.spec import TableSpec, read_spec
