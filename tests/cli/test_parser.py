@@ -215,7 +215,8 @@ def test_a_mistake_ends_in_one_line_and_status_two(
 
 def test_an_error_of_the_system_names_the_file_and_no_number() -> None:
     assert told(FileExistsError(17, "File exists", "out")) == "out: File exists"
-    assert told(OSError(28, "No space left on device")) == "No space left on device"
+    assert told(PermissionError(13, "Permission denied")) == "Permission denied"
+    assert told(OSError(28, "No space left on device")).startswith("no space left on the disk")
     assert told(OSError("odd")) == "odd"
 
 
