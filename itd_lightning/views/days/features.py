@@ -31,7 +31,7 @@ Source:
 """
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import polars as pl
 
@@ -53,64 +53,97 @@ HOURS = {"": None, "work_hours": False, "after_hours": True}
 PCS = ("own", "shared", "other", "supervisor")
 
 
+class Measure(NamedTuple):
+    """One fact or number of each event of a group.
+
+    Attributes:
+        name: Part of the feature's name.
+        how: ``count``: events of which it is true. ``mean``: its mean over events that have it.
+        value: The fact or number, from the columns of the group's events.
+        needs: Key of ``RECORDS``: only a store that records it has the feature; empty for any store.
+    """
+
+    name: str
+    how: Literal["count", "mean"]
+    value: pl.Expr
+    needs: str = ""
+
+
 class Group(NamedTuple):
     """Events of one sort.
 
     Attributes:
-        kinds: Which events they are.
-        types: What they are told apart by.
-        means: Numbers of each event.
-        counts: What is true of an event or not.
+        kinds: Kinds of its events.
+        types: Types that its events are divided into.
+        measures: Facts and numbers of each event, counts first. A line here is a feature.
     """
 
     kinds: tuple[str, ...]
     types: tuple[str, ...] = ()
-    means: tuple[str, ...] = ()
-    counts: tuple[str, ...] = ()
+    measures: tuple[Measure, ...] = ()
 
+
+KIND = pl.col("kind")
+LENGTH, WORDS = pl.col("content").str.len_chars(), pl.col("content").str.count_matches(" ", literal=True) + 1
 
 GROUPS = {
     "logon": Group(("logon",)),
-    "usb": Group(("connect",), means=("seconds",)),
+    "usb": Group(("connect",), measures=(Measure("seconds", "mean", pl.col("seconds")),)),
     "file": Group(
         FILE_KINDS,
         types=("other", "archive", "image", "document", "text", "program"),
-        means=("length", "words", "depth"),
-        counts=("to_removable", "from_removable", "open", "copy", "write", "delete"),
+        measures=(
+            Measure("to_removable", "count", pl.col("to_removable"), "removable"),
+            Measure("from_removable", "count", pl.col("from_removable"), "removable"),
+            Measure("open", "count", KIND == "file_open", "file_actions"),
+            Measure("copy", "count", KIND == "file_copy", "file_actions"),
+            Measure("write", "count", KIND == "file_write", "file_actions"),
+            Measure("delete", "count", KIND == "file_delete", "file_actions"),
+            Measure("length", "mean", LENGTH, "file_contents"),
+            Measure("words", "mean", WORDS, "file_contents"),
+            Measure("depth", "mean", FOLDERS, "file_paths"),
+        ),
     ),
     "email": Group(
         MAIL_KINDS,
         types=("sent", "viewed"),
-        means=("recipients", "external_recipients", "copies", "attachments", "size", "length", "words"),
-        counts=("external", "external_copy"),
+        measures=(
+            Measure("external", "count", pl.col("external_recipients") > 0),
+            Measure("external_copy", "count", pl.col("external_copies") > 0),
+            Measure("recipients", "mean", pl.col("recipients")),
+            Measure("external_recipients", "mean", pl.col("external_recipients")),
+            Measure("copies", "mean", pl.col("copies")),
+            Measure("attachments", "mean", pl.col("attachments")),
+            Measure("size", "mean", pl.col("size")),
+            Measure("length", "mean", LENGTH, "mail_contents"),
+            Measure("words", "mean", WORDS, "mail_contents"),
+        ),
     ),
     "http": Group(
         PAGE_KINDS,
         types=("other", "social", "cloud", "job", "leak", "hack"),
-        means=("url_length", "url_depth", "length", "words"),
-        counts=("visit", "download", "upload"),
+        measures=(
+            Measure("visit", "count", KIND == "http_visit", "page_actions"),
+            Measure("download", "count", KIND == "http_download", "page_actions"),
+            Measure("upload", "count", KIND == "http_upload", "page_actions"),
+            Measure("url_length", "mean", URL_LENGTH),
+            Measure("url_depth", "mean", URL_DEPTH),
+            Measure("length", "mean", LENGTH, "page_contents"),
+            Measure("words", "mean", WORDS, "page_contents"),
+        ),
     ),
 }
 
 # What releases differ in, and how to tell from events.
 RECORDS = {
-    "file_actions": (IS_FILE & (pl.col("kind") != "file_copy")).any(),
+    "file_actions": (IS_FILE & (KIND != "file_copy")).any(),
     "file_paths": (IS_FILE & pl.col("object").str.contains(r"[\\/]")).any(),
     "removable": pl.col("from_removable").is_not_null().any(),
-    "mail_viewed": (pl.col("kind") == "email_view").any(),
-    "page_actions": (IS_PAGE & (pl.col("kind") != "http_visit")).any(),
+    "mail_viewed": (KIND == "email_view").any(),
+    "page_actions": (IS_PAGE & (KIND != "http_visit")).any(),
     "file_contents": (IS_FILE & pl.col("content").is_not_null()).any(),
     "mail_contents": (IS_MAIL & pl.col("content").is_not_null()).any(),
     "page_contents": (IS_PAGE & pl.col("content").is_not_null()).any(),
-}
-DEPENDS = {
-    **{f"file_{name}": "file_actions" for name in ("open", "copy", "write", "delete")},
-    **{f"file_{name}": "removable" for name in ("to_removable", "from_removable")},
-    "file_depth": "file_paths",
-    **{f"http_{name}": "page_actions" for name in ("visit", "download", "upload")},
-    **{f"file_{name}": "file_contents" for name in ("length", "words")},
-    **{f"email_{name}": "mail_contents" for name in ("length", "words")},
-    **{f"http_{name}": "page_contents" for name in ("length", "words")},
 }
 
 
@@ -169,19 +202,17 @@ def features(recorded: dict[str, bool]) -> list[Feature]:
         for hours in HOURS
         for group, sort in {"all": Group(()), **GROUPS}.items()
         for kind in ("", *(sort.types if group != "email" or recorded["mail_viewed"] else ()))
-        for part, how in parts(group, sort, recorded)
+        for part, how in parts(sort, recorded)
     ]
 
 
-def parts(group: str, sort: Group, recorded: dict[str, bool]) -> Iterator[tuple[str, str]]:
+def parts(sort: Group, recorded: dict[str, bool]) -> Iterator[tuple[str, str]]:
     """Yield what is counted and averaged of a group."""
     yield "", "count"
     yield from ((f"{pc}_pc", "count") for pc in PCS)
-    for names, how in ((sort.counts, "count"), (sort.means, "mean")):
-        for name in names:
-            fact = DEPENDS.get(f"{group}_{name}")
-            if fact is None or recorded[fact]:
-                yield name, how
+    for measure in sort.measures:
+        if not measure.needs or recorded[measure.needs]:
+            yield measure.name, measure.how
 
 
 def build(
@@ -246,19 +277,15 @@ def sum_cells(rows: pl.DataFrame, company: Sequence[str], file_types: FileTypes)
 
 def sum_group(rows: pl.DataFrame, group: str, sort: Group) -> pl.DataFrame:
     """Return sums over the events of each user, day and type, in and after hours."""
-    counts = [f"{pc}_pc" for pc in PCS] + list(sort.counts)
-    return rows.group_by("user", "day", "late", "type").agg(
+    counts = [f"{pc}_pc" for pc in PCS] + [measure.name for measure in sort.measures]
+    means = [measure.name for measure in sort.measures if measure.how == "mean"]
+    measured = rows.with_columns(measure.value.alias(measure.name) for measure in sort.measures)
+    return measured.group_by("user", "day", "late", "type").agg(
         pl.lit(group).alias("group"),
         pl.len().cast(pl.Int64).alias("events"),
-        *(pl.col(name).cast(pl.Int64).sum() for name in (*counts, *sort.means)),
-        *(pl.col(name).count().cast(pl.Int64).alias(f"{name}_known") for name in sort.means),
+        *(pl.col(name).cast(pl.Int64).sum() for name in counts),
+        *(pl.col(name).count().cast(pl.Int64).alias(f"{name}_known") for name in means),
     )
-
-
-def contents() -> dict[str, pl.Expr]:
-    """Return characters and words of an event's content; null where none is kept."""
-    text = pl.col("content")
-    return {"length": text.str.len_chars(), "words": text.str.count_matches(" ", literal=True) + 1}
 
 
 def usb(rows: pl.DataFrame) -> pl.DataFrame:
@@ -273,42 +300,28 @@ def usb(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def files(rows: pl.DataFrame, file_types: FileTypes) -> pl.DataFrame:
-    """Return file events with type, depth of the path, and what was done."""
-    actions = {kind.removeprefix("file_"): pl.col("kind") == kind for kind in FILE_KINDS}
-    return rows.filter(IS_FILE).with_columns(
-        type=file_type(file_types), depth=FOLDERS, **contents(), **actions
-    )
+    """Return file events with their type."""
+    return rows.filter(IS_FILE).with_columns(type=file_type(file_types))
 
 
 def mails(rows: pl.DataFrame, company: Sequence[str]) -> pl.DataFrame:
-    """Return mails with numbers of their recipients, and whether any of these is external."""
-    counts = {
-        "copies": count_addresses(COPIED),
-        "recipients": count_addresses(DIRECT) + count_addresses(COPIED),
-        "external_recipients": count_external(company),
-        "external_copies": count_external(company, COPIED),
-    }
-    sent = pl.when(pl.col("kind") == "email_view").then(pl.lit("viewed")).otherwise(pl.lit("sent"))
-    return (
-        rows.filter(IS_MAIL)
-        .with_columns(**counts, **contents(), type=sent)
-        .with_columns(external=pl.col("external_recipients") > 0, external_copy=pl.col("external_copies") > 0)
+    """Return mails with the numbers of their recipients."""
+    sent = pl.when(KIND == "email_view").then(pl.lit("viewed")).otherwise(pl.lit("sent"))
+    return rows.filter(IS_MAIL).with_columns(
+        copies=count_addresses(COPIED),
+        recipients=count_addresses(DIRECT) + count_addresses(COPIED),
+        external_recipients=count_external(company),
+        external_copies=count_external(company, COPIED),
+        type=sent,
     )
 
 
 def pages(rows: pl.DataFrame) -> pl.DataFrame:
-    """Return web pages with the type of their site and the length and depth of their address."""
-    actions = {kind.removeprefix("http_"): pl.col("kind") == kind for kind in PAGE_KINDS}
+    """Return web pages with the type of their site."""
     # As a column, since each mention of an expression would search all addresses again.
     return (
         rows.filter(IS_PAGE)
         .with_columns(site=SITE.fill_null(""))
         .with_columns(domain=domain(pl.col("site")))
-        .with_columns(
-            type=site_type(pl.col("domain")),
-            url_length=URL_LENGTH,
-            url_depth=URL_DEPTH,
-            **contents(),
-            **actions,
-        )
+        .with_columns(type=site_type(pl.col("domain")))
     )
