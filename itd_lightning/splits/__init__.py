@@ -1,10 +1,8 @@
 """Who and when trains, validates and tests; what each way of splitting leaks."""
 
-from itd_lightning.splits.base import Split
-from itd_lightning.splits.campaigns import Campaigns
-from itd_lightning.splits.chronological import Chronological
-from itd_lightning.splits.dates import Dates
-from itd_lightning.splits.random_days import RandomDays
-from itd_lightning.splits.users import Users
-
-__all__ = ["Campaigns", "Chronological", "Dates", "RandomDays", "Split", "Users"]
+from itd_lightning.splits.base import Split as Split
+from itd_lightning.splits.campaigns import Campaigns as Campaigns
+from itd_lightning.splits.chronological import Chronological as Chronological
+from itd_lightning.splits.dates import Dates as Dates
+from itd_lightning.splits.random_days import RandomDays as RandomDays
+from itd_lightning.splits.users import Users as Users

@@ -1,5 +1,6 @@
 """What every method promises; those that score behaviours of sequences do so in ``test_sequence_methods``."""
 
+import inspect
 from collections.abc import Callable
 from datetime import date
 from functools import partial
@@ -8,6 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
+import yaml
 from jaxtyping import Float
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
@@ -34,10 +36,8 @@ from itd_lightning.methods import (
 from itd_lightning.runs.launch import quiet
 from itd_lightning.splits import Dates
 from itd_lightning.views import Days, Signals, Trajectories, View, Windows
-from tests.methods.test_sequence_methods import CLASSES as OF_SEQUENCES
 
-# Those that read narratives: test_dmfi and test_narrative_methods.
-ELSEWHERE = {"DMFI", "ITDLM", "NarrativeLength", "Prompting", "TfidfLogistic"}
+CONFIGS = Path(__file__).parents[2] / "configs"
 ADAM = partial(torch.optim.Adam, lr=0.01)
 SPLIT = partial(Dates, date(2010, 2, 20), date(2010, 3, 1), shown=["train", "val"])
 pytestmark = pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists")  # of a run that goes on
@@ -132,9 +132,10 @@ def scored(trainer: Trainer, checkpoint: Path) -> tuple[Tensor, Tensor]:
     return units, scores
 
 
-def test_no_method_is_left_out() -> None:
-    tested = {type(case.method()).__name__ for case in CASES.values()} | OF_SEQUENCES.keys()
-    assert set(methods.__all__) - {"Method"} - ELSEWHERE == tested
+def test_every_method_has_a_config_by_which_it_is_fitted_and_tested() -> None:
+    exported = {name for name, value in vars(methods).items() if inspect.isclass(value)} - {"Method"}
+    configs = [yaml.safe_load(path.read_text("utf-8")) for path in CONFIGS.glob("*.yaml")]
+    assert exported == {config["model"]["class_path"].rpartition(".")[2] for config in configs}
 
 
 @every_method
