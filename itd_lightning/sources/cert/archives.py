@@ -176,10 +176,10 @@ def spool_log(
     """Write a log out in the pieces that ``cut_log`` would find in it on disk."""
     header = read_header(stream)
     parts = split_by_piece(stream, size, BUFFER, quoted=log.quoted)
-    for number, texts in groupby(parts, itemgetter(0)):
+    for number, blocks in groupby(parts, itemgetter(0)):
         path = folder / f"{log.name}-{number:06d}"
         done = is_done(log.name, number)
         with Path(os.devnull if done else path).open("wb") as file:
-            file.writelines(text for _, text in texts)
+            file.writelines(block.text for _, block in blocks)
             length = 0 if done else file.tell()
         yield Piece(log.name, number, path, 0, length, header)

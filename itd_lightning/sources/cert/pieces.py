@@ -6,7 +6,7 @@ reads them, nor in which order.
 
 from collections.abc import Generator, Iterator
 from io import BufferedIOBase
-from itertools import groupby, islice
+from itertools import accumulate, groupby, islice, pairwise
 from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
@@ -33,6 +33,8 @@ class Piece(NamedTuple):
         start: First byte of the piece.
         stop: First byte after it.
         header: First line of the log.
+        ends: Ends of blocks of whole rows, counted from the piece's first byte, so that nobody checks quotes
+            twice. Empty if it is not known that all quotes in the piece fit.
     """
 
     log: str
@@ -41,6 +43,7 @@ class Piece(NamedTuple):
     start: int
     stop: int
     header: bytes
+    ends: tuple[int, ...] = ()
 
     @property
     def file(self) -> str:
@@ -51,6 +54,20 @@ class Piece(NamedTuple):
     def size(self) -> int:
         """Bytes."""
         return self.stop - self.start
+
+
+class TextBlock(NamedTuple):
+    """Some bytes of a log.
+
+    Attributes:
+        text: The bytes.
+        is_whole: Whether the last record in them ends there; it does not where it is too long for memory.
+        fits: Whether it is known that all quotes in them fit.
+    """
+
+    text: bytes
+    is_whole: bool
+    fits: bool
 
 
 def read_header(file: BufferedIOBase) -> bytes:
@@ -74,9 +91,9 @@ def cut_log(path: Path, log: str, *, quoted: bool) -> Iterator[Piece]:
     with path.open("rb") as file:
         header = read_header(file)
         start = file.tell()
-        lengths = quoted_lengths(file, size) if quoted else plain_lengths(file, size)
-        for number, length in enumerate(islice(lengths, last)):
-            yield Piece(log, number, path, start, start + length, header)
+        parts = quoted_parts(file, size) if quoted else plain_parts(file, size)
+        for number, (length, ends) in enumerate(islice(parts, last)):
+            yield Piece(log, number, path, start, start + length, header, ends)
             start += length
     yield Piece(log, last, path, start, size, header)
 
@@ -86,28 +103,30 @@ def count_pieces(size: int) -> int:
     return max(1, -(-size // PIECE))
 
 
-def plain_lengths(file: BufferedIOBase, size: int) -> Iterator[int]:
-    """Yield the bytes of each piece but the last of a log whose rows are lines."""
+def plain_parts(file: BufferedIOBase, size: int) -> Iterator[tuple[int, tuple[int, ...]]]:
+    """Yield length and ends of each piece but the last of a log whose rows are lines."""
     start = file.tell()
     for share in range(PIECE, size, PIECE):
         if start < share:
             file.seek(share - 1)
             skip_line(file)
-            yield file.tell() - start
+            yield file.tell() - start, ()
             start = file.tell()
         else:
-            yield 0
+            yield 0, ()
 
 
-def quoted_lengths(file: BufferedIOBase, size: int) -> Iterator[int]:
-    """Yield the bytes of each piece of a log whose rows may have line ends within quotes."""
+def quoted_parts(file: BufferedIOBase, size: int) -> Iterator[tuple[int, tuple[int, ...]]]:
+    """Yield length and ends of each piece of a log whose rows may have line ends within quotes."""
     for _, parts in groupby(split_by_piece(file, size, min(BLOCK, SCAN), quoted=True), itemgetter(0)):
-        yield sum(len(text) for _, text in parts)
+        blocks = [(len(block.text), block.fits) for _, block in parts if block.text]
+        ends = tuple(accumulate(length for length, _ in blocks))
+        yield ends[-1] if ends else 0, ends if all(fits for _, fits in blocks) else ()
 
 
 def split_by_piece(
     file: BufferedIOBase, size: int, block: int, *, quoted: bool
-) -> Iterator[tuple[int, bytes]]:
+) -> Iterator[tuple[int, TextBlock]]:
     """Yield a log behind its header, each part with the number of its piece; no piece is left out.
 
     Args:
@@ -117,34 +136,22 @@ def split_by_piece(
         quoted: Whether a row may have line ends within quotes.
     """
     position, number, last = file.tell(), 0, count_pieces(size) - 1
-    yield 0, b""
+    empty = TextBlock(b"", is_whole=True, fits=True)
+    yield 0, empty
     while number < last and position >= (number + 1) * PIECE:  # within the header
         number += 1
-        yield number, b""
-    for text, is_whole, _ in read_records(file, size - position, block, quoted=quoted):
-        done, until = 0, position + len(text)
-        while number < last and is_whole and until >= (number + 1) * PIECE:
+        yield number, empty
+    for part in read_records(file, size - position, block, quoted=quoted):
+        text, done = part.text, 0
+        until = position + len(text)
+        while number < last and part.is_whole and until >= (number + 1) * PIECE:
             ends = record_ends(text, last=True) if quoted else line_ends(text, last=True)
             cut = max(int(ends[np.searchsorted(ends, (number + 1) * PIECE - position)]), done)
-            yield number, text[done:cut]
+            yield number, part._replace(text=text[done:cut])
             done, number = cut, number + 1
-            yield number, b""
-        yield number, text[done:] if done else text
+            yield number, empty
+        yield number, part._replace(text=text[done:]) if done else part
         position = until
-
-
-class TextBlock(NamedTuple):
-    """Some bytes of a log.
-
-    Attributes:
-        text: The bytes.
-        is_whole: Whether the last record in them ends there; it does not where it is too long for memory.
-        fits: Whether it is known that all quotes in them fit.
-    """
-
-    text: bytes
-    is_whole: bool
-    fits: bool
 
 
 def read_records(file: BufferedIOBase, size: int, block: int, *, quoted: bool) -> Iterator[TextBlock]:
@@ -236,7 +243,11 @@ def read_blocks(piece: Piece, digest: xxh3_128, *, quoted: bool) -> Iterator[Tex
     with piece.path.open("rb") as file:
         file.seek(piece.start)
         lines, within = 0, False  # of a record that comes in parts
-        for block in read_records(file, piece.stop - piece.start, BLOCK, quoted=quoted):
+        size = piece.stop - piece.start
+        blocks = (
+            read_known(file, piece.ends) if piece.ends else read_records(file, size, BLOCK, quoted=quoted)
+        )
+        for block in blocks:
             digest.update(block.text)
             end = b"" if block.text.endswith(b"\n") or not block.is_whole else b"\n"
             if within or not block.is_whole:
@@ -246,6 +257,15 @@ def read_blocks(piece: Piece, digest: xxh3_128, *, quoted: bool) -> Iterator[Tex
                     lines = 0
             else:
                 yield block._replace(text=block.text + end) if end else block
+
+
+def read_known(file: BufferedIOBase, ends: tuple[int, ...]) -> Iterator[TextBlock]:
+    """Yield blocks that end at some of these places, as large as ``BLOCK`` allows; all quotes in them fit."""
+    start = 0
+    for end, following in pairwise([*ends, ends[-1] + BLOCK + 1]):
+        if following - start > BLOCK:
+            yield TextBlock(read_whole(file, end - start), is_whole=True, fits=True)
+            start = end
 
 
 def placeholder_row(lines: int, *, quoted: bool) -> bytes:

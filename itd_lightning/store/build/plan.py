@@ -109,6 +109,7 @@ def plan_build(
     memory = WORKER * workers if memory is None else memory
     if memory <= 0:
         raise InputError(f"memory must be more than 0 GiB, got {memory}")
+    check_names(sources)
     store = absolute(store)  # other machines may stand in other folders
     kinds = order_kinds(content)
     base: Store | None = None
@@ -132,6 +133,16 @@ def plan_build(
         )
     today = datetime.now().replace(hour=0, minute=0, second=0, microsecond=0)
     return Plan(tuple(sources), store, parts, kinds, base, today + timedelta(days=2), size)
+
+
+def check_names(sources: Sequence[Source]) -> None:
+    """Refuse sources of different kinds.
+
+    Raises:
+        InputError: If there are any.
+    """
+    if len(names := sorted({source.name for source in sources})) > 1:
+        raise InputError(f"a store holds logs of one kind, not {' and '.join(names)}")
 
 
 def order_kinds(content: Sequence[str] | None) -> tuple[str, ...] | None:

@@ -48,6 +48,29 @@ def random_logs() -> Iterator[bytes]:
     return (random_log(dice) for _ in range(TRIALS))
 
 
+@pytest.mark.parametrize("block", [100, 300, 4096])
+def test_a_piece_says_where_its_blocks_end_if_all_its_quotes_fit(
+    block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pieces, "PIECE", 500)
+    monkeypatch.setattr(pieces, "SCAN", 100)
+    monkeypatch.setattr(pieces, "BLOCK", block)
+    path = tmp_path / "http.csv"
+    row = '{{{:04d}-ABCD1234-ABCD1234}},01/04/2010 07:12:31,ABC0001,PC-0001,u,WWW Visit,"a\nb"'
+    text = HEADER + "".join(f"{row.format(number)}\n" for number in range(40)).encode()
+    path.write_bytes(text)
+    *checked, last = pieces.cut_log(path, "http", quoted=True)
+    assert last.ends == ()
+    for piece in checked:
+        assert piece.ends[-1] == piece.stop - piece.start
+        read = list(read_blocks(piece, xxh3_128(), quoted=True))
+        assert b"".join(part.text for part in read) == text[piece.start : piece.stop]
+        assert all(part.fits and part.text.endswith(b'b"\n') for part in read)
+        assert max(len(part.text) for part in read) <= max(block, len(row) + 10)
+    path.write_bytes(text.replace(b"0020-ABCD1234", b'00"0-ABCD1234'))
+    assert [piece.ends == () for piece in pieces.cut_log(path, "http", quoted=True)].count(True) == 2
+
+
 @pytest.mark.parametrize("quoted", [False, True], ids=["plain", "quoted"])
 @pytest.mark.parametrize("size", [7, 64, 257, 4096])
 def test_the_pieces_of_a_log_are_the_log(
