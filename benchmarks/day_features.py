@@ -23,7 +23,7 @@ import numpy as np
 import polars as pl
 
 from itd_lightning.events.pcs import own_pcs
-from itd_lightning.store.build.build import build_store
+from itd_lightning.ingest import build_store
 from itd_lightning.store.read import Store
 from itd_lightning.synth import write_release
 from itd_lightning.views.days.features import build, records

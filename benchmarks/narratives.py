@@ -25,8 +25,8 @@ import polars as pl
 
 from itd_lightning.events.calendar import work_calendar
 from itd_lightning.events.pcs import own_pcs
+from itd_lightning.ingest import build_store
 from itd_lightning.splits import Dates
-from itd_lightning.store.build.build import build_store
 from itd_lightning.store.read import Store
 from itd_lightning.synth import write_release
 from itd_lightning.views import Narratives

@@ -35,7 +35,7 @@ SHARDS = 64
 OURS = """
 import sys
 from pathlib import Path
-from itd_lightning.store.build.build import build_store
+from itd_lightning.ingest import build_store
 if __name__ == "__main__":
     build_store([Path(sys.argv[1])], Path(sys.argv[2]), shards=64, content=[], workers=WORKERS)
 """

@@ -28,7 +28,7 @@ print(time.perf_counter() - began, time.process_time() - spent)
 OURS = """
 import sys
 from pathlib import Path
-from itd_lightning.store.build.build import build_store
+from itd_lightning.ingest import build_store
 from itd_lightning.splits import Dates
 from itd_lightning.views import Windows
 from datetime import date

@@ -41,7 +41,7 @@ def prepare(
     Raises:
         InputError: If the source is no release, or the store exists.
     """
-    from itd_lightning.store.build.build import build_store
+    from itd_lightning.ingest import build_store
     from itd_lightning.store.read import Store
 
     key = None if answers is None else Path(answers)

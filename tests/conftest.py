@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from itd_lightning.cli.parser import main
-from itd_lightning.store.build.build import build_store
+from itd_lightning.ingest import build_store
 from itd_lightning.synth import write_release
 from tests.language_models import save_small_llama
 

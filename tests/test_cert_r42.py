@@ -9,9 +9,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from itd_lightning.ingest import build_store
 from itd_lightning.splits import Campaigns
 from itd_lightning.splits.labels import label
-from itd_lightning.store.build.build import build_store
 from itd_lightning.store.key import read_key
 from itd_lightning.views import Windows
 

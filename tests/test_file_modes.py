@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from itd_lightning.cli import main
-from itd_lightning.store.build.build import build_store
+from itd_lightning.ingest import build_store
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 

@@ -98,20 +98,30 @@ def prepare(
         workers: Processes that read and sort at the same time; the store does not depend on it.
         executor: local, or ray: the cluster that RAY_ADDRESS names, which must see the same files.
     """
+    from itd_lightning.ingest import plan_store
     from itd_lightning.store.build.build import build
     from itd_lightning.store.build.estimate import estimate
-    from itd_lightning.store.build.plan import plan_build
     from itd_lightning.store.inspect import refusals
     from itd_lightning.store.read import Store
 
     if no_content and content is not None:
         raise InputError("--no-content and --content exclude one another")
     kinds = [] if no_content else None if content is None else content.split(",")
-    plan = plan_build(sources, store, release, answers, shards, memory, workers, kinds, append)
+    plan = plan_store(
+        sources,
+        store,
+        release,
+        answers,
+        shards=shards,
+        memory=memory,
+        workers=workers,
+        content=kinds,
+        append=append,
+    )
     cost = estimate(plan, workers)
     say = console().print
     guess = " (a guess: an archive does not tell)" if any(source.archived for source in plan.sources) else ""
-    say(f"{plan.release.name}: {costs(*cost)}{guess}", highlight=False, soft_wrap=True)
+    say(f"{plan.name}: {costs(*cost)}{guess}", highlight=False, soft_wrap=True)
     if cost.building > cost.free:
         say("[yellow]this disk may be too small[/]")
     with progress() as bar:

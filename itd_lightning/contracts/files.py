@@ -15,6 +15,11 @@ from typing import Any
 from itd_lightning.contracts.errors import FullDiskError, is_full_disk
 
 
+def absolute(path: Path) -> Path:
+    """Return a path that begins at the root; links in it stay."""
+    return Path(os.path.abspath(path))  # noqa: PTH100 - Path.absolute would leave "." without a name
+
+
 @contextmanager
 def private_files() -> Iterator[None]:
     """Let files be 0600 and folders 0700, whoever makes them, within this block; a stricter umask stays."""

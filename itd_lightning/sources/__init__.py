@@ -1,1 +1,1 @@
-"""Sources of events: a CERT release, or an organisation's own logs."""
+"""Sources of events: what the store asks of any (`base`), and a CERT release (`cert`)."""

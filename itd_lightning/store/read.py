@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.events import KINDS
 
 SCHEMA_VERSION = 2
 MANIFEST, NEEDED = "manifest.json", {"options"}
@@ -19,7 +20,7 @@ EVENT_FILE, PRESENCE, PC_USE = "events.parquet", "presence.parquet", "pc_use.par
 
 
 class Store:
-    """An event store that was built completely; its layout is described in ``events.build``.
+    """An event store that was built completely; its layout is described in ``store.build.build``.
 
     Args:
         path: The store's folder.
@@ -37,9 +38,9 @@ class Store:
             self.manifest: dict[str, Any] = dict(json.loads(manifest.read_text("utf-8")))
         except (ValueError, TypeError) as error:
             raise InputError(f"{manifest} is damaged; build the store again with `itd prepare`") from error
-        if (found := self.manifest.get("schema")) != SCHEMA_VERSION:
+        if (version := self.manifest.get("schema")) != SCHEMA_VERSION:
             raise InputError(
-                f"the store at {path} has schema version {found}, this program reads {SCHEMA_VERSION}; "
+                f"the store at {path} has schema version {version}, this program reads {SCHEMA_VERSION}; "
                 "build it again with `itd prepare`"
             )
 
@@ -49,9 +50,22 @@ class Store:
             )
 
     @property
+    def name(self) -> str:
+        """Name of the kind of logs, such as ``"r4.2"``."""
+        return str(self.manifest["release"])
+
+    @property
+    def records(self) -> frozenset[str]:
+        """Kinds of events that the sources can record, whether or not there are any.
+
+        A store built before this was written down may hold any kind.
+        """
+        return frozenset(self.manifest.get("records", KINDS))
+
+    @property
     def data(self) -> str:
-        """What the events are, in words: the release, whether it is synthetic, and whether it is whole."""
-        name = f"{'synthetic ' * bool(self.manifest.get('synthetic'))}{self.manifest['release']}"
+        """A description of the events: the release, whether it is synthetic, and whether it is whole."""
+        name = f"{'synthetic ' * bool(self.manifest.get('synthetic'))}{self.name}"
         thinned = self.manifest.get("thinned")
         return name if thinned is None else f"{name} less {thinned['share']:.0%} of its events at random"
 
@@ -63,31 +77,31 @@ class Store:
     @cached_property
     def shards(self) -> list[Path]:
         """Event files, one a shard, in order; each user is whole in one of them."""
-        found = sorted(self.path.glob(f"events/shard=*/{EVENT_FILE}"))
-        if len(found) != (shards := self.manifest["options"]["shards"]):
+        files = sorted(self.path.glob(f"events/shard=*/{EVENT_FILE}"))
+        if len(files) != (shards := self.manifest["options"]["shards"]):
             raise InputError(
-                f"the store at {self.path} holds {len(found)} of its {shards} shards; build it again"
+                f"the store at {self.path} holds {len(files)} of its {shards} shards; build it again"
             )
-        return found
+        return files
 
     def scan(self) -> pl.LazyFrame:
-        """All events, shard after shard; within a user in time order."""
+        """Return all events, shard after shard; within a user in time order."""
         return pl.scan_parquet(self.shards, glob=False)
 
-    def beside(self, name: str) -> pl.DataFrame:
-        """A small table that lies beside the events of each shard, of all shards."""
+    def shard_tables(self, name: str) -> pl.DataFrame:
+        """Return a small table that lies beside the events of each shard, of all shards."""
         return pl.concat([pl.read_parquet(shard.with_name(name), glob=False) for shard in self.shards])
 
     def presence(self) -> pl.DataFrame:
-        """Days on which each user was there, as ``store.presence.days_present`` returns them."""
-        return self.beside(PRESENCE)
+        """Return the days on which each user was there, as ``store.presence.days_present`` returns them."""
+        return self.shard_tables(PRESENCE)
 
     def pc_use(self) -> pl.DataFrame:
-        """How much each user used each PC at first, as ``store.presence.pc_use`` returns it."""
-        return self.beside(PC_USE)
+        """Return how much each user used each PC at first, as ``store.presence.pc_use`` returns it."""
+        return self.shard_tables(PC_USE)
 
     def people(self) -> pl.DataFrame | None:
-        """Who worked there as what, with validity dates; None where the source does not say."""
+        """Return who worked there as what, with validity dates; None where the source does not say."""
         path = self.path / "people.parquet"
         return pl.read_parquet(path, glob=False) if path.is_file() else None
 

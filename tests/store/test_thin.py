@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.ingest import build_store
 from itd_lightning.splits import Dates
-from itd_lightning.store.build.build import build_store
 from itd_lightning.store.read import Store
 from itd_lightning.store.thin import PAIRED, thin_store
 from itd_lightning.views import Days

@@ -1,6 +1,7 @@
 """The red-team answer key: who was malicious, when, in which scenario, by which events.
 
-Only ``events`` may import this module; it copies the key into the store, where ``events.key`` reads it.
+Only ``sources.cert.source`` imports this module. The build copies the key into the store, where ``store.key``
+reads it.
 """
 
 import csv
@@ -11,26 +12,10 @@ from typing import NamedTuple
 import polars as pl
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.events import Kind
+from itd_lightning.sources.base import CAMPAIGN_ORDER, CAMPAIGNS, KEY_ORDER, KEY_ROWS, Answers
 from itd_lightning.sources.cert.releases import TIME_FORMAT, YEARS, Log, Release
 from itd_lightning.sources.cert.tables import read_small, read_table
 
-CAMPAIGNS = pl.Schema(
-    {"user": pl.String(), "scenario": pl.Int32(), "start": pl.Datetime("us"), "end": pl.Datetime("us")}
-)
-KEY_ROWS = pl.Schema(
-    {
-        "insider": pl.String(),  # whose campaign it is
-        "scenario": pl.Int32(),
-        "event_id": pl.String(),
-        "user": pl.String(),  # whose account it is; the supervisor's in parts of scenario 3
-        "time": pl.Datetime("us"),
-        "pc": pl.String(),
-        "kind": Kind,
-    }
-)
-CAMPAIGN_ORDER = ["user", "start", "end", "scenario"]
-ROW_ORDER = ["insider", "time", "kind", "event_id", "user", "pc", "scenario"]
 COLUMNS = ("dataset", "scenario", "details", "user", "start", "end")
 
 
@@ -44,22 +29,8 @@ class KeyRow(NamedTuple):
     kind: str
 
 
-class Answers(NamedTuple):
-    """The key of one release.
-
-    Attributes:
-        campaigns: One row a campaign: user, scenario, start, end; the last moment belongs to it.
-        rows: One row a key row: whose campaign, whose account, event id, time, pc, kind.
-        remarks: What of the key cannot be read, or was repaired, as "file:line: what".
-    """
-
-    campaigns: pl.DataFrame
-    rows: pl.DataFrame
-    remarks: list[str]
-
-
 def read_answers(folder: Path, release: Release) -> Answers | None:
-    """Read the key of one release, or None where there is no key.
+    """Return the key of one release, or None where there is no key.
 
     Args:
         folder: Holds ``insiders.csv``, which covers every release, and the detail files.
@@ -74,10 +45,9 @@ def read_answers(folder: Path, release: Release) -> Answers | None:
         return None
     if not path.is_file():
         raise InputError(f"{folder} has no insiders.csv; remove the folder if there is no answer key")
-    mine = read_campaigns(path, release)
-    entries = list(mine.iter_rows(named=True))
-    remarks = [remark for entry in entries if (remark := repair(path, entry, release))]
-    campaigns = [campaign(path, entry, release) for entry in entries]
+    entries = list(read_campaigns(path, release).iter_rows(named=True))
+    remarks = [remark for entry in entries if (remark := repair_start(path, entry, release))]
+    campaigns = [parse_campaign(path, entry, release) for entry in entries]
     rows: list[tuple[object, ...]] = []
     for entry, (user, scenario, _, _) in zip(entries, campaigns, strict=True):
         read, bad = read_details(find_details(folder, release, entry["details"]), release)
@@ -85,33 +55,24 @@ def read_answers(folder: Path, release: Release) -> Answers | None:
         remarks += bad
     return Answers(
         pl.DataFrame(campaigns, schema=CAMPAIGNS, orient="row").sort(CAMPAIGN_ORDER),
-        pl.DataFrame(rows, schema=KEY_ROWS, orient="row").unique().sort(ROW_ORDER),
+        pl.DataFrame(rows, schema=KEY_ROWS, orient="row").unique().sort(KEY_ORDER),
         remarks,
     )
 
 
 def read_campaigns(path: Path, release: Release) -> pl.DataFrame:
-    """The rows of ``insiders.csv`` that are of a release, as text."""
+    """Return the rows of ``insiders.csv`` that are of a release, as text."""
     key = read_table(path, COLUMNS)
     # The data set is compared as text: "2" stands in "4.2" and "5.2".
-    mine = key.filter(pl.col("dataset") == release.dataset).unique(maintain_order=True)
-    if mine.is_empty():
+    campaigns = key.filter(pl.col("dataset") == release.dataset).unique(maintain_order=True)
+    if campaigns.is_empty():
         others = ", ".join(sorted(set(key["dataset"].drop_nulls())))
         raise InputError(f"{path} holds no campaign of {release.dataset}, only of {others or 'nothing'}")
-    return mine
+    return campaigns
 
 
-def join_answers(keys: list[Answers]) -> Answers:
-    """One key of several; a campaign and a row that stand in two count once."""
-    return Answers(
-        pl.concat([key.campaigns for key in keys]).unique().sort(CAMPAIGN_ORDER),
-        pl.concat([key.rows for key in keys]).unique().sort(ROW_ORDER),
-        list(dict.fromkeys(remark for key in keys for remark in key.remarks)),
-    )
-
-
-def repair(path: Path, entry: dict[str, str], release: Release) -> str | None:
-    """Give a start without its month, as that of r6.2's scenario 4, the time of the first row; say so."""
+def repair_start(path: Path, entry: dict[str, str], release: Release) -> str | None:
+    """Replace a start without a month (r6.2, scenario 4) by the time of the first row; return a remark."""
     if not (entry["start"] or "").startswith("/") or not entry["details"]:
         return None
     rows, _ = read_details(find_details(path.parent, release, entry["details"]), release)
@@ -123,8 +84,10 @@ def repair(path: Path, entry: dict[str, str], release: Release) -> str | None:
     )
 
 
-def campaign(path: Path, entry: dict[str, str], release: Release) -> tuple[str, int, datetime, datetime]:
-    """One row of ``insiders.csv``, typed and plausible."""
+def parse_campaign(
+    path: Path, entry: dict[str, str], release: Release
+) -> tuple[str, int, datetime, datetime]:
+    """Return user, scenario, start and end of a row of ``insiders.csv``, checked."""
     if lacking := [name for name in COLUMNS if not entry[name]]:
         raise InputError(f"{path} has a row of {release.dataset} without {', '.join(lacking)}")
     try:
@@ -138,15 +101,15 @@ def campaign(path: Path, entry: dict[str, str], release: Release) -> tuple[str, 
 
 
 def find_details(folder: Path, release: Release, name: str) -> Path:
-    """Detail files lie in folders per scenario, or beside ``insiders.csv``."""
+    """Return the path of a detail file; it lies in a folder of its scenario, or beside ``insiders.csv``."""
     for place in [*sorted(folder.glob(f"{release.name}-*")), folder]:
-        if (found := place / Path(name).name).is_file():
-            return found
+        if (path := place / Path(name).name).is_file():
+            return path
     raise InputError(f"{folder} has no {name}, which its insiders.csv names")
 
 
 def read_details(path: Path, release: Release) -> tuple[list[KeyRow], list[str]]:
-    """Rows of one detail file: event id, account, time, pc and kind; the rest stands in the logs.
+    """Return the rows of one detail file, and a remark for each line that is none.
 
     The file is no proper CSV: no header, rows of different logs and widths interleaved, some quoted, and in
     r5 and r6 a topic before the content, which no log holds.
@@ -168,7 +131,7 @@ def read_details(path: Path, release: Release) -> tuple[list[KeyRow], list[str]]
 
 
 def split_row(line: str) -> list[str]:
-    """Fields of a key row; a row with quoted fields is CSV, and in the others a quote is a character.
+    """Return the fields of a key row; it is CSV if it has quoted fields, else a quote is a character.
 
     Example:
         >>> split_row('http,"{A}","a,b"')
@@ -179,5 +142,5 @@ def split_row(line: str) -> list[str]:
 
 
 def key_kind(log: Log, fields: list[str]) -> str:
-    """Kind of a key row, which has the log's own columns behind the log's name."""
+    """Return the kind of a key row, which has the log's own columns behind the log's name."""
     return log.kinds[""] if "" in log.kinds else log.kinds[fields[1 + log.columns.index("activity")]]

@@ -19,7 +19,7 @@ from time import perf_counter
 from typing import IO, cast
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.sources.cert.pieces import Piece, by_piece, read_header
+from itd_lightning.sources.cert.pieces import Piece, read_header, split_by_piece
 from itd_lightning.sources.cert.records import MAX_LINE
 from itd_lightning.sources.cert.releases import SYNTHETIC, Log
 from itd_lightning.sources.cert.tables import SMALL
@@ -41,7 +41,7 @@ EXTENSIONS = (  # headers whose content is read at once, as names and times
 )
 
 
-class Bounded(RawIOBase):
+class BoundedStream(RawIOBase):
     """A stream that ends in an error when more comes out than a release of this size can hold."""
 
     def __init__(self, unpacked: BufferedIOBase, path: Path) -> None:
@@ -75,17 +75,17 @@ class Member(tarfile.TarInfo):
 
 
 def is_archive(path: Path) -> bool:
-    """Whether a path names an archive."""
+    """Return whether a path names an archive."""
     return path.name.endswith(ENDINGS)
 
 
-def root_of(path: Path) -> str:
-    """Name of the folder in an archive, as far as its first member tells.
+def read_root_name(path: Path) -> str:
+    """Return the name of the folder in an archive, as far as its first member tells.
 
     Raises:
         InputError: If it is no archive, or empty.
     """
-    with opened(path) as tar:
+    with open_archive(path) as tar:
         first = tar.next()
     if first is None:
         raise InputError(f"{path} is an empty archive")
@@ -93,7 +93,7 @@ def root_of(path: Path) -> str:
 
 
 def unpacking_rate(path: Path, sample: int) -> tuple[float, float]:
-    """Bytes that an archive unpacks to, and bytes a second, as far as its beginning tells."""
+    """Return the bytes that an archive unpacks to, and bytes a second, as far as its beginning tells."""
     began = perf_counter()
     with path.open("rb") as packed, bz2.open(packed) if "bz" in path.suffix else packed as unpacked:
         try:
@@ -118,20 +118,20 @@ def read_archive(
     Raises:
         InputError: If the archive is damaged or cut short, unpacks to far too much, or holds a log twice.
     """
-    seen: set[str] = set()
-    with opened(path) as tar:
+    names: set[str] = set()
+    with open_archive(path) as tar:
         for member in tar:
             tar.members.clear()  # type: ignore[attr-defined]  # it keeps them all, and there may be millions
-            name = place(member)
-            if name in seen:
+            name = member_name(member)
+            if name in names:
                 raise InputError(f"{path} holds {name} twice")
             log = logs.get(name.removesuffix(".csv"))
             if log is not None and name.endswith(".csv"):
-                seen.add(name)
+                names.add(name)
                 stream = cast("BufferedIOBase", tar.extractfile(member))
-                yield from spool(stream, member.size, log, folder, is_done)
+                yield from spool_log(stream, member.size, log, folder, is_done)
             elif WANTED.fullmatch(name):
-                seen.add(name)
+                names.add(name)
                 if member.size > SMALL:
                     raise InputError(f"{path} holds a {name} of {member.size >> 20} MiB; no release does")
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -140,11 +140,11 @@ def read_archive(
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[tarfile.TarFile]:
-    """A tar file to be streamed; what is wrong with it becomes one line."""
+def open_archive(path: Path) -> Iterator[tarfile.TarFile]:
+    """Open a tar file to be streamed; what is wrong with it becomes one line."""
     try:
         with bz2.open(path) if "bz" in path.suffix else path.open("rb") as unpacked:
-            bounded = cast("IO[bytes]", Bounded(unpacked, path))
+            bounded = cast("IO[bytes]", BoundedStream(unpacked, path))
             with tarfile.open(fileobj=bounded, mode="r|", bufsize=BUFFER, tarinfo=Member) as tar:
                 yield tar
     except InputError:
@@ -156,11 +156,11 @@ def opened(path: Path) -> Iterator[tarfile.TarFile]:
         raise InputError(f"{path} is damaged or cut short: {error}") from error
 
 
-def place(member: tarfile.TarInfo) -> str:
-    """Where a member stands in its release; "" for what is no plain file, or a sparse one: a bomb at no cost.
+def member_name(member: tarfile.TarInfo) -> str:
+    """Return the path of a member in its release; "" if it is no plain file, or sparse: a bomb at no cost.
 
     Example:
-        >>> place(tarfile.TarInfo("./r4.2/LDAP/2010-01.csv"))
+        >>> member_name(tarfile.TarInfo("./r4.2/LDAP/2010-01.csv"))
         'LDAP/2010-01.csv'
     """
     parts = [part for part in PurePosixPath(member.name).parts if part != "."]
@@ -170,16 +170,16 @@ def place(member: tarfile.TarInfo) -> str:
     return "/".join(parts[first:]) if first < 2 else ""  # beside the release's folder, or right in it
 
 
-def spool(
+def spool_log(
     stream: BufferedIOBase, size: int, log: Log, folder: Path, is_done: Callable[[str, int], bool]
 ) -> Iterator[Piece]:
-    """Write a log out in the pieces that ``pieces`` would find in it on disk."""
+    """Write a log out in the pieces that ``cut_log`` would find in it on disk."""
     header = read_header(stream)
-    parts = by_piece(stream, size, BUFFER, quoted=log.quoted)
-    for number, texts in groupby(parts, itemgetter(0)):
+    parts = split_by_piece(stream, size, BUFFER, quoted=log.quoted)
+    for number, blocks in groupby(parts, itemgetter(0)):
         path = folder / f"{log.name}-{number:06d}"
         done = is_done(log.name, number)
         with Path(os.devnull if done else path).open("wb") as file:
-            file.writelines(text for _, text in texts)
+            file.writelines(block.text for _, block in blocks)
             length = 0 if done else file.tell()
         yield Piece(log.name, number, path, 0, length, header)

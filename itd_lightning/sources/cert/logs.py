@@ -14,6 +14,7 @@ import polars as pl
 
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.events import EVENTS, Kind
+from itd_lightning.sources.base import REFUSED
 from itd_lightning.sources.cert.records import BESIDE_QUOTE, MAX_LINE, record_ends
 from itd_lightning.sources.cert.releases import TIME_FORMAT, YEARS, Log
 
@@ -21,15 +22,14 @@ STRETCH = MAX_LINE // 2
 SHORTEST = 16  # bytes of a line, on average; of a genuine one, 60
 SHORT_LINES = 10_000  # of which nothing is expected
 TIME_PATTERN = r"^\d{2}/\d{2}/\d{4} \d{2}:\d{2}:[0-5]\d$"
-REFUSED = pl.Schema({"line": pl.UInt32(), "reason": pl.String()})
 
 
-class Block(NamedTuple):
+class SplitRows(NamedTuple):
     """Some lines of a log, cut into fields.
 
     Attributes:
         rows: Whole rows: the log's columns as text, and ``line``, the number of the line in the file.
-        refused: What is no row: line and reason.
+        refused: Lines that are no row: line and reason.
         lines: Lines in the text; more than rows where a quoted field goes over several.
     """
 
@@ -38,20 +38,20 @@ class Block(NamedTuple):
     lines: int
 
 
-class Judged(NamedTuple):
-    """Rows that were looked at one by one.
+class ParsedRows(NamedTuple):
+    """Events and refused rows of some lines.
 
     Attributes:
-        rows: Kept events: the columns of ``EVENTS`` and ``line``.
+        events: Events: the columns of ``EVENTS`` and ``line``.
         refused: Refused rows: line and reason.
     """
 
-    rows: pl.DataFrame
+    events: pl.DataFrame
     refused: pl.DataFrame
 
 
 def check_header(line: bytes, path: Path, columns: tuple[str, ...]) -> tuple[str, ...]:
-    """The names in a log's first line.
+    """Return the names in a log's first line.
 
     Raises:
         InputError: If there are none, or some of these columns are not among them, or it has no end.
@@ -71,7 +71,9 @@ def check_header(line: bytes, path: Path, columns: tuple[str, ...]) -> tuple[str
     return header
 
 
-def split(text: bytes, header: tuple[str, ...], log: Log, first_line: int, *, fits: bool = False) -> Block:
+def split_fields(
+    text: bytes, header: tuple[str, ...], log: Log, first_line: int, *, fits: bool = False
+) -> SplitRows:
     """Cut whole lines into fields.
 
     Args:
@@ -84,49 +86,51 @@ def split(text: bytes, header: tuple[str, ...], log: Log, first_line: int, *, fi
     Raises:
         InputError: If the lines are so short that to refuse them one by one would cost more than it tells.
     """
-    lines = count(text, b"\n")
+    lines = count_bytes(text, b"\n")
     if lines > SHORT_LINES + len(text) // SHORTEST:
         raise InputError(f"{log.name}.csv has {lines:,} nearly empty lines in a row; it is no log")
     plain = text.replace(b"\r\n", b"\n") if b"\r" in text else text
-    rows = split_at_once(plain, lines, header, quoted=log.quoted, fits=fits)
+    rows = split_clean(plain, lines, header, quoted=log.quoted, fits=fits)
     if rows is not None:
-        return Block(
+        return SplitRows(
             rows.select(log.columns).with_row_index("line", offset=first_line), REFUSED.to_frame(), lines
         )
-    text, numbers, refused = sift(text if log.quoted else plain, first_line, len(header), quoted=log.quoted)
+    text, numbers, refused = split_line_by_line(
+        text if log.quoted else plain, first_line, len(header), quoted=log.quoted
+    )
     rows = split_whole(text, header, quoted=log.quoted)
-    return Block(
+    return SplitRows(
         rows.select(pl.Series("line", numbers, dtype=pl.UInt32), *log.columns),
         pl.DataFrame(refused, schema=REFUSED, orient="row"),
         lines,
     )
 
 
-def judge(rows: pl.DataFrame, log: Log, now: datetime) -> Judged:
+def parse_rows(rows: pl.DataFrame, log: Log, now: datetime) -> ParsedRows:
     """Type rows of whole fields, and refuse those that are no event.
 
     Args:
-        rows: As ``split`` returns them.
+        rows: As ``split_fields`` returns them.
         log: What they are rows of.
         now: Events after it are refused.
     """
-    typed_once = {"time": parsed_time(), "kind": log.kind()}  # both are checked, and then kept
-    checked = rows.with_columns(**typed_once).with_columns(reason=fault(log, now))
+    typed_once = {"time": parse_time(), "kind": log.kind()}  # both are checked, and then kept
+    checked = rows.with_columns(**typed_once).with_columns(reason=row_fault(log, now))
     bad = checked.filter(pl.col("reason").is_not_null()).select("line", "reason")
     good = checked if bad.is_empty() else checked.filter(pl.col("reason").is_null())
-    return Judged(typed(good, log), bad.match_to_schema(REFUSED))
+    return ParsedRows(to_events(good, log), bad.match_to_schema(REFUSED))
 
 
-def count(text: bytes, byte: bytes) -> int:
-    """How often a byte occurs; four times as fast as ``bytes.count``."""
+def count_bytes(text: bytes, byte: bytes) -> int:
+    """Count a byte; four times as fast as ``bytes.count``."""
     return int(np.count_nonzero(np.frombuffer(text, np.uint8) == ord(byte)))
 
 
-def split_at_once(
+def split_clean(
     text: bytes, lines: int, header: tuple[str, ...], *, quoted: bool, fits: bool
 ) -> pl.DataFrame | None:
-    """All fields as text, "" as null; None if a line may be no whole row, or one has a quoted line end."""
-    if b"\0" in text or (not quoted and count(text, b",") != lines * (len(header) - 1)):
+    """Return all fields as text, "" as null; None if a line may be no whole row, or has a quoted line end."""
+    if b"\0" in text or (not quoted and count_bytes(text, b",") != lines * (len(header) - 1)):
         return None
     if quoted and not fits and not quotes_fit(text):
         return None
@@ -144,7 +148,7 @@ def split_at_once(
 
 
 def quotes_fit(lines: bytes) -> bool:
-    """Whether ``outside_quotes`` finds nothing wrong with whole lines: a look beside each quote tells."""
+    """Return whether ``outside_quotes`` finds no fault in whole lines, from the bytes beside each quote."""
     signs = np.frombuffer(lines, np.uint8)
     quotes = np.flatnonzero(signs == ord('"'))
     opening, closing = quotes[::2], quotes[1::2]
@@ -155,7 +159,7 @@ def quotes_fit(lines: bytes) -> bool:
 
 
 def split_whole(text: bytes, header: tuple[str, ...], *, quoted: bool) -> pl.DataFrame:
-    """All fields of whole rows as text; an empty one is null, quoted or not."""
+    """Return all fields of whole rows as text; an empty one is null, quoted or not."""
     if not text:
         return pl.DataFrame(schema=dict.fromkeys(header, pl.String))
     # r4 has no quoting: a quote is a character like any other.
@@ -163,16 +167,16 @@ def split_whole(text: bytes, header: tuple[str, ...], *, quoted: bool) -> pl.Dat
     return pl.read_csv(text, has_header=False, schema=schema, quote_char=quote, null_values="")
 
 
-def sift(
+def split_line_by_line(
     text: bytes, first_line: int, width: int, *, quoted: bool
 ) -> tuple[bytes, list[int], list[tuple[int, str]]]:
-    """Split a block into its whole rows, their line numbers, and what is wrong with the others."""
+    """Split text into its whole rows, their line numbers, and the lines and faults of the others."""
     whole: list[bytes] = []
     numbers: list[int] = []
     refused: list[tuple[int, str]] = []
     lines = text.removesuffix(b"\n").split(b"\n") if text and not quoted else []
-    for number, row in records(text, first_line) if quoted else enumerate(lines, first_line):
-        if reason := broken(row, width, quoted=quoted):
+    for number, row in iterate_records(text, first_line) if quoted else enumerate(lines, first_line):
+        if reason := line_fault(row, width, quoted=quoted):
             refused.append((number, reason))
         else:
             whole.append(row)
@@ -180,8 +184,8 @@ def sift(
     return b"".join(row + b"\n" for row in whole), numbers, refused
 
 
-def records(text: bytes, first_line: int) -> Iterator[tuple[int, bytes]]:
-    """Rows with the number of their first line; those of quoted line ends go over several."""
+def iterate_records(text: bytes, first_line: int) -> Iterator[tuple[int, bytes]]:
+    """Yield each row and the number of its first line; a row with quoted line ends has several lines."""
     start = 0
     for end in record_ends(text, last=True).tolist():
         row = text[start:end]
@@ -190,7 +194,7 @@ def records(text: bytes, first_line: int) -> Iterator[tuple[int, bytes]]:
 
 
 def outside_quotes(text: bytes) -> list[bytes] | None:
-    """What stands outside of quoted fields; None if a quote is unclosed, or begins or ends no field.
+    """Return the text outside of quoted fields; None if a quote is unclosed, or begins or ends no field.
 
     A doubled quote closes its field and opens it again, with nothing between.
 
@@ -205,8 +209,8 @@ def outside_quotes(text: bytes) -> list[bytes] | None:
     return outside if len(parts) % 2 and opens and closes else None
 
 
-def broken(row: bytes, width: int, *, quoted: bool) -> str | None:
-    """Why a line is no row at all, or None."""
+def line_fault(row: bytes, width: int, *, quoted: bool) -> str | None:
+    """Return why a line is no row at all, or None."""
     if len(row) >= MAX_LINE:
         return "line longer than 1 MiB"
     if not row.strip():
@@ -226,8 +230,8 @@ def broken(row: bytes, width: int, *, quoted: bool) -> str | None:
     return "invalid UTF-8" if text is None else None
 
 
-def fault(log: Log, now: datetime) -> pl.Expr:
-    """Reason to refuse a row of whole fields, or null."""
+def row_fault(log: Log, now: datetime) -> pl.Expr:
+    """Return the reason to refuse a row of whole fields, or null."""
     repeated = (pl.col("id") == "id") & (pl.col("date") == "date")
     checks = [pl.when(repeated).then(pl.lit("repeated header"))]
     checks += [pl.when(pl.col(name).is_null()).then(pl.lit(f"empty {name}")) for name in ("id", "user", "pc")]
@@ -250,15 +254,15 @@ def fault(log: Log, now: datetime) -> pl.Expr:
     return pl.coalesce(checks)
 
 
-def parsed_time() -> pl.Expr:
-    """Naive local time of a raw row; null where it cannot be parsed."""
+def parse_time() -> pl.Expr:
+    """Return the naive local time of a raw row; null where it cannot be parsed."""
     time = pl.col("date").str.to_datetime(TIME_FORMAT, time_unit="us", strict=False)
     # The parser would also take 1/2/10, blanks for zeros, a 61st second, or a date that runs into its hour.
     return pl.when(pl.col("date").str.contains(TIME_PATTERN)).then(time)
 
 
-def typed(raw: pl.DataFrame, log: Log) -> pl.DataFrame:
-    """Raw text columns -> the columns of ``EVENTS``, and the line number."""
+def to_events(raw: pl.DataFrame, log: Log) -> pl.DataFrame:
+    """Turn raw text columns into the columns of ``EVENTS`` and the line number."""
     filled = {
         "event_id": pl.col("id"),
         "user": pl.col("user"),

@@ -6,7 +6,7 @@ reads them, nor in which order.
 
 from collections.abc import Generator, Iterator
 from io import BufferedIOBase
-from itertools import groupby, islice
+from itertools import accumulate, groupby, islice, pairwise
 from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
@@ -20,8 +20,6 @@ from itd_lightning.sources.cert.records import MAX_LINE, REACH, fitting_end, lin
 
 PIECE = 128 << 20  # bytes; as much as a kill can cost
 BLOCK = 8 << 20  # bytes parsed at once: small enough for memory to be reused
-
-
 SCAN = 1 << 20  # bytes looked at once for where rows end: twice as fast as in blocks that leave the cache
 
 
@@ -35,6 +33,8 @@ class Piece(NamedTuple):
         start: First byte of the piece.
         stop: First byte after it.
         header: First line of the log.
+        ends: Ends of blocks of whole rows, counted from the piece's first byte, so that nobody checks quotes
+            twice. Empty if it is not known that all quotes in the piece fit.
     """
 
     log: str
@@ -43,87 +43,20 @@ class Piece(NamedTuple):
     start: int
     stop: int
     header: bytes
+    ends: tuple[int, ...] = ()
+
+    @property
+    def file(self) -> str:
+        """Name of the log's file."""
+        return f"{self.log}.csv"
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self.stop - self.start
 
 
-def read_header(file: BufferedIOBase) -> bytes:
-    """The first line; of an endless one, the beginning."""
-    line = file.readline(MAX_LINE)
-    if not line.endswith(b"\n"):
-        skip_line(file)
-    return line
-
-
-def pieces(path: Path, log: str, *, quoted: bool) -> Iterator[Piece]:
-    """Cut a log on disk; where quotes may hold line ends, it is read once for that, just ahead of who parses.
-
-    Args:
-        path: The CSV file.
-        log: Its name.
-        quoted: Whether a row may have line ends within quotes; a piece begins where a row does.
-    """
-    size = path.stat().st_size
-    last = piece_count(size) - 1
-    with path.open("rb") as file:
-        header = read_header(file)
-        start = file.tell()
-        lengths = quoted_lengths(file, size) if quoted else plain_lengths(file, size)
-        for number, length in enumerate(islice(lengths, last)):
-            yield Piece(log, number, path, start, start + length, header)
-            start += length
-    yield Piece(log, last, path, start, size, header)
-
-
-def piece_count(size: int) -> int:
-    """Number of pieces of a log of so many bytes."""
-    return max(1, -(-size // PIECE))
-
-
-def plain_lengths(file: BufferedIOBase, size: int) -> Iterator[int]:
-    """Bytes in each piece but the last of a log whose rows are lines."""
-    start = file.tell()
-    for share in range(PIECE, size, PIECE):
-        if start < share:
-            file.seek(share - 1)
-            skip_line(file)
-            yield file.tell() - start
-            start = file.tell()
-        else:
-            yield 0
-
-
-def quoted_lengths(file: BufferedIOBase, size: int) -> Iterator[int]:
-    """Bytes in each piece of a log whose rows may have line ends within quotes."""
-    for _, parts in groupby(by_piece(file, size, min(BLOCK, SCAN), quoted=True), itemgetter(0)):
-        yield sum(len(text) for _, text in parts)
-
-
-def by_piece(file: BufferedIOBase, size: int, block: int, *, quoted: bool) -> Iterator[tuple[int, bytes]]:
-    """Yield a log behind its header, each part with the number of its piece; no piece is left out.
-
-    Args:
-        file: The log, read up to the end of its header.
-        size: Its bytes.
-        block: Bytes in memory, about.
-        quoted: Whether a row may have line ends within quotes.
-    """
-    position, number, last = file.tell(), 0, piece_count(size) - 1
-    yield 0, b""
-    while number < last and position >= (number + 1) * PIECE:  # within the header
-        number += 1
-        yield number, b""
-    for text, is_whole, _ in read_records(file, size - position, block, quoted=quoted):
-        done, until = 0, position + len(text)
-        while number < last and is_whole and until >= (number + 1) * PIECE:
-            ends = record_ends(text, last=True) if quoted else line_ends(text, last=True)
-            cut = max(int(ends[np.searchsorted(ends, (number + 1) * PIECE - position)]), done)
-            yield number, text[done:cut]
-            done, number = cut, number + 1
-            yield number, b""
-        yield number, text[done:] if done else text
-        position = until
-
-
-class Block(NamedTuple):
+class TextBlock(NamedTuple):
     """Some bytes of a log.
 
     Attributes:
@@ -137,7 +70,91 @@ class Block(NamedTuple):
     fits: bool
 
 
-def read_records(file: BufferedIOBase, size: int, block: int, *, quoted: bool) -> Iterator[Block]:
+def read_header(file: BufferedIOBase) -> bytes:
+    """Return the first line; of an endless one, the beginning."""
+    line = file.readline(MAX_LINE)
+    if not line.endswith(b"\n"):
+        skip_line(file)
+    return line
+
+
+def cut_log(path: Path, log: str, *, quoted: bool) -> Iterator[Piece]:
+    """Cut a log on disk; where quotes may hold line ends, it is read once for that, just ahead of who parses.
+
+    Args:
+        path: The CSV file.
+        log: Its name.
+        quoted: Whether a row may have line ends within quotes; a piece begins where a row does.
+    """
+    size = path.stat().st_size
+    last = count_pieces(size) - 1
+    with path.open("rb") as file:
+        header = read_header(file)
+        start = file.tell()
+        parts = quoted_parts(file, size) if quoted else plain_parts(file, size)
+        for number, (length, ends) in enumerate(islice(parts, last)):
+            yield Piece(log, number, path, start, start + length, header, ends)
+            start += length
+    yield Piece(log, last, path, start, size, header)
+
+
+def count_pieces(size: int) -> int:
+    """Return the number of pieces of a log of so many bytes."""
+    return max(1, -(-size // PIECE))
+
+
+def plain_parts(file: BufferedIOBase, size: int) -> Iterator[tuple[int, tuple[int, ...]]]:
+    """Yield length and ends of each piece but the last of a log whose rows are lines."""
+    start = file.tell()
+    for share in range(PIECE, size, PIECE):
+        if start < share:
+            file.seek(share - 1)
+            skip_line(file)
+            yield file.tell() - start, ()
+            start = file.tell()
+        else:
+            yield 0, ()
+
+
+def quoted_parts(file: BufferedIOBase, size: int) -> Iterator[tuple[int, tuple[int, ...]]]:
+    """Yield length and ends of each piece of a log whose rows may have line ends within quotes."""
+    for _, parts in groupby(split_by_piece(file, size, min(BLOCK, SCAN), quoted=True), itemgetter(0)):
+        blocks = [(len(block.text), block.fits) for _, block in parts if block.text]
+        ends = tuple(accumulate(length for length, _ in blocks))
+        yield ends[-1] if ends else 0, ends if all(fits for _, fits in blocks) else ()
+
+
+def split_by_piece(
+    file: BufferedIOBase, size: int, block: int, *, quoted: bool
+) -> Iterator[tuple[int, TextBlock]]:
+    """Yield a log behind its header, each part with the number of its piece; no piece is left out.
+
+    Args:
+        file: The log, read up to the end of its header.
+        size: Its bytes.
+        block: Bytes in memory, about.
+        quoted: Whether a row may have line ends within quotes.
+    """
+    position, number, last = file.tell(), 0, count_pieces(size) - 1
+    empty = TextBlock(b"", is_whole=True, fits=True)
+    yield 0, empty
+    while number < last and position >= (number + 1) * PIECE:  # within the header
+        number += 1
+        yield number, empty
+    for part in read_records(file, size - position, block, quoted=quoted):
+        text, done = part.text, 0
+        until = position + len(text)
+        while number < last and part.is_whole and until >= (number + 1) * PIECE:
+            ends = record_ends(text, last=True) if quoted else line_ends(text, last=True)
+            cut = max(int(ends[np.searchsorted(ends, (number + 1) * PIECE - position)]), done)
+            yield number, part._replace(text=text[done:cut])
+            done, number = cut, number + 1
+            yield number, empty
+        yield number, part._replace(text=text[done:]) if done else part
+        position = until
+
+
+def read_records(file: BufferedIOBase, size: int, block: int, *, quoted: bool) -> Iterator[TextBlock]:
     """Yield whole records in blocks; one that is too long for memory comes in parts.
 
     Args:
@@ -157,12 +174,12 @@ def read_records(file: BufferedIOBase, size: int, block: int, *, quoted: bool) -
             text, left = text + part if text else part, left - len(part)
         end, fits = block_end(text, block, last=not left, quoted=quoted)
         if end:
-            yield Block(text[:end], is_whole=True, fits=fits)
+            yield TextBlock(text[:end], is_whole=True, fits=fits)
             text, window = text[end:], block
         elif window < most:
             window = most
         else:
-            yield Block(text, is_whole=False, fits=False)
+            yield TextBlock(text, is_whole=False, fits=False)
             left -= yield from rest_of_line(file, left)
             text, window = b"", block
 
@@ -183,14 +200,14 @@ def block_end(text: bytes, block: int, *, last: bool, quoted: bool) -> tuple[int
     return (int(ends[max(int(np.searchsorted(ends, block, side="right")), 1) - 1]) if len(ends) else 0), False
 
 
-def rest_of_line(file: BufferedIOBase, left: int) -> Generator[Block, None, int]:
+def rest_of_line(file: BufferedIOBase, left: int) -> Generator[TextBlock, None, int]:
     """Yield the parts of a line up to its end; return how many bytes they have."""
     done, ends = 0, False
     while not ends:
         part = file.readline(min(MAX_LINE, left - done))
         done += len(part)
         ends = part.endswith(b"\n") or done >= left or not part
-        yield Block(part, is_whole=ends, fits=False)
+        yield TextBlock(part, is_whole=ends, fits=False)
     return done
 
 
@@ -212,8 +229,8 @@ def skip_line(file: BufferedIOBase) -> None:
         pass
 
 
-def whole_rows(piece: Piece, digest: xxh3_128, *, quoted: bool) -> Iterator[Block]:
-    """The rows of a piece, in blocks; the last line gets an end if it lacks one.
+def read_blocks(piece: Piece, digest: xxh3_128, *, quoted: bool) -> Iterator[TextBlock]:
+    """Yield the rows of a piece in blocks; the last line gets an end if it lacks one.
 
     Args:
         piece: Where the rows lie.
@@ -226,30 +243,32 @@ def whole_rows(piece: Piece, digest: xxh3_128, *, quoted: bool) -> Iterator[Bloc
     with piece.path.open("rb") as file:
         file.seek(piece.start)
         lines, within = 0, False  # of a record that comes in parts
-        for block in read_records(file, piece.stop - piece.start, BLOCK, quoted=quoted):
+        size = piece.stop - piece.start
+        blocks = (
+            read_known(file, piece.ends) if piece.ends else read_records(file, size, BLOCK, quoted=quoted)
+        )
+        for block in blocks:
             digest.update(block.text)
             end = b"" if block.text.endswith(b"\n") or not block.is_whole else b"\n"
             if within or not block.is_whole:
                 lines, within = lines + block.text.count(b"\n") + len(end), not block.is_whole
                 if not within:
-                    yield Block(stand_in(lines, quoted=quoted), is_whole=True, fits=False)
+                    yield TextBlock(placeholder_row(lines, quoted=quoted), is_whole=True, fits=False)
                     lines = 0
             else:
                 yield block._replace(text=block.text + end) if end else block
 
 
-def stand_in(lines: int, *, quoted: bool) -> bytes:
-    """One row of so many lines that will be refused for its length, as the one will that it stands for."""
+def read_known(file: BufferedIOBase, ends: tuple[int, ...]) -> Iterator[TextBlock]:
+    """Yield blocks that end at some of these places, as large as ``BLOCK`` allows; all quotes in them fit."""
+    start = 0
+    for end, following in pairwise([*ends, ends[-1] + BLOCK + 1]):
+        if following - start > BLOCK:
+            yield TextBlock(read_whole(file, end - start), is_whole=True, fits=True)
+            start = end
+
+
+def placeholder_row(lines: int, *, quoted: bool) -> bytes:
+    """Return a row of so many lines that is refused for its length, in place of one as long."""
     long = b"x" * (MAX_LINE + SHORTEST * lines)
     return b'"' + long + b"\n" * (lines - 1) + b'"\n' if quoted else long + b"\n"
-
-
-def fingerprint(header: bytes, digests: list[str]) -> str:
-    """Hash of a log: of its header and of the hashes of its pieces.
-
-    XXH3 tells logs apart at the speed of memory; it is no proof against somebody who forges one.
-    """
-    whole = xxh3_128(header)
-    for digest in digests:
-        whole.update(bytes.fromhex(digest))
-    return whole.hexdigest()

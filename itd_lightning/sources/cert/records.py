@@ -82,12 +82,16 @@ def misfits(signs: NDArray[np.uint8], quotes: Places) -> tuple[Places, Places]:
 def wrong_pairs(signs: NDArray[np.uint8], quotes: Places, first: int) -> Places:
     """Return the numbers of the quotes that begin or end no field, if this is the first that should open."""
     opening, closing = quotes[first::2], quotes[1 - first :: 2]
-    opens = BESIDE_QUOTE[signs[opening - 1]] | (opening == 0)
+    opens = BESIDE_QUOTE.take(signs.take(opening - 1, mode="wrap"))
+    if len(opening) and opening[0] == 0:
+        opens[0] = True
     # Behind the text stands a line end, or what cannot be known yet and may be one.
-    follows = signs[np.minimum(closing + 1, len(signs) - 1)]
-    closes = BESIDE_QUOTE[follows]
+    follows = signs.take(closing + 1, mode="clip")  # twice as fast as by index
+    closes = BESIDE_QUOTE.take(follows)
+    if opens.all() and closes.all():
+        return np.empty(0, np.intp)
     if not closes.all():
-        behind = signs[np.minimum(closing + 2, len(signs) - 1)]
+        behind = signs.take(closing + 2, mode="clip")
         closes |= (closing + 1 >= len(signs)) | (
             (follows == CR) & ((behind == LF) | (closing + 2 >= len(signs)))
         )

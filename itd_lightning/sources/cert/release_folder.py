@@ -7,7 +7,7 @@ from typing import NamedTuple
 import polars as pl
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.sources.cert.archives import is_archive, root_of
+from itd_lightning.sources.cert.archives import is_archive, read_root_name
 from itd_lightning.sources.cert.logs import check_header
 from itd_lightning.sources.cert.pieces import read_header
 from itd_lightning.sources.cert.releases import RELEASES, Release, find_release
@@ -16,8 +16,8 @@ from itd_lightning.sources.cert.tables import read_table
 NAME = re.compile(r"(?<![\d.])r?([456]\.[12])(?!\d)")
 
 
-class Source(NamedTuple):
-    """One release on disk.
+class ReleaseFolder(NamedTuple):
+    """One release on disk: a folder or an archive.
 
     Attributes:
         path: Folder or archive.
@@ -33,8 +33,8 @@ class Source(NamedTuple):
         return not self.path.is_dir()
 
 
-def find_source(path: Path, answers: Path | None = None) -> Source:
-    """Look a release up on disk.
+def find_release_folder(path: Path, answers: Path | None = None) -> ReleaseFolder:
+    """Return where a release and its key lie on disk.
 
     Args:
         path: Folder or archive of the release.
@@ -51,51 +51,55 @@ def find_source(path: Path, answers: Path | None = None) -> Source:
         answers = beside
     if answers is not None and not answers.exists():
         raise InputError(f"no answer key at {answers}")
-    return Source(path, answers)
+    return ReleaseFolder(path, answers)
 
 
-def recognise(source: Source) -> Release:
-    """Find out which release a source is: by the headers of its logs, then by its name, then by its key.
+def recognise_release(folder: ReleaseFolder) -> Release:
+    """Return which release this is: by the headers of its logs, then by its name, then by its key.
 
     Where none tells between two releases of one layout, the later is meant: it is the one published upon.
 
     Raises:
         InputError: If it is none, or an archive whose name does not tell.
     """
-    named = NAME.search(source.path.name) or (NAME.search(root_of(source.path)) if source.archived else None)
-    if source.archived:
+    named = NAME.search(folder.path.name) or (
+        NAME.search(read_root_name(folder.path)) if folder.archived else None
+    )
+    if folder.archived:
         if named is None:
-            raise InputError(f"cannot tell which release {source.path} is; name it with --release")
+            raise InputError(f"cannot tell which release {folder.path} is; name it with --release")
         return find_release(f"r{named[1]}")
-    alike = layout(source.path)
-    meant = [release for release in alike if named and release.dataset == named[1]]
-    return (meant or [release for release in alike if is_keyed(source, release)] or alike)[-1]
+    alike = match_layouts(folder.path)
+    by_name = [release for release in alike if named and release.dataset == named[1]]
+    return (by_name or [release for release in alike if names_people_of(folder, release)] or alike)[-1]
 
 
-def check_release(source: Source, release: Release) -> None:
+def check_layout(folder: ReleaseFolder, release: Release) -> None:
     """Refuse a folder whose logs are laid out like another release's; an archive shows it when it is read.
 
     Raises:
         InputError: If they are.
     """
-    if not source.archived and release not in (alike := layout(source.path)):
+    if not folder.archived and release not in (alike := match_layouts(folder.path)):
         names = " or ".join(other.name for other in alike)
-        raise InputError(f"{source.path} is laid out like {names}, and not like {release.name}")
+        raise InputError(f"{folder.path} is laid out like {names}, and not like {release.name}")
 
 
-def layout(folder: Path) -> list[Release]:
-    """The releases whose columns the logs of a folder have.
+def match_layouts(folder: Path) -> list[Release]:
+    """Return the releases whose columns the logs of a folder have.
 
     Raises:
         InputError: If there are none.
     """
     headers = read_headers(folder)
-    found = [release for release in RELEASES.values() if holds(headers, release)]
-    return [release for release in found if release.logs == found[-1].logs]  # later ones have more columns
+    candidates = [release for release in RELEASES.values() if has_columns(headers, release)]
+    return [
+        release for release in candidates if release.logs == candidates[-1].logs
+    ]  # later ones have more columns
 
 
 def read_headers(folder: Path) -> dict[str, tuple[str, ...]]:
-    """Names in the first line of each log; all releases have the columns of r4.2.
+    """Return the names in the first line of each log; all releases have the columns of r4.2.
 
     Raises:
         InputError: If a log is missing.
@@ -110,15 +114,15 @@ def read_headers(folder: Path) -> dict[str, tuple[str, ...]]:
     return headers
 
 
-def holds(headers: dict[str, tuple[str, ...]], release: Release) -> bool:
-    """Whether logs with these headers have all columns that a release needs."""
+def has_columns(headers: dict[str, tuple[str, ...]], release: Release) -> bool:
+    """Return whether logs with these headers have all columns that a release needs."""
     return all(set(log.columns) <= set(headers[log.name]) for log in release.logs)
 
 
-def is_keyed(source: Source, release: Release) -> bool:
-    """Whether the key's insiders of a release are among the people of the source."""
-    key = (source.answers or source.path / "answers") / "insiders.csv"
-    people = source.path / "psychometric.csv"
+def names_people_of(folder: ReleaseFolder, release: Release) -> bool:
+    """Return whether the key's insiders of a release are among the people of the folder."""
+    key = (folder.answers or folder.path / "answers") / "insiders.csv"
+    people = folder.path / "psychometric.csv"
     if not key.is_file() or not people.is_file():
         return False
     insiders = read_table(key, ("dataset", "user")).filter(pl.col("dataset") == release.dataset)["user"]

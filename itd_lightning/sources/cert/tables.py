@@ -11,7 +11,7 @@ SMALL = 64 << 20  # bytes of a file that is no log; no release comes near
 
 
 def read_small(path: Path) -> bytes:
-    """The bytes of a file that is no log.
+    """Return the bytes of a file that is no log.
 
     Raises:
         InputError: If it is no file, or far too large.
@@ -24,7 +24,7 @@ def read_small(path: Path) -> bytes:
 
 
 def read_table(path: Path, columns: Iterable[str]) -> pl.DataFrame:
-    """Read a small CSV as text; lines that are too long lose their end.
+    """Return a small CSV as text; lines that are too long lose their end.
 
     Raises:
         InputError: If it is no CSV, or lacks one of these columns.

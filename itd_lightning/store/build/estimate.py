@@ -1,27 +1,21 @@
-"""How long a build will take, and how much disk it needs: measured on a sample before it begins."""
+"""How long a build will take, and how much disk it needs: estimated from a sample before it begins."""
 
 import shutil
 from io import BytesIO
-from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
 
-from itd_lightning.sources.cert.archives import unpacking_rate
-from itd_lightning.sources.cert.logs import check_header, judge, split
-from itd_lightning.sources.cert.pieces import read_header
-from itd_lightning.sources.cert.releases import Log
+from itd_lightning.sources.base import Guess, Sample
 from itd_lightning.store.build.plan import Plan
 from itd_lightning.store.build.shards import write_events
-from itd_lightning.store.build.stage import content_of, packing, without_content
+from itd_lightning.store.build.stage import staging_compression, stored_content
 
-SAMPLE = 4 << 20  # bytes of each log
 REST = 1.8  # times what is timed here goes into reading, hashing and sorting
-ROW = 500  # bytes of a row in an archive that nobody has looked into
-STAGED, KEPT = 60, 40  # bytes of such a row while building and in the store
+STAGED, KEPT = 60, 40  # bytes of a guessed row while building and in the store
 
 
 class Estimate(NamedTuple):
-    """What a build will cost, about.
+    """The cost of a build, about.
 
     Attributes:
         rows: Rows to read.
@@ -39,13 +33,13 @@ class Estimate(NamedTuple):
 
 
 def estimate(plan: Plan, workers: int) -> Estimate:
-    """Look at the beginning of each log, and multiply."""
+    """Estimate the cost of a build from the beginning of each log."""
     costs = [
-        packed_cost(source.path) if source.archived else log_cost(source.path / f"{log.name}.csv", log, plan)
+        guess_cost(sample) if isinstance(sample, Guess) else sample_cost(sample, plan)
         for source in plan.sources
-        for log in (plan.release.logs[:1] if source.archived else plan.release.logs)
+        for sample in source.samples(plan.content, plan.now)
     ]
-    rows, seconds, staged, kept = (sum(column) for column in zip(*costs, strict=True))
+    rows, seconds, staged, kept = (sum(column) for column in zip((0.0,) * 4, *costs, strict=True))
     place = plan.store.absolute().parent
     while not place.exists():
         place = place.parent
@@ -55,29 +49,22 @@ def estimate(plan: Plan, workers: int) -> Estimate:
     return Estimate(int(rows), seconds / workers, int(staged + kept), int(kept), free)
 
 
-def log_cost(path: Path, log: Log, plan: Plan) -> tuple[float, float, float, float]:
-    """Rows, seconds, and bytes of a log, staged and kept."""
-    with path.open("rb") as file:
-        header = check_header(read_header(file), path, log.columns)
-        text = file.read(SAMPLE)
-    text = text[: text.rfind(b"\n") + 1]
-    if not text:
-        return 0.0, 0.0, 0.0, 0.0
+def sample_cost(sample: Sample, plan: Plan) -> tuple[float, float, float, float]:
+    """Return rows, seconds, and bytes of a log, staged and stored."""
     began = perf_counter()
-    block = split(text, header, log, 2)
-    rows, _ = judge(without_content(block.rows, log, plan.content), log, plan.now)
-    rows = rows.with_columns(content_of(plan.content))
-    staged = BytesIO()
-    rows.write_ipc_stream(staged, compression=packing(plan.content))
-    seconds = (perf_counter() - began) * (1 + REST)
-    kept = BytesIO()
-    write_events(rows.drop("line").sort("user", "time"), kept)
-    times = path.stat().st_size / len(text)
-    return len(rows) * times, seconds * times, staged.tell() * times, kept.tell() * times
+    events = sample.events.with_columns(stored_content(plan.content))
+    staged, stored = BytesIO(), BytesIO()
+    events.write_ipc_stream(staged, compression=staging_compression(plan.content))
+    seconds = (sample.seconds + perf_counter() - began) * (1 + REST)
+    write_events(events.drop("line").sort("user", "time"), stored)
+    return (
+        len(events) * sample.scale,
+        seconds * sample.scale,
+        staged.tell() * sample.scale,
+        stored.tell() * sample.scale,
+    )
 
 
-def packed_cost(path: Path) -> tuple[float, float, float, float]:
-    """Rows, seconds and bytes of an archive, as far as its first bytes tell."""
-    unpacked, rate = unpacking_rate(path, SAMPLE)
-    rows = unpacked / ROW
-    return rows, unpacked / rate, rows * STAGED, rows * KEPT
+def guess_cost(guess: Guess) -> tuple[float, float, float, float]:
+    """Return rows, seconds, and bytes of logs that nobody can look into, staged and stored."""
+    return guess.rows, guess.seconds, guess.rows * STAGED, guess.rows * KEPT

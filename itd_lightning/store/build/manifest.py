@@ -1,84 +1,103 @@
-"""What a manifest says of a store: the rows of each log, what was refused and why, hashes, versions."""
+"""The manifest of a store: the rows of each log, counts of refused rows, hashes, versions."""
 
 import json
 import platform
 from hashlib import blake2b
-from itertools import accumulate
 from typing import Any, NamedTuple
 
 import polars as pl
+from xxhash import xxh3_128
 
 import itd_lightning
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.events import REJECTS
-from itd_lightning.sources.cert.pieces import fingerprint
-from itd_lightning.store.build.facts import Facts
+from itd_lightning.contracts.events import KINDS, REJECTS
+from itd_lightning.sources.base import Facts, Piece
 from itd_lightning.store.build.plan import Plan
 from itd_lightning.store.build.shards import DUPLICATES, Shard
-from itd_lightning.store.build.stage import REFUSALS, Job, Note, piece_folder
+from itd_lightning.store.build.stage import REFUSALS, Job, PieceNote, piece_folder
 from itd_lightning.store.read import SCHEMA_VERSION
 
 
-class Staged(NamedTuple):
+class StagedLog(NamedTuple):
     """A log of a source, all of whose pieces are staged.
 
     Attributes:
         source: Number of the source in the store.
         log: Name of the log.
-        notes: What became of each piece.
-        header: First line of the log.
+        pieces: Its pieces, in order, and the note of each.
     """
 
     source: int
     log: str
-    notes: list[Note]
-    header: bytes
+    pieces: list[tuple[Piece, PieceNote]]
 
     @property
     def read(self) -> int:
-        """Rows in the file, without its header."""
-        return sum(note.read for note in self.notes)
+        """Rows in the log's files, without headers."""
+        return sum(note.read for _, note in self.pieces)
+
+    @property
+    def files(self) -> set[str]:
+        """Names of the log's files."""
+        return {piece.file for piece, _ in self.pieces}
 
     @property
     def first_lines(self) -> list[int]:
-        """Number in the file of the first line of each piece; the header is line 1."""
-        return list(accumulate([note.lines for note in self.notes[:-1]], initial=2))
+        """Number of the first line of each piece in its file; a header is line 1."""
+        following: dict[str, int] = {}
+        first = []
+        for piece, note in self.pieces:
+            first.append(following.get(piece.file, 2 if piece.header else 1))
+            following[piece.file] = first[-1] + note.lines
+        return first
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the log: of its header and of the hashes of its pieces.
+
+        XXH3 tells logs apart at the speed of memory; it is no proof against somebody who forges one.
+        """
+        whole = xxh3_128(self.pieces[0][0].header if self.pieces else b"")
+        for _, note in self.pieces:
+            whole.update(bytes.fromhex(note.digest))
+        return whole.hexdigest()
 
 
-def describe(
+def make_manifest(
     plan: Plan,
-    logs: list[Staged],
+    logs: list[StagedLog],
     shards: list[Shard],
     rejects: pl.DataFrame,
     facts: Facts,
     answers: dict[str, Any] | None,
 ) -> dict[str, Any]:
-    """The manifest of a store.
+    """Return the manifest of a store.
 
     Args:
-        plan: What was built.
+        plan: The build.
         logs: The logs that were read.
-        shards: What each shard holds.
+        shards: Size and span of each shard.
         rejects: Every refused row, as ``collect_rejects`` returns them.
-        facts: What was read beside the logs.
-        answers: What became of the key.
+        facts: What is known beside the events.
+        answers: Counts of the key, as ``resolve_key`` returns them.
     """
     earlier = [] if plan.base is None else plan.base.manifest["sources"]
     sources = [*earlier, *count_logs(logs, rejects)]
     manifest: dict[str, Any] = {
         "schema": SCHEMA_VERSION,
-        "release": plan.release.name,
+        "release": plan.name,
         "synthetic": facts.synthetic,
+        "records": [kind for kind in KINDS if kind in plan.records],
         "users": sum(shard.users for shard in shards),
         "events": sum(shard.events for shard in shards),
         "first": min((shard.first for shard in shards if shard.first), default=None),
         "last": max((shard.last for shard in shards if shard.last), default=None),
         "logs": {
-            log.name: {
-                what: sum(source[log.name][what] for source in sources)
-                for what in ("read", "kept", "rejected")
+            log: {
+                count: sum(source[log][count] for source in sources if log in source)
+                for count in ("read", "kept", "rejected")
             }
-            for log in plan.release.logs
+            for log in plan.logs
         },
         "people": None if facts.directory is None else facts.directory.entries["user"].n_unique(),
         "answers": answers,
@@ -100,27 +119,27 @@ def describe(
     return manifest
 
 
-def collect_rejects(plan: Plan, job: Job, logs: list[Staged]) -> pl.DataFrame:
-    """Every refused row, by its line in its file: no row at all, no event, or an id that had been there."""
+def collect_rejects(plan: Plan, job: Job, logs: list[StagedLog]) -> pl.DataFrame:
+    """Return every refused row, by its line in its file: no row at all, no event, or a repeated id."""
     rejects = [REJECTS.to_frame()]
     if plan.base is not None:
         rejects.append(pl.read_parquet(plan.base.path / "rejects" / "rejects.parquet", glob=False))
     notes = [pl.read_parquet(path, glob=False) for path in sorted(job.folder.glob("sorted/*.parquet"))]
     repeated = pl.concat([DUPLICATES.to_frame(), *notes]).partition_by("piece", as_dict=True)
     for log in logs:
-        for number, first_line in enumerate(log.first_lines):
-            folder = piece_folder(job, log.source, log.log, number)
-            again = repeated.get((folder.name,), DUPLICATES.to_frame())
+        for (piece, _), first_line in zip(log.pieces, log.first_lines, strict=True):
+            folder = piece_folder(job, log.source, log.log, piece.number)
+            duplicates = repeated.get((folder.name,), DUPLICATES.to_frame())
             refused = pl.concat(
                 [
                     pl.read_parquet(folder / REFUSALS, glob=False),
-                    again.select("line", reason=pl.lit("duplicate id")),
+                    duplicates.select("line", reason=pl.lit("duplicate id")),
                 ]
             )
             rejects.append(
                 refused.select(
                     source=pl.lit(log.source, REJECTS["source"]),
-                    file=pl.lit(f"{log.log}.csv"),
+                    file=pl.lit(piece.file),
                     line=pl.col("line") + first_line,
                     reason="reason",
                 )
@@ -128,25 +147,25 @@ def collect_rejects(plan: Plan, job: Job, logs: list[Staged]) -> pl.DataFrame:
     return pl.concat(rejects).sort("source", "file", "line").rechunk()
 
 
-def count_logs(logs: list[Staged], rejects: pl.DataFrame) -> list[dict[str, Any]]:
-    """For each new source and each of its logs, the rows read, kept and rejected, and the file's hash."""
+def count_logs(logs: list[StagedLog], rejects: pl.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows read, kept and rejected, and the hash, of each log of each new source."""
     refused = {
         (source, file): count for source, file, count in rejects.group_by("source", "file").len().rows()
     }
     counts: dict[int, dict[str, Any]] = {}
     for log in logs:
-        rejected = refused.get((log.source, f"{log.log}.csv"), 0)
+        rejected = sum(refused.get((log.source, file), 0) for file in log.files)
         counts.setdefault(log.source, {})[log.log] = {
             "read": log.read,
             "kept": log.read - rejected,
             "rejected": rejected,
-            "fingerprint": fingerprint(log.header, [note.digest for note in log.notes]),
+            "fingerprint": log.fingerprint,
         }
     return list(counts.values())
 
 
 def fingerprint_of(manifest: dict[str, Any], facts: Facts) -> str:
-    """Hash of everything that went into the store and can change a result."""
+    """Return the hash of everything that went into the store and can change a result."""
     about = {name: manifest[name] for name in ("schema", "release", "sources", "answers", "options")}
     tables: list[pl.DataFrame] = []
     if facts.directory is not None:

@@ -23,10 +23,10 @@ PLAN = "plan.json"  # in the folder: which build it is of
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[Path]:
-    """A folder that only this program writes to.
+def lock_folder(folder: Path) -> Iterator[Path]:
+    """Lock a folder, so that only this program writes to it.
 
-    It is removed when what was given does not fit; after any other failure it waits for the next build.
+    The folder is removed after an ``InputError``; after any other failure it waits for the next build.
 
     Raises:
         InputError: If another program is writing to it, or it is a link.
@@ -52,7 +52,7 @@ def alone(folder: Path) -> Iterator[Path]:
         os.close(lock)
 
 
-def take_up(plan: Plan, folder: Path) -> None:
+def resume_build(plan: Plan, folder: Path) -> None:
     """Keep what a build of the same plan left in the folder, and nothing else.
 
     Raises:
@@ -62,12 +62,12 @@ def take_up(plan: Plan, folder: Path) -> None:
         raise InputError(f"{plan.store} exists already; another program built it meanwhile")
     if plan.base is not None and Store(plan.store).fingerprint != plan.base.fingerprint:
         raise InputError(f"{plan.store} was changed by another program meanwhile; try again")
-    said = folder / PLAN
-    if not said.is_file() or said.read_bytes() != plan.identity.encode():
+    file = folder / PLAN
+    if not file.is_file() or file.read_bytes() != plan.identity.encode():
         for left in folder.iterdir():
             remove(left)
-        with written_beside(said) as file:
-            file.write_text(plan.identity, "utf-8")
+        with written_beside(file) as partial:
+            partial.write_text(plan.identity, "utf-8")
 
 
 def publish(folder: Path, store: Path) -> None:
@@ -87,8 +87,8 @@ def publish(folder: Path, store: Path) -> None:
     discard(folder)
 
 
-def was_added(plan: Plan) -> bool:
-    """Whether a build of the same plan was killed when all but the removal of the old store was done."""
+def is_already_added(plan: Plan) -> bool:
+    """Return whether a build of this plan was killed after publishing, before the old store was removed."""
     if plan.base is None:
         return False
     for old in (plan.partial, aside(plan.store)):

@@ -8,14 +8,14 @@ import polars as pl
 
 from itd_lightning.contracts.events import EVENTS
 from itd_lightning.executors import Executor
-from itd_lightning.sources.cert.answers import Answers
+from itd_lightning.sources.base import Answers
 
 COLUMNS = ("event_id", "user", "kind", "pc", "time")
 HITS = pl.Schema({**{name: EVENTS[name] for name in COLUMNS}, "found_by": pl.String()})
 
 
 def find_key_rows(key: Path, shard: Path) -> pl.DataFrame:
-    """Events of a shard that a key row may mean: by kind, id and user, or else by user, kind, PC and time.
+    """Return the events of a shard that match a key row by kind, id and user, or by user, kind, PC and time.
 
     Args:
         key: File with the rows of the key.
@@ -32,24 +32,24 @@ def find_key_rows(key: Path, shard: Path) -> pl.DataFrame:
 
 
 def resolve(key: pl.DataFrame, hits: list[pl.DataFrame]) -> pl.DataFrame:
-    """The rows of the key, each with the event that it means.
+    """Return the rows of the key, each with the event that it means.
 
     Args:
         key: Rows as the key has them.
-        hits: What was found in each shard.
+        hits: Candidates of each shard.
 
     Returns:
         The rows of the key and ``found_by``: id, time or null; the id is that of the event.
     """
-    found = pl.concat([HITS.to_frame(), *hits])
-    by_id = found.filter(pl.col("found_by") == "id").select("kind", "event_id", "user", "found_by")
+    candidates = pl.concat([HITS.to_frame(), *hits])
+    by_id = candidates.filter(pl.col("found_by") == "id").select("kind", "event_id", "user", "found_by")
     rows = key.join(by_id.unique(), on=["kind", "event_id", "user"], how="left", maintain_order="left")
     # A log without genuine ids is paired in order: the second key row of a second means its second event.
     place = ["user", "kind", "pc", "time"]
     genuine = by_id["kind"].unique().implode()
     rest = rows.filter(pl.col("found_by").is_null()).drop("found_by")
-    taken = rows.filter(pl.col("found_by").is_not_null())
-    free = found.filter(pl.col("found_by") == "time", ~pl.col("kind").is_in(genuine))
+    matched = rows.filter(pl.col("found_by").is_not_null())
+    free = candidates.filter(pl.col("found_by") == "time", ~pl.col("kind").is_in(genuine))
     number = pl.int_range(pl.len()).over(place).alias("number")
     paired = (
         rest.with_columns(number)
@@ -61,13 +61,13 @@ def resolve(key: pl.DataFrame, hits: list[pl.DataFrame]) -> pl.DataFrame:
             maintain_order="left",
         )
         .with_columns(event_id=pl.coalesce("event_id_found", "event_id"))
-        .select(taken.columns)
+        .select(matched.columns)
     )
-    return pl.concat([taken, paired]).sort("insider", "time", "event_id", "kind", "user", "scenario")
+    return pl.concat([matched, paired]).sort("insider", "time", "event_id", "kind", "user", "scenario")
 
 
 def count_key(answers: Answers, resolved: pl.DataFrame) -> dict[str, Any]:
-    """What the manifest says of the key."""
+    """Return the counts of the key for the manifest."""
     missing = resolved.filter(pl.col("found_by").is_null())
     return {
         "campaigns": len(answers.campaigns),

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Mapping
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
@@ -11,8 +12,8 @@ import polars as pl
 
 from itd_lightning.contracts.events import EVENTS, Kind
 from itd_lightning.contracts.files import folder_beside, read_json, written_beside
-from itd_lightning.sources.cert.releases import Release, find_release
-from itd_lightning.store.build.stage import STAGED, Job
+from itd_lightning.sources.base import PARSED
+from itd_lightning.store.build.stage import Job
 from itd_lightning.store.presence import days_present, pc_use
 from itd_lightning.store.read import PC_USE, PRESENCE
 
@@ -21,7 +22,7 @@ DUPLICATES = pl.Schema({"piece": pl.String(), "line": pl.UInt32()})
 
 
 class Shard(NamedTuple):
-    """What a shard holds.
+    """The size and time span of a shard.
 
     Attributes:
         events: Its rows.
@@ -37,7 +38,7 @@ class Shard(NamedTuple):
 
 
 def shard_file(folder: Path, shard: int) -> Path:
-    """Where the events of a shard lie in a store."""
+    """Return the file of the events of a shard lie in a store."""
     return folder / "events" / f"shard={shard:03d}" / "events.parquet"
 
 
@@ -53,15 +54,17 @@ def sort_shard(job: Job, base: Path | None, shard: int) -> Shard:
         shard: Number of the shard.
     """
     note = job.folder / "sorted" / f"{shard:04d}.json"
-    done = read_json(note)
-    if done is not None and set(done) == set(Shard._fields):
-        return Shard(**done)
+    result = read_json(note)
+    if result is not None and set(result) == set(Shard._fields):
+        return Shard(**result)
     pieces = sorted(job.folder.glob(f"staging/[0-9]*/{shard:04d}.arrow"))
     # In one piece of memory: rows are gathered ten times as fast as from as many pieces as were read.
-    rows = pl.concat([held(base, shard), *(staged(path) for path in pieces)], rechunk=True)
-    log = log_order(find_release(job.release))
-    rows, duplicates = distinct(rows if base is None else rows.sort(log, maintain_order=True), log)
-    events = in_order(rows.select(EVENTS.names()))
+    rows = pl.concat(
+        [read_base_rows(base, shard), *(read_staged_rows(path) for path in pieces)], rechunk=True
+    )
+    log = log_order(job.logs)
+    rows, duplicates = drop_duplicates(rows if base is None else rows.sort(log, maintain_order=True), log)
+    events = sort_events(rows.select(EVENTS.names()))
     target = shard_file(job.folder, shard)
     shutil.rmtree(target.parent, ignore_errors=True)  # sorted, but killed before the note
     with folder_beside(target.parent) as folder:
@@ -72,12 +75,12 @@ def sort_shard(job: Job, base: Path | None, shard: int) -> Shard:
         pl.col("time").min().alias("first"), pl.col("time").max().alias("last")
     ).row(0)
     earliest, latest = (None if time is None else str(time) for time in span)
-    result = Shard(len(events), events["user"].n_unique(), earliest, latest)
+    shard_note = Shard(len(events), events["user"].n_unique(), earliest, latest)
     with written_beside(note.with_suffix(".parquet")) as file:
         duplicates.write_parquet(file)
     with written_beside(note) as file:
-        file.write_text(json.dumps(result._asdict()), "utf-8")
-    return result
+        file.write_text(json.dumps(shard_note._asdict()), "utf-8")
+    return shard_note
 
 
 def write_events(events: pl.DataFrame, file: Path | BytesIO) -> None:
@@ -85,16 +88,16 @@ def write_events(events: pl.DataFrame, file: Path | BytesIO) -> None:
     events.write_parquet(file, compression="zstd", compression_level=1, row_group_size=ROW_GROUP)
 
 
-def distinct(rows: pl.DataFrame, log: pl.Expr) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Of rows of one user and log with equal ids, the first; and piece and line of the others."""
+def drop_duplicates(rows: pl.DataFrame, log: pl.Expr) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the first of rows of one user and log with equal ids; and piece and line of the others."""
     if rows["event_id"].hash().n_unique() == len(rows):  # as in nearly every shard, and three times as fast
         return rows, DUPLICATES.to_frame()
     first = rows.select(pl.struct(log, "user", "event_id").is_first_distinct()).to_series()
     return rows.filter(first), rows.filter(~first).select("piece", "line")
 
 
-def in_order(rows: pl.DataFrame) -> pl.DataFrame:
-    """Rows sorted by user and time; those of equal times keep the order of the logs, and each log's own.
+def sort_events(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return rows sorted by user and time; equal times keep the order of the logs, and each log's own.
 
     Two stable sorts by numbers take a quarter of the time of one by text and time.
     """
@@ -106,19 +109,19 @@ def in_order(rows: pl.DataFrame) -> pl.DataFrame:
     return rows[keys.sort("time", maintain_order=True).sort("user", maintain_order=True)["row"]]
 
 
-def held(base: Path | None, shard: int) -> pl.DataFrame:
-    """Rows that the store holds already; they come before all others of their log."""
+def read_base_rows(base: Path | None, shard: int) -> pl.DataFrame:
+    """Return the rows that the store holds already; they come before all others of their log."""
     rows = EVENTS.to_frame() if base is None else pl.read_parquet(shard_file(base, shard), glob=False)
-    return rows.with_columns(line=pl.lit(None, STAGED["line"]), piece=pl.lit(None, pl.String))
+    return rows.with_columns(line=pl.lit(None, PARSED["line"]), piece=pl.lit(None, pl.String))
 
 
-def staged(path: Path) -> pl.DataFrame:
-    """Rows of one piece."""
+def read_staged_rows(path: Path) -> pl.DataFrame:
+    """Return the rows of one piece."""
     return pl.read_ipc_stream(path).with_columns(piece=pl.lit(path.parent.name))
 
 
-def log_order(release: Release) -> pl.Expr:
-    """Place of the log that an event comes from, by its kind."""
-    order = {kind: place for place, log in enumerate(release.logs) for kind in log.kinds.values()}
+def log_order(logs: Mapping[str, tuple[str, ...]]) -> pl.Expr:
+    """Return the place of the log that an event comes from, by its kind; of several logs, the last."""
+    order = {kind: place for place, kinds in enumerate(logs.values()) for kind in kinds}
     kinds = pl.Series(list(order), dtype=Kind)
     return pl.col("kind").replace_strict(kinds, list(order.values()), return_dtype=pl.UInt8).alias("log")

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.sources.cert.answers import Answers, read_answers
+from itd_lightning.sources.base import Answers
+from itd_lightning.sources.cert.answers import read_answers
 from itd_lightning.sources.cert.releases import find_release
 
 HEADER = "dataset,scenario,details,user,start,end"

@@ -10,7 +10,7 @@ import pytest
 
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.sources.cert import archives, pieces, records
-from itd_lightning.sources.cert.archives import place, read_archive, root_of, unpacking_rate
+from itd_lightning.sources.cert.archives import member_name, read_archive, read_root_name, unpacking_rate
 from itd_lightning.sources.cert.pieces import Piece
 from itd_lightning.sources.cert.releases import Log, find_release
 from tests.sources.cert.test_pieces import random_log
@@ -50,7 +50,7 @@ def test_pieces_from_an_archive_are_those_of_the_file(
         packed = archive(tmp_path / "r.tar.bz2", {"r/http.csv": text})
         wanted = [
             text[piece.start : piece.stop]
-            for piece in pieces.pieces(tmp_path / "http.csv", "http", quoted=quoted)
+            for piece in pieces.cut_log(tmp_path / "http.csv", "http", quoted=quoted)
         ]
         read: list[bytes] = []
         for piece in read_archive(packed, http(quoted=quoted), tmp_path, lambda *_: False):
@@ -114,7 +114,7 @@ def test_small_files_come_out_under_their_own_names_and_others_not_at_all(tmp_pa
     ],
 )
 def test_a_member_stands_where_its_last_folders_say(name: str, found: str) -> None:
-    assert place(tarfile.TarInfo(name)) == found
+    assert member_name(tarfile.TarInfo(name)) == found
 
 
 @pytest.mark.parametrize(
@@ -122,12 +122,12 @@ def test_a_member_stands_where_its_last_folders_say(name: str, found: str) -> No
     [("r4.2/logon.csv", "r4.2"), ("./r4.2/x", "r4.2"), ("logon.csv", "logon.csv"), (".", "")],
 )
 def test_the_folder_of_an_archive_is_that_of_its_first_member(name: str, root: str, tmp_path: Path) -> None:
-    assert root_of(archive(tmp_path / "r.tar.bz2", {name: b""})) == root
+    assert read_root_name(archive(tmp_path / "r.tar.bz2", {name: b""})) == root
 
 
 def test_an_empty_archive_has_no_folder(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is an empty archive"):
-        root_of(archive(tmp_path / "r.tar.bz2", {}))
+        read_root_name(archive(tmp_path / "r.tar.bz2", {}))
 
 
 def test_names_of_members_are_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,7 +146,7 @@ def test_names_of_members_are_not_kept(tmp_path: Path, monkeypatch: pytest.Monke
         return held[-1]
 
     monkeypatch.setattr(tarfile, "open", opened)
-    monkeypatch.setattr(archives, "place", placed)
+    monkeypatch.setattr(archives, "member_name", placed)
     assert list(read_archive(packed, {}, tmp_path, lambda *_: False)) == []
     assert len(kept) == 50
     assert max(kept) <= 1

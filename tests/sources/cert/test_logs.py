@@ -11,7 +11,7 @@ from xxhash import xxh3_128
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.events import EVENTS
 from itd_lightning.sources.cert import pieces
-from itd_lightning.sources.cert.logs import check_header, judge, outside_quotes, quotes_fit, split
+from itd_lightning.sources.cert.logs import check_header, outside_quotes, parse_rows, quotes_fit, split_fields
 from itd_lightning.sources.cert.release_folder import read_headers
 from itd_lightning.sources.cert.releases import Log, find_release
 
@@ -33,18 +33,18 @@ class Read:
     def __init__(self, path: Path, log: Log) -> None:
         rows, rejects, digests = [pl.DataFrame(schema={**EVENTS, "line": pl.UInt32})], [], []
         self.blocks, line = 0, 2
-        for piece in pieces.pieces(path, log.name, quoted=log.quoted):
+        for piece in pieces.cut_log(path, log.name, quoted=log.quoted):
             header = check_header(piece.header, path, log.columns)
             digest = xxh3_128()
-            for whole in pieces.whole_rows(piece, digest, quoted=log.quoted):
-                block = split(whole.text, header, log, line, fits=whole.fits)
-                judged = judge(block.rows, log, NOW)
-                assert len(judged.rows) + len(judged.refused) == len(block.rows)
-                rows.append(judged.rows)
-                rejects.append(pl.concat([block.refused, judged.refused]).sort("line"))
+            for whole in pieces.read_blocks(piece, digest, quoted=log.quoted):
+                block = split_fields(whole.text, header, log, line, fits=whole.fits)
+                parsed = parse_rows(block.rows, log, NOW)
+                assert len(parsed.events) + len(parsed.refused) == len(block.rows)
+                rows.append(parsed.events)
+                rejects.append(pl.concat([block.refused, parsed.refused]).sort("line"))
                 line, self.blocks = line + block.lines, self.blocks + 1
             digests.append(digest.hexdigest())
-        self.fingerprint = pieces.fingerprint(piece.header, digests)
+        self.fingerprint = (piece.header, *digests)
         self.rows = pl.concat(rows)
         self.rejects = [row for part in rejects for row in part.rows()]
         self.read = len(self.rows) + len(self.rejects)
@@ -352,12 +352,12 @@ def test_what_becomes_of_a_quoted_row_does_not_depend_on_its_neighbours() -> Non
             if content.count('"') % 2:
                 content += '"'  # one that is open reaches into its neighbours, as far as CSV goes
             rows.append(f"{{{number:04}-ABCD1234-ABCD1234}},{NOON},ann,PC-1,u,WWW Visit,{content}\n".encode())
-        whole = split(b"".join(rows), log.columns, log, 0)
+        whole = split_fields(b"".join(rows), log.columns, log, 0)
         line = 0
         alone: list[tuple[object, ...]] = []
         reasons: list[tuple[object, ...]] = []
         for row in rows:
-            block = split(row, log.columns, log, line)
+            block = split_fields(row, log.columns, log, line)
             alone, reasons, line = (
                 alone + block.rows.rows(),
                 reasons + block.refused.rows(),
@@ -380,6 +380,6 @@ def test_a_field_of_two_quotes_is_as_empty_as_one_of_none(end: str) -> None:
         '"{A2}","01/04/2010 08:00:00","","PC-1","Logon"',
         end,
     ]
-    judged = judge(split("".join(rows).encode(), log.columns, log, 2).rows, log, NOW)
-    assert judged.rows["event_id"].to_list() == ["{A1}"]
-    assert judged.refused.rows() == [(3, "empty user")]
+    parsed = parse_rows(split_fields("".join(rows).encode(), log.columns, log, 2).rows, log, NOW)
+    assert parsed.events["event_id"].to_list() == ["{A1}"]
+    assert parsed.refused.rows() == [(3, "empty user")]

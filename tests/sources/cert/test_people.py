@@ -7,7 +7,8 @@ import polars as pl
 import pytest
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.sources.cert.people import people_of, read_directory
+from itd_lightning.sources.cert.people import read_directory
+from itd_lightning.store.build.people import validity_periods
 
 HEADER = "employee_name,user_id,email,role,business_unit,functional_unit,department,team,supervisor"
 DECEMBER, JANUARY, FEBRUARY, MARCH = date(2009, 12, 1), date(2010, 1, 1), date(2010, 2, 1), date(2010, 3, 1)
@@ -29,7 +30,7 @@ def write_months(folder: Path, months: dict[str, list[str]]) -> Path:
 def read_people(folder: Path) -> pl.DataFrame | None:
     """The people of a folder."""
     directory = read_directory(folder)
-    return None if directory is None else people_of(directory)
+    return None if directory is None else validity_periods(directory)
 
 
 def runs(folder: Path) -> list[tuple[object, ...]]:

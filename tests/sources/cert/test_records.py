@@ -9,7 +9,7 @@ import pytest
 from xxhash import xxh3_128
 
 from itd_lightning.sources.cert import pieces, records
-from itd_lightning.sources.cert.logs import judge, split
+from itd_lightning.sources.cert.logs import parse_rows, split_fields
 from itd_lightning.sources.cert.records import fitting_end, record_ends
 from itd_lightning.sources.cert.releases import Log, find_release
 
@@ -46,12 +46,12 @@ def quoted(text: str) -> str:
 def kept(path: Path, log: Log) -> tuple[list[tuple[str, str]], list[str], int]:
     """Users and contents kept, reasons of the rows refused, and lines read, piece by piece."""
     rows, reasons, lines = list[tuple[str, str]](), list[str](), 0
-    for piece in pieces.pieces(path, log.name, quoted=log.quoted):
-        for whole in pieces.whole_rows(piece, xxh3_128(), quoted=log.quoted):
-            block = split(whole.text, log.columns, log, lines, fits=whole.fits)
-            judged = judge(block.rows, log, NOW)
-            rows += judged.rows.sort("line").select("user", "content").rows()
-            reasons += [reason for _, reason in [*block.refused.rows(), *judged.refused.rows()]]
+    for piece in pieces.cut_log(path, log.name, quoted=log.quoted):
+        for whole in pieces.read_blocks(piece, xxh3_128(), quoted=log.quoted):
+            block = split_fields(whole.text, log.columns, log, lines, fits=whole.fits)
+            parsed = parse_rows(block.rows, log, NOW)
+            rows += parsed.events.sort("line").select("user", "content").rows()
+            reasons += [reason for _, reason in [*block.refused.rows(), *parsed.refused.rows()]]
             lines += block.lines
     return rows, reasons, lines
 
@@ -78,7 +78,7 @@ def test_a_row_forged_in_a_content_is_content_wherever_the_log_is_cut(
     for cut in range(len(rows[0]), len(text) + 20):
         monkeypatch.setattr(pieces, "PIECE", cut)
         monkeypatch.setattr(pieces, "BLOCK", 1 + cut % 97)
-        assert {piece.start for piece in pieces.pieces(path, log.name, quoted=True)} <= begins
+        assert {piece.start for piece in pieces.cut_log(path, log.name, quoted=True)} <= begins
         if cut % 13 == 0:
             assert kept(path, log) == (expected, [], 7)
 

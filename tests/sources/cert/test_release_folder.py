@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.sources.cert.release_folder import check_release, find_source, recognise
+from itd_lightning.sources.cert.release_folder import check_layout, find_release_folder, recognise_release
 from itd_lightning.sources.cert.releases import RELEASES, find_release
 
 LATER = {"r4.1": "r4.2", "r4.2": "r4.2", "r5.1": "r5.2", "r5.2": "r5.2", "r6.1": "r6.2", "r6.2": "r6.2"}
@@ -43,7 +43,7 @@ def archive(path: Path, *names: str) -> Path:
 def test_headers_alone_tell_the_layout_and_the_later_of_two_releases_is_meant(
     name: str, tmp_path: Path
 ) -> None:
-    assert recognise(find_source(write_release(tmp_path / "data", name))).name == LATER[name]
+    assert recognise_release(find_release_folder(write_release(tmp_path / "data", name))).name == LATER[name]
 
 
 @pytest.mark.parametrize("name", RELEASES)
@@ -51,12 +51,12 @@ def test_headers_alone_tell_the_layout_and_the_later_of_two_releases_is_meant(
 def test_the_name_tells_two_releases_of_one_layout_apart(folder: str, name: str, tmp_path: Path) -> None:
     for written in (name, name.removeprefix("r")):
         path = write_release(tmp_path / folder.format(written), name)
-        assert recognise(find_source(path)).name == name
+        assert recognise_release(find_release_folder(path)).name == name
 
 
 def test_headers_count_more_than_a_name(tmp_path: Path) -> None:
-    assert recognise(find_source(write_release(tmp_path / "r4.1", "r6.2"))).name == "r6.2"
-    assert recognise(find_source(write_release(tmp_path / "r4.10", "r4.2"))).name == "r4.2"
+    assert recognise_release(find_release_folder(write_release(tmp_path / "r4.1", "r6.2"))).name == "r6.2"
+    assert recognise_release(find_release_folder(write_release(tmp_path / "r4.10", "r4.2"))).name == "r4.2"
 
 
 @pytest.mark.parametrize(
@@ -65,29 +65,35 @@ def test_headers_count_more_than_a_name(tmp_path: Path) -> None:
 def test_the_key_tells_where_no_name_does(people: list[str], meant: str, tmp_path: Path) -> None:
     folder = write_release(tmp_path / "data", "r5.1")
     write_key(folder, {"a": "5.1", "b": "5.2", "d": "4.2"}, people)
-    assert recognise(find_source(folder)).name == meant
+    assert recognise_release(find_release_folder(folder)).name == meant
 
 
 @pytest.mark.parametrize("name", RELEASES)
 def test_an_archive_is_told_by_its_name_or_by_its_folders(name: str, tmp_path: Path) -> None:
-    assert recognise(find_source(archive(tmp_path / f"{name}.tar.bz2", "x/logon.csv"))).name == name
-    assert recognise(find_source(archive(tmp_path / "data.tar.bz2", f"{name}/logon.csv"))).name == name
+    assert (
+        recognise_release(find_release_folder(archive(tmp_path / f"{name}.tar.bz2", "x/logon.csv"))).name
+        == name
+    )
+    assert (
+        recognise_release(find_release_folder(archive(tmp_path / "data.tar.bz2", f"{name}/logon.csv"))).name
+        == name
+    )
 
 
 def test_an_archive_that_nothing_tells_of_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"cannot tell which release .* is; name it with --release"):
-        recognise(find_source(archive(tmp_path / "data.tar.bz2", "logon.csv")))
+        recognise_release(find_release_folder(archive(tmp_path / "data.tar.bz2", "logon.csv")))
 
 
 @pytest.mark.parametrize("name", RELEASES)
 def test_a_release_passes_for_those_of_its_layout_and_no_others(name: str, tmp_path: Path) -> None:
-    source = find_source(write_release(tmp_path / "data", name))
+    source = find_release_folder(write_release(tmp_path / "data", name))
     for other in RELEASES.values():
         if LATER[other.name] == LATER[name]:
-            check_release(source, other)
+            check_layout(source, other)
         else:
             with pytest.raises(InputError, match=f"laid out like .*{name}.*, and not like {other.name}$"):
-                check_release(source, other)
+                check_layout(source, other)
 
 
 @pytest.mark.parametrize("name", ["data.zip", "data.tar.gz", "data.csv", "nowhere"])
@@ -95,16 +101,16 @@ def test_what_is_neither_folder_nor_archive_is_refused(name: str, tmp_path: Path
     if "." in name:
         (tmp_path / name).write_bytes(b"x")
     with pytest.raises(InputError, match=r"no folder or \.tar\.bz2 at .*; expected a CERT release$"):
-        find_source(tmp_path / name)
+        find_release_folder(tmp_path / name)
 
 
 def test_a_key_lies_beside_an_archive_or_where_it_is_said_to_be(tmp_path: Path) -> None:
     path = archive(tmp_path / "r4.2.tar.bz2", "r4.2/logon.csv")
-    assert find_source(path).answers is None
+    assert find_release_folder(path).answers is None
     beside = archive(tmp_path / "answers.tar.bz2", "answers/insiders.csv")
-    assert find_source(path).answers == beside
-    assert find_source(beside).answers is None
-    assert find_source(write_release(tmp_path / "data", "r4.2")).answers is None
-    assert find_source(path, tmp_path / "data").answers == tmp_path / "data"
+    assert find_release_folder(path).answers == beside
+    assert find_release_folder(beside).answers is None
+    assert find_release_folder(write_release(tmp_path / "data", "r4.2")).answers is None
+    assert find_release_folder(path, tmp_path / "data").answers == tmp_path / "data"
     with pytest.raises(InputError, match=r"no answer key at .*nowhere$"):
-        find_source(path, tmp_path / "nowhere")
+        find_release_folder(path, tmp_path / "nowhere")

@@ -10,8 +10,8 @@ import pytest
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.events import EVENTS
 from itd_lightning.contracts.files import aside, exchange
+from itd_lightning.ingest import build_store
 from itd_lightning.store.build import build, publish
-from itd_lightning.store.build.build import build_store
 from itd_lightning.store.read import Store
 
 LAST_WEEK = ("04/03/2010", "04/09/2010")

@@ -10,11 +10,10 @@ import pytest
 
 from itd_lightning.contracts.errors import InputError, LostWorkerError
 from itd_lightning.contracts.events import EVENTS
+from itd_lightning.ingest import build_store, plan_store
 from itd_lightning.sources.cert import pieces
 from itd_lightning.store.build import build as build_module
-from itd_lightning.store.build.build import build_store
-from itd_lightning.store.build.plan import plan_build
-from itd_lightning.store.build.publish import alone, publish
+from itd_lightning.store.build.publish import lock_folder, publish
 from itd_lightning.store.build.stage import shard_of
 from itd_lightning.store.read import Store
 from tests.store.handmade import HEADERS, INSIDER, KEY, LOGS, NOON, write_key, write_ldap, write_logs
@@ -153,7 +152,7 @@ def test_logs_without_rows_make_an_empty_store(source: Path, tmp_path: Path) -> 
     assert events(tmp_path / "store").schema == EVENTS
 
 
-@pytest.mark.parametrize("failing", ["stage_logs", "sort_shards", "resolve_key", "describe", "publish"])
+@pytest.mark.parametrize("failing", ["stage_logs", "sort_shards", "resolve_key", "make_manifest", "publish"])
 def test_a_build_that_fails_goes_on_where_it_was(
     failing: str, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -235,7 +234,7 @@ def test_a_row_that_is_lost_on_the_way_is_missed(
 
 
 def test_of_two_builds_that_were_planned_together_the_second_is_refused(source: Path, tmp_path: Path) -> None:
-    one, two = (plan_build([source], tmp_path / "store", shards=shards) for shards in (1, 2))
+    one, two = (plan_store([source], tmp_path / "store", shards=shards) for shards in (1, 2))
     build_module.build(one)
     with pytest.raises(InputError, match="exists already; another program built it meanwhile"):
         build_module.build(two)
@@ -408,7 +407,7 @@ def test_a_synthetic_release_is_called_synthetic_and_another_one_is_not(
 
 def test_a_second_build_of_one_store_waits_its_turn(release: Path, tmp_path: Path) -> None:
     with (
-        alone(tmp_path / ".store.partial"),
+        lock_folder(tmp_path / ".store.partial"),
         pytest.raises(InputError, match="another program is building this store"),
     ):
         build_store([release], tmp_path / "store")

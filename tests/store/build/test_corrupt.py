@@ -15,11 +15,12 @@ import polars as pl
 import pytest
 
 from itd_lightning.cli.parser import main
+from itd_lightning.ingest import build_store
 from itd_lightning.sources.cert import archives, logs, pieces, records, tables
+from itd_lightning.sources.cert import source as source_module
 from itd_lightning.sources.cert.releases import find_release
 from itd_lightning.store.build import build as build_module
-from itd_lightning.store.build import plan, stage
-from itd_lightning.store.build.build import build_store
+from itd_lightning.store.build import stage
 from itd_lightning.store.read import Store
 from tests.store.handmade import (
     HEADERS,
@@ -52,8 +53,7 @@ def source(tmp_path: Path) -> Path:
 def cut(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Read logs as they are, and again with so small limits that each row meets the ends of pieces."""
     if request.param == "in many pieces":
-        for module in (pieces, plan):
-            monkeypatch.setattr(module, "PIECE", 150)
+        monkeypatch.setattr(pieces, "PIECE", 150)
         for module in (logs, pieces, records):
             monkeypatch.setattr(module, "MAX_LINE", 400)
         monkeypatch.setattr(logs, "STRETCH", 200)
@@ -785,7 +785,7 @@ def test_a_log_of_line_ends_is_no_log_and_is_not_counted_line_by_line(source: Pa
 def test_a_million_lines_that_are_no_rows_are_no_log(
     source: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stage, "MOST_REFUSED", 3)
+    monkeypatch.setattr(source_module, "MOST_REFUSED", 3)
     with (source / "logon.csv").open("a") as file:
         file.write("this is no row of any log at all\n" * 4)
     assert "logon.csv has a million lines that are no rows; it is not the log" in refusal(capsys, source)

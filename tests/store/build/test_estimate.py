@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from itd_lightning.ingest import plan_store
 from itd_lightning.store.build.build import build
 from itd_lightning.store.build.estimate import Estimate, estimate
-from itd_lightning.store.build.plan import choose_shards, plan_build
+from itd_lightning.store.build.plan import choose_shards
 
 
 def size(folder: Path) -> int:
@@ -19,7 +20,7 @@ def size(folder: Path) -> int:
 def test_rows_and_disk_are_estimated_from_a_sample(
     content: list[str] | None, release: Path, tmp_path: Path
 ) -> None:
-    plan = plan_build([release], tmp_path / "store", content=content)
+    plan = plan_store([release], tmp_path / "store", content=content)
     cost = estimate(plan, workers=1)
     manifest = build(plan)
     assert cost.rows == pytest.approx(manifest["events"], rel=0.03)
@@ -30,7 +31,7 @@ def test_rows_and_disk_are_estimated_from_a_sample(
 
 
 def test_two_workers_take_half_the_time(release: Path, tmp_path: Path) -> None:
-    plan = plan_build([release], tmp_path / "new" / "store")
+    plan = plan_store([release], tmp_path / "new" / "store")
     one, two = estimate(plan, workers=1), estimate(plan, workers=2)
     assert isinstance(two, Estimate)
     assert two.seconds < one.seconds
@@ -40,7 +41,7 @@ def test_two_workers_take_half_the_time(release: Path, tmp_path: Path) -> None:
 def test_an_archive_is_estimated_by_how_fast_it_unpacks(release: Path, tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "r4.2.tar.bz2", "w:bz2") as tar:
         tar.add(release, "r4.2")
-    cost = estimate(plan_build([tmp_path / "r4.2.tar.bz2"], tmp_path / "store"), workers=1)
+    cost = estimate(plan_store([tmp_path / "r4.2.tar.bz2"], tmp_path / "store"), workers=1)
     assert cost.rows == pytest.approx(size(release) / 500, rel=0.6)
     assert cost.seconds > 0
 

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from itd_lightning.executors import Place
+from itd_lightning.ingest import build_store
+from itd_lightning.sources.base import Piece, Source
 from itd_lightning.sources.cert import pieces
 from itd_lightning.store.build import stage
-from itd_lightning.store.build.build import build_store
 from itd_lightning.store.read import Store
 
 SMALL_PIECE = 1 << 20  # bytes: a slice of 35 MB then has many
@@ -42,11 +43,11 @@ def test_what_is_staged_is_not_read_again(
     whole = stage.write_piece
     written: list[Path] = []
 
-    def write(job: stage.Job, piece: pieces.Piece, folder: Path) -> stage.Note:
+    def write(job: stage.Job, source: Source, piece: Piece, folder: Path) -> stage.PieceNote:
         if len(written) == 10:
             raise KeyboardInterrupt
         written.append(folder)
-        return whole(job, piece, folder)
+        return whole(job, source, piece, folder)
 
     monkeypatch.setattr(stage, "write_piece", write)
     with pytest.raises(KeyboardInterrupt):
@@ -54,9 +55,9 @@ def test_what_is_staged_is_not_read_again(
     assert len(list((tmp_path / ".store.partial" / "staging").iterdir())) == 10
     written.clear()
 
-    def again(job: stage.Job, piece: pieces.Piece, folder: Path) -> stage.Note:
+    def again(job: stage.Job, source: Source, piece: Piece, folder: Path) -> stage.PieceNote:
         written.append(folder)
-        return whole(job, piece, folder)
+        return whole(job, source, piece, folder)
 
     monkeypatch.setattr(stage, "write_piece", again)
     build_store([release], tmp_path / "store", shards=8)
@@ -99,7 +100,6 @@ def test_an_archive_gives_the_store_of_its_folder(
     release: Path, straight: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pieces, "PIECE", SMALL_PIECE)
-    monkeypatch.setattr("itd_lightning.sources.cert.archives.PIECE", SMALL_PIECE)
     build_store([archive(release, tmp_path / "r4.2.tar.bz2")], tmp_path / "store", shards=8)
     assert files(tmp_path / "store") == straight
     assert sorted(path.name for path in tmp_path.iterdir()) == ["r4.2.tar.bz2", "store"]
@@ -120,11 +120,11 @@ def test_two_processes_and_ray_give_the_same_files(
 BUILD = """
 import sys
 from pathlib import Path
-from itd_lightning.sources.cert import archives
+from itd_lightning.sources.base import Piece, Source
 from itd_lightning.sources.cert import pieces
-from itd_lightning.store.build.build import build_store
+from itd_lightning.ingest import build_store
 if __name__ == "__main__":
-    pieces.PIECE = archives.PIECE = 1 << 20
+    pieces.PIECE = 1 << 20
     source, store, workers, *append = sys.argv[1:]
     shards = None if append else 8
     build_store([Path(source)], Path(store), shards=shards, workers=int(workers), append=bool(append))

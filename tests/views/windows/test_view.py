@@ -19,7 +19,7 @@ from itd_lightning.contracts.events import EVENTS
 from itd_lightning.contracts.scores import UNITS
 from itd_lightning.events.mail import CERT_DOMAINS
 from itd_lightning.executors import Place
-from itd_lightning.sources.cert.logs import check_header, judge, split
+from itd_lightning.sources.cert.logs import check_header, parse_rows, split_fields
 from itd_lightning.sources.cert.releases import find_release
 from itd_lightning.splits import Campaigns, Dates, Split
 from itd_lightning.store.read import Store
@@ -185,7 +185,7 @@ def test_only_direct_recipients_make_a_message_internal_or_external(tmp_path: Pa
     log = find_release("r4.2").logs[3]
     header, _, text = (tmp_path / "email.csv").read_bytes().partition(b"\n")
     names = check_header(header, tmp_path / "email.csv", log.columns)
-    rows, _ = judge(split(text, names, log, 2).rows, log, datetime(2026, 1, 1))
+    rows, _ = parse_rows(split_fields(text, names, log, 2).rows, log, datetime(2026, 1, 1))
     cells = build(rows.drop("line"), CERT_DOMAINS)
     assert cells.select("email_sent", "email_internal", "email_external").rows() == [(1, 1, 0), (1, 0, 1)]
 

@@ -1,0 +1,60 @@
+"""People in a store: monthly entries of a directory -> one row for each period without a change."""
+
+from collections.abc import Sequence
+from datetime import date
+from itertools import pairwise
+
+import polars as pl
+
+from itd_lightning.sources.base import ATTRIBUTES, Directory
+
+
+def join_directories(directories: Sequence[Directory]) -> Directory:
+    """Join directories into one; of a month, and of a user's scores, the first counts."""
+    entries: list[pl.DataFrame] = []
+    for directory in directories:
+        months = pl.concat([*entries, directory.entries.clear()])["month"].unique()
+        entries.append(directory.entries.filter(~pl.col("month").is_in(months.implode())))
+    traits = pl.concat([directory.traits for directory in directories])
+    return Directory(pl.concat(entries), traits.unique("user", keep="first", maintain_order=True))
+
+
+def validity_periods(directory: Directory) -> pl.DataFrame:
+    """Return one row for each user and unbroken run of months with equal attributes.
+
+    Returns:
+        ``user``, ``valid_from`` and ``valid_to`` (days, the latter excluded), the attributes, ``left_on``
+        (first day of the first month whose file lacks the user for good, else null) and the traits where
+        known. ``supervisor`` is a name.
+    """
+    months = directory.entries["month"].unique().sort().to_list()
+    following = dict(pairwise([*months, next_month(months[-1])]))
+    runs = (
+        directory.entries.sort("user", "month", maintain_order=True)
+        .with_columns(
+            attributes=pl.struct(ATTRIBUTES),
+            until=pl.col("month").replace_strict(following, return_dtype=pl.Date),
+        )
+        .with_columns(changed=pl.col("attributes") != pl.col("attributes").shift().over("user"))
+        .with_columns(absent=pl.col("month") != pl.col("until").shift().over("user"))
+        .with_columns(run=(pl.col("changed") | pl.col("absent")).fill_null(value=True).cum_sum().over("user"))
+        .group_by("user", "run", maintain_order=True)
+        .agg(
+            pl.col("month").first().alias("valid_from"),
+            pl.col("until").last().alias("valid_to"),
+            *(pl.col(name).first() for name in ATTRIBUTES if name != "user"),
+        )
+    )
+    last = pl.col("valid_to").max().over("user")
+    people = runs.drop("run").with_columns(left_on=pl.when(last < next_month(months[-1])).then(last))
+    return people.join(directory.traits, on="user", how="left", maintain_order="left")
+
+
+def next_month(month: date) -> date:
+    """Return the first day of the month after.
+
+    Example:
+        >>> next_month(date(2010, 12, 1))
+        datetime.date(2011, 1, 1)
+    """
+    return date(month.year + month.month // 12, month.month % 12 + 1, 1)
