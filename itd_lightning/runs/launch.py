@@ -6,6 +6,7 @@ import tempfile
 import warnings
 from collections.abc import Sequence
 from datetime import date
+from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NoReturn
@@ -77,6 +78,11 @@ class OneLineParser(LightningArgumentParser):
 class SaveConfig(SaveConfigCallback):
     """Writes the whole config into the run's folder and into each of its checkpoints."""
 
+    @cached_property
+    def text(self) -> str:
+        """The config as YAML, which nothing changes once the run has begun."""
+        return config_text(self.parser, self.config)
+
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Write nothing yet: a fit may find nothing left to train."""
 
@@ -94,18 +100,17 @@ class SaveConfig(SaveConfigCallback):
         """Write the config into the run's folder, and tell it to W&B."""
         if not trainer.is_global_zero:
             return
-        text = config_text(self.parser, self.config)
         with written_beside(Path(trainer.default_root_dir) / name) as partial:
-            partial.write_text(text, "utf-8")
+            partial.write_text(self.text, "utf-8")
         for logger in wandb_runs(trainer.loggers):
-            config = yaml.safe_load(text)
+            config = yaml.safe_load(self.text)
             logger.describe(config, Store(Path(config["data"]["init_args"]["store"])).fingerprint)
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         """Let the checkpoint know its config, so that ``itd test --ckpt_path X`` needs nothing else."""
-        checkpoint[CONFIG_KEY] = config_text(self.parser, self.config)
+        checkpoint[CONFIG_KEY] = self.text
         for logger in wandb_runs(trainer.loggers):
             checkpoint[TRACKED_KEY] = logger.tracked._asdict()
 
@@ -137,7 +142,21 @@ def as_list(value: object) -> list[Any]:
 
 
 class ExperimentCLI(LightningCLI):
-    """LightningCLI in which the view decides shapes, and a run is one folder."""
+    """LightningCLI in which the view decides shapes, and a run is one folder.
+
+    Args:
+        command: ``fit``, ``validate``, ``test`` or ``predict``.
+        **settings: Of LightningCLI.
+    """
+
+    def __init__(self, command: str, **settings: Any) -> None:  # noqa: ANN401 - they are Lightning's
+        self.command = command
+        super().__init__(Method, View, **settings)
+
+    def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]  # Lightning asks the instance
+        """Return the command that runs: to describe the other three to the parser takes 0.3 seconds each."""
+        commands = LightningCLI.subcommands()
+        return {name: skip for name, skip in commands.items() if name == self.command} or commands
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Give each shape once, in the view; views and methods without it are skipped."""
@@ -326,8 +345,7 @@ def run_cli(args: list[str]) -> ExperimentCLI:
     """
     try:
         return ExperimentCLI(
-            Method,
-            View,
+            args[0],
             subclass_mode_model=True,
             subclass_mode_data=True,
             auto_configure_optimizers=False,
