@@ -20,11 +20,11 @@ from typing import Any, get_args
 
 import torch
 
-from itd_lightning.cli.experiments import peak_gib
 from itd_lightning.contracts.batches import NarrativeBatch
 from itd_lightning.methods import DMFI
 from itd_lightning.methods.dmfi.branches import Strategy
 from itd_lightning.nn.language.models import DEFAULT
+from itd_lightning.runs.cost import peak_gib
 
 TOLD = (
     "During working hours, login at Self-PC, and then accessed multiple websites (megaclick{}.com, "

@@ -57,7 +57,7 @@ seconds = time.perf_counter() - began
 )
 
 SAID = """
-from itd_lightning.cli.experiments import peak_gib
+from itd_lightning.runs.cost import peak_gib
 print(area, seconds, peak_gib())
 """
 

@@ -24,8 +24,8 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from itd_lightning.cli.experiments import peak_gib
 from itd_lightning.nn.encoders.base import MambaEncoder, SequenceEncoder, encoder
+from itd_lightning.runs.cost import peak_gib
 
 WIDTH, LAYERS, STATES = 64, 2, 16
 SLOW = "transformers slow path"

@@ -30,7 +30,7 @@ from itd_lightning.store.build.build import build_store
 from itd_lightning.store.read import Store
 from itd_lightning.synth import write_release
 from itd_lightning.views import Narratives
-from itd_lightning.views.narratives import view as narratives
+from itd_lightning.views.narratives import build as narratives
 from itd_lightning.views.narratives.sentences import Style
 
 sys.path.insert(0, str(Path(__file__).parents[1]))

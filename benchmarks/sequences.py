@@ -24,9 +24,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from itd_lightning.cli.experiments import peak_gib
 from itd_lightning.contracts.batches import SequenceBatch
 from itd_lightning.methods.rmsl.method import RMSL, RMSLStage
+from itd_lightning.runs.cost import peak_gib
 from itd_lightning.splits import Dates
 from itd_lightning.store.build.build import build_store
 from itd_lightning.store.read import Store

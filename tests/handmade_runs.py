@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 
 from itd_lightning.contracts.events import Kind
+from itd_lightning.contracts.results import Evaluation
 from itd_lightning.contracts.scores import SCORES
 from itd_lightning.evaluation.evaluate import evaluate, write_json
 from itd_lightning.report.page import write_report
@@ -147,14 +148,14 @@ AUDITS: list[dict[str, Any]] = [
 
 
 @pytest.fixture(scope="session")
-def benign(tmp_path_factory: pytest.TempPathFactory, evaluation: dict[str, Any]) -> str:
+def benign(tmp_path_factory: pytest.TempPathFactory, evaluation: Evaluation) -> str:
     """A page without any hostile text."""
     place = tmp_path_factory.mktemp("benign")
     return write_report([written_run(place, evaluation)], place / "out").read_text("utf-8")
 
 
 @pytest.fixture(scope="session")
-def evaluation(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def evaluation(tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
     """What the evaluation says of the run, computed once."""
     folder = tmp_path_factory.mktemp("evaluated")
     write_store(folder / "store", USERS)
@@ -182,14 +183,14 @@ def about(folder: Path, name: str, text: str = "") -> About:
 
 
 @pytest.fixture
-def make_run(tmp_path: Path, evaluation: dict[str, Any]) -> MakeRun:
+def make_run(tmp_path: Path, evaluation: Evaluation) -> MakeRun:
     """Writes whole runs below the test's own folder."""
     return partial(written_run, tmp_path, evaluation)
 
 
 def written_run(
     place: Path,
-    evaluation: dict[str, Any],
+    evaluation: Evaluation,
     name: str = "run",
     text: str = "",
     changes: dict[str, Any] | None = None,

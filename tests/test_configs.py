@@ -37,6 +37,10 @@ def test_config_trains(name: str, config: Path, store: Path, tmp_path: Path) -> 
 def test_config_tests_and_predicts(config: Path, store: Path, tmp_path: Path) -> None:
     short = [f"--trainer.{name}=2" for name in ("limit_train_batches", "limit_val_batches")]
     main(["fit", *fitting(config, store, tmp_path), *short, "--trainer.max_epochs=1"])
+    of_behaviours = any(
+        f"class_path: {view}" in config.read_text("utf-8") for view in ("Sequences", "Signals")
+    )
+    assert (tmp_path / "tokens.csv").is_file() == of_behaviours
     checkpoint = f"--ckpt_path={tmp_path / 'checkpoints' / 'best.ckpt'}"
     main(["test", checkpoint, "--trainer.limit_test_batches=4"])
     main(["predict", checkpoint, "--trainer.limit_predict_batches=2"])

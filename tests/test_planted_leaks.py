@@ -11,19 +11,18 @@ import polars as pl
 import pytest
 import torch
 
-from itd_lightning.audits.audit import audit_scores
-from itd_lightning.audits.base import Audit
-from itd_lightning.audits.future_probe import probe_future
-from itd_lightning.audits.null_attack import null_attack
+from itd_lightning.audits import AUDITS, AuditedRun, AuditResult, run_audits
+from itd_lightning.audits.truncated_run import OPTION
 from itd_lightning.cli.parser import main
 from itd_lightning.contracts.batches import DayBatch
 from itd_lightning.evaluation.evaluate import evaluate
 from itd_lightning.methods import OwnHistoryZ
+from itd_lightning.runs.rescore import LightningRescorer
 from itd_lightning.splits import Dates
 from itd_lightning.store.key import read_key
 from itd_lightning.store.truncate import derive_store
 from itd_lightning.views import Days, Narratives
-from itd_lightning.views.days.dataset import Fitted
+from tests.audits.probe import probe_future
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 DATES = ["--data.split.val_from=2010-03-01", "--data.split.test_from=2010-03-08"]
@@ -38,11 +37,11 @@ def scored(config: str, store: Path, folder: Path, *more: str) -> Path:
     return folder / "scores.parquet"
 
 
-def audited(scores: Path) -> dict[str, Audit]:
-    """Run all audits of a score table, by name."""
-    null, reason = null_attack(scores)
-    audits = audit_scores(scores, evaluate(scores), null, reason)
-    return {audit.name: audit for audit in audits}
+def audited(scores: Path) -> dict[str, AuditResult]:
+    """Run all audits of a score table but those of the future, by name."""
+    off = {OPTION.name: False}
+    with AuditedRun(scores, evaluate(scores), options=off, rescorer=LightningRescorer()) as run:
+        return {result.name: result for result in run_audits(run, AUDITS)}
 
 
 def plant(monkeypatch: pytest.MonkeyPatch, change: Change) -> None:
@@ -131,9 +130,9 @@ def test_moments_of_all_days_are_caught_by_training_again(
 ) -> None:
     honest = Days.fit
 
-    def fit(view: Days) -> Fitted:
+    def fit(view: Days) -> None:
         view.units = view.units.with_columns(part=pl.lit("train").cast(view.units.schema["part"]))
-        return honest(view)
+        honest(view)
 
     def setup(view: Days, stage: str) -> None:
         split(view, stage)

@@ -1,36 +1,34 @@
-"""The behaviours behind a score: found in the score table, told by the event store."""
+"""The behaviours behind a score: from the score table, with details from the event store."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
 
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.events import EVENTS
-from itd_lightning.evaluation.score_table import of_test
-from itd_lightning.scores.chunks import pieces, user_pieces
+from itd_lightning.evaluation.score_table import select_test_units
+from itd_lightning.scores.chunks import reduce_chunks, user_chunks
 from itd_lightning.scores.pool import pool_days
 from itd_lightning.store.read import Store
 
-TOLD = ("pc", "kind", "object")
+EVENT_DETAILS = ("pc", "kind", "object")
 OBJECT = 80  # letters of a file name or an address
 IN_LISTS = 40
-Kept = Callable[[pl.DataFrame], pl.DataFrame]
 
 
 def user_days(rows: pl.LazyFrame) -> pl.DataFrame:
-    """The test user-days of a score table, each as its highest unit, by user and day."""
-    days = [pool_days(of_test(piece)) for piece in user_pieces(rows)]
+    """Return the test user-days of a score table, each as its highest unit, by user and day."""
+    days = [pool_days(select_test_units(chunk)) for chunk in user_chunks(rows)]
     return pl.concat([pool_days(rows.head(0).collect()), *days]).sort("user", "start")
 
 
-def highest(rows: pl.LazyFrame, count: int) -> pl.DataFrame:
-    """The highest test behaviours, highest first; ties go to the earlier time, then to the user's name."""
-    return kept_of(rows, lambda found: best_first(found).head(count))
+def highest_behaviours(rows: pl.LazyFrame, count: int) -> pl.DataFrame:
+    """Return the highest test behaviours, highest first; ties go to the earlier time, then by user."""
+    return reduce_chunks(rows, lambda units: best_first(select_test_units(units)).head(count))
 
 
-def highest_of_days(rows: pl.LazyFrame, days: pl.DataFrame, count: int) -> pl.DataFrame:
-    """The highest test behaviours of some user-days, highest first; adds ``day``.
+def highest_behaviours_of_days(rows: pl.LazyFrame, days: pl.DataFrame, count: int) -> pl.DataFrame:
+    """Return the highest test behaviours of some user-days, highest first; adds ``day``.
 
     Args:
         rows: The score table.
@@ -39,29 +37,22 @@ def highest_of_days(rows: pl.LazyFrame, days: pl.DataFrame, count: int) -> pl.Da
     """
     wanted = days.select("user", "day").unique()
 
-    def kept(found: pl.DataFrame) -> pl.DataFrame:
-        dated = found.with_columns(day=pl.col("start").dt.date()).join(wanted, on=["user", "day"], how="semi")
-        return best_first(dated).group_by("user", "day", maintain_order=True).head(count)
+    def keep(units: pl.DataFrame) -> pl.DataFrame:
+        dated = select_test_units(units).with_columns(day=pl.col("start").dt.date())
+        of_days = dated.join(wanted, on=["user", "day"], how="semi")
+        return best_first(of_days).group_by("user", "day", maintain_order=True).head(count)
 
-    return kept_of(rows, kept)
-
-
-def kept_of(rows: pl.LazyFrame, kept: Kept) -> pl.DataFrame:
-    """What is kept of the test units, where the kept ones of two pieces are those kept of both together."""
-    best = kept(rows.head(0).collect())
-    for piece in pieces(rows):
-        best = kept(pl.concat([best.select(piece.columns), of_test(piece)]))
-    return best
+    return reduce_chunks(rows, keep)
 
 
 def best_first(units: pl.DataFrame) -> pl.DataFrame:
-    """Units in the order in which an analyst looks at them."""
+    """Sort units in the order in which an analyst looks at them."""
     order = ["score", "start", "user", "event_id"]
     return units.sort(order, descending=[True, False, False, False], nulls_last=True)
 
 
-def told(behaviours: pl.DataFrame, store: Path) -> pl.DataFrame:
-    """Add what the event store says: ``pc``, ``kind`` and ``object``; null where it is not at hand."""
+def add_event_details(behaviours: pl.DataFrame, store: Path) -> pl.DataFrame:
+    """Add ``pc``, ``kind`` and ``object`` from the event store; null where there is no store."""
     ids = behaviours["event_id"].drop_nulls().unique()
     try:
         shards = Store(store).shards
@@ -70,18 +61,18 @@ def told(behaviours: pl.DataFrame, store: Path) -> pl.DataFrame:
     wanted = pl.col("user").is_in(behaviours["user"].unique().implode()) & pl.col("event_id").is_in(
         ids.implode()
     )
-    found = [
-        pl.scan_parquet(shard, glob=False).filter(wanted).select("user", "event_id", *TOLD).collect()
+    rows = [
+        pl.scan_parquet(shard, glob=False).filter(wanted).select("user", "event_id", *EVENT_DETAILS).collect()
         for shard in shards
         if len(ids)
     ]
-    nothing = pl.DataFrame(schema={name: EVENTS[name] for name in ("user", "event_id", *TOLD)})
-    events = pl.concat([nothing, *found]).unique(["user", "event_id"])
+    empty = pl.DataFrame(schema={name: EVENTS[name] for name in ("user", "event_id", *EVENT_DETAILS)})
+    events = pl.concat([empty, *rows]).unique(["user", "event_id"])
     return behaviours.join(events, on=["user", "event_id"], how="left", maintain_order="left")
 
 
 def reasons(rows: pl.LazyFrame, days: pl.DataFrame, store: Path, count: int) -> pl.DataFrame:
-    """Why a user-day is listed: its highest behaviours, in words and by their ids.
+    """Return the reasons why a user-day is listed: its highest behaviours, in words and by their ids.
 
     Args:
         rows: The score table.
@@ -92,24 +83,22 @@ def reasons(rows: pl.LazyFrame, days: pl.DataFrame, store: Path, count: int) -> 
     Returns:
         ``user``, ``day``, ``reasons``, as "file_copy plans.doc at 22:14", and ``event_ids``.
     """
-    known = told(highest_of_days(rows, days, count), store)
-    what = pl.col("kind").cast(pl.String).fill_null("behaviour")
-    thing = pl.col("object").map_elements(
-        lambda text: f" {shortened(text, IN_LISTS)}", return_dtype=pl.String
-    )
-    text = pl.concat_str(what, thing.fill_null(""), pl.col("start").dt.strftime(" at %H:%M"))
+    behaviours = add_event_details(highest_behaviours_of_days(rows, days, count), store)
+    kind = pl.col("kind").cast(pl.String).fill_null("behaviour")
+    name = pl.col("object").map_elements(lambda text: f" {shorten(text, IN_LISTS)}", return_dtype=pl.String)
+    text = pl.concat_str(kind, name.fill_null(""), pl.col("start").dt.strftime(" at %H:%M"))
     return (
-        known.with_columns(reason=text)
+        behaviours.with_columns(reason=text)
         .group_by("user", "day", maintain_order=True)
         .agg(pl.col("reason").alias("reasons"), pl.col("event_id").alias("event_ids"))
     )
 
 
-def shortened(text: str, longest: int) -> str:
-    """Text of so many letters at most; what is cut stands in the middle, since names tell by both ends.
+def shorten(text: str, longest: int) -> str:
+    """Shorten a text to so many letters, in the middle, since both ends of a name matter.
 
     Example:
-        >>> shortened("http://example.org/a/long/path.html", 15)
+        >>> shorten("http://example.org/a/long/path.html", 15)
         'http://…th.html'
     """
     if len(text) <= longest:

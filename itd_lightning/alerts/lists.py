@@ -1,20 +1,25 @@
-"""The list for analysts: which user-days to look at first, and why."""
+"""The alert list: the user-days that an analyst should look at first, with reasons."""
 
+import re
+import sys
 from pathlib import Path
 
 import polars as pl
 
 from itd_lightning.alerts import behaviours
 from itd_lightning.alerts.behaviours import user_days
+from itd_lightning.contracts.errors import InputError
+from itd_lightning.evaluation.alarm_days import add_p_values
 from itd_lightning.evaluation.score_table import BEHAVIOUR
+from itd_lightning.evaluation.thresholds import read_threshold, run_folder
 from itd_lightning.runs.folder import read_table
-from itd_lightning.scores.table import About, scan_scores
+from itd_lightning.scores.table import SCORED, About, scan_scores
 
 REASONS = 3
 
 
 def top_days(run: Path, count: int = 10, daily: bool = False, above: float | None = None) -> pl.DataFrame:
-    """The highest test user-days of a run; a user-day scores as its highest unit.
+    """Return the highest test user-days of a run; a user-day scores as its highest unit.
 
     Args:
         run: Folder of a run that was tested.
@@ -31,14 +36,42 @@ def top_days(run: Path, count: int = 10, daily: bool = False, above: float | Non
     Raises:
         InputError: If the run lacks its scores.
     """
-    rows, about = scan_scores(run / "scores.parquet")
+    rows, about = scan_scores(run / SCORED)
     days = user_days(rows) if above is None else user_days(rows).filter(pl.col("score") > above)
     listed = ranked_days(days, count, daily=daily)
     return with_reasons(listed, rows, about, read_table(run / "explanations.parquet"))
 
 
+def alert_days(run: Path, budget: str | None = None) -> tuple[pl.DataFrame, str]:
+    """Return the user-days to look at first, and the rule that chose them, in words.
+
+    Args:
+        run: Folder of a run that was tested, or its score table.
+        budget: ``10`` for the ten highest of all, ``10/day`` for the ten highest of each day. Default: the
+            user-days above the run's threshold, with their ``p_value``, day by day where the threshold is one
+            of so many a day; the ten highest of all where none was chosen.
+
+    Returns:
+        The columns of ``top_days``; the words are empty without a threshold.
+
+    Raises:
+        InputError: If the budget is no such text, or the run lacks its scores.
+    """
+    if budget is not None and not re.fullmatch(r"[1-9]\d*(/day)?", budget):
+        raise InputError(f"budget must be a number, or a number and /day, got {budget!r}")
+    folder = run if run.is_dir() else run.parent
+    checkpoint = scan_scores(folder / SCORED)[1].checkpoint
+    threshold = read_threshold(folder, checkpoint) if budget is None else None
+    if threshold is None:
+        count = budget or "10"
+        return top_days(folder, int(count.removesuffix("/day")), daily=count.endswith("/day")), ""
+    days = top_days(folder, sys.maxsize, daily=threshold.kind == "budget", above=threshold.threshold)
+    days = add_p_values(days, run_folder(folder) / SCORED)
+    return days, f"{len(days):,} user-days above the threshold: {threshold.words}"
+
+
 def ranked_days(days: pl.DataFrame, count: int, *, daily: bool = False) -> pl.DataFrame:
-    """The highest of some user-days: ``rank``, ``user``, ``day``, ``score``.
+    """Rank some user-days and return the highest: ``rank``, ``user``, ``day``, ``score``.
 
     Equal scores are settled by user and day, so that the list is the same each time.
     """
@@ -60,20 +93,20 @@ def with_reasons(
     Args:
         days: ``user`` and ``day``.
         rows: The score table.
-        about: What made it.
+        about: Its metadata.
         explanations: Cells of explained windows, if there are any.
     """
     if about.grain == BEHAVIOUR:
         why = behaviours.reasons(rows, days, Path(about.store), REASONS)
     else:
-        nothing = pl.lit(None, pl.List(pl.String))
-        known = days.select("user", "day", reasons=nothing) if explanations is None else reasons(explanations)
-        why = known.with_columns(event_ids=nothing)
+        null = pl.lit(None, pl.List(pl.String))
+        why = days.select("user", "day", reasons=null) if explanations is None else reasons(explanations)
+        why = why.with_columns(event_ids=null)
     return days.join(why, on=["user", "day"], how="left", maintain_order="left")
 
 
 def reasons(explanations: pl.DataFrame) -> pl.DataFrame:
-    """What contributed most on each explained user-day: ``user``, ``day``, ``reasons``.
+    """Return what contributed most on each explained user-day: ``user``, ``day``, ``reasons``.
 
     They are those of the unit with the day's highest score, which is the day's score.
     """
@@ -98,5 +131,5 @@ def reasons(explanations: pl.DataFrame) -> pl.DataFrame:
 
 
 def signed(value: float) -> str:
-    """Three significant digits with their sign, in plain characters, as reasons need it."""
+    """Format a number by three significant digits with their sign, in plain characters."""
     return f"{value:+#.3g}".rstrip(".")

@@ -8,16 +8,50 @@ from typing import NamedTuple
 
 import polars as pl
 
-from itd_lightning.audits.base import Audit, unanswered
+from itd_lightning.audits.base import Audit, AuditedRun
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.results import AuditResult
 from itd_lightning.evaluation.baselines import daily_counts
-from itd_lightning.evaluation.measures import ranked
-from itd_lightning.evaluation.pooled import ranking_of
+from itd_lightning.evaluation.measures import rank_rows, ranking_numbers
 from itd_lightning.evaluation.score_table import ScoreTable
 from itd_lightning.scores.pool import pool_days
 
 EXACT = 0.95  # share of a user's working days with the usual number, from which counts are called exact
 SATURDAY = 6
+
+
+class ExactCounts(Audit):
+    """Counts alone may give the malicious days away; no method passes or fails by this alone."""
+
+    name = "exact counts"
+    meaning = (
+        "PR-AUC of the surplus over a user's usual number alone: a property of the data, by "
+        "which no method fails, and to which each may owe something"
+    )
+
+    def run(self, run: AuditedRun) -> list[AuditResult]:
+        """Look for kinds of event whose number is exact."""
+        return [self.judge(run.table)]
+
+    def judge(self, table: ScoreTable) -> AuditResult:
+        """Return what the surplus over the most telling exact count finds."""
+        try:
+            counts = usual_counts(table)
+        except InputError as error:
+            return self.unanswered(str(error))
+        telling = [count for count in counts if count.low is not None and count.low > count.base_rate]
+        if not telling:
+            kinds = ", ".join(count.kind for count in counts) or "none"
+            verdict = f"No exact count tells anything; kinds with one: {kinds}."
+            return AuditResult(self.name, 0.0, None, EXACT, passed=True, verdict=verdict)
+        worst = max(telling, key=lambda count: count.pr_auc)
+        verdict = (
+            f"Users have exactly their usual number of {worst.kind} on {worst.share:.1%} of working days; a "
+            f"surplus alone gives PR-AUC {worst.pr_auc:.3f}, and {worst.honest:.3f} without the malicious "
+            f"ones; chance is {worst.base_rate:.3f}. What a method makes of exact counts is owed to how the "
+            "data were made. `itd thin` makes a store where they are not exact; train there, too."
+        )
+        return AuditResult(self.name, worst.pr_auc, None, worst.base_rate, None, verdict)
 
 
 class UsualCount(NamedTuple):
@@ -41,7 +75,7 @@ class UsualCount(NamedTuple):
 
 
 def usual_counts(table: ScoreTable) -> list[UsualCount]:
-    """Kinds of event whose number is exact, and what their surplus alone finds.
+    """Return kinds of event whose number is exact, and what their surplus alone finds.
 
     A user's usual number is the most frequent one on working days that are neither test days nor malicious.
     Days without any event of the kind do not count.
@@ -49,51 +83,45 @@ def usual_counts(table: ScoreTable) -> list[UsualCount]:
     Args:
         table: A score table, which says what the test user-days are.
     """
-    days = pl.concat([pool_days(piece) for piece in table.usable()])
+    days = pl.concat([pool_days(chunk) for chunk in table.user_chunks()])
     days = table.label(days, table.policy).with_columns(day=pl.col("start").dt.date())
-    tested = days.filter(pl.col("part") != "val")
+    test = days.filter(pl.col("part") != "val")
     counts = pl.concat([daily_counts(shard, table.true.events) for shard in table.store.shards])
-    earlier = counts.join(tested, on=["user", "day"], how="anti").filter(
-        pl.col("malicious") == 0, pl.col("day").dt.weekday() < SATURDAY
-    )
-    usual = earlier.group_by("user", "kind").agg(
+    usual = usual_numbers(counts.join(test, on=["user", "day"], how="anti"))
+    steady = usual.group_by("kind").agg(pl.col("share").median()).filter(pl.col("share") >= EXACT)
+    return [
+        measure_surplus(kind, share, surplus_of(kind, test, counts, usual), table.about.seed)
+        for kind, share in steady.sort("share", "kind", descending=[True, False]).iter_rows()
+    ]
+
+
+def usual_numbers(counts: pl.DataFrame) -> pl.DataFrame:
+    """Return the usual number of each user and kind, and the share of harmless working days that have it."""
+    working = counts.filter(pl.col("malicious") == 0, pl.col("day").dt.weekday() < SATURDAY)
+    return working.group_by("user", "kind").agg(
         usual=pl.col("events").mode().min(),
         share=(pl.col("events") == pl.col("events").mode().min()).mean(),
     )
-    steady = usual.group_by("kind").agg(pl.col("share").median()).filter(pl.col("share") >= EXACT)
-    found = []
-    for kind, share in steady.sort("share", "kind", descending=[True, False]).iter_rows():
-        of_kind = counts.filter(pl.col("kind") == kind).join(usual, on=["user", "kind"])
-        surplus = tested.join(of_kind.drop("kind"), on=["user", "day"], how="left", suffix="_events")
-        above = (pl.col("events") - pl.col("usual")).fill_null(0).cast(pl.Float64)
-        surplus = surplus.with_columns(surplus=above, without=above - pl.col("malicious_events").fill_null(0))
-        all_, honest = (
-            ranked(ranking_of(surplus, name), table.about.seed) for name in ("surplus", "without")
-        )
-        if all_["pr_auc"] is None:
-            raise InputError(all_["undefined"])
-        low = (all_["intervals"]["pr_auc"] or (None,))[0]
-        found.append(UsualCount(kind, share, all_["pr_auc"], low, honest["pr_auc"], all_["base_rate"]))
-    return found
 
 
-def audit_usual_counts(table: ScoreTable) -> Audit:
-    """Judge whether counts alone give the malicious days away; no method passes or fails by this alone."""
-    name = "exact counts"
-    try:
-        found = usual_counts(table)
-    except InputError as error:
-        return unanswered(name, str(error))
-    telling = [count for count in found if count.low is not None and count.low > count.base_rate]
-    if not telling:
-        steady = ", ".join(count.kind for count in found) or "none"
-        verdict = f"No exact count tells anything; kinds with one: {steady}."
-        return Audit(name, 0.0, None, EXACT, passed=True, verdict=verdict)
-    worst = max(telling, key=lambda count: count.pr_auc)
-    verdict = (
-        f"Users have exactly their usual number of {worst.kind} on {worst.share:.1%} of working days; a "
-        f"surplus alone gives PR-AUC {worst.pr_auc:.3f}, and {worst.honest:.3f} without the malicious ones; "
-        f"chance is {worst.base_rate:.3f}. What a method makes of exact counts is owed to how the data were "
-        "made. `itd thin` makes a store where they are not exact; train there, too."
-    )
-    return Audit(name, worst.pr_auc, None, worst.base_rate, None, verdict)
+def surplus_of(kind: str, test: pl.DataFrame, counts: pl.DataFrame, usual: pl.DataFrame) -> pl.DataFrame:
+    """Return test user-days with ``surplus`` over the usual number, and that ``without`` malicious events."""
+    of_kind = counts.filter(pl.col("kind") == kind).join(usual, on=["user", "kind"])
+    days = test.join(of_kind.drop("kind"), on=["user", "day"], how="left", suffix="_events")
+    above = (pl.col("events") - pl.col("usual")).fill_null(0).cast(pl.Float64)
+    return days.with_columns(surplus=above, without=above - pl.col("malicious_events").fill_null(0))
+
+
+def measure_surplus(kind: str, share: float, surplus: pl.DataFrame, seed: int) -> UsualCount:
+    """Return what the surplus of one kind finds.
+
+    Raises:
+        InputError: If no user-day is malicious, or all are.
+    """
+    every, honest = (ranking_numbers(rank_rows(surplus, name), seed) for name in ("surplus", "without"))
+    pr_auc, without = every["pr_auc"], honest["pr_auc"]
+    base_rate = every["base_rate"]
+    if pr_auc is None or without is None or base_rate is None:
+        raise InputError(every.get("undefined", ""))
+    low = (every["intervals"]["pr_auc"] or (None,))[0]
+    return UsualCount(kind, share, pr_auc, low, without, base_rate)

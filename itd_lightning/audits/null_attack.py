@@ -1,36 +1,82 @@
 """The null attack: the same experiment, as if every campaign had happened at a quiet time of its user."""
 
-from pathlib import Path
-from typing import Any
-
-from itd_lightning.audits.audit import LEAST_DAYS, QUIET_DAYS
+from itd_lightning.audits.base import Audit, AuditedRun, Option
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.results import AuditResult, Evaluation, unanswered
 from itd_lightning.evaluation.evaluate import evaluate
-from itd_lightning.runs.launch import train
-from itd_lightning.scores.table import scan_scores
+
+QUIET_DAYS = 42  # how far back campaigns move where the split depends on them
+LEAST_DAYS = 14  # elsewhere
+NEAR_CHANCE = 2  # times the base rate: a null attack below it is chance
+WORDS = {
+    True: "Falls to chance",
+    False: "Does NOT fall to chance; so much is found without any event of a campaign",
+    None: "Not settled, too few units to tell it from chance",
+}
 
 
-def null_attack(scores: Path) -> tuple[dict[str, Any] | None, str]:
-    """Evaluate a run under the null attack, training once more where the split depends on the campaigns.
+class NullAttack(Audit):
+    """Where nothing happened, the score must fall to chance."""
 
-    Args:
-        scores: ``scores.parquet`` of a run; beside it lies ``scored.yaml``, the config that scored it.
+    name = "null attack"
+    meaning = (
+        "PR-AUC with every campaign moved to a quiet time of its user (of behaviours: all of that "
+        "time stand for its events); fails if surely above chance"
+    )
+    needs = "scored.yaml and a second training, in RUN/audit/null, where the split depends on the campaigns"
+    option = Option("null", default=True, help="Whether to run the null attack.")
+
+    def run(self, run: AuditedRun) -> list[AuditResult]:
+        """Evaluate the run with moved campaigns; keep that evaluation as ``null`` in audit.json."""
+        null, reason = null_evaluation(run)
+        run.details["null"] = null
+        return [judge_null(run.evaluation, null, reason)]
+
+    def results_when_off(self) -> list[AuditResult]:
+        """Return an open result: whoever leaves this one out should see it."""
+        return [self.unanswered("left out on request")]
+
+
+def null_evaluation(run: AuditedRun) -> tuple[Evaluation | None, str]:
+    """Evaluate under the null attack, training once more where the split depends on the campaigns.
 
     Returns:
         The evaluation, or None and the reason why there is none.
     """
-    _, about = scan_scores(scores)
-    days = QUIET_DAYS.get(about.split, LEAST_DAYS)
-    config, folder = scores.parent / "scored.yaml", scores.parent / "audit" / "null"
+    folder = run.folder / "null"
     try:
         # Elsewhere the parts do not depend on the key; who learned from labels is asked about quiet days.
-        if about.split not in QUIET_DAYS:
-            return evaluate(scores, moved_days=days), ""
-        if not config.is_file():
-            return None, f"{scores.parent} has no scored.yaml, so the experiment cannot be repeated"
-        moved = f"--data.init_args.split.init_args.moved_days={days}"
-        train(["fit", f"--config={config}", f"--trainer.default_root_dir={folder}", moved])
-        train(["test", f"--ckpt_path={folder / 'checkpoints' / about.checkpoint}"])
-        return evaluate(folder / "scores.parquet"), ""
+        if not run.split_needs_campaigns:
+            return evaluate(run.scores, moved_days=LEAST_DAYS), ""
+        if not run.config.is_file():
+            return None, f"{run.scores.parent} has no scored.yaml, so the experiment cannot be repeated"
+        run.rescorer.retrain(run.config, folder, moved_days=QUIET_DAYS)
+        checkpoint = folder / "checkpoints" / run.table.about.checkpoint
+        return evaluate(run.rescorer.rescore(checkpoint, folder)), ""
     except InputError as error:
         return None, str(error)
+
+
+def judge_null(true: Evaluation, null: Evaluation | None, reason: str = "") -> AuditResult:
+    """Compare the null attack with chance.
+
+    Args:
+        true: ``evaluation.json`` of the run.
+        null: The same with every campaign moved to a quiet time of its user, or None.
+        reason: Why there is none.
+    """
+    name = NullAttack.name
+    if null is None or null["pr_auc"] is None:
+        return unanswered(name, null["undefined"]["pr_auc"] if null else reason)
+    span, base, number = null["intervals"]["pr_auc"], null["base_rate"] or 0.0, null["pr_auc"]
+    true_area = "no number" if true["pr_auc"] is None else f"{true['pr_auc']:.3f}"
+    limits = "" if span is None else f" ({span[0]:.3f}-{span[1]:.3f})"
+    numbers = (
+        f"PR-AUC {number:.3f}{limits} where nothing happened, chance is {base:.3f}, "
+        f"the true campaigns give {true_area}"
+    )
+    if span is None:
+        verdict = f"Not answered, too few users for an interval: {numbers}."
+        return AuditResult(name, number, None, base, None, verdict)
+    passed = False if span[0] > base else True if number <= NEAR_CHANCE * base else None
+    return AuditResult(name, number, (span[0], span[1]), base, passed, f"{WORDS[passed]}: {numbers}.")

@@ -4,6 +4,7 @@ from itd_lightning.callbacks.checkpoints import AtomicCheckpointIO, Checkpoints
 from itd_lightning.callbacks.dual_branch import DualBranch
 from itd_lightning.callbacks.embeddings import EmbeddingWriter
 from itd_lightning.callbacks.own_files import NewScores
+from itd_lightning.callbacks.pictures import PictureWriter
 from itd_lightning.callbacks.progress import QuietProgressBar
 from itd_lightning.callbacks.random_state import RandomState
 from itd_lightning.callbacks.run_log import RunLog
@@ -18,6 +19,7 @@ __all__ = [
     "DualBranch",
     "EmbeddingWriter",
     "NewScores",
+    "PictureWriter",
     "QuietProgressBar",
     "RandomState",
     "RunLog",

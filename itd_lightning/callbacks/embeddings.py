@@ -38,24 +38,24 @@ class EmbeddingWriter(Callback):
         if not trainer.is_global_zero:
             return
         view, target = view_of(trainer), Path(trainer.default_root_dir) / "embeddings.parquet"
-        if not isinstance(view, Sequences) or view.grain != "behaviour" or not isinstance(pl_module, Method):
+        if not isinstance(view, Sequences) or not isinstance(pl_module, Method):
             return
-        found = []
-        chosen = np.array(self.chosen(target.with_name(SCORED)), dtype=np.int64)
-        for numbers in InOrder(view.length, chosen, view.budget):
-            batch = view.rows()[numbers]
+        batches = []
+        numbers = np.array(self.pick_sequences(target.with_name(SCORED)), dtype=np.int64)
+        for rows in InOrder(view.length, numbers, view.budget):
+            batch = view.rows()[rows]
             vectors = pl_module.embed(trainer.strategy.batch_to_device(batch))
             if vectors is None:
                 return
-            found.append((batch.named(torch.zeros(batch.tokens.shape)).unit, vectors.cpu()))
-        if not found:
+            batches.append((batch.named(torch.zeros(batch.tokens.shape)).unit, vectors.cpu()))
+        if not batches:
             return
-        names, vectors = (torch.cat(parts) for parts in zip(*found, strict=True))
+        names, vectors = (torch.cat(parts) for parts in zip(*batches, strict=True))
         draw = np.random.default_rng(SEED)
-        kept = draw.permutation(len(names))[: self.behaviours]
-        kept = kept[np.argsort(names[kept].numpy())]
-        rows = pl.concat([rows for _, rows in view.described(names[kept].numpy())])
-        table = rows.with_columns(vector=pl.Series(vectors[kept].numpy()).arr.to_list())
+        sample = draw.permutation(len(names))[: self.behaviours]
+        sample = sample[np.argsort(names[sample].numpy())]
+        described = pl.concat([block for _, block in view.unit_rows(names[sample].numpy())])
+        table = described.with_columns(vector=pl.Series(vectors[sample].numpy()).arr.to_list())
         marks = pl_module.landmarks()
         if marks is not None:
             others = pl.DataFrame({"vector": pl.Series(marks.cpu().numpy()).arr.to_list()})
@@ -63,8 +63,8 @@ class EmbeddingWriter(Callback):
         with written_beside(target) as partial:
             table.write_parquet(partial)
 
-    def chosen(self, scores: Path) -> list[int]:
-        """Numbers of the sequences: the highest of the test part, and others at random."""
+    def pick_sequences(self, scores: Path) -> list[int]:
+        """Return the numbers of the sequences: the highest of the test part, and others at random."""
         best = (
             pl.scan_parquet(scores, glob=False)
             .filter(pl.col("part") == "test")

@@ -13,6 +13,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from itd_lightning.callbacks.checkpoints import load_checkpoint
 from itd_lightning.callbacks.run_log import RunLog
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.pictures import PICTURES
 from itd_lightning.scores.table import METADATA
 
 CONFIG_KEY = "itd_config"  # of a checkpoint
@@ -71,10 +72,11 @@ CONTENT: dict[str, Callable[[Path], bool]] = {
     "hparams.yaml": is_hyperparams,
     "metrics.csv": is_log,
     "cost.json": has_keys("cpu_seconds"),
+    **{name: has_columns(*columns) for name, columns in PICTURES.items()},
 }
 UNREADABLE = (OSError, ValueError, TypeError, AttributeError, LookupError, RecursionError)  # of any bytes
 MEASURED = ("evaluation.json", "audit.json", "threshold.json")
-SCORES = ("scores.parquet", "scored.yaml", "explanations.parquet", "embeddings.parquet")
+SCORES = ("scores.parquet", "scored.yaml", "explanations.parquet", "embeddings.parquet", *PICTURES)
 RESULTS = (*MEASURED, *SCORES)  # what was measured goes first: never does it lie beside other scores
 LOGGED = ("config.yaml", "hparams.yaml", "metrics.csv", "cost.json")  # by a fit
 

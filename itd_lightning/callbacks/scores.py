@@ -13,7 +13,8 @@ from torch import Tensor
 from itd_lightning.callbacks.own_files import forget_results
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import full_disk_named, private_folder, written_beside
-from itd_lightning.contracts.scores import SCORES, Explanation, UnitScores
+from itd_lightning.contracts.scores import SCORES
+from itd_lightning.contracts.unit_scores import Explanation, UnitScores
 from itd_lightning.methods import Method
 from itd_lightning.scores.table import About, write_scores
 from itd_lightning.store.read import Store
@@ -224,7 +225,7 @@ class ScoreWriter(Callback):
         """Write the scores block by block, each user's in time order."""
         order = torch.argsort(torch.cat(self.units))
         numbers, scores = torch.cat(self.units)[order].numpy(), torch.cat(self.scores)[order].numpy()
-        for part, (here, rows) in enumerate(view.described(numbers)):
+        for part, (here, rows) in enumerate(view.unit_rows(numbers)):
             scored = rows.with_columns(score=scores[here].astype(float)).select(SCORES.names())
             scored.sort("user", "start").write_parquet(folder / f"{part:06}.parquet")
 

@@ -1,11 +1,8 @@
 """Commands that train: one run, a table of them, a search."""
 
-import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from resource import RUSAGE_SELF, getrusage
-from time import monotonic
 from typing import TYPE_CHECKING
 
 from rich.table import Table
@@ -16,61 +13,35 @@ from itd_lightning.cli.terminal import (
     result_table,
     safe,
 )
-from itd_lightning.contracts.errors import InputError
 
 if TYPE_CHECKING:  # Lightning takes seconds to import, and most commands do without
-    from lightning import Trainer
+    pass
 
 
 def train(args: Sequence[str]) -> None:
     """Run `fit`, `validate`, `test` or `predict`; after `test`, evaluate where there is a key."""
-    import torch
+    from itd_lightning.runs.folder import read_evaluation
+    from itd_lightning.runs.record import run_command
+    from itd_lightning.scores.chunks import count_rows
+    from itd_lightning.scores.table import SCORED, scan_scores
 
-    from itd_lightning.evaluation.evaluate import evaluate as measure
-    from itd_lightning.evaluation.evaluate import write_json
-    from itd_lightning.runs.launch import train as run_experiment
-    from itd_lightning.scores.chunks import length
-    from itd_lightning.scores.table import scan_scores
-    from itd_lightning.store.read import Store
-
-    began = monotonic()
-    # `deterministic` would also fill memory that is about to be written: time, and no other score.
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    try:
-        cli = run_experiment(args)
-    except SystemExit as stop:  # what Lightning makes of Ctrl-C
-        raise KeyboardInterrupt if stop.code == 1 else stop from stop
+    cli = run_command(args)
     if not cli.trainer.is_global_zero:
         return
     folder = Path(cli.trainer.default_root_dir)
-    say = console().print
+    say = partial(console().print, highlight=False, soft_wrap=True)
     if args[0] == "fit" and not cli.trained:
         say(f"nothing left to train after {cli.trainer.current_epoch} epochs, see --trainer.max_epochs")
     elif args[0] == "fit":
-        write_json(folder / "cost.json", cost(monotonic() - began))
-        say(trained(cli.trainer), highlight=False, soft_wrap=True)
-    elif args[0] == "test" and Store(cli.datamodule.store).manifest["answers"] is None:
+        best = cli.trainer.checkpoint_callback.best_model_path  # type: ignore[union-attr]
+        say(f"trained {cli.trainer.current_epoch} epochs; {best}")
+    elif args[0] == "test" and not (folder / "evaluation.json").is_file():
         say("no answer key in the store: scored, not evaluated")
     elif args[0] == "test":
-        result = measure(folder / "scores.parquet")
-        write_json(folder / "evaluation.json", result)
-        say(result_table(str(folder), result))
+        console().print(result_table(str(folder), read_evaluation(folder)))
     elif args[0] == "predict":
-        scores = folder / "scores.parquet"
-        say(f"{scores}: {length(scan_scores(scores)[0]):,} units scored", highlight=False)
-
-
-def trained(trainer: "Trainer") -> str:
-    """Return what a fit came to, in words.
-
-    Raises:
-        InputError: If its loss is no number.
-    """
-    logged = trainer.callback_metrics.items()
-    if lost := [name for name, value in logged if not value.isfinite()]:
-        raise InputError(f"the training diverged, {' and '.join(lost)} is no number: lower the learning rate")
-    best = trainer.checkpoint_callback.best_model_path  # type: ignore[union-attr]
-    return f"trained {trainer.current_epoch} epochs; {best}"
+        rows = count_rows(scan_scores(folder / SCORED)[0])
+        say(f"{folder / SCORED}: {rows:,} units scored")
 
 
 def reproduce(
@@ -118,19 +89,3 @@ def sweep(space: Path, store: Path, out: Path = Path("runs/sweep"), trials: int 
     for row in found.head(10).iter_rows():
         table.add_row(*(f"{value:.4g}" if isinstance(value, float) else str(value) for value in row))
     console().print(table)
-
-
-def cost(seconds: float) -> dict[str, float]:
-    """What this process took so far: CPU seconds and most memory, beside its wall seconds."""
-    used = getrusage(RUSAGE_SELF)
-    took = {"seconds": seconds, "cpu_seconds": used.ru_utime + used.ru_stime, "gib": peak_gib()}
-    return {name: round(value, 2) for name, value in took.items()}
-
-
-def peak_gib() -> float:
-    """Most memory this process has held, GiB; Linux's getrusage also counts what its parent held then."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        (kib,) = (line.split()[1] for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(kib) / 2**20
-    return getrusage(RUSAGE_SELF).ru_maxrss / (2**30 if sys.platform == "darwin" else 2**20)

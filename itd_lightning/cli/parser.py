@@ -116,7 +116,8 @@ def run(args: Sequence[str]) -> None:
     for name, text in TRAINING.items():
         subcommands.add_subcommand(name, CommandParser(), help=text)
     for name, command in COMMANDS.items():
-        subcommands.add_subcommand(name, command_parser(name, command), help=summary(command))
+        asked = name in args[:1]
+        subcommands.add_subcommand(name, command_parser(name, command, asked=asked), help=summary(command))
     try:
         config = parser.parse_args(list(args))
     except UnicodeDecodeError as error:
@@ -126,8 +127,8 @@ def run(args: Sequence[str]) -> None:
     COMMANDS[config.command](**options)
 
 
-def command_parser(name: str, command: Callable[..., None]) -> CommandParser:
-    """Options of a command, from its signature."""
+def command_parser(name: str, command: Callable[..., None], *, asked: bool) -> CommandParser:
+    """Options of a command, from its signature; those of audits, which load much, only if it is asked for."""
     parser = CommandParser(description=(command.__doc__ or "").split("Args:")[0].strip())
     parser.add_argument("--config", action="config", help="YAML file with options of this command")
     several = SEVERAL.get(name)
@@ -142,7 +143,27 @@ def command_parser(name: str, command: Callable[..., None]) -> CommandParser:
         parser.add_argument(f"--{flag.replace('_', '-')}", action="store_true", help=words)
     skip: set[str | int] = {*named, *flags, *([several] if several else [])}
     parser.add_function_arguments(command, as_group=False, as_positional=True, skip=skip)
+    if asked and name == "audit":
+        add_audits(parser)
     return parser
+
+
+def add_audits(parser: CommandParser) -> None:
+    """Add the flags of the audits, and show what each of them means and needs."""
+    from itd_lightning.audits import AUDITS
+
+    added = set()
+    for audit in AUDITS:
+        needs = f"; needs {audit.needs}" if audit.needs else ""
+        group = parser.add_argument_group(f"audit {audit.name!r}", f"{audit.meaning}{needs}.")
+        option = audit.option
+        if option is None or option in added:
+            continue
+        added.add(option)
+        if option.default:
+            group.add_argument(f"--{option.name}", type=bool, default=True, help=option.help)
+        else:
+            group.add_argument(f"--{option.name}", action="store_true", help=option.help)
 
 
 def summary(command: Callable[..., None]) -> str:

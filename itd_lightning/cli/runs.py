@@ -1,6 +1,5 @@
 """Commands about runs that were tested: what a score is worth, who to look at, how it is told."""
 
-import re
 import sys
 from functools import partial
 from json import dumps
@@ -12,7 +11,7 @@ from itd_lightning.cli.terminal import (
     result_table,
 )
 from itd_lightning.contracts.errors import FailedAuditsError, InputError
-from itd_lightning.contracts.files import held
+from itd_lightning.runs.folder import score_file
 
 
 def evaluate(
@@ -39,9 +38,7 @@ def evaluate(
         console().print(result_table(name, result))
 
 
-def audit(
-    run: Path, null: bool = True, future: bool = True, retrain: bool = False, strict: bool = False
-) -> None:
+def audit(run: Path, strict: bool = False, **options: bool) -> None:
     """Ask whether a run's result could be an artefact; write RUN/audit.json and print verdicts.
 
     The null attack moves each campaign to a quiet time of the same user. Where the split depends on the
@@ -50,35 +47,16 @@ def audit(
 
     Args:
         run: Folder of a run that was fitted and tested.
-        null: Whether to run the null attack.
-        future: Whether to run the future probe.
-        retrain: Train on that copy, too, which finds what came from later days in training; takes as long.
         strict: Exit with status 1 if any audit fails; one that stays open does not count.
+        options: The flags of the audits, by name.
     """
-    from itd_lightning.audits.audit import audit_scores
-    from itd_lightning.audits.future_probe import probe_future
-    from itd_lightning.audits.null_attack import null_attack
     from itd_lightning.cli.terminal_tables import audit_table
-    from itd_lightning.evaluation.evaluate import evaluate as measure
-    from itd_lightning.evaluation.evaluate import write_json
+    from itd_lightning.runs.audit import audit_run
 
-    if retrain and not future:
-        raise InputError("--retrain is part of the future probe, which --future false leaves out")
-    scores = score_file(run)
-    true = measure(scores)
-    try:
-        with held(scores.parent, wait=False):
-            moved, reason = null_attack(scores) if null else (None, "left out on request")
-            audits = audit_scores(scores, true, moved, reason)
-            if future:
-                audits += probe_future(scores, retrain=retrain)
-            told = {"audits": [entry._asdict() for entry in audits], "null": moved}
-            write_json(scores.parent / "audit.json", told)
-    except BlockingIOError as error:
-        raise InputError(f"another program is at work in {scores.parent}; wait for it") from error
-    console().print(audit_table(str(run), audits))
-    if strict and (failed := [entry.name for entry in audits if entry.passed is False]):
-        raise FailedAuditsError(f"{len(failed)} of {len(audits)} audits failed: {', '.join(failed)}")
+    results = audit_run(run, options)
+    console().print(audit_table(str(run), results))
+    if strict and (failed := [result.name for result in results if result.passed is False]):
+        raise FailedAuditsError(f"{len(failed)} of {len(results)} audits failed: {', '.join(failed)}")
 
 
 def threshold(
@@ -97,16 +75,16 @@ def threshold(
         fdr: At most this share of the test user-days above it is expected to be harmless, by p-values.
     """
     from itd_lightning.cli.terminal_tables import threshold_table
-    from itd_lightning.evaluation.alarm_days import known, set_threshold
+    from itd_lightning.evaluation.alarm_days import choose_run_threshold, has_answer_key
     from itd_lightning.evaluation.evaluate import evaluate as measure
     from itd_lightning.evaluation.evaluate import write_json
-    from itd_lightning.evaluation.thresholds import rule
+    from itd_lightning.evaluation.thresholds import parse_rule
     from itd_lightning.scores.table import scan_scores
 
     scores = score_file(run)
-    given = rule(budget, fpr, fdr)
-    chosen = set_threshold(scores, given)
-    if known(Path(scan_scores(scores)[1].store)):
+    given = parse_rule(budget, fpr, fdr)
+    chosen = choose_run_threshold(scores, given)
+    if has_answer_key(Path(scan_scores(scores)[1].store)):
         write_json(scores.parent / "evaluation.json", measure(scores))
     say = partial(console().print, highlight=False, soft_wrap=True)
     say(threshold_table(str(run), chosen))
@@ -114,7 +92,7 @@ def threshold(
     apart = f"validation and test scores lie {chosen.drift.distance:.2f} apart, p = {chosen.drift.chance:.3f}"
     say(
         f"[yellow]drift:[/] {apart}; what holds on validation need not hold on test"
-        if chosen.drifted
+        if chosen.has_drifted
         else f"drift: none to warn of, {apart}"
     )
     if not chosen.test.alarms:
@@ -127,7 +105,8 @@ def report(runs: list[Path], out: Path, user: str = "") -> None:
     Args:
         runs: Folders of runs that were tested; audits are shown where there are any.
         out: Folder to write report.html into.
-        user: Whose trajectory or signals are drawn, where a run has any; default: the highest scorer's.
+        user: Whose trajectory or signals are drawn, where a run has any: one of the 20 users with the highest
+            scores; default: the first of them.
     """
     from itd_lightning.report.page import write_report
 
@@ -144,24 +123,10 @@ def alerts(run: Path, budget: str | None = None) -> None:
         run: Folder of a run that was tested, or its score table.
         budget: How many: `10` for the ten highest of all, `10/day` for the ten highest of each day.
     """
-    from itd_lightning.alerts.lists import top_days
+    from itd_lightning.alerts.lists import alert_days
     from itd_lightning.cli.terminal_tables import alert_table
-    from itd_lightning.evaluation.alarm_days import with_p_values
-    from itd_lightning.evaluation.thresholds import home, read_threshold
-    from itd_lightning.scores.table import SCORED, scan_scores
 
-    if budget is not None and not re.fullmatch(r"[1-9]\d*(/day)?", budget):
-        raise InputError(f"budget must be a number, or a number and /day, got {budget!r}")
-    folder, words = run if run.is_dir() else run.parent, ""
-    checkpoint = scan_scores(folder / SCORED)[1].checkpoint
-    stored = read_threshold(folder, checkpoint) if budget is None else None
-    if stored is None:
-        listed = budget or "10"
-        days = top_days(folder, int(listed.removesuffix("/day")), daily=listed.endswith("/day"))
-    else:
-        days = top_days(folder, sys.maxsize, daily=stored.kind == "budget", above=stored.threshold)
-        days = with_p_values(days, home(folder) / SCORED)
-        words = f"{len(days):,} user-days above the threshold: {stored.words}"
+    days, words = alert_days(run, budget)
     console().print(alert_table(str(run), days, words))
 
 
@@ -189,8 +154,3 @@ def track(run: Path, project: str | None = None, entity: str | None = None) -> N
     mode = wandb_mode(offline=tracked.offline)
     where = "wandb/, offline" if mode == "offline" else mode
     console().print(f"{run}: added to W&B run {tracked.id} ({where})", highlight=False, markup=False)
-
-
-def score_file(path: Path) -> Path:
-    """The score table of a run folder; or the path itself, if it is no folder."""
-    return path / "scores.parquet" if path.is_dir() else path

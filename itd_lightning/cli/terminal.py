@@ -4,13 +4,13 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
 
+from itd_lightning.contracts.results import Evaluation, Numbers
 from itd_lightning.store.read import Store
 
 SHOWN = 5  # remarks on the answer key
@@ -46,7 +46,7 @@ def describe(store: Store) -> None:
         say(f"and {more:,} more remarks on the key")
 
 
-def result_table(name: str, result: dict[str, Any]) -> Table:
+def result_table(name: str, result: Evaluation) -> Table:
     """One score table's numbers."""
     protocol = result["protocol"]
     how = f"{protocol['split']}, {protocol['labels']} labels"
@@ -68,14 +68,15 @@ def result_table(name: str, result: dict[str, Any]) -> Table:
     return table
 
 
-def rows(result: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def rows(result: Evaluation) -> Iterator[tuple[str, Numbers]]:
     """The lines of a result table."""
+    pooled: Numbers = result["pooled"]
     yield "all", result
     yield from ((f"scenario {name}", entry) for name, entry in result["scenarios"].items())
     yield from ((f"{name} labels", entry) for name, entry in result["labels"].items())
     yield "user-days", result["pooled"]["user_days"]
     for kind, what in (("sequences", "six in a row"), ("sessions", "sessions")):
-        yield from ((f"{what}, {pool}", entry) for pool, entry in result["pooled"].get(kind, {}).items())
+        yield from ((f"{what}, {pool}", entry) for pool, entry in pooled.get(kind, {}).items())
     yield from ((f"baseline: {name.replace('_', ' ')}", entry) for name, entry in result["baselines"].items())
 
 

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import polars as pl
 from rich.table import Table
 
-from itd_lightning.audits.base import Audit
 from itd_lightning.cli.terminal import column, number, safe
-from itd_lightning.evaluation.alarm_days import Chosen
+from itd_lightning.contracts.results import AuditResult
+from itd_lightning.evaluation.alarm_days import ThresholdChoice
 
 
-def audit_table(name: str, audits: Sequence[Audit]) -> Table:
+def audit_table(name: str, audits: Sequence[AuditResult]) -> Table:
     """What the audits of a run found."""
     marks = {True: "[green]pass[/]", False: "[bold red]FAIL[/]", None: "[yellow]open[/]"}
     counts = ", ".join(
@@ -24,17 +24,17 @@ def audit_table(name: str, audits: Sequence[Audit]) -> Table:
     return table
 
 
-def threshold_table(name: str, chosen: Chosen) -> Table:
+def threshold_table(name: str, chosen: ThresholdChoice) -> Table:
     """What a threshold means on validation and on test user-days."""
     parts = (chosen.validation, chosen.test)
     title = f"{safe(name)}: threshold {chosen.threshold:.6g}"
     table = Table("user-days", column("validation"), column("test"), title=title)
     table.add_row("scored", *(f"{part.days:,}" for part in parts))
     table.add_row("alarms", *(f"{part.alarms:,}" for part in parts))
-    table.add_row("alarms a day", *(f"{part.a_day:.2f}" for part in parts))
-    table.add_row("alarms on the worst day", *(f"{part.most:,}" for part in parts))
+    table.add_row("alarms a day", *(f"{part.per_day:.2f}" for part in parts))
+    table.add_row("alarms on the worst day", *(f"{part.worst_day:,}" for part in parts))
     table.add_row("share of harmless ones (FPR)", *(share(part.fpr) for part in parts))
-    table.add_row("false alarms among alarms", *(share(part.false) for part in parts))
+    table.add_row("false alarms among alarms", *(share(part.false_share) for part in parts))
     table.add_row("malicious ones found (recall)", *(share(part.recall) for part in parts))
     return table
 

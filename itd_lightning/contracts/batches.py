@@ -10,7 +10,7 @@ from typing import NamedTuple
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from itd_lightning.contracts.scores import UnitScores
+from itd_lightning.contracts.unit_scores import UnitScores
 
 
 class WindowBatch(NamedTuple):

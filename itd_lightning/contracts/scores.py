@@ -1,13 +1,6 @@
-"""What a method hands to the evaluation, row by row and as a table.
-
-Axes: B rows, T hours, F features.
-"""
-
-from typing import NamedTuple
+"""Columns and types of the table of units that a split makes, and of the score table that a run writes."""
 
 import polars as pl
-from jaxtyping import Float, Int
-from torch import Tensor
 
 PARTS = ("train", "val", "test", "unused", "predict")
 
@@ -27,32 +20,3 @@ SCORES = pl.Schema(
         "part": pl.Enum(PARTS),
     }
 )
-
-
-class UnitScores(NamedTuple):
-    """One score a unit.
-
-    Attributes:
-        unit: Number of what is scored, in the order of its view, int64 ``(B,)``.
-        score: Anomaly score, float32 ``(B,)``; higher is more anomalous.
-    """
-
-    unit: Int[Tensor, " b"]
-    score: Float[Tensor, " b"]
-
-
-class Explanation(NamedTuple):
-    """Where the scores of units come from.
-
-    Attributes:
-        parts: What each cell adds to the score, float32, ``(B, T, F)`` of windows and ``(B, F)`` of
-            user-days; they sum to the score, but for a constant.
-        expected: What the method expected to see in the cell, of the same shape; the probability of activity
-            where the score is about presence, else the standardised value.
-        names: Of the last axis, where it is not that of the view's features. They may be of some units only:
-            where one adds nothing to a unit, it is not told of it.
-    """
-
-    parts: Float[Tensor, "b ..."]
-    expected: Float[Tensor, "b ..."]
-    names: tuple[str, ...] = ()

@@ -1,1 +1,1 @@
-"""Scores and answer key -> numbers with intervals, and audits of what else could explain them."""
+"""Evaluation: score tables and the answer key give numbers with intervals."""

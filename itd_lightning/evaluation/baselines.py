@@ -1,4 +1,4 @@
-"""Scores that need no method: chance, and how much happened."""
+"""Baselines: scores that need no method, such as chance and the number of events."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +14,7 @@ BASELINES = ("random", "events", "active_hours", "day_events")
 
 
 def baseline_scores(table: ScoreTable) -> Iterator[dict[str, Float[np.ndarray, " n"]]]:
-    """Score the test units without a method, piece by piece.
+    """Score the test units without a method, chunk by chunk.
 
     Yields:
         By name: ``random``, uniform by the run's seed; then how much happened. For windows: ``events`` in the
@@ -22,13 +22,13 @@ def baseline_scores(table: ScoreTable) -> Iterator[dict[str, Float[np.ndarray, "
         ``events``, test behaviours of its sequence, and ``day_events``, those of its user-day.
     """
     draw = np.random.default_rng(table.about.seed)
-    for unit in table.tested("user", "start", "end", "sequence"):
+    for unit in table.test_chunks("user", "start", "end", "sequence"):
         volume = volume_around(unit) if table.behaviours else volume_within(unit, table.store.path)
         yield {"random": draw.random(len(unit)), **volume}
 
 
 def volume_around(behaviours: pl.DataFrame) -> dict[str, Float[np.ndarray, " n"]]:
-    """How much happened around each behaviour; one of no sequence counts with its day."""
+    """Count the behaviours in the sequence and on the day of each behaviour; without one, of its day."""
     day = pl.len().over("user", pl.col("start").dt.truncate("1d"))
     sequence = pl.when(pl.col("sequence").is_null()).then(day).otherwise(pl.len().over("user", "sequence"))
     counts = behaviours.select(events=sequence.cast(pl.Float64), day_events=day.cast(pl.Float64))
@@ -36,7 +36,7 @@ def volume_around(behaviours: pl.DataFrame) -> dict[str, Float[np.ndarray, " n"]
 
 
 def volume_within(units: pl.DataFrame, store: Path) -> dict[str, Float[np.ndarray, " n"]]:
-    """How much happened in each unit: ``user``, ``start``, ``end``."""
+    """Count the events and active hours of each unit: ``user``, ``start``, ``end``."""
     times = (
         Store(store)
         .scan()
@@ -49,24 +49,24 @@ def volume_within(units: pl.DataFrame, store: Path) -> dict[str, Float[np.ndarra
 
 
 def counts_within(units: pl.DataFrame, times: pl.DataFrame) -> Float[np.ndarray, " n"]:
-    """Number of a user's times that lie within each unit, [start, end)."""
+    """Count a user's times that lie within each unit, [start, end)."""
     users = pl.concat([units["user"], times["user"]]).unique().sort()
     number = {user: row for row, user in enumerate(users)}
     far = np.int64(1) << 52  # microseconds between users, beyond any time stamp
-    at = np.sort(located(times["user"], times["time"], number, far))
-    begin = located(units["user"], units["start"], number, far)
-    end = located(units["user"], units["end"], number, far)
+    at = np.sort(time_keys(times["user"], times["time"], number, far))
+    begin = time_keys(units["user"], units["start"], number, far)
+    end = time_keys(units["user"], units["end"], number, far)
     return (np.searchsorted(at, end) - np.searchsorted(at, begin)).astype(float)
 
 
-def located(user: pl.Series, time: pl.Series, number: dict[str, int], far: np.int64) -> np.ndarray:
-    """One number for user and time, in the order of both."""
+def time_keys(user: pl.Series, time: pl.Series, number: dict[str, int], far: np.int64) -> np.ndarray:
+    """Return one number for user and time, in the order of both."""
     rows = user.replace_strict(number, return_dtype=pl.Int64).to_numpy()
     return np.asarray(rows * far + time.dt.epoch("us").to_numpy())
 
 
 def daily_counts(shard: Path, malicious: pl.DataFrame) -> pl.DataFrame:
-    """Events of each kind on each user-day of a shard, and how many of them are malicious."""
+    """Count the events of each kind on each user-day of a shard, and how many of them are malicious."""
     events = pl.read_parquet(shard, columns=["user", "time", "kind", "event_id"], glob=False)
     planted = malicious.select("user", "time", "event_id").unique().with_columns(planted=pl.lit(1))
     joined = events.join(planted, on=["user", "time", "event_id"], how="left")

@@ -1,4 +1,4 @@
-"""All methods on the same user-days: what each finds there, and which differences are real.
+"""Comparison of all methods on the same user-days, with intervals of their differences.
 
 Axes: N user-days, R draws of users.
 """
@@ -12,22 +12,22 @@ import polars as pl
 from jaxtyping import Float
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.evaluation.comparison_days import common_days, filled
-from itd_lightning.evaluation.measures import by_scenario, ranked
-from itd_lightning.evaluation.pooled import ranking_of
-from itd_lightning.metrics.bootstrap import Span, interval
+from itd_lightning.contracts.results import Span
+from itd_lightning.evaluation.comparison_days import common_days, fill_missing
+from itd_lightning.evaluation.measures import rank_rows
+from itd_lightning.metrics.bootstrap import interval
 from itd_lightning.metrics.operating import daily_list
 from itd_lightning.scores.fuse import fusion
 
 BUDGETS = (1, 5, 10, 50)  # user-days a day
-LISTED = 10  # the budget of which it is told who was found, and when
+HEADLINE_BUDGET = 10  # alerts a day at which found insiders are reported
 SEED = 0  # of the draws
 FUSED = "all of them, fused"
 RANDOM, VOLUME, LEAVER = "random", "number of events", "days before the last"
 
 
-class Measured(NamedTuple):
-    """What a method finds on the common user-days.
+class MethodRow(NamedTuple):
+    """Measures of a method on the common user-days.
 
     Attributes:
         name: The method.
@@ -38,7 +38,7 @@ class Measured(NamedTuple):
         behind: 95 % interval of how much more the best method has, paired over users; None for the best.
         roc_auc: Area under the ROC curve.
         recall: Share of malicious user-days in daily lists, by budget.
-        found: Insiders found in daily lists of ten.
+        insiders_found: Insiders found in daily lists of ``HEADLINE_BUDGET``.
         days_until_found: Median over them, from the first malicious day; None if nobody is found.
         scenarios: PR-AUC of each scenario.
         missing: Share of the test user-days that the method has no score for.
@@ -52,7 +52,7 @@ class Measured(NamedTuple):
     behind: Span
     roc_auc: float
     recall: dict[int, float]
-    found: int
+    insiders_found: int
     days_until_found: float | None
     scenarios: dict[str, float]
     missing: float
@@ -63,18 +63,18 @@ class CommonTable(NamedTuple):
 
     Attributes:
         rows: Methods, best first, and all of them fused.
-        references: What needs no method: chance, how much happened, and how soon the user's log ends.
+        references: Scores that need no method: chance, how much happened, and how soon the user's log ends.
         user_days: Number of test user-days.
         per_day: Median of them on a day; a budget above it lists everybody.
         malicious: How many of them are malicious.
         users: Their users.
         insiders: Those with a malicious one.
         scenarios: Malicious user-days of each scenario.
-        weights: What each method weighs in the fused row.
+        weights: Weight of each method in the fused row.
     """
 
-    rows: list[Measured]
-    references: list[Measured]
+    rows: list[MethodRow]
+    references: list[MethodRow]
     user_days: int
     per_day: float
     malicious: int
@@ -96,28 +96,34 @@ def common_table(runs: Mapping[str, list[Path]]) -> CommonTable:
     days, scores = common_days(runs)
     tested = (days["part"] == "test").to_numpy()
     malicious = days["malicious"].to_numpy()
-    columns = {name: [filled(one) for one in found] for name, found in scores.items()}
-    missing = {name: float(found[0].is_null().to_numpy()[tested].mean()) for name, found in scores.items()}
-    fused, weights = fusion([found[0] for found in columns.values()], ~tested, malicious)
+    columns = {name: [fill_missing(run) for run in seeds] for name, seeds in scores.items()}
+    missing = {name: float(seeds[0].is_null().to_numpy()[tested].mean()) for name, seeds in scores.items()}
+    fused, weights = fusion([seeds[0] for seeds in columns.values()], ~tested, malicious)
     if len(columns) > 1:
         columns[FUSED] = [fused]
     unit = days.filter(tested)
     if not unit["malicious"].any() or unit["malicious"].all():
         raise InputError("the common test user-days are all malicious, or none of them is")
-    kept = {name: [one[tested] for one in found] for name, found in columns.items()}
-    rows = [measured(unit, name, found, missing.get(name, 0.0)) for name, found in kept.items()]
+    by_method = {name: [run[tested] for run in seeds] for name, seeds in columns.items()}
+    rows = [measure_method(unit, name, seeds, missing.get(name, 0.0)) for name, seeds in by_method.items()]
     rows.sort(key=lambda row: -row.pr_auc)
-    best = kept[rows[0].name][0]
+    best = by_method[rows[0].name][0]
     plain = {
         RANDOM: np.random.default_rng(SEED).random(len(unit)),
         VOLUME: unit["events"].to_numpy(),
         LEAVER: -unit["left"].to_numpy(),
     }
-    references = [measured(unit, name, [one], 0.0) for name, one in plain.items()]
+    references = [measure_method(unit, name, [one], 0.0) for name, one in plain.items()]
     return CommonTable(
-        rows=[rows[0], *(row._replace(behind=behind(unit, best, kept[row.name][0])) for row in rows[1:])],
+        rows=[
+            rows[0],
+            *(
+                row._replace(behind=interval_behind_best(unit, best, by_method[row.name][0]))
+                for row in rows[1:]
+            ),
+        ],
         references=[
-            row._replace(behind=behind(unit, best, one))
+            row._replace(behind=interval_behind_best(unit, best, one))
             for row, one in zip(references, plain.values(), strict=True)
         ],
         user_days=len(unit),
@@ -137,35 +143,36 @@ def common_table(runs: Mapping[str, list[Path]]) -> CommonTable:
     )
 
 
-def measured(
+def measure_method(
     unit: pl.DataFrame, name: str, scores: list[Float[np.ndarray, " n"]], missing: float
-) -> Measured:
+) -> MethodRow:
     """Measure one method on test user-days."""
     rows = unit.with_columns(score=scores[0])
-    ranking = ranking_of(rows, "score")
-    areas = ranked(ranking, SEED)
-    every = [areas["pr_auc"], *(ranking_of(unit.with_columns(score=s), "score").pr_auc() for s in scores[1:])]
-    scenarios = by_scenario(ranking, rows.filter("malicious")["scenario"].to_numpy(), SEED)
+    ranking = rank_rows(rows, "score")
+    every = [rank_rows(unit.with_columns(score=one), "score").pr_auc() for one in scores]
+    scenario = rows.filter("malicious")["scenario"].to_numpy()
     lists = {budget: daily_list(rows, budget) for budget in BUDGETS}
-    return Measured(
+    return MethodRow(
         name=name,
         seeds=len(scores),
         pr_auc=sum(every) / len(every),
         spread=(min(every), max(every)),
-        interval=areas["intervals"]["pr_auc"],
+        interval=ranking.intervals(SEED)["pr_auc"],
         behind=None,
-        roc_auc=areas["roc_auc"],
+        roc_auc=ranking.roc_auc(),
         recall={budget: listed.recall for budget, listed in lists.items()},
-        found=lists[LISTED].insiders_found,
-        days_until_found=lists[LISTED].days_until_found,
-        scenarios={number: found["pr_auc"] for number, found in scenarios.items()},
+        insiders_found=lists[HEADLINE_BUDGET].insiders_found,
+        days_until_found=lists[HEADLINE_BUDGET].days_until_found,
+        scenarios={str(name): ranking.only(scenario == name).pr_auc() for name in np.unique(scenario)},
         missing=missing,
     )
 
 
-def behind(unit: pl.DataFrame, best: Float[np.ndarray, " n"], other: Float[np.ndarray, " n"]) -> Span:
-    """95 % interval of how much more PR-AUC the best has, draw by draw of users."""
-    ours, theirs = (ranking_of(unit.with_columns(score=one), "score") for one in (best, other))
+def interval_behind_best(
+    unit: pl.DataFrame, best: Float[np.ndarray, " n"], other: Float[np.ndarray, " n"]
+) -> Span:
+    """Return the 95 % interval of how much more PR-AUC the best has, draw by draw of users."""
+    ours, theirs = (rank_rows(unit.with_columns(score=one), "score") for one in (best, other))
     weights = ours.draws(SEED)
     if weights is None:
         return None

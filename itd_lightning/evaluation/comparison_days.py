@@ -18,7 +18,7 @@ from itd_lightning.scores.pool import pool_days
 
 
 def common_days(runs: Mapping[str, list[Path]]) -> tuple[pl.DataFrame, dict[str, list[pl.Series]]]:
-    """Lay out the user-days, and the scores of every run on them.
+    """Return the common user-days, and the scores of every run on them.
 
     Args:
         runs: By name of the method, the score tables of its seeds.
@@ -32,30 +32,30 @@ def common_days(runs: Mapping[str, list[Path]]) -> tuple[pl.DataFrame, dict[str,
         InputError: If there is no run, or the runs stand on different stores or dates.
     """
     tables = {name: [ScoreTable(path, labels="event") for path in paths] for name, paths in runs.items()}
-    every = [table for found in tables.values() for table in found]
+    every = [table for seeds in tables.values() for table in seeds]
     if not every:
         raise InputError("there is no run to compare")
     if len({table.store.fingerprint for table in every}) > 1:
         raise InputError("the runs stand on different stores, so their user-days are not the same")
-    pooled = {name: [of_days(table) for table in found] for name, found in tables.items()}
+    pooled = {name: [user_days(table) for table in seeds] for name, seeds in tables.items()}
     days = active_days(every[0])
-    validated, tested = first_days([one for found in pooled.values() for one in found])
+    validated, tested = first_days([run for seeds in pooled.values() for run in seeds])
     part = pl.when(pl.col("start") >= tested).then(pl.lit("test")).otherwise(pl.lit("val"))
     days = days.with_columns(part=part).filter(pl.col("start") >= validated)
-    scores = {name: [on(days, one) for one in found] for name, found in pooled.items()}
-    for name, found in scores.items():
-        if any(one.is_null().all() for one in found):
+    scores = {name: [scores_on(days, run) for run in seeds] for name, seeds in pooled.items()}
+    for name, seeds in scores.items():
+        if any(run.is_null().all() for run in seeds):
             raise InputError(f"{name} has no score for any of the common user-days")
     return every[0].label(days, "event"), scores
 
 
-def of_days(table: ScoreTable) -> pl.DataFrame:
-    """User-days of a table's validation and test parts."""
-    return pl.concat([pool_days(piece) for piece in table.usable()])
+def user_days(table: ScoreTable) -> pl.DataFrame:
+    """Pool a table's validation and test parts to user-days."""
+    return pl.concat([pool_days(chunk) for chunk in table.user_chunks()])
 
 
 def first_days(runs: list[pl.DataFrame]) -> tuple[datetime, datetime]:
-    """First days of validation and test that all runs share.
+    """Return the first days of validation and test that all runs share.
 
     Views differ by a few days, where the first ones are silent.
 
@@ -75,11 +75,11 @@ def first_days(runs: list[pl.DataFrame]) -> tuple[datetime, datetime]:
 
 
 def active_days(table: ScoreTable) -> pl.DataFrame:
-    """All user-days of a store on which anything began; who only logs off after midnight is not there."""
+    """Return all user-days of a store with an event, but for logoffs after midnight alone."""
     counts = pl.concat([daily_counts(shard, table.true.events) for shard in table.store.shards])
-    happened = counts.group_by("user", "day").agg(pl.col("events").sum())
+    events = counts.group_by("user", "day").agg(pl.col("events").sum())
     present = table.store.presence().select("user", "day")
-    days = present.join(happened, on=["user", "day"], how="left").sort("user", "day")
+    days = present.join(events, on=["user", "day"], how="left").sort("user", "day")
     start = pl.col("day").cast(pl.Datetime("us"))
     last = pl.col("day").max().over("user")
     return days.select(
@@ -92,12 +92,12 @@ def active_days(table: ScoreTable) -> pl.DataFrame:
     )
 
 
-def on(days: pl.DataFrame, scored: pl.DataFrame) -> pl.Series:
-    """The score of each user-day; null where a run has none."""
+def scores_on(days: pl.DataFrame, scored: pl.DataFrame) -> pl.Series:
+    """Return the score of each user-day; null where a run has none."""
     joined = days.join(scored.select("user", "start", "score"), on=["user", "start"], how="left")
     return joined["score"]
 
 
-def filled(scores: pl.Series) -> np.ndarray:
-    """Scores without gaps: what has none lies below all that have one."""
+def fill_missing(scores: pl.Series) -> np.ndarray:
+    """Fill missing scores with one below all others."""
     return scores.fill_null(scores.min() - 1).to_numpy()  # type: ignore[operator]  # a float

@@ -1,9 +1,10 @@
 """A score table and the store's key -> ``evaluation.json``."""
 
 import json
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import polars as pl
@@ -12,15 +13,31 @@ from jaxtyping import Int
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import written_beside
 from itd_lightning.contracts.labels import LabelPolicy
+from itd_lightning.contracts.results import (
+    SCHEMA,
+    AlarmNumbers,
+    Campaign,
+    Counts,
+    Evaluation,
+    Headline,
+    ListNumbers,
+    PooledNumbers,
+    PoolNumbers,
+    Protocol,
+    RankingNumbers,
+    ScenarioNumbers,
+    Span,
+)
 from itd_lightning.evaluation.baselines import baseline_scores
-from itd_lightning.evaluation.measures import by_scenario, counted, ranked
-from itd_lightning.evaluation.pooled import pooled
+from itd_lightning.evaluation.measures import alarm_numbers, rank_rows, ranking_numbers, scenario_numbers
 from itd_lightning.evaluation.score_table import ScoreTable
-from itd_lightning.evaluation.survey import POLICIES, Survey, harmless_above, rankings, survey
+from itd_lightning.evaluation.survey import POLICIES, Survey, harmless_above, rank_test_units, take_survey
 from itd_lightning.evaluation.thresholds import read_threshold
-from itd_lightning.metrics.bootstrap import REPLICATES, Span
+from itd_lightning.metrics.bootstrap import REPLICATES
 from itd_lightning.metrics.operating import at_prevalence, daily_list, recall_at_share, threshold_at_fpr
 from itd_lightning.metrics.ranking import Ranking
+from itd_lightning.scores.pool import POOLS
+from itd_lightning.splits.labels import label
 from itd_lightning.store.key import Key
 
 SHARES = (0.05, 0.10, 0.15)  # of all test units
@@ -31,8 +48,8 @@ ACCEPTED_FPR = 0.01  # of validation units, at the threshold
 
 def evaluate(
     scores: Path, store: Path | None = None, labels: LabelPolicy | None = None, moved_days: int | None = None
-) -> dict[str, Any]:
-    """Measure a score table, of any length, piece by piece.
+) -> Evaluation:
+    """Measure a score table, of any length, chunk by chunk.
 
     Args:
         scores: ``scores.parquet`` of a run.
@@ -42,37 +59,38 @@ def evaluate(
             campaigns are left out. Default: what the split says.
 
     Returns:
-        What DESIGN calls ``evaluation.json``. A number that is not defined is None, and its reason stands
+        The content of ``evaluation.json``. A number that is not defined is None, and its reason stands
         under ``undefined``.
 
     Raises:
         InputError: If there are no scores, no store, no key, or the store is another one.
     """
     table = ScoreTable(scores, store, labels, moved_days)
-    seen = survey(table)
-    days = table.label(seen.days, table.policy)
-    own = own_policy(table, seen)
+    survey = take_survey(table)
+    days = table.label(survey.days, table.policy)
+    own = own_policy(table, survey)
     return {
         **own.head,
         "scenarios": own.scenarios,
         "labels": {
-            name: own.areas if name == table.policy else areas(table, seen, name) for name in POLICIES
+            name: own.areas if name == table.policy else areas(table, survey, name) for name in POLICIES
         },
         "at_prevalence": {
             str(share): at_prevalence(own.head["recall"], own.head["fpr"], share) for share in PREVALENCES
         },
-        "budgets": {"share": own.shares, "per_day": daily_lists(days, known=bool(len(own.ranks)))},
-        "baselines": baselines(table, seen),
-        "pooled": pooled(table, seen, days),
-        "counts": counts(table, seen),
-        "campaigns": campaigns(seen.hits[table.policy].with_columns(rank=own.ranks), table.key),
-        "protocol": {**protocol(table), "data": table.store.data, "software": software()},
+        "budgets": {"share": own.shares, "per_day": daily_lists(days, has_malicious=bool(len(own.ranks)))},
+        "baselines": baselines(table, survey),
+        "pooled": pooled_numbers(table, survey, days),
+        "counts": counts(table, survey),
+        "campaigns": campaigns(survey.hits[table.policy].with_columns(rank=own.ranks), table.key),
+        "protocol": protocol(table),
         "undefined": own.undefined,
+        "schema": SCHEMA,
     }
 
 
 class OwnPolicy(NamedTuple):
-    """What the ranking under the table's own label policy gives; the ranking itself is large.
+    """Numbers of the ranking under the table's own label policy; the ranking itself is large.
 
     Attributes:
         head: The numbers at the top level.
@@ -83,30 +101,30 @@ class OwnPolicy(NamedTuple):
         undefined: Which numbers are not defined, and why.
     """
 
-    head: dict[str, Any]
-    areas: dict[str, Any]
-    scenarios: dict[str, Any]
+    head: Headline
+    areas: RankingNumbers
+    scenarios: dict[str, ScenarioNumbers]
     shares: dict[str, float | None]
     ranks: Int[np.ndarray, " m"]
     undefined: dict[str, str]
 
 
-def own_policy(table: ScoreTable, seen: Survey) -> OwnPolicy:
+def own_policy(table: ScoreTable, survey: Survey) -> OwnPolicy:
     """Rank under the table's own label policy, and choose the threshold."""
-    ranking, seed = ranking_by(table, seen, table.policy), table.about.seed
+    ranking, seed = ranking_by(table, survey, table.policy), table.about.seed
     undefined: dict[str, str] = {}
     threshold = above = None
     try:
-        threshold = threshold_of(table, seen)
-        above = harmless_above(table, seen, ranking, threshold)
+        threshold = threshold_of(table, survey)
+        above = harmless_above(table, survey, ranking, threshold)
     except InputError as error:
         undefined["threshold"] = str(error)
-    scenario = seen.hits[table.policy]["scenario"].to_numpy()
-    found = ranked(ranking, seed)
+    scenario = survey.hits[table.policy]["scenario"].to_numpy()
+    threshold_free = ranking_numbers(ranking, seed)
     return OwnPolicy(
-        head=headline(found, *counted(ranking, above, threshold, seed), threshold, undefined),
-        areas=found,
-        scenarios=by_scenario(ranking, scenario, seed, above, threshold),
+        head=headline(threshold_free, *alarm_numbers(ranking, above, threshold, seed), threshold, undefined),
+        areas=threshold_free,
+        scenarios=scenario_numbers(ranking, scenario, seed, above, threshold),
         shares={
             f"{share:.2f}": recall_at_share(ranking, share) if len(scenario) else None for share in SHARES
         },
@@ -115,93 +133,143 @@ def own_policy(table: ScoreTable, seen: Survey) -> OwnPolicy:
     )
 
 
-def threshold_of(table: ScoreTable, seen: Survey) -> float:
-    """The threshold that was chosen for the run, or else that of the usual rule.
+def threshold_of(table: ScoreTable, survey: Survey) -> float:
+    """Return the threshold that was chosen for the run, or else that of the usual rule.
 
     Raises:
-        InputError: If there are no validation units to choose one by.
+        InputError: If there are no validation units to choose it from.
     """
     stored = read_threshold(table.path.parent, table.about.checkpoint)
-    return threshold_at_fpr(seen.harmless, fpr=ACCEPTED_FPR) if stored is None else stored.threshold
+    return threshold_at_fpr(survey.harmless, fpr=ACCEPTED_FPR) if stored is None else stored.threshold
 
 
 def headline(
-    found: dict[str, Any],
-    alarmed: dict[str, float | None],
+    areas: RankingNumbers,
+    alarms: AlarmNumbers,
     spans: dict[str, Span],
     threshold: float | None,
     undefined: dict[str, str],
-) -> dict[str, Any]:
-    """The numbers at the top level, each beside its interval; notes which are not defined."""
-    result = dict(found)
-    if "undefined" in result:
-        undefined["pr_auc"] = undefined["roc_auc"] = result.pop("undefined")
-    for name in (name for name, value in alarmed.items() if value is None):
+) -> Headline:
+    """Return the numbers at the top level with their intervals; add the undefined ones to ``undefined``."""
+    if "undefined" in areas:
+        undefined["pr_auc"] = undefined["roc_auc"] = areas["undefined"]
+    for name in (name for name, value in alarms.items() if value is None):
         undefined[name] = undefined.get("threshold", "no alarm, or nothing to find")
-    return {**result, **alarmed, "threshold": threshold, "intervals": {**found["intervals"], **spans}}
-
-
-def ranking_by(table: ScoreTable, seen: Survey, policy: LabelPolicy) -> Ranking:
-    """Rank the test units by their scores."""
-    return rankings(seen, policy, table.scores)["score"]
-
-
-def areas(table: ScoreTable, seen: Survey, policy: LabelPolicy) -> dict[str, Any]:
-    """Threshold-free numbers under a label policy."""
-    return ranked(ranking_by(table, seen, policy), table.about.seed)
-
-
-def baselines(table: ScoreTable, seen: Survey) -> dict[str, Any]:
-    """Threshold-free numbers of scores that need no method."""
-    found = rankings(seen, table.policy, lambda: baseline_scores(table))
-    return {name: ranked(ranking, table.about.seed) for name, ranking in found.items()}
-
-
-def daily_lists(days: pl.DataFrame, *, known: bool) -> dict[str, Any]:
-    """What daily lists of user-days find, if there is anything to find."""
-    return {str(budget): daily_list(days, budget)._asdict() if known else None for budget in PER_DAY}
-
-
-def counts(table: ScoreTable, seen: Survey) -> dict[str, int]:
-    """What the numbers rest on."""
-    hits = seen.hits[table.policy]
     return {
-        "units": seen.units,
-        "malicious": len(hits),
-        "users": len(seen.users),
-        "insiders": hits["user"].n_unique(),
-        "validation_units": seen.validation_units,
+        "pr_auc": areas["pr_auc"],
+        "roc_auc": areas["roc_auc"],
+        "base_rate": areas["base_rate"],
+        "clean_recall": areas["clean_recall"],
+        **alarms,
+        "threshold": threshold,
+        "intervals": {**areas["intervals"], **spans},
     }
 
 
-def campaigns(hits: pl.DataFrame, key: Key) -> list[dict[str, Any]]:
-    """Each campaign: who, when, its number of test units, and the best rank that one of them reaches."""
+def ranking_by(table: ScoreTable, survey: Survey, policy: LabelPolicy) -> Ranking:
+    """Rank the test units by their scores."""
+    return rank_test_units(survey, policy, table.scores)["score"]
+
+
+def areas(table: ScoreTable, survey: Survey, policy: LabelPolicy) -> RankingNumbers:
+    """Return threshold-free numbers under a label policy."""
+    return ranking_numbers(ranking_by(table, survey, policy), table.about.seed)
+
+
+def baselines(table: ScoreTable, survey: Survey) -> dict[str, RankingNumbers]:
+    """Return threshold-free numbers of scores that need no method."""
+    ranks = rank_test_units(survey, table.policy, lambda: baseline_scores(table))
+    return {name: ranking_numbers(ranking, table.about.seed) for name, ranking in ranks.items()}
+
+
+def pooled_numbers(table: ScoreTable, survey: Survey, days: pl.DataFrame) -> PooledNumbers:
+    """Return the numbers of user-days, and of grains between: campaigns (six windows in a row) or sessions.
+
+    Args:
+        table: The score table.
+        survey: Its summary.
+        days: Its labelled user-days.
+    """
+    sessions = table.behaviours
+    rows = label_sessions(table, survey) if sessions else label(survey.sequences, table.key, table.policy)
+    pools: dict[str, PoolNumbers] = {pool: one_pool(rows, pool, table.about.seed) for pool in POOLS}
+    user_days = ranking_numbers(rank_rows(days, "score"), table.about.seed)
+    if sessions:
+        return {"sessions": pools, "user_days": user_days}
+    return {"sequences": pools, "user_days": user_days}
+
+
+def label_sessions(table: ScoreTable, survey: Survey) -> pl.DataFrame:
+    """Label sessions with ``malicious`` and ``scenario``: malicious if one of its behaviours is."""
+    hits = survey.hits[table.policy].drop_nulls("sequence").group_by("user", "sequence")
+    scenarios = hits.agg(pl.col("scenario").min())
+    rows = survey.sequences.join(scenarios, on=["user", "sequence"], how="left", maintain_order="left")
+    return rows.with_columns(malicious=pl.col("scenario").is_not_null())
+
+
+def one_pool(rows: pl.DataFrame, pool: str, seed: int) -> PoolNumbers:
+    """Return the numbers of one way to pool."""
+    ranking = rank_rows(rows, pool)
+    scenario = rows.filter("malicious")["scenario"].to_numpy()
+    return {
+        **ranking_numbers(ranking, seed),
+        "units": len(rows),
+        "scenarios": scenario_numbers(ranking, scenario, seed),
+    }
+
+
+def daily_lists(days: pl.DataFrame, *, has_malicious: bool) -> dict[str, ListNumbers | None]:
+    """Return the measures of daily lists of user-days; None where nothing is malicious."""
+    return {
+        str(budget): cast("ListNumbers", daily_list(days, budget)._asdict()) if has_malicious else None
+        for budget in PER_DAY
+    }
+
+
+def counts(table: ScoreTable, survey: Survey) -> Counts:
+    """Count the units and users that the numbers rest on."""
+    hits = survey.hits[table.policy]
+    return {
+        "units": survey.units,
+        "malicious": len(hits),
+        "users": len(survey.users),
+        "insiders": hits["user"].n_unique(),
+        "validation_units": survey.validation_units,
+    }
+
+
+def campaigns(hits: pl.DataFrame, key: Key) -> list[Campaign]:
+    """Return each campaign: who, when, its number of test units, and the best rank of one."""
     best = hits.group_by("user").agg(pl.col("rank").min(), pl.len().alias("units"))
-    found = key.campaigns.join(best, on="user", maintain_order="left")
-    return [
-        {**row, "start": str(row["start"]), "end": str(row["end"])} for row in found.iter_rows(named=True)
+    rows = key.campaigns.join(best, on="user", maintain_order="left")
+    entries = [
+        {**row, "start": str(row["start"]), "end": str(row["end"])} for row in rows.iter_rows(named=True)
     ]
+    return cast("list[Campaign]", entries)
 
 
-def protocol(table: ScoreTable) -> dict[str, Any]:
-    """How the numbers came about."""
+def protocol(table: ScoreTable) -> Protocol:
+    """Return the settings behind the numbers: run, split, labels, store and threshold rule."""
     stored = read_threshold(table.path.parent, table.about.checkpoint)
     usual = f"at most {ACCEPTED_FPR:.0%} of harmless validation units above it"
-    return {
+    settings = {
         **table.about._asdict(),
         "labels": table.policy,
         "threshold_rule": usual if stored is None else stored.words,
         "intervals": f"95 %, bootstrap over users, {REPLICATES} draws",
         "pr_auc": "average precision",
+        "data": table.store.data,
+        "software": software(),
     }
+    return cast("Protocol", settings)
 
 
 def software() -> dict[str, str]:
-    """Versions of what computed the numbers."""
+    """Return the versions of the software that computed the numbers."""
     return {name: version(name) for name in ("itd-lightning", "torch", "lightning", "polars", "numpy")}
 
 
-def write_json(path: Path, content: dict[str, Any]) -> None:
+def write_json(path: Path, content: Mapping[str, object]) -> None:
     """Write a result; a number that is none must not get this far."""
     with written_beside(path) as partial:
         partial.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", "utf-8")

@@ -4,71 +4,91 @@ Axes: M malicious units, U users.
 """
 
 import math
-from typing import Any
 
 import numpy as np
+import polars as pl
 from jaxtyping import Int
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.metrics.areas import Areas
-from itd_lightning.metrics.bootstrap import Span, interval
-from itd_lightning.metrics.operating import Above, Alarms, alarms
-from itd_lightning.metrics.ranking import Ranking
+from itd_lightning.contracts.results import AlarmNumbers, RankingNumbers, ScenarioNumbers, Span
+from itd_lightning.metrics.bootstrap import interval
+from itd_lightning.metrics.operating import Alarms, ThresholdCounts, alarms
+from itd_lightning.metrics.ranking import Areas, Ranking, rank
 
 
-def ranked(ranking: Ranking, seed: int) -> dict[str, Any]:
-    """Threshold-free numbers; None with the reason under ``undefined``."""
-    measured = {"pr_auc": None, "roc_auc": None, "base_rate": ranking.base_rate, "clean_recall": None}
+def ranking_numbers(ranking: Ranking, seed: int) -> RankingNumbers:
+    """Return threshold-free numbers; None with the reason under ``undefined``."""
     try:
-        areas = {name: float(value[0]) for name, value in ranking.areas()._asdict().items()}
+        areas = ranking.areas()
     except InputError as error:
-        return {**measured, "intervals": dict.fromkeys(Areas._fields), "undefined": str(error)}
-    return {**measured, **areas, "intervals": ranking.intervals(seed)}
+        return RankingNumbers(
+            pr_auc=None,
+            roc_auc=None,
+            base_rate=ranking.base_rate,
+            clean_recall=None,
+            intervals=dict.fromkeys(Areas._fields),
+            undefined=str(error),
+        )
+    return RankingNumbers(
+        pr_auc=float(areas.pr_auc[0]),
+        roc_auc=float(areas.roc_auc[0]),
+        base_rate=ranking.base_rate,
+        clean_recall=float(areas.clean_recall[0]),
+        intervals=ranking.intervals(seed),
+    )
 
 
-def raised(ranking: Ranking, harmless_above: Int[np.ndarray, " u"], threshold: float) -> Above:
-    """Who raises alarms, given the harmless units of each user above the threshold."""
+def count_above(ranking: Ranking, harmless_above: Int[np.ndarray, " u"], threshold: float) -> ThresholdCounts:
+    """Count the units of each user above and below a threshold, given its harmless ones above."""
     above = np.bincount(ranking.owner[ranking.hits > threshold], minlength=ranking.users)
     owned = np.bincount(ranking.owner, minlength=ranking.users)
     counts = (above, harmless_above, owned - above, ranking.harmless - harmless_above)
-    return Above(*(count.astype(float) for count in counts))
+    return ThresholdCounts(*(count.astype(float) for count in counts))
 
 
-def counted(
+def alarm_numbers(
     ranking: Ranking, harmless_above: Int[np.ndarray, " u"] | None, threshold: float | None, seed: int
-) -> tuple[dict[str, float | None], dict[str, Span]]:
-    """Alarms at a threshold and their intervals, by name; None where there is no threshold or no number."""
+) -> tuple[AlarmNumbers, dict[str, Span]]:
+    """Return alarm measures at a threshold and their intervals, by name; None where undefined."""
+    spans: dict[str, Span] = dict.fromkeys(Alarms._fields)
     if threshold is None or harmless_above is None:
-        return dict.fromkeys(Alarms._fields), dict.fromkeys(Alarms._fields)
-    above = raised(ranking, harmless_above, threshold)
-    values = {name: finite(float(value[0])) for name, value in alarms(above)._asdict().items()}
+        return AlarmNumbers(precision=None, recall=None, fpr=None, f1=None, accuracy=None), spans
+    above = count_above(ranking, harmless_above, threshold)
+    shares = alarms(above)
+    numbers = AlarmNumbers(
+        precision=finite_or_none(float(shares.precision[0])),
+        recall=finite_or_none(float(shares.recall[0])),
+        fpr=finite_or_none(float(shares.fpr[0])),
+        f1=finite_or_none(float(shares.f1[0])),
+        accuracy=finite_or_none(float(shares.accuracy[0])),
+    )
     weights = ranking.draws(seed)
-    if weights is None:
-        return values, dict.fromkeys(Alarms._fields)
-    drawn = alarms(above, weights)._asdict()
-    return values, {n: None if value is None else interval(drawn[n]) for n, value in values.items()}
+    if weights is not None:
+        drawn = alarms(above, weights)._asdict()
+        spans = {name: None if value is None else interval(drawn[name]) for name, value in numbers.items()}
+    return numbers, spans
 
 
-def by_scenario(
+def scenario_numbers(
     ranking: Ranking,
     scenario: Int[np.ndarray, " m"],
     seed: int,
     harmless_above: Int[np.ndarray, " u"] | None = None,
     threshold: float | None = None,
-) -> dict[str, Any]:
-    """Each scenario's malicious units against all harmless ones; alarms at the common threshold, if any."""
+) -> dict[str, ScenarioNumbers]:
+    """Measure each scenario's malicious units against all harmless ones, at the common threshold."""
     return {
-        str(name): one_scenario(ranking.only(scenario == name), seed, harmless_above, threshold)
+        str(name): one_scenario_numbers(ranking.only(scenario == name), seed, harmless_above, threshold)
         for name in np.unique(scenario)
     }
 
 
-def one_scenario(
+def one_scenario_numbers(
     ranking: Ranking, seed: int, harmless_above: Int[np.ndarray, " u"] | None, threshold: float | None
-) -> dict[str, Any]:
-    """The numbers of one scenario."""
-    areas = ranked(ranking, seed)
-    values, spans = counted(ranking, harmless_above, threshold, seed)
+) -> ScenarioNumbers:
+    """Return the numbers of one scenario."""
+    areas = ranking_numbers(ranking, seed)
+    values, spans = alarm_numbers(ranking, harmless_above, threshold, seed)
     return {
         **areas,
         **values,
@@ -78,6 +98,12 @@ def one_scenario(
     }
 
 
-def finite(value: float) -> float | None:
-    """The value, or None where it is no number."""
+def finite_or_none(value: float) -> float | None:
+    """Return the value, or None where it is no number."""
     return value if math.isfinite(value) else None
+
+
+def rank_rows(rows: pl.DataFrame, score: str) -> Ranking:
+    """Rank labelled rows by a column."""
+    user = rows["user"].rank("dense").to_numpy()
+    return rank(rows[score].to_numpy(), rows["malicious"].to_numpy(), user)

@@ -1,4 +1,4 @@
-"""A score table beside the answer key: which units test, and which of them are malicious."""
+"""A score table with the labels of the answer key."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.labels import LabelPolicy
-from itd_lightning.scores.chunks import pieces, user_pieces
+from itd_lightning.scores.chunks import row_chunks, user_chunks
 from itd_lightning.scores.table import scan_scores
 from itd_lightning.splits.labels import label
 from itd_lightning.store.key import read_key
@@ -20,7 +20,7 @@ BEHAVIOUR = "behaviour"
 
 
 class ScoreTable:
-    """A score table and what it is measured against.
+    """A score table and the answer key that labels it.
 
     Args:
         scores: ``scores.parquet`` of a run.
@@ -55,7 +55,7 @@ class ScoreTable:
 
     @property
     def behaviours(self) -> bool:
-        """Whether a row is a single behaviour."""
+        """Return whether a row is a single behaviour."""
         return self.about.grain == BEHAVIOUR
 
     def label(self, units: pl.DataFrame, policy: LabelPolicy) -> pl.DataFrame:
@@ -64,37 +64,39 @@ class ScoreTable:
         A campaign that was moved has no events at its new time, which behaviours could be. All behaviours in
         its interval stand for them.
         """
-        nothing_there = self.about.moved_days and policy == "event" and units["event_id"].count()
-        return label(units, self.key, "interval" if nothing_there else policy)
+        without_events = self.about.moved_days and policy == "event" and units["event_id"].count()
+        return label(units, self.key, "interval" if without_events else policy)
 
-    def usable(self) -> Iterator[pl.DataFrame]:
-        """All rows, in the order of the file, whole users in each piece."""
-        return map(self.without_true_campaigns, user_pieces(self.rows))
+    def user_chunks(self) -> Iterator[pl.DataFrame]:
+        """Yield all rows, in the order of the file, whole users in each chunk."""
+        return map(self.without_true_campaigns, user_chunks(self.rows))
 
-    def tested(self, *columns: str) -> Iterator[pl.DataFrame]:
-        """Some columns of the test units, in the order of the file; with users, whole users in each piece."""
+    def test_chunks(self, *columns: str) -> Iterator[pl.DataFrame]:
+        """Yield columns of the test units, in order; with users, whole users in each chunk."""
         needed = {*columns, "part"} | ({"user", "start", "end"} if self.about.moved_days else set())
         rows = self.rows.select(sorted(needed))
-        read = user_pieces(rows) if "user" in columns else pieces(rows)
-        return (of_test(self.without_true_campaigns(piece)) for piece in read)
+        chunks = user_chunks(rows) if "user" in columns else row_chunks(rows)
+        return (select_test_units(self.without_true_campaigns(chunk)) for chunk in chunks)
 
     def without_true_campaigns(self, units: pl.DataFrame) -> pl.DataFrame:
-        """In a null attack, the units apart from those of the true campaigns."""
+        """Drop the units of the true campaigns in a null attack; else return all."""
         if not self.about.moved_days:
             return units
         return label(units, self.true, "interval").filter(~pl.col("malicious")).drop("scenario", "malicious")
 
     def scores(self) -> Iterator[dict[str, Float[np.ndarray, " n"]]]:
-        """The scores of the test units, piece by piece."""
-        return ({"score": piece["score"].to_numpy()} for piece in self.tested("score"))
+        """Yield the scores of the test units, chunk by chunk."""
+        return ({"score": chunk["score"].to_numpy()} for chunk in self.test_chunks("score"))
 
 
-def labelled(scores: Path, store: Path | None = None, labels: LabelPolicy | None = None) -> pl.DataFrame:
-    """All test units with ``malicious`` and ``scenario``, of a table that fits in memory."""
+def label_test_units(
+    scores: Path, store: Path | None = None, labels: LabelPolicy | None = None
+) -> pl.DataFrame:
+    """Return all test units with ``malicious`` and ``scenario``, of a table that fits in memory."""
     table = ScoreTable(scores, store, labels)
-    return pl.concat([table.label(of_test(piece), table.policy) for piece in table.usable()])
+    return pl.concat([table.label(select_test_units(chunk), table.policy) for chunk in table.user_chunks()])
 
 
-def of_test(units: pl.DataFrame) -> pl.DataFrame:
-    """The units of the test part."""
+def select_test_units(units: pl.DataFrame) -> pl.DataFrame:
+    """Return the units of the test part."""
     return units.filter(pl.col("part").is_in(TESTED))

@@ -1,4 +1,4 @@
-"""What one pass over a score table finds; every further pass reads only the few columns that it needs.
+"""Summary of one pass over a score table; every further pass reads only the few columns that it needs.
 
 The survey finds the malicious units under every label policy, and pools the others to what is small.
 
@@ -14,18 +14,18 @@ from jaxtyping import Float, Int
 
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.labels import LabelPolicy
-from itd_lightning.evaluation.score_table import ScoreTable, of_test
+from itd_lightning.evaluation.score_table import ScoreTable, select_test_units
 from itd_lightning.metrics.ranking import Ranking
 from itd_lightning.scores.pool import pool_days, pool_sequences, pool_sessions
 
 POLICIES: tuple[LabelPolicy, ...] = ("event", "interval")
 
-# One or several scores a test unit, by name, in pieces; called anew for each pass.
+# One or several scores a test unit, by name, in chunks; called anew for each pass.
 Scores = Callable[[], Iterator[dict[str, Float[np.ndarray, " n"]]]]
 
 
 class Survey(NamedTuple):
-    """What one pass over a score table finds.
+    """Summary of one pass over a score table.
 
     Attributes:
         units: Number N of test units.
@@ -51,12 +51,12 @@ class Survey(NamedTuple):
     validation_units: int
 
     def owner(self, first: int, count: int) -> Int[np.ndarray, " n"]:
-        """Users of consecutive test units, as numbers."""
+        """Return the users of consecutive test units, as numbers."""
         return self.owners[np.searchsorted(self.ends, np.arange(first, first + count), side="right")]
 
 
-def survey(table: ScoreTable) -> Survey:
-    """Look once at every row.
+def take_survey(table: ScoreTable) -> Survey:
+    """Read every row once.
 
     Raises:
         InputError: If there are no test units, or their scores are no numbers.
@@ -64,31 +64,31 @@ def survey(table: ScoreTable) -> Survey:
     policies: list[LabelPolicy] = list(dict.fromkeys([table.policy, *POLICIES]))
     hits: dict[LabelPolicy, list[pl.DataFrame]] = {policy: [] for policy in policies}
     runs, days, sequences, harmless = [], [], [], [np.zeros(0)]
-    units, unusable, validation_units = 0, 0, 0
-    for piece in table.usable():
-        unit = of_test(piece)
-        unusable += int((~unit["score"].is_finite().fill_null(value=False)).sum())
+    units, invalid, validation_units = 0, 0, 0
+    for chunk in table.user_chunks():
+        unit = select_test_units(chunk)
+        invalid += int((~unit["score"].is_finite().fill_null(value=False)).sum())
         runs.append(unit["user"].rle().struct.unnest())
         days.append(pool_days(unit))
         sequences.append(pool_sessions(unit) if table.behaviours else pool_sequences(unit))
-        for policy, found in hits.items():
-            found.append(malicious_units(table.label(unit, policy), units))
+        for policy, rows in hits.items():
+            rows.append(malicious_units(table.label(unit, policy), units))
         units += len(unit)
-        val = table.label(piece.filter(part="val"), table.policy)
+        val = table.label(chunk.filter(part="val"), table.policy)
         validation_units += len(val)
         harmless.append(val.filter(~pl.col("malicious"))["score"].to_numpy())
     if not units:
         raise InputError(f"{table.path} holds no test units; the split leaves none")
-    if unusable:
-        raise InputError(f"{unusable} of {units} test scores are no numbers; the training diverged")
+    if invalid:
+        raise InputError(f"{invalid} of {units} test scores are no numbers; the training diverged")
     run = pl.concat(runs)
     users = run["value"].unique().sort()
     return Survey(
         units=units,
         users=users,
-        owners=numbered(run["value"], users),
+        owners=user_numbers(run["value"], users),
         ends=run["len"].cast(pl.Int64).cum_sum().to_numpy(),
-        hits={policy: with_owner(pl.concat(found), users) for policy, found in hits.items()},
+        hits={policy: add_owner(pl.concat(rows), users) for policy, rows in hits.items()},
         days=pl.concat(days),
         sequences=pl.concat(sequences),
         harmless=np.concatenate(harmless),
@@ -96,69 +96,71 @@ def survey(table: ScoreTable) -> Survey:
     )
 
 
-def rankings(seen: Survey, policy: LabelPolicy, scores: Scores) -> dict[str, Ranking]:
+def rank_test_units(survey: Survey, policy: LabelPolicy, scores: Scores) -> dict[str, Ranking]:
     """Rank the test units by one or several scores, in two passes over them."""
-    hits = seen.hits[policy]
+    hits = survey.hits[policy]
     at, owner = hits["unit"].to_numpy(), hits["owner"].to_numpy()
-    found: dict[str, list[np.ndarray]] = {}
-    for first, piece in counted(scores()):
-        here = within(at, first, piece) - first
-        for name, value in piece.items():
-            found.setdefault(name, []).append(value[here])
-    ranked = {name: Ranking(np.concatenate(v), owner, len(seen.users)) for name, v in found.items()}
-    for first, piece in counted(scores()):
-        size = length(piece)
+    of_hits: dict[str, list[np.ndarray]] = {}
+    for first, chunk in number_chunks(scores()):
+        here = units_within(at, first, chunk) - first
+        for name, value in chunk.items():
+            of_hits.setdefault(name, []).append(value[here])
+    ranks = {name: Ranking(np.concatenate(v), owner, len(survey.users)) for name, v in of_hits.items()}
+    for first, chunk in number_chunks(scores()):
+        size = count_units(chunk)
         harmless = np.ones(size, dtype=bool)
-        harmless[within(at, first, piece) - first] = False
-        owners = seen.owner(first, size)[harmless]
-        for name, value in piece.items():
-            ranked[name].add(value[harmless], owners)
-    return ranked
+        harmless[units_within(at, first, chunk) - first] = False
+        owners = survey.owner(first, size)[harmless]
+        for name, value in chunk.items():
+            ranks[name].add(value[harmless], owners)
+    return ranks
 
 
 def harmless_above(
-    table: ScoreTable, seen: Survey, ranking: Ranking, threshold: float
+    table: ScoreTable, survey: Survey, ranking: Ranking, threshold: float
 ) -> Int[np.ndarray, " u"]:
-    """Harmless test units of each user above a threshold, in one pass over the scores."""
-    above = -np.bincount(ranking.owner[ranking.hits > threshold], minlength=len(seen.users))
-    for first, piece in counted(table.scores()):
-        owner = seen.owner(first, length(piece))
-        above += np.bincount(owner[piece["score"] > threshold], minlength=len(seen.users))
+    """Count the harmless test units of each user above a threshold, in one pass over the scores."""
+    above = -np.bincount(ranking.owner[ranking.hits > threshold], minlength=len(survey.users))
+    for first, chunk in number_chunks(table.scores()):
+        owner = survey.owner(first, count_units(chunk))
+        above += np.bincount(owner[chunk["score"] > threshold], minlength=len(survey.users))
     return above
 
 
 def malicious_units(unit: pl.DataFrame, first: int) -> pl.DataFrame:
-    """Which of some labelled test units are malicious; the first has this number among all."""
+    """Return the malicious units of a chunk whose first unit has this number among all."""
     numbers = unit.with_row_index("unit").filter("malicious")
     return numbers.select(pl.col("unit").cast(pl.Int64) + first, "user", "sequence", "scenario")
 
 
-def with_owner(hits: pl.DataFrame, users: pl.Series) -> pl.DataFrame:
-    """Malicious units with the numbers of their users."""
-    return hits.with_columns(owner=numbered(hits["user"], users))
+def add_owner(hits: pl.DataFrame, users: pl.Series) -> pl.DataFrame:
+    """Add the numbers of their users to malicious units."""
+    return hits.with_columns(owner=user_numbers(hits["user"], users))
 
 
-def numbered(user: pl.Series, users: pl.Series) -> Int[np.ndarray, " n"]:
-    """Users as their places in a sorted list that holds them all."""
+def user_numbers(user: pl.Series, users: pl.Series) -> Int[np.ndarray, " n"]:
+    """Return users as their places in a sorted list that holds them all."""
     return users.search_sorted(user).cast(pl.Int64).to_numpy()
 
 
-def counted(
-    pieces: Iterator[dict[str, np.ndarray]],
+def number_chunks(
+    chunks: Iterator[dict[str, np.ndarray]],
 ) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
-    """Pieces with the number of each one's first unit."""
+    """Yield chunks with the number of each one's first unit."""
     first = 0
-    for piece in pieces:
-        yield first, piece
-        first += length(piece)
+    for chunk in chunks:
+        yield first, chunk
+        first += count_units(chunk)
 
 
-def length(piece: dict[str, np.ndarray]) -> int:
-    """Units in a piece."""
-    return len(next(iter(piece.values())))
+def count_units(chunk: dict[str, np.ndarray]) -> int:
+    """Return the number of units in a chunk."""
+    return len(next(iter(chunk.values())))
 
 
-def within(at: Int[np.ndarray, " m"], first: int, piece: dict[str, np.ndarray]) -> Int[np.ndarray, " k"]:
-    """Those of some rising numbers that lie in a piece."""
-    begin, end = np.searchsorted(at, [first, first + length(piece)])
+def units_within(
+    at: Int[np.ndarray, " m"], first: int, chunk: dict[str, np.ndarray]
+) -> Int[np.ndarray, " k"]:
+    """Return those of some rising numbers that lie in a chunk."""
+    begin, end = np.searchsorted(at, [first, first + count_units(chunk)])
     return at[begin:end]

@@ -1,4 +1,4 @@
-"""Which user-days are alarms: a threshold by a named rule from validation scores, kept beside the scores.
+"""Thresholds above which user-days are alarms: by a named rule from validation scores, stored beside them.
 
 A user-day scores as its highest unit, so that the same threshold tells which of its units are to blame.
 """
@@ -23,7 +23,7 @@ Kind = Literal["budget", "fpr", "fdr"]
 
 
 class Rule(NamedTuple):
-    """How a threshold is chosen.
+    """Rule by which a threshold is chosen.
 
     Attributes:
         kind: ``budget``: so many user-days a day lie above it. ``fpr``: such a share of harmless ones.
@@ -36,7 +36,7 @@ class Rule(NamedTuple):
 
     @property
     def words(self) -> str:
-        """The rule in words."""
+        """Return the rule in words."""
         return {
             "budget": f"at most {self.value:g} validation user-days a day above it",
             "fpr": f"at most {self.value:.2%} of the harmless validation user-days above it",
@@ -45,7 +45,7 @@ class Rule(NamedTuple):
         }[self.kind]
 
 
-class Stored(NamedTuple):
+class StoredThreshold(NamedTuple):
     """A threshold that was chosen for a run.
 
     Attributes:
@@ -63,26 +63,26 @@ class Stored(NamedTuple):
     words: str
 
 
-def rule(budget: str | None, fpr: float | None, fdr: float | None) -> Rule:
-    """The one rule that was given.
+def parse_rule(budget: str | None, fpr: float | None, fdr: float | None) -> Rule:
+    """Return the one rule that the options name.
 
     Raises:
         InputError: If there is none or several, or its number makes no sense.
 
     Example:
-        >>> rule("10/day", None, None)
+        >>> parse_rule("10/day", None, None)
         Rule(kind='budget', value=10.0)
     """
-    given = {"--budget": budget, "--fpr": fpr, "--fdr": fdr}
-    named = [name for name, value in given.items() if value is not None]
+    options = {"--budget": budget, "--fpr": fpr, "--fdr": fdr}
+    named = [name for name, value in options.items() if value is not None]
     if len(named) != 1:
-        what = " and ".join(named) + " exclude one another" if named else "no rule was given"
-        raise InputError(f"{what}; name one of --budget 10/day, --fpr 0.01 and --fdr 0.1")
+        fault = " and ".join(named) + " exclude one another" if named else "no rule was given"
+        raise InputError(f"{fault}; name one of --budget 10/day, --fpr 0.01 and --fdr 0.1")
     if budget is not None:
-        found = re.fullmatch(r"(\d+(?:\.\d+)?)/day", budget)
-        if not found or not 0 < float(found[1]) < math.inf:
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)/day", budget)
+        if not match or not 0 < float(match[1]) < math.inf:
             raise InputError(f"a budget is a number of user-days a day, such as 10/day, got {budget!r}")
-        return Rule("budget", float(found[1]))
+        return Rule("budget", float(match[1]))
     kind: Kind = "fpr" if fpr is not None else "fdr"
     share = fpr if fpr is not None else fdr
     if share is None or not 0 < share < 1:
@@ -90,15 +90,15 @@ def rule(budget: str | None, fpr: float | None, fdr: float | None) -> Rule:
     return Rule(kind, share)
 
 
-def chosen(
-    given: Rule, validated: pl.DataFrame, harmless: Float[np.ndarray, " v"], tested: Float[np.ndarray, " n"]
+def choose_threshold(
+    rule: Rule, validated: pl.DataFrame, harmless: Float[np.ndarray, " v"], tested: Float[np.ndarray, " n"]
 ) -> float:
-    """The threshold that a rule gives; only what lies above it is an alarm.
+    """Return the threshold that a rule gives; only what lies above it is an alarm.
 
     Args:
-        given: The rule.
+        rule: The rule.
         validated: Validation user-days: ``start`` and ``score``.
-        harmless: Scores of those that are not known to be malicious.
+        harmless: Scores of those that are not labelled malicious.
         tested: Scores of the test user-days, which only the false discoveries ask for.
 
     Raises:
@@ -108,17 +108,17 @@ def chosen(
         raise InputError(
             "the scores hold no validation part, so no threshold can be chosen: fit with a split that has one"
         )
-    if given.kind == "budget":
-        return threshold_at_budget(validated, given.value)
-    if given.kind == "fpr":
-        if given.value * len(harmless) < 1:
-            raise InputError(f"{given.value:.3g} of {len(harmless)} validation user-days is less than one")
-        return threshold_at_fpr(harmless.copy(), given.value)
-    return threshold_at_fdr(tested, harmless, given.value)
+    if rule.kind == "budget":
+        return threshold_at_budget(validated, rule.value)
+    if rule.kind == "fpr":
+        if rule.value * len(harmless) < 1:
+            raise InputError(f"{rule.value:.3g} of {len(harmless)} validation user-days is less than one")
+        return threshold_at_fpr(harmless.copy(), rule.value)
+    return threshold_at_fdr(tested, harmless, rule.value)
 
 
 def threshold_at_budget(validated: pl.DataFrame, budget: float) -> float:
-    """Smallest threshold with at most ``budget`` user-days a day above it, on average over the days.
+    """Return the smallest threshold with at most ``budget`` user-days a day above it, on average.
 
     Args:
         validated: User-days: ``start`` and ``score``.
@@ -139,7 +139,7 @@ def threshold_at_budget(validated: pl.DataFrame, budget: float) -> float:
 
 
 def threshold_at_fdr(tested: Float[np.ndarray, " n"], harmless: Float[np.ndarray, " v"], fdr: float) -> float:
-    """Threshold of the discoveries among test user-days: a validation score, or the highest score of all.
+    """Return the threshold of the discoveries: a validation score, or the highest score of all.
 
     Raises:
         InputError: If validation is so short that nothing could ever be reported.
@@ -154,27 +154,29 @@ def threshold_at_fdr(tested: Float[np.ndarray, " n"], harmless: Float[np.ndarray
             f"there are {len(harmless)}"
         )
     p = p_values(tested, harmless)
-    found = discoveries(p, fdr)
-    if not found.any():
+    reported = discoveries(p, fdr)
+    if not reported.any():
         return float(max(tested.max(), harmless.max()))
-    higher = round(p[found].max() * (len(harmless) + 1)) - 1  # validation days at or above the lowest found
+    higher = (
+        round(p[reported].max() * (len(harmless) + 1)) - 1
+    )  # validation days at or above the lowest reported
     return float(np.sort(harmless)[::-1][higher])
 
 
-def write_threshold(folder: Path, given: Rule, threshold: float, checkpoint: str) -> None:
-    """Keep a threshold in a run's folder, in place of another one."""
-    content = Stored(*given, threshold, checkpoint, given.words)._asdict()
+def write_threshold(folder: Path, rule: Rule, threshold: float, checkpoint: str) -> None:
+    """Write a threshold into a run's folder, in place of an earlier one."""
+    content = StoredThreshold(*rule, threshold, checkpoint, rule.words)._asdict()
     with written_beside(folder / FILE) as partial:
         partial.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", "utf-8")
 
 
-def home(folder: Path) -> Path:
-    """The run's folder, of which ``predict`` holds the scores of other logs."""
+def run_folder(folder: Path) -> Path:
+    """Return the run's folder of a folder with scores: its own, or ``predict`` in it, of other logs."""
     return folder.parent if folder.name == "predict" else folder
 
 
-def read_threshold(folder: Path, checkpoint: str) -> Stored | None:
-    """The threshold that was chosen for scores, if there is one.
+def read_threshold(folder: Path, checkpoint: str) -> StoredThreshold | None:
+    """Return the threshold that was chosen for scores, if there is one.
 
     Args:
         folder: Where the scores lie; those of new logs, in ``predict`` of a run, have the run's threshold.
@@ -183,23 +185,23 @@ def read_threshold(folder: Path, checkpoint: str) -> Stored | None:
     Raises:
         InputError: If the file is damaged.
     """
-    path = home(folder) / FILE
+    path = run_folder(folder) / FILE
     if not path.is_file():
         return None
     damaged = f"{path} is damaged; choose the threshold again with `itd threshold`"
     try:
-        found = Stored(**json.loads(path.read_text("utf-8")))
-        found = found._replace(value=float(found.value), threshold=float(found.threshold))
-        whole = usable(found)
+        stored = StoredThreshold(**json.loads(path.read_text("utf-8")))
+        stored = stored._replace(value=float(stored.value), threshold=float(stored.threshold))
+        valid = is_valid(stored)
     except (ValueError, TypeError) as error:
         raise InputError(damaged) from error
-    if not whole:
+    if not valid:
         raise InputError(damaged)
-    return found if found.checkpoint == checkpoint else None
+    return stored if stored.checkpoint == checkpoint else None
 
 
-def usable(found: Stored) -> bool:
-    """Whether a stored threshold is one that ``write_threshold`` could have written."""
-    told = found._asdict()
-    texts = all(isinstance(told[name], str) for name in ("checkpoint", "words"))
-    return texts and found.kind in get_args(Kind) and math.isfinite(found.value + found.threshold)
+def is_valid(stored: StoredThreshold) -> bool:
+    """Return whether every field of a stored threshold has its declared type."""
+    fields = stored._asdict()  # from a file, so their types may be wrong
+    texts = all(isinstance(fields[name], str) for name in ("checkpoint", "words"))
+    return texts and stored.kind in get_args(Kind) and math.isfinite(stored.value + stored.threshold)

@@ -10,7 +10,7 @@ from lightning.pytorch.cli import OptimizerCallable
 from torch import Tensor, distributed
 from torch.optim import Optimizer
 
-from itd_lightning.contracts.scores import Explanation, UnitScores
+from itd_lightning.contracts.unit_scores import Explanation, UnitScores
 
 
 @runtime_checkable

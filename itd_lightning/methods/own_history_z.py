@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from itd_lightning.contracts.batches import DayBatch
-from itd_lightning.contracts.scores import Explanation
+from itd_lightning.contracts.unit_scores import Explanation
 from itd_lightning.methods.base import Method
 
 

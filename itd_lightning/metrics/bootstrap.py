@@ -1,4 +1,4 @@
-"""Bootstrap over users: how far a number would move had other users been watched.
+"""Bootstrap over users: intervals of a number had other users been watched.
 
 Axes: R draws, U users.
 """
@@ -6,10 +6,10 @@ Axes: R draws, U users.
 import numpy as np
 from jaxtyping import Bool, Float
 
+from itd_lightning.contracts.results import Span
+
 REPLICATES = 1000
 FEWEST_USERS = 3  # with a malicious unit; fewer say nothing about other users
-
-Span = tuple[float, float] | None
 
 
 def user_weights(
@@ -22,23 +22,23 @@ def user_weights(
         seed: Equal seeds give equal draws.
         replicates: Number R of draws.
     """
-    chosen = np.flatnonzero(present)
+    users = np.flatnonzero(present)
     weights = np.zeros((replicates, len(present)))
     draw = np.random.default_rng(seed)
     for row in weights:
-        row[chosen] = np.bincount(draw.integers(len(chosen), size=len(chosen)), minlength=len(chosen))
+        row[users] = np.bincount(draw.integers(len(users), size=len(users)), minlength=len(users))
     return weights
 
 
 def interval(values: Float[np.ndarray, " r"]) -> Span:
-    """95 % interval of a number over draws; those where it is not defined do not count.
+    """Return the 95 % interval of a number over draws; draws where it is not defined do not count.
 
     Example:
         >>> interval(np.array([1.0, 3.0, float("nan")]))
         (1.05, 2.95)
     """
-    known = values[np.isfinite(values)]
-    if not len(known):
+    defined = values[np.isfinite(values)]
+    if not len(defined):
         return None
-    low, high = np.quantile(known, [0.025, 0.975])
+    low, high = np.quantile(defined, [0.025, 0.975])
     return float(low), float(high)

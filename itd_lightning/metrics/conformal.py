@@ -1,4 +1,4 @@
-"""Split-conformal p-values, false discoveries, and whether validation still speaks for the test.
+"""Split-conformal p-values, false discoveries, and drift between validation and test scores.
 
 The p-value of a day is how often a harmless validation day scores as high: uniform or larger for harmless
 test days, as long as the two could change places. ``drift`` asks whether they could.
@@ -15,7 +15,7 @@ PERMUTATIONS = 400
 
 
 def p_values(scores: Float[np.ndarray, " n"], harmless: Float[np.ndarray, " v"]) -> Float[np.ndarray, " n"]:
-    """The share of harmless validation days, and of the day itself, that score as high or higher.
+    """Return the share of harmless validation days, and of the day itself, that score as high or higher.
 
     Source:
         Bates, Candes, Lei, Romano and Sesia, Testing for outliers with conformal p-values, 2023, equation 2.
@@ -31,7 +31,7 @@ def p_values(scores: Float[np.ndarray, " n"], harmless: Float[np.ndarray, " v"])
 
 
 def discoveries(p: Float[np.ndarray, " n"], fdr: float) -> Bool[np.ndarray, " n"]:
-    """Which days Benjamini and Hochberg report, with at most a share ``fdr`` of false ones expected.
+    """Return which days Benjamini and Hochberg report, with at most a share ``fdr`` of false ones expected.
 
     Example:
         >>> discoveries(np.array([0.01, 0.30, 0.04, 0.02]), fdr=0.06)
@@ -43,7 +43,7 @@ def discoveries(p: Float[np.ndarray, " n"], fdr: float) -> Bool[np.ndarray, " n"
 
 
 class Drift(NamedTuple):
-    """How far validation and test scores lie apart.
+    """Distance of validation and test scores.
 
     Attributes:
         distance: Largest difference of their cumulative distributions (Kolmogorov and Smirnov), 0 to 1.
@@ -82,16 +82,16 @@ def drift(
     true, drawn = distance(tested, ends), []
     for _ in range(permutations):
         swapped = both & (draw.random(len(both)) < 0.5)
-        given = days[0].copy()
-        given[alone] = draw.permutation(given[alone])
-        moved = np.where(both[user], tested ^ swapped[user], given[user])
-        drawn.append(distance(moved, ends))
+        in_test = days[0].copy()
+        in_test[alone] = draw.permutation(in_test[alone])
+        permuted = np.where(both[user], tested ^ swapped[user], in_test[user])
+        drawn.append(distance(permuted, ends))
     reached = np.array(drawn) >= true - 1e-12
     return Drift(true, float((1 + reached.sum()) / (1 + permutations)))
 
 
 def distance(tested: Bool[np.ndarray, " n"], ends: Bool[np.ndarray, " n"]) -> float:
-    """Largest difference of the cumulative distributions of two parts.
+    """Return the largest difference of the cumulative distributions of two parts.
 
     Args:
         tested: Part of each day, from the lowest score to the highest.

@@ -1,4 +1,4 @@
-"""What an analyst meets: alarms at a threshold, and short lists under a budget.
+"""Operating points: alarms at a threshold, and short lists under a budget.
 
 Axes: N units, U users, R draws of users.
 """
@@ -14,7 +14,7 @@ from itd_lightning.metrics.ranking import Ranking
 
 
 class Alarms(NamedTuple):
-    """What happens if everything above a threshold is an alarm; all are shares, one of each draw ``(R,)``."""
+    """Measures if everything above a threshold is an alarm; all are shares, one of each draw ``(R,)``."""
 
     precision: Float[np.ndarray, " r"]
     recall: Float[np.ndarray, " r"]
@@ -23,8 +23,8 @@ class Alarms(NamedTuple):
     accuracy: Float[np.ndarray, " r"]
 
 
-class Above(NamedTuple):
-    """Who raises alarms.
+class ThresholdCounts(NamedTuple):
+    """Numbers of units above and below a threshold, by user.
 
     Attributes:
         true: Malicious units above the threshold, of each user ``(U,)``.
@@ -40,7 +40,7 @@ class Above(NamedTuple):
 
 
 def threshold_at_fpr(harmless: Float[np.ndarray, " n"], fpr: float) -> float:
-    """Smallest threshold with at most a share ``fpr`` of harmless validation units above it.
+    """Return the smallest threshold with at most a share ``fpr`` of harmless validation units above it.
 
     Args:
         harmless: Scores of harmless validation units; their order is lost.
@@ -55,26 +55,26 @@ def threshold_at_fpr(harmless: Float[np.ndarray, " n"], fpr: float) -> float:
     """
     if not len(harmless):
         raise InputError("the split has no validation units, so no threshold can be chosen")
-    if unusable := len(harmless) - int(np.isfinite(harmless).sum()):
-        raise InputError(f"{unusable} of {len(harmless)} validation scores are no numbers")
+    if invalid := len(harmless) - int(np.isfinite(harmless).sum()):
+        raise InputError(f"{invalid} of {len(harmless)} validation scores are no numbers")
     place = len(harmless) - 1 - int(fpr * len(harmless))
     harmless.partition(place)
     return float(harmless[place])
 
 
-def alarms(above: Above, weights: Float[np.ndarray, "r u"] | None = None) -> Alarms:
-    """Count the alarms above a threshold; precision and F1 are NaN without any alarm.
+def alarms(above: ThresholdCounts, weights: Float[np.ndarray, "r u"] | None = None) -> Alarms:
+    """Compute the measures of the alarms above a threshold; precision and F1 are NaN without any alarm.
 
     Args:
-        above: Who raises them.
+        above: Numbers of units above and below it.
         weights: How often each user counts in each of R draws; without it, once, in the only draw.
 
     Example:
-        >>> alarms(Above(*np.array([[3.0], [1.0], [1.0], [5.0]]))).precision
+        >>> alarms(ThresholdCounts(*np.array([[3.0], [1.0], [1.0], [5.0]]))).precision
         array([0.75])
     """
-    counted = np.ones((1, len(above.true))) if weights is None else weights
-    true, false, missed, right = (counted @ number for number in above)
+    draws = np.ones((1, len(above.true))) if weights is None else weights
+    true, false, missed, right = (draws @ number for number in above)
     raised = np.where(true + false > 0, true + false, np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
         return Alarms(
@@ -87,7 +87,7 @@ def alarms(above: Above, weights: Float[np.ndarray, "r u"] | None = None) -> Ala
 
 
 def recall_at_share(ranking: Ranking, share: float) -> float:
-    """Share of malicious units (DR) among the ``share`` highest scores.
+    """Return the share of malicious units (DR) among the ``share`` highest scores.
 
     Ties at the cut count as not found, so that a constant score earns nothing.
 
@@ -100,8 +100,8 @@ def recall_at_share(ranking: Ranking, share: float) -> float:
     return float((ranking.ranks() <= np.ceil(share * ranking.units)).mean())
 
 
-class Listed(NamedTuple):
-    """What a daily list of N user-days finds.
+class DailyList(NamedTuple):
+    """Measures of a daily list of N user-days.
 
     Attributes:
         recall: Share of the malicious user-days that are listed.
@@ -119,7 +119,7 @@ class Listed(NamedTuple):
     days_until_found: float | None
 
 
-def daily_list(days: pl.DataFrame, budget: int) -> Listed:
+def daily_list(days: pl.DataFrame, budget: int) -> DailyList:
     """List the ``budget`` highest scores of each calendar day.
 
     Args:
@@ -135,7 +135,7 @@ def daily_list(days: pl.DataFrame, budget: int) -> Listed:
     waits = (first["found"] - first["begun"]).drop_nulls().dt.total_days()
     shown = listed.filter("listed")
     median = waits.median()
-    return Listed(
+    return DailyList(
         recall=float(malicious["listed"].sum()) / max(len(malicious), 1),
         precision=float(shown["malicious"].sum()) / max(len(shown), 1),
         insiders_found=first["found"].count(),
@@ -145,7 +145,7 @@ def daily_list(days: pl.DataFrame, budget: int) -> Listed:
 
 
 def at_prevalence(recall: float | None, fpr: float | None, share: float) -> dict[str, float | None]:
-    """What a threshold would give on units of which another share is malicious.
+    """Compute what a threshold would give on units of which another share is malicious.
 
     Recall and false positive rate do not depend on the share; precision, F1 and accuracy do, which is why a
     number from balanced test days does not carry over.
@@ -161,10 +161,10 @@ def at_prevalence(recall: float | None, fpr: float | None, share: float) -> dict
     """
     if recall is None or fpr is None:
         return {"precision": None, "f1": None, "accuracy": None}
-    found, false = share * recall, (1 - share) * fpr
-    raised = found + false
+    true, false = share * recall, (1 - share) * fpr
+    raised = true + false
     return {
-        "precision": found / raised if raised else None,
-        "f1": 2 * found / (raised + share) if raised else None,
-        "accuracy": found + (1 - share) - false,
+        "precision": true / raised if raised else None,
+        "f1": 2 * true / (raised + share) if raised else None,
+        "accuracy": true + (1 - share) - false,
     }

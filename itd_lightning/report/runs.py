@@ -6,19 +6,12 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from itd_lightning.alerts.behaviours import highest, told, user_days
+from itd_lightning.alerts.behaviours import add_event_details, highest_behaviours, user_days
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.evaluation.score_table import BEHAVIOUR, ScoreTable, of_test
+from itd_lightning.contracts.results import AuditResult, Evaluation
+from itd_lightning.evaluation.score_table import BEHAVIOUR, ScoreTable, select_test_units
 from itd_lightning.report.parts.curves import Curves, day_curves, unit_curves
-from itd_lightning.runs.folder import (
-    Audit,
-    Evaluation,
-    read_audits,
-    read_evaluation,
-    read_losses,
-    read_settings,
-    read_table,
-)
+from itd_lightning.runs.folder import read_audits, read_evaluation, read_losses, read_settings, read_table
 from itd_lightning.scores.table import About, scan_scores
 from itd_lightning.store.read import Store
 
@@ -27,7 +20,7 @@ FIRST = 20  # behaviours to look at first
 
 
 class Truth(NamedTuple):
-    """What the answer key says of a run's test part.
+    """Labels and curves of a run's test part, by the answer key.
 
     Attributes:
         labelled: What the timelines draw, with ``malicious`` and ``scenario``; None where there is no key.
@@ -52,6 +45,7 @@ class Run(NamedTuple):
 
     Attributes:
         name: Unique on the page.
+        folder: Where it lies.
         about: What made the scores.
         evaluation: The numbers.
         rows: The score table, which may be longer than memory.
@@ -68,6 +62,7 @@ class Run(NamedTuple):
     """
 
     name: str
+    folder: Path
     about: About
     evaluation: Evaluation
     rows: pl.LazyFrame
@@ -75,7 +70,7 @@ class Run(NamedTuple):
     tested: pl.DataFrame
     behaviours: pl.DataFrame | None
     truth: Truth
-    audits: list[Audit]
+    audits: list[AuditResult]
     explanations: pl.DataFrame | None
     losses: pl.DataFrame | None
     embeddings: pl.DataFrame | None
@@ -107,10 +102,15 @@ def read_run(folder: Path, name: str) -> Run:
     rows, about = scan_scores(folder / "scores.parquet")
     evaluation, store = read_evaluation(folder), read_manifest(Path(about.store))
     days = user_days(rows)
-    first = told(highest(rows, FIRST), Path(about.store)) if about.grain == BEHAVIOUR else None
-    tested = days if first is not None else of_test(rows.collect()).sort("user", "start")
+    first = (
+        add_event_details(highest_behaviours(rows, FIRST), Path(about.store))
+        if about.grain == BEHAVIOUR
+        else None
+    )
+    tested = days if first is not None else select_test_units(rows.collect()).sort("user", "start")
     return Run(
         name=name,
+        folder=folder,
         about=about,
         evaluation=evaluation,
         rows=rows,
@@ -160,7 +160,7 @@ def labelled_embeddings(folder: Path, evaluation: Evaluation) -> pl.DataFrame | 
 
 
 def read_manifest(store: Path) -> dict[str, Any]:
-    """What a store says of itself; empty where it is not at hand."""
+    """Return the manifest of a store; empty where it is not at hand."""
     try:
         return Store(store).manifest
     except InputError:

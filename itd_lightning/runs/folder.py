@@ -2,34 +2,14 @@
 
 import json
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, cast
 
 import polars as pl
 
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.results import SCHEMA, AuditResult, Evaluation
 from itd_lightning.contracts.yaml_files import read_yaml
-
-Evaluation = dict[str, Any]  # evaluation.json, as ``evaluation.evaluate`` writes it
-
-
-class Audit(NamedTuple):
-    """One question about a result, and its answer.
-
-    Attributes:
-        name: What was asked.
-        number: What was measured.
-        interval: Its 95 % interval.
-        reference: What a sound result would give.
-        passed: Whether it passed; None where that is open.
-        verdict: One sentence.
-    """
-
-    name: str
-    number: float | None
-    interval: list[float] | None
-    reference: float | None
-    passed: bool | None
-    verdict: str
+from itd_lightning.scores.table import SCORED
 
 
 def read_evaluation(folder: Path) -> Evaluation:
@@ -46,7 +26,11 @@ def read_evaluation(folder: Path) -> Evaluation:
         raise InputError(
             f"{path} lacks {', '.join(sorted(missing))}; delete it and write it again with `{remedy}`"
         )
-    return content
+    if (schema := content.get("schema", 0)) not in (0, SCHEMA):
+        raise InputError(
+            f"{path} has schema {schema}, this program reads {SCHEMA}; write it again with `{remedy}`"
+        )
+    return cast("Evaluation", content)
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -75,16 +59,22 @@ def read_settings(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def read_audits(path: Path) -> list[Audit]:
+def read_audits(path: Path) -> list[AuditResult]:
     """Read ``audit.json``; without one, no audit was run."""
     if not path.is_file():
         return []
     try:
-        return [Audit(*(entry.get(field) for field in Audit._fields)) for entry in read_json(path)["audits"]]
-    except (AttributeError, KeyError, TypeError) as error:
+        return [audit_result(entry) for entry in read_json(path)["audits"]]
+    except (AttributeError, IndexError, KeyError, TypeError) as error:
         raise InputError(
             f"{path} is no list of audits; write it again with `itd audit {path.parent}`"
         ) from error
+
+
+def audit_result(entry: dict[str, Any]) -> AuditResult:
+    """Return one entry of ``audit.json``; JSON has no tuples, and fields may be absent."""
+    result = AuditResult(*(entry.get(field) for field in AuditResult._fields))  # type: ignore[arg-type]
+    return result._replace(interval=result.interval and (result.interval[0], result.interval[1]))
 
 
 def read_table(path: Path) -> pl.DataFrame | None:
@@ -122,3 +112,8 @@ def read_losses(path: Path) -> pl.DataFrame | None:
     if stage and losses["stage"].count():
         losses, known = losses.with_columns(pl.col("stage").forward_fill().backward_fill()), [*known, "stage"]
     return losses.select("epoch", *known) if known != ["stage"] and known else None
+
+
+def score_file(path: Path) -> Path:
+    """Return the score table of a run's folder; a path that is no folder is returned as it is."""
+    return path / SCORED if path.is_dir() else path

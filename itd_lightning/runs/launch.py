@@ -4,7 +4,7 @@ import logging
 import os
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import cached_property
 from hashlib import blake2b
@@ -26,6 +26,7 @@ from itd_lightning.callbacks import (
     Checkpoints,
     EmbeddingWriter,
     NewScores,
+    PictureWriter,
     QuietProgressBar,
     RandomState,
     RunLog,
@@ -42,6 +43,7 @@ from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import private_files, written_beside
 from itd_lightning.contracts.places import refuse_urls, refuse_urls_within
 from itd_lightning.methods import Method
+from itd_lightning.runs.arguments import FOLLOWERS, SEED, refuse_followers, take_option
 from itd_lightning.runs.checkpoint_config import safe_config
 from itd_lightning.store.read import Store
 from itd_lightning.views import View
@@ -161,10 +163,14 @@ class ExperimentCLI(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Give each shape once, in the view; views and methods without it are skipped."""
         parser.add_lightning_class_args(Checkpoints, "checkpoint")
-        parser.link_arguments("data.init_args.hours", "model.init_args.hours")
-        for name in ("vocabulary", "modes", "behaviours"):
-            parser.link_arguments(f"data.init_args.{name}", f"model.init_args.{name}")
-        parser.link_arguments("seed_everything", "data.init_args.seed", compute_fn=int)
+        for follower, leader in FOLLOWERS.items():
+            parser.link_arguments(leader, follower, compute_fn=int if leader == SEED else None)
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:  # noqa: ANN401 - as in Lightning
+        """Parse, and refuse what would be ignored."""
+        super().parse_arguments(parser, args)
+        whole = self.config.as_dict()
+        refuse_followers(args, whole[whole["subcommand"]])
 
     def _parse_ckpt_path(self) -> None:
         """Leave the checkpoint's hyper-parameters alone.
@@ -190,7 +196,7 @@ class ExperimentCLI(LightningCLI):
         writer = ScoreWriter(seed=int(seed or 0), config=config_hash(text))
         chosen = self._get(self.config_init, "trainer")
         bar = [] if chosen["enable_progress_bar"] is False else [QuietProgressBar()]
-        own = [NewScores(), writer, EmbeddingWriter(), RandomState(), SameBuffers()]
+        own = [NewScores(), writer, EmbeddingWriter(), PictureWriter(), RandomState(), SameBuffers()]
         self.trainer_defaults["callbacks"] = [*own, *bar]
         folder = chosen["default_root_dir"] or "runs/default"
         if chosen["logger"] is not False:
@@ -304,12 +310,9 @@ def train(args: Sequence[str]) -> ExperimentCLI:
             the original's. ``predict`` writes into ``predict`` within it, since the run's own scores were
             made on another store. Without ``--config``, the checkpoint's own stands before the others.
     """
-    quiet()
     refuse_urls(args)
     arguments, allowed = take_option(list(args), "--allow-import")
-    set_parsing_settings(import_path_denylist=["*"], import_path_allowlist=ALLOWED_IMPORTS + allowed)
-    # Lightning lets the parser fetch configs from anywhere.
-    set_parsing_settings(config_read_mode_urls_enabled=False, config_read_mode_fsspec_enabled=False)
+    restrict_parsing(allowed)
     command, *rest = arguments
     checkpoint = next(iter(take_option(rest, "--ckpt_path")[1]), None)
     if checkpoint is None or any(a in ("--help", "-h") for a in rest):
@@ -325,6 +328,35 @@ def train(args: Sequence[str]) -> ExperimentCLI:
         return run_cli([command, "--config", file.name, *root, *rest])
 
 
+@private_files()
+def launch(command: str, config: Mapping[str, Any], checkpoint: Path | None = None) -> ExperimentCLI:
+    """Run a command on a whole config from Python, without a command line.
+
+    Args:
+        command: ``fit``, ``validate``, ``test`` or ``predict``.
+        config: Whole config, as ``config.yaml`` or ``scored.yaml`` of a run holds it.
+        checkpoint: Weights to start from.
+
+    Raises:
+        InputError: If the config or the checkpoint does not fit.
+    """
+    restrict_parsing()
+    weights = {} if checkpoint is None else {"ckpt_path": str(checkpoint)}
+    return run_cli({"subcommand": command, command: {**config, **weights}})
+
+
+def restrict_parsing(allowed: Sequence[str] = ()) -> None:
+    """Let a config name only imports of the list, and nothing be fetched; keep the terminal quiet.
+
+    Args:
+        allowed: More modules that may be named.
+    """
+    quiet()
+    set_parsing_settings(import_path_denylist=["*"], import_path_allowlist=[*ALLOWED_IMPORTS, *allowed])
+    # Lightning lets the parser fetch configs from anywhere.
+    set_parsing_settings(config_read_mode_urls_enabled=False, config_read_mode_fsspec_enabled=False)
+
+
 def run_folder(checkpoint: Path, command: str) -> Path:
     """Return the folder that a command writes into, from where its checkpoint lies.
 
@@ -337,7 +369,7 @@ def run_folder(checkpoint: Path, command: str) -> Path:
     return folder / "predict" if command == "predict" else folder
 
 
-def run_cli(args: list[str]) -> ExperimentCLI:
+def run_cli(args: list[str] | dict[str, Any]) -> ExperimentCLI:
     """Parse and run.
 
     Raises:
@@ -357,7 +389,7 @@ def run_cli(args: list[str]) -> ExperimentCLI:
             args=args,
         )
     except UnicodeDecodeError as error:
-        given = " or ".join(take_option(args, "--config")[1])
+        given = " or ".join(take_option(args, "--config")[1] if isinstance(args, list) else [])
         raise InputError(f"the config {given} is no text in UTF-8: {error}") from error
     except RuntimeError as error:
         if str(error).startswith("Error(s) in loading state_dict"):
@@ -366,26 +398,6 @@ def run_cli(args: list[str]) -> ExperimentCLI:
                 "--ckpt_path alone takes the checkpoint's own"
             ) from error
         raise
-
-
-def take_option(args: list[str], name: str) -> tuple[list[str], list[str]]:
-    """Split ``--name value`` and ``--name=value`` off a list of arguments.
-
-    Example:
-        >>> take_option(["fit", "--x", "1", "--y=2"], "--x")
-        (['fit', '--y=2'], ['1'])
-    """
-    rest: list[str] = []
-    values: list[str] = []
-    words = iter(args)
-    for word in words:
-        if word == name:
-            values.append(next(words, ""))
-        elif word.startswith(f"{name}="):
-            values.append(word.removeprefix(f"{name}="))
-        else:
-            rest.append(word)
-    return rest, values
 
 
 NOISE = (

@@ -5,10 +5,9 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from itd_lightning.contracts.files import held
-from itd_lightning.runs.code_hash import digest
 
 BEST = "best.ckpt"
 EVALUATED = "evaluation.json"  # of a run's folder: its test ran to the end
@@ -16,7 +15,7 @@ AUDITED = "audit.json"  # the same, and its audits
 DONE = "done"  # of a run's folder: its fit ran to the end
 
 
-class Cell(NamedTuple):
+class TableCell(NamedTuple):
     """One fit and one test of it.
 
     Attributes:
@@ -36,43 +35,25 @@ class Cell(NamedTuple):
     scored: Path
 
 
-def plan(
-    spec: dict[str, Any],
-    configs: tuple[Path, ...],
-    row: str,
-    column: str,
-    seed: int,
-    out: Path,
-    made: list[str],
-) -> Cell:
-    """Settle the arguments and folders of a cell."""
-    entry = spec["rows"][row]
-    fit = (*spec["fit"], *entry.get("fit", ()), *spec["columns"][column], f"--seed_everything={seed}")
-    test, checkpoint = tuple(entry.get("test", ())), str(entry.get("checkpoint", spec["checkpoint"]))
-    run = out / digest([*made, *(config.read_text("utf-8") for config in configs), *fit])
-    own = [checkpoint, *test]  # another table may test another checkpoint of the same fit
-    return Cell(configs, fit, checkpoint, test, run, run if own == [BEST] else run / digest(own))
-
-
-def fit_command(cell: Cell, store: Path) -> list[str]:
+def fit_command(cell: TableCell, store: Path) -> list[str]:
     """Command line of a fit."""
     configs = [f"--config={config}" for config in cell.configs]
     root = f"--trainer.default_root_dir={cell.run}"
     return ["fit", *configs, f"--data.store={store}", root, *cell.fit]
 
 
-def score_command(cell: Cell) -> list[str]:
+def score_command(cell: TableCell) -> list[str]:
     """Command line of a test."""
     checkpoint = cell.run / "checkpoints" / cell.checkpoint
     return ["test", f"--ckpt_path={checkpoint}", f"--trainer.default_root_dir={cell.scored}", *cell.test]
 
 
-def is_fitted(cell: Cell) -> bool:
+def is_fitted(cell: TableCell) -> bool:
     """Whether the fit ran to its end: the last thing that it writes is there."""
     return (cell.run / DONE).is_file()
 
 
-def is_scored(cell: Cell) -> bool:
+def is_scored(cell: TableCell) -> bool:
     """Whether the test ran to its end."""
     return (cell.scored / EVALUATED).is_file()
 

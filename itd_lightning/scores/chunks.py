@@ -1,63 +1,77 @@
-"""A score table piece by piece: one of behaviours holds up to a hundred million rows."""
+"""Reading a score table chunk by chunk: one of behaviours holds up to a hundred million rows."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import polars as pl
 
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.scores.table import ROWS_AT_ONCE
 
-WHOLE = ("user", "part", "start", "end", "score")  # no row may lack one of them
+REQUIRED = ("user", "part", "start", "end", "score")  # no row may lack one of them
 
 
-def pieces(table: pl.LazyFrame) -> Iterator[pl.DataFrame]:
-    """The rows of a table in order, so many at a time; of an empty one, one piece without rows.
+def row_chunks(table: pl.LazyFrame) -> Iterator[pl.DataFrame]:
+    """Yield the rows of a table in order, in chunks; of an empty one, one chunk without rows.
 
     Raises:
         InputError: If a row lacks what every row has.
     """
-    for first in range(0, max(length(table), 1), ROWS_AT_ONCE):
-        piece = table.slice(first, ROWS_AT_ONCE).collect()
-        for name in WHOLE:
-            if name in piece.columns and (lacking := piece[name].null_count()):
+    for first in range(0, max(count_rows(table), 1), ROWS_AT_ONCE):
+        chunk = table.slice(first, ROWS_AT_ONCE).collect()
+        for name in REQUIRED:
+            if name in chunk.columns and (missing := chunk[name].null_count()):
                 raise InputError(
-                    f"{lacking} rows of the score table have no {name}; write it again with `itd test`"
+                    f"{missing} rows of the score table have no {name}; write it again with `itd test`"
                 )
-        yield piece
+        yield chunk
 
 
-def user_pieces(table: pl.LazyFrame) -> Iterator[pl.DataFrame]:
-    """The rows of a table in order, and in no piece but one the rows of any user.
+def user_chunks(table: pl.LazyFrame) -> Iterator[pl.DataFrame]:
+    """Yield the rows of a table in order, in chunks that hold whole users.
 
     Raises:
-        InputError: If a table of several pieces does not keep the rows of a user together.
+        InputError: If a table of several chunks does not keep the rows of a user together.
     """
-    if length(table) <= ROWS_AT_ONCE:
-        yield from pieces(table)
+    if count_rows(table) <= ROWS_AT_ONCE:
+        yield from row_chunks(table)
         return
-    held = table.head(0).collect()
-    seen: set[str] = set()
-    for piece in pieces(table):
-        begun = pl.concat([held, piece])
-        whole = len(begun) - begun["user"].rle().struct.field("len")[-1]
-        held = begun[whole:]
+    rest = table.head(0).collect()
+    users: set[str] = set()
+    for chunk in row_chunks(table):
+        rows = pl.concat([rest, chunk])
+        whole = len(rows) - rows["user"].rle().struct.field("len")[-1]
+        rest = rows[whole:]
         if whole:
-            yield unseen(begun[:whole], seen)
-    if len(held):
-        yield unseen(held, seen)
+            yield check_new_users(rows[:whole], users)
+    if len(rest):
+        yield check_new_users(rest, users)
 
 
-def length(table: pl.LazyFrame) -> int:
-    """Number of rows."""
+def count_rows(table: pl.LazyFrame) -> int:
+    """Return the number of rows."""
     return int(table.select(pl.len()).collect().item())
 
 
-def unseen(piece: pl.DataFrame, seen: set[str]) -> pl.DataFrame:
-    """The piece, whose users must be new; they are no longer."""
-    users = set(piece["user"].unique())
-    if users & seen:
+def check_new_users(chunk: pl.DataFrame, users: set[str]) -> pl.DataFrame:
+    """Return the chunk, whose users must not be among those before, and add them."""
+    new = set(chunk["user"].unique())
+    if new & users:
         raise InputError(
             "the score table does not keep a user's rows together; write it again with `itd test`"
         )
-    seen |= users
-    return piece
+    users |= new
+    return chunk
+
+
+def reduce_chunks(rows: pl.LazyFrame, keep: Callable[[pl.DataFrame], pl.DataFrame]) -> pl.DataFrame:
+    """Reduce a table chunk by chunk; ``keep`` must be associative.
+
+    Args:
+        rows: The table.
+        keep: Keeps some rows, and may add columns. Of two tables together it must keep what it keeps of the
+            rows that it kept of each.
+    """
+    best = keep(rows.head(0).collect())
+    for chunk in row_chunks(rows):
+        best = keep(pl.concat([best.select(chunk.columns), chunk]))
+    return best

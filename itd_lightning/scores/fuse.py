@@ -1,4 +1,4 @@
-"""Several methods as one: conformal surprises, weighted by what they are worth on validation days.
+"""Fusion of several methods: conformal surprises, weighted by logistic regression on validation days.
 
 Axes: N user-days, S methods, V harmless validation days.
 """
@@ -6,11 +6,9 @@ Axes: N user-days, S methods, V harmless validation days.
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float
 
 from itd_lightning.metrics.conformal import p_values
-from itd_lightning.numerics.weights import logistic_weights
 
 
 def surprise(scores: Float[np.ndarray, " n"], harmless: Float[np.ndarray, " v"]) -> Float[np.ndarray, " n"]:
@@ -41,6 +39,11 @@ def fusion(
     label = malicious[validated]
     weights = np.full(len(scores), 1 / len(scores))
     if label.any() and not label.all():
+        # Only fused rows need torch, and the report of a single run has none.
+        import torch
+
+        from itd_lightning.numerics.weights import logistic_weights
+
         learned = torch.from_numpy(surprises[validated]).float()
         weights = logistic_weights(learned, torch.from_numpy(label).float()).double().numpy()
     return surprises @ weights, weights

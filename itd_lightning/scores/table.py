@@ -1,4 +1,4 @@
-"""A score table on disk: Parquet, one row a unit, and what made it in the file's own metadata."""
+"""A score table on disk: Parquet, one row a unit, and how it was made in the file's own metadata."""
 
 import json
 from collections.abc import Callable
@@ -14,11 +14,11 @@ from itd_lightning.contracts.scores import SCORES
 
 METADATA = "itd_lightning"
 SCORED = "scores.parquet"  # of a run's folder
-ROWS_AT_ONCE = 250_000  # of behaviours there are many millions: who reads the table can do so piece by piece
+ROWS_AT_ONCE = 250_000  # of behaviours there are many millions: so a table is read chunk by chunk
 
 
 class About(NamedTuple):
-    """What made a score table; travels into every result.
+    """Metadata of a score table: how it was made. They travel into every result.
 
     Attributes:
         run: Name of the run's folder.
@@ -90,13 +90,13 @@ def scan_scores(path: Path) -> tuple[pl.LazyFrame, About]:
         table.head(1).collect()
     except (KeyError, TypeError, json.JSONDecodeError, pl.exceptions.PolarsError) as error:
         raise InputError(f"{path} is no score table of this program: {str(error).splitlines()[0]}") from error
-    if not usable(about):
+    if not is_valid(about):
         raise InputError(f"{path} is no score table of this program: its metadata hold other values")
     return table, about
 
 
-def usable(about: About) -> bool:
-    """Whether the metadata hold what they are said to hold."""
+def is_valid(about: About) -> bool:
+    """Return whether every metadata field has its declared type."""
     numbers = {name: value for name, value in about._asdict().items() if name in ("seed", "moved_days")}
     texts = [value for name, value in about._asdict().items() if name not in numbers]
     return (

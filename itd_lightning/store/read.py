@@ -1,6 +1,7 @@
 """Read access to an event store on disk."""
 
 import json
+from collections.abc import Callable
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
@@ -12,6 +13,8 @@ from itd_lightning.contracts.errors import InputError
 
 SCHEMA_VERSION = 2
 MANIFEST, NEEDED = "manifest.json", {"options"}
+# Applies a function of a shard's file to every shard, and puts the tables that it returns below each other.
+ShardMap = Callable[[Callable[[Path], pl.DataFrame]], pl.DataFrame]
 EVENT_FILE, PRESENCE, PC_USE = "events.parquet", "presence.parquet", "pc_use.parquet"  # of each shard
 
 
@@ -88,7 +91,16 @@ class Store:
         path = self.path / "people.parquet"
         return pl.read_parquet(path, glob=False) if path.is_file() else None
 
-    def view_folder(self, name: str, settings: dict[str, object]) -> Path:
-        """Where a view built with these settings lies; another store or setting gives another folder."""
-        text = json.dumps([self.fingerprint, name, settings], sort_keys=True, default=str)
+    def view_folder(self, name: str, settings: dict[str, object], source: str) -> Path:
+        """Return the folder of a built view; another store, setting or source has another folder.
+
+        A folder whose source is gone stays until somebody removes it: another version of the program, or
+        another checkout, may still read it.
+
+        Args:
+            name: Of the view.
+            settings: What the build depends on.
+            source: Hash of the source code that builds it.
+        """
+        text = json.dumps([self.fingerprint, name, settings, source], sort_keys=True, default=str)
         return self.path / "views" / f"{name}-{blake2b(text.encode(), digest_size=8).hexdigest()}"

@@ -7,10 +7,17 @@ from typing import Any
 import polars as pl
 
 from itd_lightning.contracts.files import written_beside
-from itd_lightning.evaluation.comparison import CommonTable, Measured
+from itd_lightning.evaluation.comparison import CommonTable, MethodRow
 from itd_lightning.report.parts.comparison_table import Cost, cells, heads, notes
 from itd_lightning.report.parts.template import template
-from itd_lightning.tables.comparison_audits import ASKED, AUDITS, Audited, Audits, answers, audited
+from itd_lightning.tables.comparison_audits import (
+    INTRODUCTION,
+    TITLE,
+    AuditTable,
+    ResultsByMethod,
+    answer_columns,
+    audit_table,
+)
 from itd_lightning.tables.paper import row as markdown_row
 
 
@@ -19,7 +26,7 @@ def write_common(
     spec: Mapping[str, Any],
     table: CommonTable,
     costs: Mapping[str, Cost],
-    audits: Audits,
+    audits: ResultsByMethod,
     data: str,
 ) -> str:
     """Write ``NAME.md``, ``NAME.csv`` and ``NAME.html`` beside a table's YAML.
@@ -38,16 +45,16 @@ def write_common(
     names = heads(table)
     rows = [cells(row, table, costs.get(row.name, {})) for row in (*table.rows, *table.references)]
     said = [*notes(table), *absent(spec, table), f"Data: {data}."]
-    asked = audited(table, audits)
+    asked = audit_table(table, audits)
     parts = [f"# {spec['title']}", str(spec["source"]), markdown(names, rows), *said]
     if asked.heads:
         failed = [f"- {line}" for line in asked.failed] or ["No audit failed."]
         meanings = "\n".join(f"- {line}" for line in asked.meanings)
-        parts += [f"## {AUDITS}", ASKED, meanings, markdown(asked.heads, asked.rows), "\n".join(failed)]
+        parts += [f"## {TITLE}", INTRODUCTION, meanings, markdown(asked.heads, asked.rows), "\n".join(failed)]
     text = "\n\n".join(parts) + "\n"
     known = asked.names
     flat_rows = [
-        flat(row, costs.get(row.name, {})) | answers(audits.get(row.name, ()), known)
+        flat(row, costs.get(row.name, {})) | answer_columns(audits.get(row.name, ()), known)
         for row in (*table.rows, *table.references)
     ]
     written = {
@@ -73,7 +80,7 @@ def absent(spec: Mapping[str, Any], table: CommonTable) -> list[str]:
     return [f"Not there, as a run of it is missing: {', '.join(gone)}."] if gone else []
 
 
-def flat(row: Measured, cost: Cost) -> dict[str, Any]:
+def flat(row: MethodRow, cost: Cost) -> dict[str, Any]:
     """One row for a program."""
     low, high = row.interval or (None, None)
     behind = row.behind or (None, None)
@@ -89,7 +96,7 @@ def flat(row: Measured, cost: Cost) -> dict[str, Any]:
         "behind_high": behind[1],
         "roc_auc": row.roc_auc,
         **{f"recall_at_{budget}": recall for budget, recall in row.recall.items()},
-        "insiders_found": row.found,
+        "insiders_found": row.insiders_found,
         "days_until_found": row.days_until_found,
         **{f"scenario_{name}": area for name, area in row.scenarios.items()},
         "missing": row.missing,
@@ -104,7 +111,7 @@ def page(
     names: list[str],
     rows: list[list[str]],
     said: list[str],
-    asked: Audited,
+    asked: AuditTable,
 ) -> str:
     """The HTML page: the table, and each PR-AUC with its interval as a bar."""
     return template("common.html").render(
@@ -114,7 +121,7 @@ def page(
         rows=rows,
         table=table,
         notes=said,
-        audits=AUDITS,
-        asked=ASKED,
+        audits=TITLE,
+        asked=INTRODUCTION,
         audited=asked,
     )

@@ -1,13 +1,16 @@
 """A paper's table beside ours: Markdown for a reader, CSV for a program, one HTML page to look at."""
 
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import polars as pl
 
 from itd_lightning.contracts.files import written_beside
+from itd_lightning.contracts.results import Numbers
 from itd_lightning.report.parts.template import template
+from itd_lightning.tables.spec import TableSpec
 
 BAR = r"\|"  # within a cell of a Markdown table
 WORDS = {
@@ -52,7 +55,7 @@ class Line(NamedTuple):
     ours: dict[str, Ours]
 
 
-def compare(row: str, measure: str, paper: float | None, results: dict[str, list[dict[str, Any]]]) -> Line:
+def compare(row: str, measure: str, paper: float | None, results: Mapping[str, Sequence[Numbers]]) -> Line:
     """Read one measure out of the evaluations of all columns and seeds.
 
     Args:
@@ -64,7 +67,7 @@ def compare(row: str, measure: str, paper: float | None, results: dict[str, list
     return Line(row, measure, paper, {column: across(measure, found) for column, found in results.items()})
 
 
-def across(measure: str, results: list[dict[str, Any]]) -> Ours:
+def across(measure: str, results: Sequence[Numbers]) -> Ours:
     """One measure over seeds."""
     places = [at(result, measure) for result in results]
     values = [node[name] for node, name in places if node.get(name) is not None]
@@ -76,7 +79,7 @@ def across(measure: str, results: list[dict[str, Any]]) -> Ours:
     return Ours(sum(values) / len(values), min(values), max(values), low, high, rate)
 
 
-def at(node: dict[str, Any], measure: str) -> tuple[dict[str, Any], str]:
+def at(node: Numbers, measure: str) -> tuple[Numbers, str]:
     """The node of an evaluation that holds a measure, and its name there; an empty node for none.
 
     Example:
@@ -91,7 +94,7 @@ def at(node: dict[str, Any], measure: str) -> tuple[dict[str, Any], str]:
     return {}, measure
 
 
-def write_table(table: Path, spec: dict[str, Any], lines: list[Line], data: str) -> str:
+def write_table(table: Path, spec: TableSpec, lines: list[Line], data: str) -> str:
     """Write ``NAME.md``, ``NAME.csv`` and ``NAME.html`` beside a table's YAML.
 
     Args:
@@ -141,7 +144,7 @@ def write_table(table: Path, spec: dict[str, Any], lines: list[Line], data: str)
     return text
 
 
-def page(spec: dict[str, Any], lines: list[Line], notes: list[str]) -> str:
+def page(spec: TableSpec, lines: list[Line], notes: list[str]) -> str:
     """The HTML page: measure by measure, every row's number as a dot beside the paper's."""
     measures: dict[str, list[Line]] = {}
     for line in lines:

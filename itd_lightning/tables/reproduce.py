@@ -21,67 +21,35 @@ interrupted table goes on where it stopped. A cell that fails stops no other; it
 at the next call.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from itd_lightning.contracts.arguments import check_arguments, check_config
+from itd_lightning.contracts.arguments import check_config
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import private_folder
-from itd_lightning.contracts.yaml_files import (
-    ARGUMENTS,
-    FILE_NAME,
-    FLAG,
-    SEEDS,
-    TEXT,
-    Wanted,
-    check,
-    is_number,
-    mapping_to,
-    read_whole,
-)
+from itd_lightning.contracts.results import Evaluation
 from itd_lightning.evaluation.comparison import common_table
 from itd_lightning.evaluation.evaluate import evaluate, write_json
 from itd_lightning.report.sections.comparison import cost
-from itd_lightning.runs.code_hash import digest, scoring_code
+from itd_lightning.runs.code_hash import scoring_code
 from itd_lightning.runs.folder import read_audits
 from itd_lightning.runs.queue import (
     AUDITED,
+    BEST,
     EVALUATED,
-    Cell,
+    TableCell,
     fit_command,
     is_fitted,
     is_scored,
-    plan,
     run_all,
     score_command,
 )
 from itd_lightning.scores.table import SCORED
 from itd_lightning.store.read import Store
+from itd_lightning.store.source_hash import digest
 from itd_lightning.tables.comparison import write_common
 from itd_lightning.tables.paper import compare, write_table
-
-ROW_KEYS = {
-    "paper": Wanted(
-        "numbers by their place in evaluation.json, null where the paper has none",
-        mapping_to(lambda value: value is None or is_number(value)),
-    ),
-    "fit": ARGUMENTS,
-    "test": ARGUMENTS,
-    "config": TEXT,
-    "checkpoint": FILE_NAME,
-    "seeds": SEEDS,
-}
-KEYS = {
-    "title": TEXT,
-    "source": TEXT,
-    "config": TEXT,
-    "seeds": SEEDS,
-    "checkpoint": FILE_NAME,
-    "fit": ARGUMENTS,
-    "columns": Wanted("a list of arguments for each column, by its name", mapping_to(ARGUMENTS.fits)),
-    "rows": Wanted("what differs in each row, by its name", mapping_to(lambda row: isinstance(row, dict))),
-    "common": FLAG,
-}
+from itd_lightning.tables.spec import TableSpec, read_spec
 
 
 class FailedCellsError(InputError):
@@ -134,7 +102,7 @@ def reproduce_table(
     private_folder(stem.parent)  # before hours of fits, not after them
     made = {row: [scoring_code(found), opened.fingerprint] for row, found in configs.items()}
     cells = {
-        (row, column, seed): plan(spec, configs[row], row, column, seed, out, made[row])
+        (row, column, seed): plan_cell(spec, configs[row], row, column, seed, out, made[row])
         for row in spec["rows"]
         for column in spec["columns"]
         for seed in seeds_of(spec, row)
@@ -177,7 +145,7 @@ def reproduce_table(
 
 
 def write_beside_each_other(
-    stem: Path, spec: dict[str, Any], cells: dict[tuple[str, str, int], Cell], data: str
+    stem: Path, spec: TableSpec, cells: dict[tuple[str, str, int], TableCell], data: str
 ) -> str:
     """Write the table of all rows, of which every seed was scored, on their common user-days."""
     (column,) = spec["columns"]
@@ -191,7 +159,7 @@ def write_beside_each_other(
     return write_common(stem, spec, table, costs, audits, data)
 
 
-def unaudited(spec: dict[str, Any], cells: dict[tuple[str, str, int], Cell]) -> list[Path]:
+def unaudited(spec: TableSpec, cells: dict[tuple[str, str, int], TableCell]) -> list[Path]:
     """Where audits are missing: on common user-days, of the first seed of each row that was scored."""
     if not spec.get("common"):
         return []
@@ -200,21 +168,21 @@ def unaudited(spec: dict[str, Any], cells: dict[tuple[str, str, int], Cell]) -> 
     return [cell.scored for cell in first if is_scored(cell) and not (cell.scored / AUDITED).is_file()]
 
 
-def seeds_of(spec: dict[str, Any], row: str) -> list[int]:
+def seeds_of(spec: TableSpec, row: str) -> list[int]:
     """Seeds of a row: its own, or those of all rows."""
     seeds: list[int] = spec["rows"][row].get("seeds", spec["seeds"])
     return seeds
 
 
 def all_seeds(
-    seen: dict[tuple[str, str, int], dict[str, Any]], row: str, column: str, seeds: list[int]
-) -> list[dict[str, Any]]:
+    seen: Mapping[tuple[str, str, int], Evaluation], row: str, column: str, seeds: list[int]
+) -> list[Evaluation]:
     """Evaluations of a row and column; none where a seed failed, as a mean over others is another number."""
     found = [seen[row, column, seed] for seed in seeds if (row, column, seed) in seen]
     return found if len(found) == len(seeds) else []
 
 
-def configs_of(table: Path, spec: dict[str, Any], row: str, overlay: str | None) -> tuple[Path, ...]:
+def configs_of(table: Path, spec: TableSpec, row: str, overlay: str | None) -> tuple[Path, ...]:
     """The config of a row, and its overlay.
 
     Raises:
@@ -242,33 +210,7 @@ def describe(store: Store) -> str:
     return f"{store.data}, {size}, fingerprint `{store.fingerprint}`"
 
 
-def read_spec(path: Path) -> dict[str, Any]:
-    """Read a table's YAML and check that it is one, and sets only what a table may set."""
-    if not path.is_file():
-        raise InputError(f"no table at {path}; the papers' tables lie in experiments/")
-    spec = read_whole(path, KEYS, optional=["common"])
-    common = spec.get("common", False)
-    if common and len(spec["columns"]) != 1:
-        raise InputError(f"{path} compares methods on common user-days, so it must have one column")
-    for row, entry in spec["rows"].items():
-        check(path, entry, ROW_KEYS, f"rows.{row}.")
-        if not common and "paper" not in entry:
-            raise InputError(f"{path}: rows.{row} lacks paper, the numbers to compare with")
-    check_passed_on(path, spec)
-    return spec
-
-
-def check_passed_on(path: Path, spec: dict[str, Any]) -> None:
-    """Check the arguments that a table passes to its fits and tests."""
-    check_arguments(path, "fit", spec["fit"])
-    for column, arguments in spec["columns"].items():
-        check_arguments(path, f"column {column}", arguments)
-    for row, entry in spec["rows"].items():
-        for command in ("fit", "test"):
-            check_arguments(path, f"row {row}, {command}", entry.get(command, ()))
-
-
-def measured(scored: list[Path], store: Path) -> tuple[dict[Path, dict[str, Any]], list[str]]:
+def measured(scored: list[Path], store: Path) -> tuple[dict[Path, Evaluation], list[str]]:
     """Evaluate cells' scores by today's rules, whenever they were made; and say which are damaged."""
     results, damaged = {}, []
     for folder in scored:
@@ -279,3 +221,21 @@ def measured(scored: list[Path], store: Path) -> tuple[dict[Path, dict[str, Any]
         else:
             write_json(folder / EVALUATED, results[folder])
     return results, damaged
+
+
+def plan_cell(
+    spec: TableSpec,
+    configs: tuple[Path, ...],
+    row: str,
+    column: str,
+    seed: int,
+    out: Path,
+    made: list[str],
+) -> TableCell:
+    """Return a cell with its arguments and folders."""
+    entry = spec["rows"][row]
+    fit = (*spec["fit"], *entry.get("fit", ()), *spec["columns"][column], f"--seed_everything={seed}")
+    test, checkpoint = tuple(entry.get("test", ())), str(entry.get("checkpoint", spec["checkpoint"]))
+    run = out / digest([*made, *(config.read_text("utf-8") for config in configs), *fit])
+    own = [checkpoint, *test]  # another table may test another checkpoint of the same fit
+    return TableCell(configs, fit, checkpoint, test, run, run if own == [BEST] else run / digest(own))

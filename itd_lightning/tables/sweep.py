@@ -26,10 +26,10 @@ from itd_lightning.contracts.yaml_files import (
     mapping_to,
     read_whole,
 )
-from itd_lightning.runs.code_hash import digest
-from itd_lightning.runs.launch import take_option
+from itd_lightning.runs.arguments import take_option
 from itd_lightning.runs.queue import DONE, run_one
 from itd_lightning.store.read import Store
+from itd_lightning.store.source_hash import digest
 
 SEARCH = {"random": "RandomSampler", "bayes": "TPESampler", "grid": "RandomSampler"}
 LOGARITHMIC, WHOLE = "log_uniform_values", "int_uniform"

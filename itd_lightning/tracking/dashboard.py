@@ -1,9 +1,9 @@
-"""What was measured of a run, as panels of its W&B dashboard; users are numbers there."""
+"""Results of a run as panels of its W&B dashboard, where users are numbers."""
 
 import os
 from pathlib import Path
 from shlex import quote
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -13,6 +13,7 @@ from itd_lightning.alerts.lists import ranked_days
 from itd_lightning.callbacks import Tracked
 from itd_lightning.callbacks.wandb_run import PRIVATE, PROJECT, wandb_mode
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.results import Numbers
 from itd_lightning.evaluation.score_table import ScoreTable
 from itd_lightning.report.parts.curves import Curve, day_curves
 from itd_lightning.report.parts.template import template
@@ -59,13 +60,14 @@ def panels(folder: Path) -> Panels:
         InputError: If scores or evaluation are missing.
     """
     evaluation, table = read_evaluation(folder), ScoreTable(folder / SCORED)
-    days = pl.concat([pool_days(piece) for piece in table.usable()])
+    days = pl.concat([pool_days(piece) for piece in table.user_chunks()])
     days = table.label(days, table.policy)
     test = days.filter(pl.col("part") != "val")
     parts = {"validation": days.filter(part="val"), "test": test}
-    drawn = {name: day_curves(found).by_scenario.get(None) for name, found in parts.items() if len(found)}
+    curves = {name: day_curves(part).by_scenario.get(None) for name, part in parts.items() if len(part)}
     audits = read_json(folder / "audit.json")["audits"] if (folder / "audit.json").is_file() else []
     answers = {True: "passed", False: "failed", None: "open"}
+    numbers: Numbers = evaluation
     return Panels(
         evaluation=measures("all", evaluation)
         + [
@@ -73,17 +75,15 @@ def panels(folder: Path) -> Panels:
             for name, part in evaluation["scenarios"].items()
             for row in measures(f"scenario {name}", part)
         ],
-        curves={name: curve for name, curve in drawn.items() if curve is not None},
+        curves={name: curve for name, curve in curves.items() if curve is not None},
         histogram=histograms(test),
-        alerts=listed(test),
+        alerts=top_alerts(test),
         audits=[(entry["name"], entry["number"], answers[entry["passed"]]) for entry in audits],
-        summary={f"test/{name}": evaluation[name] for name in MEASURES if evaluation.get(name) is not None},
+        summary={f"test/{name}": numbers[name] for name in MEASURES if numbers.get(name) is not None},
     )
 
 
-def measures(
-    units: str, evaluation: dict[str, Any]
-) -> list[tuple[str, str, float, float | None, float | None]]:
+def measures(units: str, evaluation: Numbers) -> list[tuple[str, str, float, float | None, float | None]]:
     """One row a measure that is defined, with its interval."""
     spans = evaluation["intervals"]
     return [
@@ -96,14 +96,14 @@ def measures(
 def histograms(days: pl.DataFrame) -> dict[str, tuple[Int[np.ndarray, " b"], Float[np.ndarray, " e"]]]:
     """Scores of harmless and malicious user-days in common bins."""
     edges = np.histogram_bin_edges(days["score"].to_numpy(), BINS)
-    found = {"harmless": days.filter(~pl.col("malicious")), "malicious": days.filter("malicious")}
-    return {name: np.histogram(part["score"].to_numpy(), edges) for name, part in found.items()}
+    kinds = {"harmless": days.filter(~pl.col("malicious")), "malicious": days.filter("malicious")}
+    return {name: np.histogram(part["score"].to_numpy(), edges) for name, part in kinds.items()}
 
 
-def listed(days: pl.DataFrame) -> list[tuple[int, str, str, float, bool]]:
+def top_alerts(days: pl.DataFrame) -> list[tuple[int, str, str, float, bool]]:
     """The highest user-days; people are numbered in the order in which they appear."""
-    known = days.select("user", "malicious", day=pl.col("start").dt.date())
-    top = ranked_days(days, ALERTS).join(known, on=["user", "day"], maintain_order="left")
+    labels = days.select("user", "malicious", day=pl.col("start").dt.date())
+    top = ranked_days(days, ALERTS).join(labels, on=["user", "day"], maintain_order="left")
     numbers = {user: str(place) for place, user in enumerate(top["user"].unique(maintain_order=True), 1)}
     return [
         (row["rank"], numbers[row["user"]], str(row["day"]), row["score"], row["malicious"])
@@ -121,7 +121,7 @@ def publish(folder: Path, tracked: Tracked) -> None:
     Raises:
         InputError: If the run was not evaluated, or wandb is not installed.
     """
-    found = panels(folder)
+    content = panels(folder)
     try:
         import wandb
     except ImportError as error:
@@ -136,18 +136,18 @@ def publish(folder: Path, tracked: Tracked) -> None:
         settings=PRIVATE,
     )
     with run:
-        for name, curve in found.curves.items():
+        for name, curve in content.curves.items():
             recall, precision = f"{name} curve/recall", f"{name} curve/precision"
             run.define_metric(precision, step_metric=recall)
             for x, y in corners(curve):
                 run.log({recall: x, precision: y})
         # Tables of wandb are artifacts, whose records hold the path of this machine's staging folder.
-        tables = {f"test/{name}": wandb.Html(page(name, found), inject=False) for name in HEADS}
+        tables = {f"test/{name}": wandb.Html(page(name, content), inject=False) for name in HEADS}
         scores = {
             f"test/scores of {name} days": wandb.Histogram(np_histogram=counted)
-            for name, counted in found.histogram.items()
+            for name, counted in content.histogram.items()
         }
-        run.log({**tables, **scores, **found.summary})
+        run.log({**tables, **scores, **content.summary})
 
 
 def own_place(tracked: Tracked, project: str | None, entity: str | None) -> Tracked:
@@ -174,11 +174,11 @@ def own_place(tracked: Tracked, project: str | None, entity: str | None) -> Trac
 
 def corners(curve: Curve) -> list[list[float]]:
     """Recall and precision of some corners of a curve, the first and the last among them."""
-    kept = np.unique(np.linspace(0, len(curve.recall) - 1, min(CORNERS, len(curve.recall))).astype(int))
-    points: list[list[float]] = np.stack([curve.recall[kept], curve.precision[kept]], axis=1).tolist()
+    indices = np.unique(np.linspace(0, len(curve.recall) - 1, min(CORNERS, len(curve.recall))).astype(int))
+    points: list[list[float]] = np.stack([curve.recall[indices], curve.precision[indices]], axis=1).tolist()
     return points
 
 
-def page(name: str, found: Panels) -> str:
+def page(name: str, content: Panels) -> str:
     """One of the tables, as a page of its own."""
-    return template("panel.html").render(heads=HEADS[name], rows=getattr(found, name))
+    return template("panel.html").render(heads=HEADS[name], rows=getattr(content, name))

@@ -1,21 +1,29 @@
-"""What every data module has in common: a store, a table of units, and loaders in a seeded order."""
+"""Base of all data views: one life cycle, a table of units, and loaders in a seeded order."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import polars as pl
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler, SequentialSampler
 
-from itd_lightning.contracts.scores import SCORES, UNITS, Explanation
-from itd_lightning.executors import Place, open_executor
+from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.files import folder_beside
+from itd_lightning.contracts.scores import SCORES, UNITS
+from itd_lightning.contracts.unit_scores import Explanation
+from itd_lightning.executors import Executor, open_executor
 from itd_lightning.splits import Split
 from itd_lightning.store.read import Store
+from itd_lightning.store.source_hash import source_hash
+from itd_lightning.views.loading import Loading
 from itd_lightning.views.rank_batches import RankBatches
+
+Learned = TypeVar("Learned")
 
 
 class EpochShuffle(Sampler[int]):
@@ -38,61 +46,80 @@ class EpochShuffle(Sampler[int]):
 class View(LightningDataModule):
     """A data view of one event store.
 
+    Its life: ``prepare_data`` builds the view once per store, settings and source code; ``setup`` reads it
+    (``load_units``), lets the split assign parts, asks for the labels that the split shows, arranges what
+    batches are made of (``arrange``), and learns from training units (``fit``); then loaders are made.
+
     Args:
         store: Event store, as ``itd prepare`` writes it.
         split: Who and when trains, validates and tests.
-        batch_size: Rows per batch.
-        num_workers: Loader processes; 0 loads in the main process. The scores do not depend on it.
-        seed: Decides the order of the training rows.
-        build_workers: Processes that build the view from the store's shards.
-        executor: Where they run: on this machine, or on Ray.
+        loading: Batch size, processes and seed.
 
     Attributes:
-        units: One row a unit of the split: user, start, end, part; batches point into it by row number.
+        name: Of the view.
         grain: What a score is of.
+        builder: Writes the built view into a folder: a function of a store, a ``ShardMap``, the folder, and
+            ``settings``. Its module and all modules of ours that it imports are the source that keys the
+            folder, so it imports nothing that does not decide what is built.
+        units: One row a unit of the split: user, start, end, part; batches point into it by row number.
+        label: What the split shows of each unit, float32 ``(N,)``: 1 malicious, 0 harmless, NaN for nothing.
     """
 
     name: str
     grain: str
+    builder: ClassVar[Callable[..., None]]
     units: pl.DataFrame
+    label: Float[np.ndarray, " n"]
 
-    def __init__(
-        self,
-        store: Path,
-        split: Split,
-        batch_size: int,
-        num_workers: int,
-        seed: int,
-        build_workers: int,
-        executor: Place,
-    ) -> None:
+    def __init__(self, store: Path, split: Split, loading: Loading) -> None:
         super().__init__()
-        if batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
-        self.store, self.split = Path(store).absolute(), split
-        self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
-        self.build_workers, self.executor = build_workers, executor
+        if loading.batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, got {loading.batch_size}")
+        self.store, self.split, self.loading = Path(store).absolute(), split, loading
 
     @property
     def leaks(self) -> str:
         """What reaches a part from where it should not, in words."""
         return self.split.leaks
 
-    def prepare_data(self) -> None:
-        """Check that there is a store, before anything is set up."""
-        Store(self.store)
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Arguments of the view that change what is built; ``builder`` takes them by name."""
+        return {}
 
-    def build(self, function: Callable[[Path], pl.DataFrame]) -> pl.DataFrame:
-        """What a function makes of each shard, one below the other.
+    @property
+    def folder(self) -> Path:
+        """Folder of the built view."""
+        source = source_hash(self.builder.__module__)
+        return Store(self.store).view_folder(self.name, self.settings, source)
+
+    def prepare_data(self) -> None:
+        """Build the view once; later runs with equal store, settings and source read the same files."""
+        store, folder = Store(self.store), self.folder
+        if folder.exists():
+            return
+        workers = open_executor(self.loading.build_workers, self.loading.executor)
+        with workers as executor, folder_beside(folder) as target:
+            self.builder(store, partial(map_shards, executor, store), target, **self.settings)
+
+    def setup(self, stage: str) -> None:
+        """Read the view, assign parts, and learn from training units what is learned.
 
         Args:
-            function: Reads one shard's file; of a module, so that other processes find it.
+            stage: Of the Trainer: ``fit``, ``validate``, ``test`` or ``predict``.
         """
-        with open_executor(self.build_workers, self.executor) as executor:
-            return pl.concat(list(executor.map(function, Store(self.store).shards)))
+        self.units = self.assign_parts(self.load_units(stage), stage)
+        self.label = self.shown_labels(stage)
+        self.arrange()
+        if stage == "fit":
+            self.fit()
 
-    def parted(self, units: pl.DataFrame, stage: str) -> pl.DataFrame:
-        """The units with the part that the split gives them; all are of part ``predict`` in that stage.
+    def load_units(self, stage: str) -> pl.DataFrame:
+        """Read the built view; return ``user``, ``start``, ``end`` of its units, sorted by user and start."""
+        raise NotImplementedError(f"{type(self).__name__} does not say what its units are")
+
+    def assign_parts(self, units: pl.DataFrame, stage: str) -> pl.DataFrame:
+        """Return the units with their parts, by the split; all are ``predict`` in that stage.
 
         Args:
             units: ``user``, ``start``, ``end``, sorted by user and start.
@@ -101,6 +128,26 @@ class View(LightningDataModule):
         if stage == "predict":
             return units.with_columns(part=pl.lit("predict").cast(UNITS["part"]))
         return self.split.assign(units, self.store)
+
+    def shown_labels(self, stage: str) -> Float[np.ndarray, " n"]:
+        """Return what the split shows of each unit, NaN for nothing; scoring is shown nothing."""
+        if stage not in ("fit", "validate"):
+            return np.full(len(self.units), np.nan, dtype=np.float32)
+        shown = self.split.labels_shown(self.units, self.store, self.unit_events())
+        return shown.cast(pl.Float32).fill_null(float("nan")).to_numpy(writable=True)
+
+    def unit_events(self) -> Iterable[pl.DataFrame] | None:
+        """Return ``user``, ``event_id`` and ``unit`` of all events, block by block.
+
+        None where a unit holds all that its user did in its time, so that times tell.
+        """
+        return None
+
+    def arrange(self) -> None:
+        """Arrange what batches are made of, now that units have parts and labels."""
+
+    def fit(self) -> None:
+        """Learn from training units; what is learned travels in the checkpoint."""
 
     def part(self, *names: str) -> Int[np.ndarray, " m"]:
         """Row numbers of the units of these parts."""
@@ -129,8 +176,8 @@ class View(LightningDataModule):
         """All units of the store."""
         return self.in_order("predict")
 
-    def described(self, numbers: Int[np.ndarray, " n"]) -> Iterator[tuple[slice, pl.DataFrame]]:
-        """Say which units these are, block by block.
+    def unit_rows(self, numbers: Int[np.ndarray, " n"]) -> Iterator[tuple[slice, pl.DataFrame]]:
+        """Yield which units these are, block by block.
 
         Args:
             numbers: As batches name what is scored, rising.
@@ -143,7 +190,7 @@ class View(LightningDataModule):
         yield slice(0, len(numbers)), self.units[numbers].with_columns(**nothing)
 
     def cells(self, unit: int) -> pl.DataFrame:
-        """What was seen of a unit: ``hour``, null where there is none, ``feature``, ``seen``, cell by cell.
+        """Return the cells of a unit: ``hour``, null where there is none, ``feature``, value ``seen``.
 
         Views whose methods explain their scores by features of the view override it.
         """
@@ -158,24 +205,35 @@ class View(LightningDataModule):
         """
         tables = []
         for unit, score in best.select("unit", "score").iter_rows():
-            found = cells[unit]
-            seen = (
-                pl.DataFrame({"feature": found.names}).select(
+            explanation = cells[unit]
+            features = (
+                pl.DataFrame({"feature": explanation.names}).select(
                     pl.lit(None, pl.Int64).alias("hour"), "feature", pl.lit(None, pl.Float32).alias("seen")
                 )
-                if found.names
+                if explanation.names
                 else self.cells(unit)
             )
-            table = seen.with_columns(
-                expected=found.expected.flatten().numpy(),
-                part=found.parts.flatten().numpy(),
+            table = features.with_columns(
+                expected=explanation.expected.flatten().numpy(),
+                part=explanation.parts.flatten().numpy(),
                 unit=pl.lit(unit, pl.Int64),
                 score=pl.lit(score),
             )
             # Names are those of a batch: what adds nothing here may be another unit's sentence.
-            tables.append(table.filter(pl.col("part") != 0) if found.names else table)
+            tables.append(table.filter(pl.col("part") != 0) if explanation.names else table)
         keyed = self.units.select(UNITS.names()).drop("part").with_columns(unit=pl.int_range(pl.len()))
         return pl.concat(tables).join(keyed, on="unit", maintain_order="left").drop("unit")
+
+    def pictures(self, users: Sequence[str], settings: Mapping[str, Any]) -> dict[str, pl.DataFrame]:
+        """Return what the report draws of some users, by the file names of ``contracts.pictures.PICTURES``.
+
+        It is called when the test part was scored. Most views have nothing to draw.
+
+        Args:
+            users: Those with the highest scores.
+            settings: Hyper-parameters of the method that scored.
+        """
+        return {}
 
     def loader(
         self, rows: Dataset[Any], sampler: Sampler[Any] | None = None, batch_size: int | None = 0
@@ -187,20 +245,20 @@ class View(LightningDataModule):
             sampler: Names rows, or whole batches; in order without one.
             batch_size: Rows per batch, 0 for the view's; None where the sampler names batches.
         """
-        size = self.batch_size if batch_size == 0 else batch_size
+        size = self.loading.batch_size if batch_size == 0 else batch_size
         if self.trainer is not None and self.trainer.world_size > 1:
             sampler, size = self.of_rank(rows, sampler, size), None
         return DataLoader(
             rows,
             batch_size=size,
             sampler=sampler,
-            num_workers=self.num_workers,
+            num_workers=self.loading.num_workers,
             collate_fn=as_it_is,
             # Else an epoch draws from the global stream or not, as there are workers, and so would dropout.
             generator=torch.Generator(),
             # Forked workers could inherit Polars' locked threads and hang.
-            multiprocessing_context="spawn" if self.num_workers else None,
-            persistent_workers=self.num_workers > 0,
+            multiprocessing_context="spawn" if self.loading.num_workers else None,
+            persistent_workers=self.loading.num_workers > 0,
         )
 
     def of_rank(self, rows: Dataset[Any], sampler: Sampler[Any] | None, size: int | None) -> RankBatches:
@@ -211,6 +269,28 @@ class View(LightningDataModule):
         smaller = size and min(size, max(-(-len(order) // ranks), 1))  # where there would be too few batches
         batches = order if smaller is None else BatchSampler(order, smaller, drop_last=False)
         return RankBatches(batches, ranks, rank, even=hasattr(sampler, "set_epoch"))
+
+
+def map_shards(executor: Executor, store: Store, function: Callable[[Path], pl.DataFrame]) -> pl.DataFrame:
+    """Return what a function makes of each shard, one below the other.
+
+    Args:
+        executor: Where it runs.
+        store: The store.
+        function: Reads one shard's file; of a module, so that other processes find it.
+    """
+    return pl.concat(list(executor.map(function, store.shards)))
+
+
+def require_fitted(fitted: Learned | None, what: str) -> Learned:
+    """Return what was learned from training units.
+
+    Raises:
+        InputError: If nothing was fitted, nor loaded from a checkpoint, which happens after ``setup``.
+    """
+    if fitted is None:
+        raise InputError(f"{what} from training: fit first, or give a checkpoint with --ckpt_path")
+    return fitted
 
 
 def as_it_is(batch: Any) -> Any:  # noqa: ANN401 - each view has its own batch type

@@ -11,10 +11,10 @@ RATIO = 0.5  # malicious rows for each harmless one, after making up
 NEIGHBOURS = 5
 
 
-def balanced(
+def draw_balanced(
     label: Float[np.ndarray, " m"], share: float | None, most: int | None, seed: int
 ) -> Int[np.ndarray, " r"]:
-    """Which days to keep, drawn without replacement, in their order.
+    """Draw the days to keep, without replacement; return them in their order.
 
     Args:
         label: 1 malicious, 0 harmless, NaN for not shown.
@@ -27,7 +27,7 @@ def balanced(
         InputError: If there is a share and not both kinds are shown.
 
     Example:
-        >>> balanced(np.array([0.0] * 90 + [1.0] * 10), 0.8, 20, seed=0).tolist()[-4:]
+        >>> draw_balanced(np.array([0.0] * 90 + [1.0] * 10), 0.8, 20, seed=0).tolist()[-4:]
         [90, 92, 94, 95]
     """
     draw = np.random.default_rng(seed)
@@ -43,17 +43,17 @@ def balanced(
             )
         harmless = harmless[: max(round(len(malicious) * share / (1 - share)), 1)]
         unknown = unknown[:0]
-    kept = np.concatenate([malicious, unknown, harmless])
-    if most is not None and most < len(kept):
+    days = np.concatenate([malicious, unknown, harmless])
+    if most is not None and most < len(days):
         # Evenly, so of each kind in proportion, and both ends, so that neither labelled kind vanishes.
-        kept = kept[np.arange(most) * (len(kept) - 1) // max(most - 1, 1)]
-    return np.sort(kept)
+        days = days[np.arange(most) * (len(days) - 1) // max(most - 1, 1)]
+    return np.sort(days)
 
 
 def smote_tomek(
     features: Float[np.ndarray, "m z"], label: Float[np.ndarray, " m"], seed: int
 ) -> tuple[Float[np.ndarray, "r z"], Float[np.ndarray, " r"], Int[np.ndarray, " r"]]:
-    """SMOTE up to half as many malicious rows as harmless ones, then without Tomek links.
+    """Apply SMOTE up to half as many malicious rows as harmless ones, then without Tomek links.
 
     Args:
         features: What distances are measured in.
@@ -82,13 +82,13 @@ def smote_tomek(
     source = np.arange(len(label))
     if len(malicious) < RATIO * (label == 0).sum():
         near = min(NEIGHBOURS, len(malicious) - 1)
-        made, kinds = SMOTE(sampling_strategy=RATIO, random_state=seed, k_neighbors=near).fit_resample(
+        synthetic, kinds = SMOTE(sampling_strategy=RATIO, random_state=seed, k_neighbors=near).fit_resample(
             features, label
         )
         nearest = NearestNeighbors(n_neighbors=1).fit(features[malicious])
-        found = nearest.kneighbors(made[len(label) :], return_distance=False)[:, 0]
-        features, label, source = made, kinds, np.concatenate([source, malicious[found]])
+        models = nearest.kneighbors(synthetic[len(label) :], return_distance=False)[:, 0]
+        features, label, source = synthetic, kinds, np.concatenate([source, malicious[models]])
     links = TomekLinks(sampling_strategy="all")
     links.fit_resample(features, label)
-    kept = links.sample_indices_
-    return features[kept], label[kept], source[kept]
+    rows = links.sample_indices_
+    return features[rows], label[rows], source[rows]

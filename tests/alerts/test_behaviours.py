@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from itd_lightning.alerts.behaviours import shortened
+from itd_lightning.alerts.behaviours import shorten
 from itd_lightning.alerts.lists import top_days
 from itd_lightning.report.page import write_report
 from itd_lightning.report.runs import read_runs
@@ -110,10 +110,10 @@ def test_hostile_names_of_files_stay_text(tmp_path: Path, benign_tags: list[str]
 
 def test_a_long_name_is_cut_in_the_middle() -> None:
     name = "C:\\" + "x" * 200 + "\\payroll.xlsx"
-    assert shortened(name, 40).startswith("C:\\xxx")
-    assert shortened(name, 40).endswith("payroll.xlsx")
-    assert len(shortened(name, 40)) == 40
-    assert shortened("short", 40) == "short"
+    assert shorten(name, 40).startswith("C:\\xxx")
+    assert shorten(name, 40).endswith("payroll.xlsx")
+    assert len(shorten(name, 40)) == 40
+    assert shorten("short", 40) == "short"
 
 
 def test_stages_of_a_training_are_marked_where_they_begin(make_behaviours: MakeRun, tmp_path: Path) -> None:

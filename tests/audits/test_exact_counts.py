@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from itd_lightning.audits.exact_counts import audit_usual_counts, usual_counts
+from itd_lightning.audits.exact_counts import ExactCounts, usual_counts
 from itd_lightning.evaluation.score_table import ScoreTable
 from itd_lightning.store.key import read_key
 from itd_lightning.store.read import Store
@@ -47,7 +47,7 @@ def test_a_surplus_over_an_exact_count_is_found(exact: Path, tmp_path: Path) -> 
 
 
 def test_the_verdict_says_what_it_means_and_leaves_the_method_open(exact: Path, tmp_path: Path) -> None:
-    audit = audit_usual_counts(table(exact, tmp_path))
+    audit = ExactCounts().judge(table(exact, tmp_path))
     assert audit.passed is None
     assert "exactly their usual number of http_visit on 100.0% of working days" in audit.verdict
     assert "itd thin" in audit.verdict

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from itd_lightning.callbacks import ScoreWriter
-from itd_lightning.contracts.scores import Explanation
+from itd_lightning.contracts.unit_scores import Explanation
 
 
 def writer(units: list[int], scores: list[float]) -> ScoreWriter:

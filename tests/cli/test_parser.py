@@ -16,10 +16,10 @@ import pytest
 import torch
 import yaml
 
-from itd_lightning.audits.base import Audit
 from itd_lightning.cli.parser import main, told
 from itd_lightning.cli.terminal import console, safe
 from itd_lightning.contracts.files import held
+from itd_lightning.contracts.results import AuditResult
 from itd_lightning.store.read import Store
 
 CONFIG = Path(__file__).parents[2] / "configs" / "mask_value.yaml"
@@ -169,8 +169,8 @@ def test_a_strict_audit_that_fails_has_status_one(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree(run, tmp_path / "run")
-    failed = Audit("volume", 0.0, None, 0.0, passed=False, verdict="It only counts.")
-    monkeypatch.setattr("itd_lightning.audits.audit.audit_volumes", lambda _: [failed])
+    failed = AuditResult("volume", 0.0, None, 0.0, passed=False, verdict="It only counts.")
+    monkeypatch.setattr("itd_lightning.audits.volume.count_results", lambda *_: [failed])
     with pytest.raises(SystemExit) as stop:
         main(["audit", str(tmp_path / "run"), "--null=false", "--future=false", "--strict"])
     assert stop.value.code == 1
@@ -215,7 +215,8 @@ def test_a_mistake_ends_in_one_line_and_status_two(
 
 def test_an_error_of_the_system_names_the_file_and_no_number() -> None:
     assert told(FileExistsError(17, "File exists", "out")) == "out: File exists"
-    assert told(OSError(28, "No space left on device")) == "No space left on device"
+    assert told(PermissionError(13, "Permission denied")) == "Permission denied"
+    assert told(OSError(28, "No space left on device")).startswith("no space left on the disk")
     assert told(OSError("odd")) == "odd"
 
 

@@ -3,21 +3,20 @@
 import json
 from collections import defaultdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 
-from itd_lightning.audits.audit import audit_scores
+from itd_lightning.audits import AuditedRun, run_audits
+from itd_lightning.audits.truncated_run import OPTION
 from itd_lightning.cli.terminal import result_table
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.results import Evaluation
 from itd_lightning.evaluation.evaluate import evaluate
 from itd_lightning.store.key import read_key
 from tests.evaluation.behaviours import behaviour_scores, write_behaviours
 from tests.metrics.test_ranking import literal
-
-Numbers = dict[str, Any]  # evaluation.json
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +32,7 @@ def path(store: Path, scores: pl.DataFrame) -> Path:
 
 
 @pytest.fixture(scope="module")
-def result(path: Path) -> Numbers:
+def result(path: Path) -> Evaluation:
     """Return its evaluation."""
     return evaluate(path)
 
@@ -53,7 +52,7 @@ def areas(score: np.ndarray, malicious: np.ndarray) -> tuple[float, float, float
     return literal(score, malicious, np.ones(len(score)))
 
 
-def test_the_areas_are_those_of_sorting_all_behaviours(result: Numbers, tested: pl.DataFrame) -> None:
+def test_the_areas_are_those_of_sorting_all_behaviours(result: Evaluation, tested: pl.DataFrame) -> None:
     found = (result["pr_auc"], result["roc_auc"], result["clean_recall"])
     score, malicious = tested["score"].to_numpy(), tested["malicious"].to_numpy()
     assert found == pytest.approx(areas(score, malicious), abs=1e-12)
@@ -65,7 +64,7 @@ def test_the_areas_are_those_of_sorting_all_behaviours(result: Numbers, tested: 
         assert entry["malicious"] == one["malicious"].sum()
 
 
-def test_the_intervals_draw_users(result: Numbers, tested: pl.DataFrame) -> None:
+def test_the_intervals_draw_users(result: Evaluation, tested: pl.DataFrame) -> None:
     _, user = np.unique(tested["user"].to_numpy(), return_inverse=True)
     score, malicious = tested["score"].to_numpy(), tested["malicious"].to_numpy()
     users, above = int(user.max()) + 1, score > result["threshold"]
@@ -81,7 +80,7 @@ def test_the_intervals_draw_users(result: Numbers, tested: pl.DataFrame) -> None
 
 
 def test_the_threshold_lets_one_harmless_validation_behaviour_of_a_hundred_pass(
-    result: Numbers, scores: pl.DataFrame, tested: pl.DataFrame
+    result: Evaluation, scores: pl.DataFrame, tested: pl.DataFrame
 ) -> None:
     val = np.sort(scores.filter(part="val")["score"].to_numpy())
     threshold = val[len(val) - 1 - int(0.01 * len(val))]
@@ -94,7 +93,7 @@ def test_the_threshold_lets_one_harmless_validation_behaviour_of_a_hundred_pass(
 
 
 def test_a_share_is_of_all_test_behaviours_and_ties_at_the_cut_do_not_count(
-    result: Numbers, tested: pl.DataFrame
+    result: Evaluation, tested: pl.DataFrame
 ) -> None:
     score, malicious = tested["score"].to_numpy(), tested["malicious"].to_numpy()
     for share in (0.05, 0.10, 0.15):
@@ -102,7 +101,7 @@ def test_a_share_is_of_all_test_behaviours_and_ties_at_the_cut_do_not_count(
         assert result["budgets"]["share"][f"{share:.2f}"] == pytest.approx((score[malicious] > cut).mean())
 
 
-def test_sessions_and_user_days_pool_their_behaviours(result: Numbers, tested: pl.DataFrame) -> None:
+def test_sessions_and_user_days_pool_their_behaviours(result: Evaluation, tested: pl.DataFrame) -> None:
     sessions: dict[int, list[float]] = defaultdict(list)
     guilty: set[int] = set()
     for row in tested.iter_rows(named=True):
@@ -126,7 +125,7 @@ def test_sessions_and_user_days_pool_their_behaviours(result: Numbers, tested: p
     assert days["pr_auc"] == pytest.approx(result["pooled"]["sessions"]["max"]["pr_auc"])
 
 
-def test_baselines_count_what_happened_around_a_behaviour(result: Numbers, tested: pl.DataFrame) -> None:
+def test_baselines_count_what_happened_around_a_behaviour(result: Evaluation, tested: pl.DataFrame) -> None:
     assert set(result["baselines"]) == {"random", "events", "day_events"}
     size = tested.select(pl.len().over("sequence").cast(pl.Float64)).to_series().to_numpy()
     malicious = tested["malicious"].to_numpy()
@@ -135,7 +134,9 @@ def test_baselines_count_what_happened_around_a_behaviour(result: Numbers, teste
     assert result["baselines"]["random"]["pr_auc"] == pytest.approx(areas(chance, malicious)[0], abs=1e-12)
 
 
-def test_each_campaign_has_the_rank_of_its_highest_behaviour(result: Numbers, tested: pl.DataFrame) -> None:
+def test_each_campaign_has_the_rank_of_its_highest_behaviour(
+    result: Evaluation, tested: pl.DataFrame
+) -> None:
     score = tested["score"].to_numpy()
     for campaign in result["campaigns"]:
         mine = tested.filter(pl.col("user") == campaign["user"], "malicious")
@@ -145,7 +146,7 @@ def test_each_campaign_has_the_rank_of_its_highest_behaviour(result: Numbers, te
 
 
 def test_interval_labels_take_all_behaviours_of_a_campaign(
-    result: Numbers, store: Path, tested: pl.DataFrame
+    result: Evaluation, store: Path, tested: pl.DataFrame
 ) -> None:
     spans = {row["user"]: (row["start"], row["end"]) for row in read_key(store).campaigns.to_dicts()}
     inside = [
@@ -221,7 +222,7 @@ def test_one_user_without_malice_and_validation_gives_reasons(
     json.dumps(found, allow_nan=False)
 
 
-def test_the_terminal_shows_sessions_and_shares(result: Numbers) -> None:
+def test_the_terminal_shows_sessions_and_shares(result: Evaluation) -> None:
     table = result_table("run", result)
     assert {"user-days", "sessions, max", "sessions, top2"} <= set(table.columns[0].cells)
     assert "recall within the highest 5% 0." in str(table.caption)
@@ -231,8 +232,13 @@ def test_a_null_attack_takes_the_behaviours_of_a_quiet_time_as_malicious(path: P
     true, null = evaluate(path), evaluate(path, moved_days=14)
     assert null["counts"]["malicious"] > 0
     assert null["roc_auc"] == pytest.approx(0.5, abs=0.15)
-    audits = {audit.name: audit for audit in audit_scores(path, true, null)}
+    with AuditedRun(path, true, options={OPTION.name: False}) as run:
+        audits = {result.name: result for result in run_audits(run)}
+    assert run.details["null"] == null
     assert {"null attack", "length: sequence", "volume: day", "identity", "label shuffle"} < set(audits)
     assert "empty units" not in audits
-    gain = true["pr_auc"] - true["baselines"]["events"]["pr_auc"]
+    ours, counting = true["pr_auc"], true["baselines"]["events"]["pr_auc"]
+    assert ours is not None
+    assert counting is not None
+    gain = ours - counting
     assert audits["length: sequence"].number == pytest.approx(gain)

@@ -10,7 +10,7 @@ import torch
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.scores import SCORES
 from itd_lightning.evaluation.comparison import FUSED, LEAVER, RANDOM, VOLUME, CommonTable, common_table
-from itd_lightning.evaluation.comparison_days import common_days, filled
+from itd_lightning.evaluation.comparison_days import common_days, fill_missing
 from itd_lightning.numerics.weights import logistic_weights
 from itd_lightning.scores.fuse import fusion, surprise
 from itd_lightning.store.read import Store
@@ -65,7 +65,7 @@ def test_a_method_never_hides_by_silence(runs: dict[str, list[Path]]) -> None:
     """Days without a score are ranked below all others, not left out."""
     days, _ = common_days(runs)
     assert common_table({"blind": runs["blind"]}).user_days == int((days["part"] == "test").sum())
-    assert filled(pl.Series([0.5, None, -2.0, None])).tolist() == [0.5, -3.0, -2.0, -3.0]
+    assert fill_missing(pl.Series([0.5, None, -2.0, None])).tolist() == [0.5, -3.0, -2.0, -3.0]
 
 
 def test_the_last_days_of_a_log_come_first_in_the_reference_of_leavers(
@@ -96,7 +96,7 @@ def test_the_fused_row_weighs_by_validation_and_is_no_worse_than_the_blind(table
 def test_a_budget_lists_at_most_so_many_days(table: CommonTable) -> None:
     best = table.rows[0]
     assert best.recall[1] <= best.recall[5] <= best.recall[10] <= best.recall[50] == 1.0
-    assert best.found <= table.insiders
+    assert best.insiders_found <= table.insiders
     assert sum(table.scenarios.values()) == table.malicious
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.evaluation.evaluate import evaluate
-from itd_lightning.evaluation.score_table import labelled
+from itd_lightning.evaluation.score_table import label_test_units
 from itd_lightning.metrics.bootstrap import user_weights
 from itd_lightning.metrics.ranking import rank
 from itd_lightning.scores.table import read_scores, write_scores
@@ -27,7 +27,7 @@ def test_the_top_level_holds_every_number_the_design_names(run: Path) -> None:
 
 
 def test_the_headline_is_the_ranking_of_the_labelled_test_units(run: Path) -> None:
-    unit = labelled(run / "scores.parquet")
+    unit = label_test_units(run / "scores.parquet")
     result = json.loads((run / "evaluation.json").read_text())
     ranking = rank(unit["score"].to_numpy(), unit["malicious"].to_numpy())
     assert result["pr_auc"] == pytest.approx(ranking.pr_auc())
@@ -36,7 +36,7 @@ def test_the_headline_is_the_ranking_of_the_labelled_test_units(run: Path) -> No
 
 
 def test_measures_of_drawn_users_are_those_of_sorting_their_units(run: Path) -> None:
-    unit = labelled(run / "scores.parquet")
+    unit = label_test_units(run / "scores.parquet")
     score, malicious = unit["score"].to_numpy(), unit["malicious"].to_numpy()
     names, user = np.unique(unit["user"].to_numpy(), return_inverse=True)
     weights = user_weights(np.ones(len(names), dtype=bool), seed=0, replicates=20)
@@ -62,7 +62,7 @@ def test_a_split_without_validation_gives_no_threshold_and_says_why(run: Path, t
 
 def test_scores_without_a_malicious_unit_are_measured_as_far_as_they_go(run: Path, tmp_path: Path) -> None:
     scores, about = read_scores(run / "scores.parquet")
-    unit = labelled(run / "scores.parquet").filter(~pl.col("malicious")).select(scores.columns)
+    unit = label_test_units(run / "scores.parquet").filter(~pl.col("malicious")).select(scores.columns)
     write_scores(tmp_path / "scores.parquet", pl.concat([unit, scores.filter(part="val")]), about)
     result = evaluate(tmp_path / "scores.parquet")
     assert result["pr_auc"] is None
@@ -87,8 +87,8 @@ def test_scores_that_are_no_numbers_are_refused(run: Path, tmp_path: Path) -> No
 def test_a_null_attack_leaves_the_true_campaigns_out_of_the_harmless_units(run: Path, tmp_path: Path) -> None:
     scores, about = read_scores(run / "scores.parquet")
     write_scores(tmp_path / "scores.parquet", scores, about._replace(moved_days=14))
-    true = labelled(run / "scores.parquet", labels="interval")
-    null = labelled(tmp_path / "scores.parquet", labels="interval")
+    true = label_test_units(run / "scores.parquet", labels="interval")
+    null = label_test_units(tmp_path / "scores.parquet", labels="interval")
     assert len(null) == len(true) - true["malicious"].sum()
     assert (
         evaluate(run / "scores.parquet", moved_days=14)["counts"]
@@ -98,7 +98,7 @@ def test_a_null_attack_leaves_the_true_campaigns_out_of_the_harmless_units(run: 
 
 def test_each_scenario_has_its_alarms_at_the_common_threshold(run: Path) -> None:
     result = evaluate(run / "scores.parquet")
-    unit = labelled(run / "scores.parquet")
+    unit = label_test_units(run / "scores.parquet")
     for scenario, entry in result["scenarios"].items():
         mine = unit.filter(pl.col("scenario") == int(scenario))
         assert entry["recall"] == pytest.approx((mine["score"] > result["threshold"]).mean())

@@ -11,9 +11,9 @@ import pytest
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.evaluation.thresholds import (
     Rule,
-    chosen,
+    choose_threshold,
+    parse_rule,
     read_threshold,
-    rule,
     threshold_at_budget,
     threshold_at_fdr,
     write_threshold,
@@ -40,9 +40,9 @@ def test_ties_at_a_budget_stay_below_it() -> None:
 
 def test_a_false_alarm_rate_is_that_of_harmless_validation_days() -> None:
     harmless = np.arange(200.0)
-    assert chosen(Rule("fpr", 0.05), days([[1.0]]), harmless, np.zeros(1)) == 189.0
+    assert choose_threshold(Rule("fpr", 0.05), days([[1.0]]), harmless, np.zeros(1)) == 189.0
     with pytest.raises(InputError, match="less than one"):
-        chosen(Rule("fpr", 0.001), days([[1.0]]), harmless, np.zeros(1))
+        choose_threshold(Rule("fpr", 0.001), days([[1.0]]), harmless, np.zeros(1))
 
 
 def test_false_discoveries_are_weighed_against_the_test_days() -> None:
@@ -57,7 +57,7 @@ def test_false_discoveries_are_weighed_against_the_test_days() -> None:
 def test_without_validation_days_no_rule_gives_a_threshold() -> None:
     for given in (Rule("budget", 1.0), Rule("fpr", 0.1), Rule("fdr", 0.1)):
         with pytest.raises(InputError, match="no validation part"):
-            chosen(given, days([]), np.zeros(0), np.zeros(3))
+            choose_threshold(given, days([]), np.zeros(0), np.zeros(3))
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_without_validation_days_no_rule_gives_a_threshold() -> None:
 )
 def test_nonsense_is_refused(given: tuple[str | None, float | None, float | None], words: str) -> None:
     with pytest.raises(InputError, match=words):
-        rule(*given)
+        parse_rule(*given)
 
 
 def test_a_stored_threshold_is_read_again_and_a_damaged_one_refused(tmp_path: Path) -> None:

@@ -359,9 +359,9 @@ def test_lan_meets_harmless_days_only_and_in_training_never_itself(view: Days, t
     fit(method, view, tmp_path)
     pooled = method.pool_unit[method.pool_unit >= 0]
     assert len(pooled) > 10
-    assert (view.label[pooled] == 0).all()
+    assert (view.label[pooled.numpy()] == 0).all()
     rows = view.rows("train")
-    place = int((rows.chosen == pooled[0]).nonzero()[0])
+    place = int((rows.part == pooled[0]).nonzero()[0])
     method.eval()
     with torch.no_grad():
         near, _ = method.graph(rows[place])

@@ -8,7 +8,7 @@ import pytest
 
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.metrics.operating import (
-    Above,
+    ThresholdCounts,
     alarms,
     at_prevalence,
     daily_list,
@@ -37,16 +37,16 @@ def test_a_validation_score_that_is_no_number_gives_no_threshold() -> None:
 
 
 def test_alarms_are_shares_of_what_lies_above_the_threshold() -> None:
-    assert [value.tolist() for value in alarms(Above(*np.ones((4, 1))))] == [[0.5]] * 5
+    assert [value.tolist() for value in alarms(ThresholdCounts(*np.ones((4, 1))))] == [[0.5]] * 5
 
 
 def test_a_user_who_is_drawn_twice_raises_twice_the_alarms() -> None:
-    above = Above(*np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [8.0, 9.0]]))
+    above = ThresholdCounts(*np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [8.0, 9.0]]))
     assert alarms(above, np.array([[2.0, 1.0]])).precision.tolist() == [2 / 3]
 
 
 def test_without_an_alarm_precision_is_not_zero_but_no_number() -> None:
-    found = alarms(Above(*np.array([[0.0], [0.0], [1.0], [1.0]])))
+    found = alarms(ThresholdCounts(*np.array([[0.0], [0.0], [1.0], [1.0]])))
     assert np.isnan(found.precision).all()
     assert np.isnan(found.f1).all()
     assert found.recall.tolist() == [0.0]

@@ -10,9 +10,8 @@ import torch
 from torchmetrics.functional.classification import binary_auroc, binary_average_precision
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.metrics.areas import Areas
 from itd_lightning.metrics.bootstrap import user_weights
-from itd_lightning.metrics.ranking import Ranking, rank
+from itd_lightning.metrics.ranking import Areas, Ranking, average_precision, precision_at_places, rank
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -187,7 +186,7 @@ def test_a_rank_counts_the_units_that_score_as_high() -> None:
 
 MANY = """
 import numpy as np
-from itd_lightning.cli.experiments import peak_gib
+from itd_lightning.runs.cost import peak_gib
 from itd_lightning.metrics.ranking import Ranking
 
 draw = np.random.default_rng(0)
@@ -214,3 +213,13 @@ def test_eighty_million_scores_of_four_thousand_users_are_measured_within_two_gi
     assert area == pytest.approx(NormalDist().cdf(1 / 2**0.5), abs=0.01)  # two normals, one deviation apart
     assert low < area < high
     assert peak < 2
+
+
+def test_average_precision_is_that_of_the_places() -> None:
+    assert precision_at_places(np.array([2, 4])) == 0.5
+
+
+def test_average_precision_is_the_area_of_the_ranking() -> None:
+    draw = np.random.default_rng(3)
+    score, malicious = draw.integers(20, size=100).astype(float), draw.random(100) < 0.2
+    assert average_precision(score, malicious) == pytest.approx(rank(score, malicious).pr_auc(), abs=1e-12)

@@ -247,7 +247,7 @@ def test_a_backend_that_cannot_run_is_one_line(tmp_path: Path, backend: str, rea
 def test_twenty_thousand_steps_learn_within_two_gib(backend: str) -> None:
     program = (
         "import sys, torch\n"
-        "from itd_lightning.cli.experiments import peak_gib\n"
+        "from itd_lightning.runs.cost import peak_gib\n"
         "from itd_lightning.nn.encoders.base import MambaEncoder\n"
         "x = torch.randn(1, 20_000, 64, requires_grad=True)\n"
         "MambaEncoder(backend=sys.argv[1])(x, torch.tensor([20_000])).square().mean().backward()\n"

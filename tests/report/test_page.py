@@ -2,16 +2,19 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
+from markupsafe import Markup
 
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.report.page import write_report
 from itd_lightning.report.parts.numbers import number
+from itd_lightning.report.runs import Run
+from itd_lightning.report.sections import SECTIONS, Page, Section
 
 MakeRun = Callable[..., Path]
 
@@ -208,6 +211,30 @@ def test_the_same_run_gives_the_same_page(make_run: MakeRun, tmp_path: Path) -> 
     run = make_run()
     first, second = (write_report([run], tmp_path / out).read_bytes() for out in ("a", "b"))
     assert first == second
+
+
+def test_a_section_is_one_class_and_one_line(
+    make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Notes(Section):
+        anchor, link, title = "notes", "Notes", "Notes on the run"
+
+        def applies(self, runs: Sequence[Run]) -> bool:
+            return len(runs) == 1
+
+        def render(self, runs: Sequence[Run], page: Page) -> Markup:
+            return Markup("<p>{}</p>").format(f"<{runs[0].name}>")
+
+    monkeypatch.setattr("itd_lightning.report.page.SECTIONS", (*SECTIONS, Notes()))
+    single = write_report([make_run("one")], tmp_path / "a").read_text("utf-8")
+    assert '<a href="#notes">Notes</a>' in single
+    assert re.search(r'<h2 id="notes">Notes on the run</h2>\s*<p>&lt;one&gt;</p>', single)
+    both = write_report([make_run("two"), make_run("three")], tmp_path / "b").read_text("utf-8")
+    assert "Notes" not in both
+
+
+def test_no_two_sections_share_an_anchor() -> None:
+    assert len({section.anchor for section in SECTIONS}) == len(SECTIONS)
 
 
 def test_half_a_character_does_not_stop_the_page(make_run: MakeRun, tmp_path: Path) -> None:

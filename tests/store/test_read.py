@@ -73,19 +73,20 @@ def test_a_missing_or_foreign_shard_is_refused(shards: int, tmp_path: Path) -> N
         store.scan()
 
 
-def test_a_view_lies_elsewhere_for_another_name_setting_or_store(tmp_path: Path) -> None:
+def test_a_view_lies_elsewhere_for_another_name_setting_source_or_store(tmp_path: Path) -> None:
     store = Store(write_store(tmp_path / "one", json.dumps(MANIFEST)))
-    folder = store.view_folder("windows", {"a": 1, "b": (2, 3)})
+    folder = store.view_folder("windows", {"a": 1, "b": (2, 3)}, "code")
     assert folder.parent == tmp_path / "one" / "views"
     assert folder.name.startswith("windows-")
-    assert store.view_folder("windows", {"b": (2, 3), "a": 1}) == folder
+    assert store.view_folder("windows", {"b": (2, 3), "a": 1}, "code") == folder
     other = Store(write_store(tmp_path / "two", json.dumps({**MANIFEST, "fingerprint": "abd"})))
     names = [
-        store.view_folder("windows", {"a": 1, "b": (2, 4)}).name,
-        store.view_folder("signals", {"a": 1, "b": (2, 3)}).name.replace("signals", "windows"),
-        other.view_folder("windows", {"a": 1, "b": (2, 3)}).name,
+        store.view_folder("windows", {"a": 1, "b": (2, 4)}, "code").name,
+        store.view_folder("windows", {"a": 1, "b": (2, 3)}, "other code").name,
+        store.view_folder("signals", {"a": 1, "b": (2, 3)}, "code").name.replace("signals", "windows"),
+        other.view_folder("windows", {"a": 1, "b": (2, 3)}, "code").name,
     ]
-    assert len({folder.name, *names}) == 4
+    assert len({folder.name, *names}) == 5
 
 
 def test_presence_calendar_and_own_pcs_are_those_of_all_shards(store: Path) -> None:

@@ -5,8 +5,18 @@ from pathlib import Path
 import pytest
 
 from itd_lightning.tables.paper import Line, Ours, compare, in_words, span, write_table
+from itd_lightning.tables.spec import TableSpec
 
-SPEC = {"title": "Table <1>", "source": "Made up.", "seeds": [0, 1], "columns": {"dates": []}}
+SPEC: TableSpec = {
+    "title": "Table <1>",
+    "source": "Made up.",
+    "config": "",
+    "seeds": [0, 1],
+    "checkpoint": "best.ckpt",
+    "fit": [],
+    "columns": {"dates": []},
+    "rows": {},
+}
 
 
 def test_the_page_shows_the_papers_number_ours_and_a_dash_for_what_is_missing(tmp_path: Path) -> None:

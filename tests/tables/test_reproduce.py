@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import polars as pl
 import pytest
@@ -14,8 +14,9 @@ import yaml
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import held
 from itd_lightning.runs import queue as cells
-from itd_lightning.runs.queue import DONE, plan, run_one
-from itd_lightning.tables.reproduce import FailedCellsError, configs_of, read_spec, reproduce_table
+from itd_lightning.runs.queue import DONE, run_one
+from itd_lightning.tables.reproduce import FailedCellsError, configs_of, plan_cell, reproduce_table
+from itd_lightning.tables.spec import TableSpec, read_spec
 
 TABLES = Path(__file__).parents[2] / "experiments"
 CONFIG = Path(__file__).parents[2] / "configs" / "mask_value.yaml"
@@ -82,10 +83,9 @@ def test_a_cell_that_fails_is_a_dash_and_stops_no_other(table: Path, store: Path
 
 
 def test_tables_that_test_other_checkpoints_of_a_fit_share_the_fit_alone(tmp_path: Path) -> None:
-    entry: dict[str, Any] = {"paper": {}}
-    spec = {"columns": {"dates": []}, "rows": {"row": entry}, "fit": []}
+    spec = cast("TableSpec", {"columns": {"dates": []}, "rows": {"row": {"paper": {}}}, "fit": []})
     found = [
-        plan({**spec, "checkpoint": name}, (CONFIG,), "row", "dates", 0, tmp_path, ["code"])
+        plan_cell({**spec, "checkpoint": name}, (CONFIG,), "row", "dates", 0, tmp_path, ["code"])
         for name in ("best.ckpt", "multiple_instance.ckpt")
     ]
     assert found[0].run == found[1].run == found[0].scored

@@ -76,7 +76,7 @@ def test_the_loaders_of_all_ranks_hold_each_unit_of_the_view_once(store: Path) -
 
 def test_batches_get_smaller_where_there_are_fewer_than_devices(store: Path) -> None:
     view = windows(store, 3, 0)
-    view.batch_size = 10_000
+    view.loading = view.loading._replace(batch_size=10_000)
     rows = len(view.part("val", "test"))
     (batch,) = view.test_dataloader()
     assert len(batch.unit) == -(-rows // 3)

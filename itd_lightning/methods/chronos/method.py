@@ -22,7 +22,7 @@ from torch import Tensor
 
 from itd_lightning.contracts.batches import TrajectoryBatch
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.scores import Explanation
+from itd_lightning.contracts.unit_scores import Explanation
 from itd_lightning.methods.base import Method
 from itd_lightning.methods.chronos.signals import SIGNALS, Packed, Signal, TrajectorySignals, packed
 from itd_lightning.numerics.surprise import FEW_PEERS, beside_peers, tail_quantiles, tail_surprise

@@ -16,7 +16,7 @@ from torchmetrics import CatMetric, MeanMetric
 
 from itd_lightning.contracts.batches import NarrativeBatch
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.scores import Explanation
+from itd_lightning.contracts.unit_scores import Explanation
 from itd_lightning.methods.base import Method
 from itd_lightning.methods.bases.narrative_texts import (
     distinct,

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, sigmoid
 
 from itd_lightning.contracts.batches import WindowBatch
-from itd_lightning.contracts.scores import Explanation
+from itd_lightning.contracts.unit_scores import Explanation
 from itd_lightning.methods.base import Method
 
 Variant = Literal["mask_value", "mask", "value", "standard"]

@@ -1,1 +1,1 @@
-"""What the sections share: numbers, curves, figures, templates."""
+"""Parts that several sections share: numbers, curves, figures, templates."""

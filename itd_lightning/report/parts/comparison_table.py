@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from itd_lightning.evaluation.comparison import BUDGETS, LISTED, CommonTable, Measured
+from itd_lightning.evaluation.comparison import BUDGETS, HEADLINE_BUDGET, CommonTable, MethodRow
 
 Cost = Mapping[str, float]  # seconds, cpu_seconds and gib of a method's fit, where they are known
 
@@ -11,7 +11,7 @@ HEADS = (
     "behind the best",
     "ROC-AUC",
     *(f"recall at {budget} a day" for budget in BUDGETS),
-    f"found at {LISTED} a day",
+    f"found at {HEADLINE_BUDGET} a day",
     "days until found",
 )
 
@@ -22,11 +22,11 @@ def heads(table: CommonTable) -> list[str]:
 
 
 def notes(table: CommonTable) -> list[str]:
-    """How the table is read."""
-    return [summary(table), *([weighed(table)] if len(table.weights) > 1 else [])]
+    """Return notes on how to read the table."""
+    return [summary(table), *([fusion_note(table)] if len(table.weights) > 1 else [])]
 
 
-def cells(row: Measured, table: CommonTable, cost: Cost) -> list[str]:
+def cells(row: MethodRow, table: CommonTable, cost: Cost) -> list[str]:
     """One row of the table, as text."""
     spread = "" if row.seeds == 1 else f" [{row.spread[0]:.3f}, {row.spread[1]:.3f}]"
     span = "" if row.interval is None else f" ({row.interval[0]:.2f}-{row.interval[1]:.2f})"
@@ -36,7 +36,7 @@ def cells(row: Measured, table: CommonTable, cost: Cost) -> list[str]:
         lag(row),
         f"{row.roc_auc:.3f}",
         *(f"{row.recall[budget]:.2f}" for budget in BUDGETS),
-        f"{row.found} of {table.insiders}",
+        f"{row.insiders_found} of {table.insiders}",
         "-" if row.days_until_found is None else f"{row.days_until_found:g}",
         *(f"{row.scenarios[name]:.3f}" for name in table.scenarios),
         f"{cost['seconds']:.0f}" if "seconds" in cost else "-",
@@ -44,8 +44,8 @@ def cells(row: Measured, table: CommonTable, cost: Cost) -> list[str]:
     ]
 
 
-def lag(row: Measured) -> str:
-    """How far a method is behind the best one, and whether users could have made the difference."""
+def lag(row: MethodRow) -> str:
+    """Return how far a method is behind the best one, and whether users could have made the difference."""
     if row.behind is None:
         return "-"
     low, high = row.behind
@@ -53,7 +53,7 @@ def lag(row: Measured) -> str:
 
 
 def summary(table: CommonTable) -> str:
-    """What the numbers rest on and how they are read."""
+    """Return how many user-days and insiders the numbers rest on, and what they mean."""
     counts = ", ".join(f"{count} of scenario {name}" for name, count in table.scenarios.items())
     return (
         f"{table.user_days:,} test user-days of {table.users} users, about {table.per_day:.0f} a day; "
@@ -67,8 +67,8 @@ def summary(table: CommonTable) -> str:
     )
 
 
-def weighed(table: CommonTable) -> str:
-    """What the fused row is made of."""
+def fusion_note(table: CommonTable) -> str:
+    """Return the weights of the fused row."""
     shares = sorted(table.weights.items(), key=lambda item: -item[1])
     named = ", ".join(f"{name} {share:.2f}" for name, share in shares if share >= 0.005)
     return (

@@ -11,9 +11,9 @@ import polars as pl
 from jaxtyping import Float, Int
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.evaluation.pooled import ranking_of
+from itd_lightning.evaluation.measures import rank_rows
 from itd_lightning.evaluation.score_table import ScoreTable
-from itd_lightning.evaluation.survey import rankings, survey
+from itd_lightning.evaluation.survey import rank_test_units, take_survey
 from itd_lightning.metrics.ranking import Ranking
 
 POINTS = 2000  # of a curve; more cannot be seen
@@ -50,9 +50,9 @@ class Curves(NamedTuple):
 def unit_curves(table: ScoreTable) -> Curves:
     """Curves of the test units."""
     try:
-        seen = survey(table)
-        ranking = rankings(seen, table.policy, table.scores)["score"]
-        return curves(ranking, seen.hits[table.policy]["scenario"].to_numpy())
+        labelled = take_survey(table)
+        ranking = rank_test_units(labelled, table.policy, table.scores)["score"]
+        return curves(ranking, labelled.hits[table.policy]["scenario"].to_numpy())
     except InputError as error:
         return Curves({}, str(error))
 
@@ -60,7 +60,7 @@ def unit_curves(table: ScoreTable) -> Curves:
 def day_curves(days: pl.DataFrame) -> Curves:
     """Curves of labelled user-days."""
     try:
-        return curves(ranking_of(days, "score"), days.filter("malicious")["scenario"].to_numpy())
+        return curves(rank_rows(days, "score"), days.filter("malicious")["scenario"].to_numpy())
     except InputError as error:
         return Curves({}, str(error))
 
@@ -78,10 +78,10 @@ def curve(ranking: Ranking) -> Curve:
     """The corners of a curve: where recall grows, so the drawn area is the average precision; and its end."""
     recall, precision = ranking.curve()
     grows = np.flatnonzero(np.diff(recall, prepend=0) > 0)
-    kept = grows[np.unique(np.linspace(0, len(grows) - 1, min(POINTS, len(grows))).astype(int))]
+    corners = grows[np.unique(np.linspace(0, len(grows) - 1, min(POINTS, len(grows))).astype(int))]
     return Curve(
-        np.concatenate([[0], recall[kept], [1]]),
-        np.concatenate([precision[kept[:1]], precision[kept], precision[-1:]]),
+        np.concatenate([[0], recall[corners], [1]]),
+        np.concatenate([precision[corners[:1]], precision[corners], precision[-1:]]),
         float(ranking.base_rate or 0),
         ranking.pr_auc(),
     )

@@ -1,18 +1,14 @@
-"""What all figures share, and the simplest one: precision over recall."""
+"""Parts of all figures: colours, an empty plot, and how plots are grouped."""
 
 import html
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
 
-from itd_lightning.report.parts.curves import Curve, Curves
-from itd_lightning.report.parts.numbers import number
-from itd_lightning.report.runs import Run
-
 # Okabe and Ito's palette without yellow, for colour-blind readers; dashes tell runs apart in grey print.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 DASHES = ("solid", "5px,2px", "2px,2px", "8px,2px,2px,2px")
+BLUES = [[0, "#ffffff"], [0.25, "#c6dbef"], [0.6, "#4a90c4"], [1, "#08306b"]]
 INK, GREY, PALE = "#1a1a1a", "#767676", "#e8e8e8"
 FONT = "Helvetica Neue, Helvetica, Arial, Liberation Sans, sans-serif"
 
@@ -89,71 +85,4 @@ def canvas(x: dict[str, Any], y: dict[str, Any]) -> go.Figure:
             "xaxis": axis | x | {"title": axis["title"] | {"text": x.get("title", "")}},  # type: ignore[operator]
             "yaxis": axis | y | {"title": axis["title"] | {"text": y.get("title", "")}},  # type: ignore[operator]
         }
-    )
-
-
-def precision_recall(runs: Sequence[Run]) -> Figure:
-    """Precision over recall: all scenarios together, then each; runs in one plot.
-
-    Runs that score units of different kinds are compared at the user-day.
-    """
-    apart = len({run.about.grain for run in runs}) > 1
-    found = [run.truth.day_curves if apart else run.truth.curves for run in runs]
-    known = {name for curves in found for name in curves.by_scenario}
-    panels = [
-        panel(runs, found, scenario, mark=not apart)
-        for scenario in sorted(known, key=lambda name: -1 if name is None else name)
-    ]
-    reasons = [
-        (run.name, run.truth.missing or curves.missing) for run, curves in zip(runs, found, strict=True)
-    ]
-    circle = not apart and any(run.evaluation.get("recall") is not None for run in runs)
-    caption = (
-        "The area under each step line is the PR-AUC; the part above its dotted base rate is what the method "
-        f"adds to chance{'; a circle marks the threshold' if circle else ''}."
-    )
-    if apart:
-        caption += (
-            " The runs score units of different kinds, so user-days are compared, each as its highest unit."
-        )
-    return Figure("pr", caption, panels, "; ".join(f"{name}: {why}" for name, why in reasons if why))
-
-
-def panel(runs: Sequence[Run], found: Sequence[Curves], scenario: int | None, *, mark: bool) -> Panel:
-    """The runs' curves for one scenario, or for all; of all, ``mark`` where the threshold puts each run."""
-    share = {"range": [0, 1.02], "tickvals": [0, 0.25, 0.5, 0.75, 1]}
-    figure = canvas(share | {"title": "recall"}, share | {"title": "precision"})
-    areas: list[str] = []
-    for place, (run, curves) in enumerate(zip(runs, found, strict=True)):
-        curve = curves.by_scenario.get(scenario)
-        if curve is None:
-            continue
-        add_curve(figure, run.name, place, curve)
-        if mark and scenario is None:
-            add_threshold(figure, run, place)
-        areas.append(number(curve.area))
-    title = "All scenarios" if scenario is None else f"Scenario {scenario}"
-    return Panel(title, figure, f"PR-AUC {', '.join(areas)}")
-
-
-def add_curve(figure: go.Figure, name: str, place: int, curve: Curve) -> None:
-    """Draw one run's curve and its base rate."""
-    line = {"color": colour(place), "width": 2, "shape": "vh", "dash": dash(place)}
-    hover = "recall %{x:.3f}<br>precision %{y:.3f}"
-    traces = {"mode": "lines", "name": plain(name)}
-    x, y, base = curve.recall.tolist(), curve.precision.tolist(), curve.base_rate
-    figure.add_scatter(x=x, y=y, line=line, hovertemplate=hover, **traces)
-    dotted = {"color": colour(place), "width": 1.5, "dash": "2px,3px"}
-    figure.add_scatter(x=[0, 1], y=[base, base], line=dotted, hovertemplate="base rate %{y:.3g}", **traces)
-
-
-def add_threshold(figure: go.Figure, run: Run, place: int) -> None:
-    """Mark where the threshold puts a run."""
-    recall, precision = run.evaluation.get("recall"), run.evaluation.get("precision")
-    if recall is None or precision is None:
-        return
-    marker = {"symbol": "circle-open", "size": 10, "color": colour(place), "line": {"width": 2}}
-    hover = "at the threshold<br>recall %{x:.3f}<br>precision %{y:.3f}"
-    figure.add_scatter(
-        x=[recall], y=[precision], mode="markers", marker=marker, name=plain(run.name), hovertemplate=hover
     )

@@ -1,4 +1,4 @@
-"""How numbers read on the page: three significant digits, or a dash and a reason."""
+"""Numbers as text, for the page: three significant digits, or a dash and a reason."""
 
 import math
 from collections.abc import Sequence
@@ -51,7 +51,7 @@ def span(interval: Sequence[float | int] | None) -> str:
     return "" if interval is None else DASH.join(number(limit) for limit in interval)
 
 
-def measured(
+def number_cell(
     value: float | int | None,
     reason: str,
     interval: Sequence[float | int] | None = None,
@@ -77,11 +77,11 @@ def count(value: int | None) -> str:
     return DASH if value is None else f"{value:,}"
 
 
-def many(grains: Sequence[str]) -> str:
-    """What is scored, as a plural: of grains that differ, units.
+def plural(grains: Sequence[str]) -> str:
+    """Return the plural of what is scored; "units" for runs that score different things.
 
     Example:
-        >>> many(["behaviour", "behaviour"]), many(["behaviour", "window"])
+        >>> plural(["behaviour", "behaviour"]), plural(["behaviour", "window"])
         ('behaviours', 'units')
     """
     kinds = set(grains)

@@ -1,6 +1,7 @@
 """The page templates and what ships beside them."""
 
 import re
+from functools import cache
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
@@ -12,16 +13,22 @@ TEMPLATES = "templates"
 
 
 def template(name: str) -> Template:
-    """A template, in which every text is escaped, and ``style`` is the pages' common one."""
-    environment = Environment(
+    """Return a template, in which every text is escaped, and ``style`` is the pages' common one."""
+    return environment().get_template(name, globals={"style": Markup(asset("page.css"))})
+
+
+@cache
+def environment() -> Environment:
+    """Return the settings that all templates share."""
+    shared = Environment(
         loader=PackageLoader("itd_lightning.report", TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["number"], environment.filters["prose"] = number, prose
-    return environment.get_template(name, globals={"style": Markup(asset("page.css"))})
+    shared.filters["number"], shared.filters["prose"] = number, prose
+    return shared
 
 
 def prose(text: str) -> Markup:

@@ -11,14 +11,15 @@ import numpy as np
 import plotly.graph_objects as go
 import polars as pl
 from jaxtyping import Float
+from markupsafe import Markup
 
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.evaluation.comparison import CommonTable, common_table
-from itd_lightning.evaluation.comparison_days import common_days, filled
+from itd_lightning.evaluation.comparison_days import common_days, fill_missing
 from itd_lightning.report.parts.comparison_table import cells, heads, notes
-from itd_lightning.report.parts.figures import GREY, INK, Figure, Panel, canvas, colour, plain
+from itd_lightning.report.parts.figures import BLUES, GREY, INK, Figure, Panel, canvas, colour, plain
 from itd_lightning.report.runs import Run
-from itd_lightning.report.sections.heatmaps import BLUES
+from itd_lightning.report.sections.base import Page, Section
 from itd_lightning.runs.folder import read_json
 from itd_lightning.scores.table import SCORED
 
@@ -26,6 +27,21 @@ COST = "cost.json"  # of a run's folder: what the fit took
 CAMPAIGNS = 8  # insiders whose days are drawn
 SECONDS = [1, 3, 10, 30, 100, 300, 1000, 3000, 10000]
 AROUND = 14  # days before the first and after the last malicious one
+
+
+class SideBySide(Section):
+    """Several runs on the user-days that they share."""
+
+    anchor, link = "common", "Side by side"
+    title = "Side by side, on the same user-days"
+
+    def applies(self, runs: Sequence[Run]) -> bool:
+        """Return whether there is anything to compare."""
+        return len(runs) > 1
+
+    def render(self, runs: Sequence[Run], page: Page) -> Markup:
+        """Render the common table and the figures, or say why the runs cannot be compared."""
+        return page.fragment("comparison", runs, comparison=comparison(runs))
 
 
 class Comparison(NamedTuple):
@@ -48,27 +64,20 @@ class Comparison(NamedTuple):
     missing: str = ""
 
 
-def comparison(runs: Sequence[Run], folders: Sequence[Path]) -> Comparison | None:
-    """Compare runs; None of a single one.
-
-    Args:
-        runs: As ``read_runs`` gives them.
-        folders: Where they lie.
-    """
-    if len(runs) < 2:
-        return None
-    scored = {run.name: [folder / SCORED] for run, folder in zip(runs, folders, strict=True)}
+def comparison(runs: Sequence[Run]) -> Comparison:
+    """Return the table and the figures of several runs, or why there are none."""
+    scored = {run.name: [run.folder / SCORED] for run in runs}
     try:
         table = common_table(scored)
-        days, found = common_days(scored)
+        days, methods = common_days(scored)
     except InputError as error:
         return Comparison(None, [], [], [], {}, str(error))
     tested = (days["part"] == "test").to_numpy()
     days = days.filter(tested)
-    scores = np.stack([filled(found[run.name][0])[tested] for run in runs])
+    scores = np.stack([fill_missing(methods[run.name][0])[tested] for run in runs])
     ranks = np.stack([ranked_share(row) for row in scores])
     names = [run.name for run in runs]
-    costs = {run.name: cost(folder) for run, folder in zip(runs, folders, strict=True)}
+    costs = {run.name: cost(run.folder) for run in runs}
     figures = {
         "What each scenario is found by": by_scenario(table, names),
         "Campaigns by method": campaigns(days, ranks, names),
@@ -80,7 +89,7 @@ def comparison(runs: Sequence[Run], folders: Sequence[Path]) -> Comparison | Non
 
 
 def cost(folder: Path) -> dict[str, float]:
-    """What the fit of a run took: wall ``seconds``, ``cpu_seconds``, most memory in ``gib``."""
+    """Return what the fit of a run took: wall ``seconds``, ``cpu_seconds``, most memory in ``gib``."""
     return dict(read_json(folder / COST)) if (folder / COST).is_file() else {}
 
 
@@ -193,17 +202,17 @@ def agreement(ranks: Float[np.ndarray, "r n"], names: list[str]) -> Figure:
 
 def costly(table: CommonTable, costs: Mapping[str, Mapping[str, Any]]) -> Figure:
     """PR-AUC over the seconds of the fit."""
-    known = [row for row in table.rows if costs.get(row.name, {}).get("seconds")]
-    if not known:
+    timed = [row for row in table.rows if costs.get(row.name, {}).get("seconds")]
+    if not timed:
         return Figure("loss", "", [], "no run's folder says what its fit took")
     figure = canvas(
         {"title": "seconds of the fit", "type": "log", "tickvals": SECONDS},
         {"title": "PR-AUC", "range": [0, 1.04]},
     )
     figure.add_scatter(
-        x=[costs[row.name]["seconds"] for row in known],
-        y=[row.pr_auc for row in known],
-        text=[plain(row.name) for row in known],
+        x=[costs[row.name]["seconds"] for row in timed],
+        y=[row.pr_auc for row in timed],
+        text=[plain(row.name) for row in timed],
         mode="markers+text",
         textposition="top center",
         cliponaxis=False,

@@ -1,50 +1,72 @@
 """A map of what a method learned: behaviours near to each other are alike to it."""
 
 import importlib.util
+from collections.abc import Sequence
 
 import numpy as np
 import plotly.graph_objects as go
 import polars as pl
 from jaxtyping import Float
+from markupsafe import Markup
 
 from itd_lightning.report.parts.figures import COLOURS, Figure, Panel, canvas, plain
 from itd_lightning.report.runs import Run
+from itd_lightning.report.sections.base import Page, Section
 
 NEEDED = 8  # behaviours; a map of fewer says nothing
 NORMAL, MALICIOUS, SPHERE = "#9a9a9a", "#D55E00", COLOURS[0]
 
 
+class Embeddings(Section):
+    """A map of each run whose method embeds behaviours."""
+
+    anchor, link, title = "map", "What was learned", "What was learned"
+
+    def applies(self, runs: Sequence[Run]) -> bool:
+        """Return whether any run has enough embedded behaviours."""
+        return any(is_mapped(run) for run in runs)
+
+    def render(self, runs: Sequence[Run], page: Page) -> Markup:
+        """Render one map a run."""
+        return page.figures(runs, [embeddings(run) for run in runs])
+
+
+def is_mapped(run: Run) -> bool:
+    """Return whether a run has embeddings of enough behaviours for a map."""
+    return run.embeddings is not None and run.embeddings["user"].count() >= NEEDED
+
+
 def embeddings(run: Run) -> Figure:
     """Behaviours as dots, malicious ones in orange, centres of spheres as blue crosses."""
     table = run.embeddings
-    if table is None or table["user"].count() < NEEDED:
+    if table is None or not is_mapped(run):
         return Figure("map", "", [])
     if importlib.util.find_spec("openTSNE") is None:
         return Figure("map", "", [], "a map needs `pip install itd-lightning[embeddings]`")
-    points = table.with_columns(placed(np.array(table["vector"].to_list())))
+    points = table.with_columns(map_coordinates(np.array(table["vector"].to_list())))
     figure = canvas({"showticklabels": False, "ticks": ""}, {"showticklabels": False, "ticks": ""})
     behaviours = points.drop_nulls("user")
     malicious = pl.col("malicious").fill_null(value=False)
     add_points(figure, behaviours.filter(~malicious), {"color": NORMAL, "size": 4, "opacity": 0.6})
     add_points(figure, points.filter(pl.col("user").is_null()), {"color": SPHERE, "size": 9, "symbol": "x"})
     add_points(figure, behaviours.filter(malicious), {"color": MALICIOUS, "size": 7})
-    spheres, found = len(points) - len(behaviours), behaviours.filter(malicious).height
+    spheres, count = len(points) - len(behaviours), behaviours.filter(malicious).height
     caption = (
         f"{len(behaviours):,} test behaviours, of the sequences that score highest and of others, by t-SNE "
         "of what the method makes of each: where orange dots lie apart from grey ones, it tells them apart"
     )
     marks = f"; blue crosses: the centres of {spheres} spheres" if spheres else ""
-    known = f"; orange: {found} malicious ones" if run.truth.labelled is not None else ""
-    return Figure("map", f"{caption}{marks}{known}.", [Panel("", figure)])
+    legend = f"; orange: {count} malicious ones" if run.truth.labelled is not None else ""
+    return Figure("map", f"{caption}{marks}{legend}.", [Panel("", figure)])
 
 
-def placed(vectors: Float[np.ndarray, "n d"]) -> list[pl.Series]:
+def map_coordinates(vectors: Float[np.ndarray, "n d"]) -> list[pl.Series]:
     """Two coordinates of each vector, so that neighbours stay neighbours. The same vectors, the same map."""
     from openTSNE import TSNE
 
     perplexity = min(30, (len(vectors) - 1) // 3)
-    found = np.asarray(TSNE(perplexity=perplexity, random_state=0, n_jobs=1).fit(vectors.astype(float)))
-    return [pl.Series("x", found[:, 0]), pl.Series("y", found[:, 1])]
+    place = np.asarray(TSNE(perplexity=perplexity, random_state=0, n_jobs=1).fit(vectors.astype(float)))
+    return [pl.Series("x", place[:, 0]), pl.Series("y", place[:, 1])]
 
 
 def add_points(figure: go.Figure, points: pl.DataFrame, marker: dict[str, object]) -> None:

@@ -22,7 +22,7 @@ History = Literal["none", "own", "both"]
 
 
 def matching(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
-    """The names that any pattern fits, but none of those after an exclamation mark.
+    """Return the names that any pattern fits, but none of those after an exclamation mark.
 
     Raises:
         InputError: If there is none.
@@ -32,17 +32,17 @@ def matching(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
         ['http_count']
     """
     out = [pattern[1:] for pattern in patterns if pattern.startswith("!")]
-    kept = [
+    matches = [
         name
         for name in names
         if any(fnmatchcase(name, pattern) for pattern in patterns)
         and not any(fnmatchcase(name, pattern) for pattern in out)
     ]
-    if not kept:
+    if not matches:
         raise InputError(
             f"no feature fits {list(patterns)}; their names are {names[0]}, {names[1]} and so on"
         )
-    return kept
+    return matches
 
 
 class Fitted(NamedTuple):
@@ -105,7 +105,7 @@ class DayDataset(Dataset[DayBatch]):
         user: Number of each day's user, ``(N,)``; 0 for users that training did not see.
         before: How many days of its user come before each day, ``(N,)``.
         label: What the split shows of each day, ``(N,)``.
-        chosen: Numbers of the days of this part.
+        part: Numbers of the days of this part.
         days: Preceding days D in a row.
         fitted: Moments.
         history: Which of them standardise.
@@ -117,42 +117,42 @@ class DayDataset(Dataset[DayBatch]):
         user: Int[Tensor, " n"],
         before: Int[Tensor, " n"],
         label: Float[Tensor, " n"],
-        chosen: Int[np.ndarray, " m"],
+        part: Int[np.ndarray, " m"],
         days: int,
         fitted: Fitted,
         history: History,
     ) -> None:
         # Tensors, since loader processes get these as shared memory, not as copies.
         self.values, self.user, self.before, self.label = values, user, before, label
-        self.chosen, self.days, self.fitted, self.history = torch.from_numpy(chosen), days, fitted, history
+        self.part, self.days, self.fitted, self.history = torch.from_numpy(part), days, fitted, history
 
     @property
     def labels(self) -> Float[Tensor, " m"]:
-        """What the split shows of each row."""
-        return self.label[self.chosen]
+        """Labels of the rows, NaN where none is shown."""
+        return self.label[self.part]
 
     def __len__(self) -> int:
-        return len(self.chosen)
+        return len(self.part)
 
     def __getitem__(self, row: int | list[int]) -> DayBatch:
         return self.__getitems__(row if isinstance(row, list) else [row])
 
     def __getitems__(self, rows: list[int]) -> DayBatch:
-        unit = self.chosen[rows]
+        unit = self.part[rows]
         back = torch.arange(1, self.days + 1)
         seen = self.before[unit][:, None] >= back
         past = torch.where(seen, unit[:, None] - back, unit[:, None])
         return DayBatch(
-            features=self.standardised(unit),
-            past=self.standardised(past) * seen[:, :, None],
+            features=self.standardise(unit),
+            past=self.standardise(past) * seen[:, :, None],
             seen=seen,
             user=self.user[unit],
             unit=unit,
             label=self.label[unit],
         )
 
-    def standardised(self, unit: Int[Tensor, "b ..."]) -> Float[Tensor, "b ... f"]:
-        """Days in standard deviations from the mean: of everybody's days, of the user's own, or both."""
+    def standardise(self, unit: Int[Tensor, "b ..."]) -> Float[Tensor, "b ... f"]:
+        """Return days in standard deviations from the mean of everybody, of the user, or of both."""
         own, everybody = self.user[unit], torch.zeros_like(unit)
         rows = {"none": [everybody], "own": [own], "both": [everybody, own]}[self.history]
         mean, std = self.fitted.mean, self.fitted.std

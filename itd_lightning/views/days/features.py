@@ -107,7 +107,7 @@ DEPENDS = {
     **{f"file_{name}": "file_actions" for name in ("open", "copy", "write", "delete")},
     **{f"file_{name}": "removable" for name in ("to_removable", "from_removable")},
     "file_depth": "file_paths",
-    **{f"http_{name}": "page_actions" for name in GROUPS["http"].counts},
+    **{f"http_{name}": "page_actions" for name in ("visit", "download", "upload")},
     **{f"file_{name}": "file_contents" for name in ("length", "words")},
     **{f"email_{name}": "mail_contents" for name in ("length", "words")},
     **{f"http_{name}": "page_contents" for name in ("length", "words")},

@@ -4,51 +4,26 @@ Axes: N days, B rows of a batch, D preceding days, F features, U users that trai
 """
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 from itd_lightning.contracts.batches import DayBatch
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.files import folder_beside
 from itd_lightning.events.calendar import fill_days
 from itd_lightning.events.files import FileTypes
-from itd_lightning.events.pcs import own_pcs
-from itd_lightning.executors import Place
 from itd_lightning.splits import Split
 from itd_lightning.store.read import Store
-from itd_lightning.views.base import EpochShuffle, View
+from itd_lightning.views.base import EpochShuffle, View, require_fitted
+from itd_lightning.views.days.build import build_view
 from itd_lightning.views.days.dataset import DayDataset, Fitted, History, matching, moments
-from itd_lightning.views.days.features import build, records
-
-BUILDER_VERSION = 1  # raise it whenever ``build`` counts otherwise: stores keep what was built
-RECORDED = ["kind", "object", "from_removable", "content"]  # of an event, for ``records``
-NEEDED = ["user", "time", "pc", "size", "attachments", "to_removable", *RECORDED]
-
-
-def records_shard(shard: Path) -> pl.DataFrame:
-    """What a shard records."""
-    return records(pl.read_parquet(shard, columns=RECORDED, glob=False))
-
-
-def build_shard(
-    shard: Path,
-    target: Path,
-    own: pl.DataFrame,
-    people: pl.DataFrame | None,
-    recorded: dict[str, bool],
-    file_types: FileTypes,
-) -> pl.DataFrame:
-    """Build one shard into a file of the target folder; return which days it holds."""
-    days = build(pl.read_parquet(shard, columns=NEEDED, glob=False), own, people, recorded, file_types)
-    days.write_parquet(target / f"{shard.parent.name}.parquet")
-    return days.select("user", "day")
+from itd_lightning.views.loading import Loading
 
 
 class Days(View):
@@ -67,10 +42,7 @@ class Days(View):
             or ``le2020``, those of the authors' code.
         days: Preceding days D of the user in a batch, for methods that look at sequences.
         batch_size: Days per batch.
-        num_workers: Loader processes.
-        seed: Decides the order of the training days.
-        build_workers: Processes that count; the view does not depend on it.
-        executor: Where they run: on this machine, or on Ray.
+        loading: Further arguments of ``Loading``.
 
     Raises:
         ValueError: If ``prior`` is not above 0, or ``days`` is below.
@@ -78,6 +50,7 @@ class Days(View):
 
     name = "days"
     grain = "user-day"
+    builder = staticmethod(build_view)
 
     def __init__(
         self,
@@ -90,12 +63,9 @@ class Days(View):
         file_types: FileTypes = "common",
         days: int = 0,
         batch_size: int = 64,
-        num_workers: int = 0,
-        seed: int = 0,
-        build_workers: int = 1,
-        executor: Place = "local",
+        **loading: Any,  # noqa: ANN401 - typed in Loading, where the command line reads them, too
     ) -> None:
-        super().__init__(store, split, batch_size, num_workers, seed, build_workers, executor)
+        super().__init__(store, split, Loading(batch_size, **loading))
         if prior <= 0 or days < 0:
             raise ValueError(f"prior must be above 0 and days not below, got {prior} and {days}")
         self.features = tuple(features)
@@ -105,55 +75,30 @@ class Days(View):
         self.values: Float[Tensor, "n f"] | None = None
 
     @property
-    def folder(self) -> Path:
-        """Where the built view lies."""
-        settings: dict[str, object] = {"builder": BUILDER_VERSION, "file_types": self.file_types}
-        return Store(self.store).view_folder(self.name, settings)
+    def settings(self) -> dict[str, Any]:
+        """Arguments of the view that change what is built."""
+        return {"file_types": self.file_types}
 
-    def prepare_data(self) -> None:
-        """Count the days once per store; later runs reuse the files."""
-        store = Store(self.store)
-        if self.folder.exists():
-            return
-        recorded = self.build(records_shard).select(pl.all().any()).row(0, named=True)
-        with folder_beside(self.folder) as target:
-            work = partial(
-                build_shard,
-                target=target,
-                own=own_pcs(store.pc_use()),
-                people=store.people(),
-                recorded=recorded,
-                file_types=self.file_types,
-            )
-            self.build(work)
-
-    def setup(self, stage: str) -> None:
-        """Split the days, and fit the moments on the training part."""
+    def load_units(self, stage: str) -> pl.DataFrame:
+        """Read the days."""
         shards = [self.folder / f"{shard.parent.name}.parquet" for shard in Store(self.store).shards]
         self.table = pl.concat([pl.read_parquet(shard, glob=False) for shard in shards]).sort("user", "day")
         if self.silent:
             every = fill_days(self.table)
             self.table = every.join(self.table, on=["user", "day"], how="left", maintain_order="left")
-        start = pl.col("day").cast(pl.Datetime("us"))
-        units = self.table.select("user", start=start, end=start.dt.offset_by("1d"))
-        self.units = self.parted(units, stage)
-        shown = pl.Series([None], dtype=pl.Boolean).new_from_index(0, len(units))
-        if stage in ("fit", "validate"):
-            shown = self.split.labels_shown(self.units, self.store)
-        self.label = shown.cast(pl.Float32).fill_null(float("nan")).to_torch()
-        if stage == "fit":
-            self.fitted = self.fit()
         self.values = None
+        start = pl.col("day").cast(pl.Datetime("us"))
+        return self.table.select("user", start=start, end=start.dt.offset_by("1d"))
 
-    def fit(self) -> Fitted:
-        """Learn the moments from training days."""
+    def fit(self) -> None:
+        """Learn the moments of training days."""
         names = matching(self.table.columns[2:], self.features)
         train = self.part("train")
         users = self.units[train]["user"].unique().sort().to_list()
         mean, std = moments(
             self.values_of(names)[train].numpy(), self.numbers(users)[train].numpy(), len(users), self.prior
         )
-        return Fitted(names, users, mean, std)
+        self.fitted = Fitted(names, users, mean, std)
 
     def values_of(self, names: list[str]) -> Float[Tensor, "n f"]:
         """The features of all days; 0 where the store does not record one, or nothing happened."""
@@ -166,25 +111,19 @@ class Days(View):
         return self.units["user"].replace_strict(number, default=0, return_dtype=pl.Int64).to_torch()
 
     def rows(self, *names: str) -> DayDataset:
-        """The days of these parts, in order.
-
-        Raises:
-            InputError: If nothing was fitted, nor loaded from a checkpoint, which happens after ``setup``.
-        """
-        if self.fitted is None:
-            raise InputError(
-                "the moments come from training: fit first, or give a checkpoint with --ckpt_path"
-            )
+        """The days of these parts, in order."""
+        fitted = require_fitted(self.fitted, "the moments come")
         before = self.units.select(pl.int_range(pl.len()).over("user")).to_series().to_torch()
         if self.values is None:
-            self.values = self.values_of(self.fitted.features)
-        user, chosen = self.numbers(self.fitted.users), self.part(*names)
-        return DayDataset(self.values, user, before, self.label, chosen, self.days, self.fitted, self.history)
+            self.values = self.values_of(fitted.features)
+        user, label = self.numbers(fitted.users), torch.from_numpy(self.label)
+        part = self.part(*names)
+        return DayDataset(self.values, user, before, label, part, self.days, fitted, self.history)
 
     def train_dataloader(self) -> DataLoader[DayBatch]:
         """Training days, shuffled."""
         rows = self.rows("train")
-        return self.loader(rows, EpochShuffle(len(rows), self.seed))
+        return self.loader(rows, EpochShuffle(len(rows), self.loading.seed))
 
     def in_order(self, *parts: str) -> DataLoader[DayBatch]:
         """Days of these parts, by user and time."""

@@ -16,11 +16,11 @@ class NarrativeDataset(Dataset[NarrativeBatch]):
     """Days of one part.
 
     Args:
-        narratives: Of the chosen days, in their order.
+        narratives: Of the days of this part, in their order.
         files: Files of contents.
         place: For each day of the view, number of its file, first byte, and bytes, 0 without any text.
         label: What the split shows of each day of the view.
-        chosen: Numbers of the days of this part.
+        part: Numbers of the days of this part.
     """
 
     def __init__(
@@ -29,18 +29,18 @@ class NarrativeDataset(Dataset[NarrativeBatch]):
         files: list[Path],
         place: Int[np.ndarray, "n 3"],
         label: Float[Tensor, " n"],
-        chosen: Int[np.ndarray, " m"],
+        part: Int[np.ndarray, " m"],
     ) -> None:
         # Tensors, since loader processes get these as shared memory, not as copies.
-        told = [narrative.encode() for narrative in narratives]
-        ends = torch.tensor([0, *(len(text) for text in told)]).cumsum(0)
-        self.told, self.ends = torch.frombuffer(bytearray(b"".join(told) or b" "), dtype=torch.uint8), ends
-        self.files, self.place = files, torch.from_numpy(place[chosen])
-        self.label, self.unit = label[chosen], torch.from_numpy(chosen)
+        texts = [narrative.encode() for narrative in narratives]
+        self.ends = torch.tensor([0, *(len(text) for text in texts)]).cumsum(0)
+        self.text = torch.frombuffer(bytearray(b"".join(texts) or b" "), dtype=torch.uint8)
+        self.files, self.place = files, torch.from_numpy(place[part])
+        self.label, self.unit = label[part], torch.from_numpy(part)
 
     @property
     def labels(self) -> Float[Tensor, " m"]:
-        """What the split shows of each row."""
+        """Labels of the rows, NaN where none is shown."""
         return self.label
 
     def __len__(self) -> int:
@@ -58,11 +58,11 @@ class NarrativeDataset(Dataset[NarrativeBatch]):
         )
 
     def narrative(self, row: int) -> str:
-        """What happened on a day."""
-        return bytes(self.told[self.ends[row] : self.ends[row + 1]].numpy()).decode()
+        """Return the narrative of a day."""
+        return bytes(self.text[self.ends[row] : self.ends[row + 1]].numpy()).decode()
 
     def contents(self, row: int) -> tuple[str, ...]:
-        """Texts of a day."""
+        """Return the texts of a day."""
         file, first, size = self.place[row].tolist()
         if not size:
             return ()

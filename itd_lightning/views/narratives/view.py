@@ -3,57 +3,43 @@
 Axes: N days of the view, M days of a part.
 """
 
-from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
+import torch
 from jaxtyping import Int
 from torch.utils.data import DataLoader
 
 from itd_lightning.contracts.batches import NarrativeBatch
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.files import folder_beside
 from itd_lightning.contracts.scores import UNITS
 from itd_lightning.events.calendar import fill_days, work_calendar
 from itd_lightning.events.hours import HOURS, after_hours, training_hours
-from itd_lightning.events.pcs import own_pcs
-from itd_lightning.executors import Place
 from itd_lightning.splits import Split
 from itd_lightning.store.read import Store
-from itd_lightning.views.base import EpochShuffle, View
+from itd_lightning.views.base import EpochShuffle, View, require_fitted
+from itd_lightning.views.loading import Loading
+from itd_lightning.views.narratives.build import DAYS, build_view
 from itd_lightning.views.narratives.dataset import NarrativeDataset
-from itd_lightning.views.narratives.features import NEEDED, contents, narrative_events
 from itd_lightning.views.narratives.sentences import SILENT, Style, merged_narratives, plain_narratives
-from itd_lightning.views.resampling import balanced
-
-BUILDER_VERSION = (
-    1  # raise it whenever ``narrative_events`` or ``contents`` say otherwise: stores keep what was built
-)
+from itd_lightning.views.resampling import draw_balanced
 
 
-def build_shard(
-    shard: Path, target: Path, own: pl.DataFrame, people: pl.DataFrame | None, most: int | None
-) -> pl.DataFrame:
-    """Build one shard into files of the target folder; which days it holds, and where their contents lie."""
-    events = pl.read_parquet(shard, columns=NEEDED, glob=False)
-    rows = narrative_events(events, own, people)
-    rows.write_parquet(target / f"{shard.parent.name}.parquet")
-    said = contents(events, people, most)
-    lines = said.select(pl.struct("texts").struct.json_encode()).to_series()
-    with (target / f"{shard.parent.name}.texts").open("wb") as file:
-        file.writelines(line.encode() for line in lines)
-    size = lines.str.len_bytes().cast(pl.Int64)
-    placed = said.select("user", "day", first=size.cum_sum() - size, size=size)
-    days = rows.select("user", "day", shard=pl.lit(shard.parent.name)).unique()
-    return days.join(placed, on=["user", "day"], how="left")
-
-
-def place_of(name: str) -> float:
-    """A place from 0 to 1 that a name always has, and that says nothing about it."""
+def draw_by_name(name: str) -> float:
+    """Return a number from 0 to 1 that a name always has, and that says nothing about it."""
     return int.from_bytes(blake2b(name.encode(), digest_size=8).digest()) / 2**64
+
+
+def leave_unused(units: pl.DataFrame, share: float) -> pl.DataFrame:
+    """Keep this share of the validation and test days; whatever else is in the store, the same ones."""
+    names = (f"{user} {start:%Y-%m-%d}" for user, start in units.select("user", "start").iter_rows())
+    unused = pl.Series([draw_by_name(name) >= share for name in names], dtype=pl.Boolean)
+    unused &= units["part"].is_in(["val", "test"])
+    part = pl.when(unused).then(pl.lit("unused", UNITS["part"])).otherwise("part")
+    return units.with_columns(part.alias("part"))
 
 
 class Narratives(View):
@@ -82,10 +68,7 @@ class Narratives(View):
             CPU take a second a day; the others count as unused. Which they are depends on user and date
             alone. Daily budgets then mean little. None for all.
         batch_size: Days per batch.
-        num_workers: Loader processes.
-        seed: Decides which training and validation days are drawn, and the order of the former.
-        build_workers: Processes that build; the view does not depend on it.
-        executor: Where they run: on this machine, or on Ray.
+        loading: Further arguments of ``Loading``.
 
     Raises:
         ValueError: If a number is out of its range.
@@ -97,6 +80,7 @@ class Narratives(View):
 
     name = "narratives"
     grain = "user-day"
+    builder = staticmethod(build_view)
 
     def __init__(
         self,
@@ -112,12 +96,9 @@ class Narratives(View):
         val_days: int | None = None,
         scored_share: float | None = None,
         batch_size: int = 16,
-        num_workers: int = 0,
-        seed: int = 0,
-        build_workers: int = 1,
-        executor: Place = "local",
+        **loading: Any,  # noqa: ANN401 - typed in Loading, where the command line reads them, too
     ) -> None:
-        super().__init__(store, split, batch_size, num_workers, seed, build_workers, executor)
+        super().__init__(store, split, Loading(batch_size, **loading))
         least = {"sentences": (sentences, 1), "names": (names, 1), "contents": (contents, 0)}
         least |= {"train_days": (train_days, 2), "val_days": (val_days, 2)}
         for name, (value, bound) in least.items():
@@ -142,55 +123,28 @@ class Narratives(View):
         return some + self.split.leaks
 
     @property
-    def folder(self) -> Path:
-        """Where the built view lies."""
-        settings: dict[str, object] = {"builder": BUILDER_VERSION, "contents": self.contents}
-        return Store(self.store).view_folder(self.name, settings)
+    def settings(self) -> dict[str, Any]:
+        """Arguments of the view that change what is built."""
+        return {"contents": self.contents}
 
-    def prepare_data(self) -> None:
-        """Say what can be said of each event once per store; later runs reuse the files."""
-        store = Store(self.store)
-        if self.folder.exists():
-            return
-        with folder_beside(self.folder) as target:
-            work = partial(
-                build_shard,
-                target=target,
-                own=own_pcs(store.pc_use()),
-                people=store.people(),
-                most=self.contents,
-            )
-            self.build(work).sort("user", "day").write_parquet(target / "days.parquet")
-
-    def setup(self, stage: str) -> None:
-        """Split the days, and learn the usual hours on the training part."""
-        table = pl.read_parquet(self.folder / "days.parquet", glob=False)
+    def load_units(self, stage: str) -> pl.DataFrame:
+        """Read which days there are, and where their texts lie."""
+        table = pl.read_parquet(self.folder / DAYS, glob=False)
         if self.silent:
             table = fill_days(table).join(table, on=["user", "day"], how="left", maintain_order="left")
-        start = pl.col("day").cast(pl.Datetime("us"))
-        units = table.select("user", start=start, end=start.dt.offset_by("1d"))
-        self.units = self.parted(units, stage)
-        if stage == "test" and self.scored_share is not None:
-            self.leave_unused(self.scored_share)
-        shown = pl.Series([None], dtype=pl.Boolean).new_from_index(0, len(units))
-        if stage in ("fit", "validate"):
-            shown = self.split.labels_shown(self.units, self.store)
-        self.label = shown.cast(pl.Float32).fill_null(float("nan")).to_torch()
         self.shards = [shard.parent.name for shard in Store(self.store).shards]
         number = pl.col("shard").replace_strict(self.shards, range(len(self.shards)), return_dtype=pl.Int64)
         self.place = table.select(number, "first", "size").fill_null(0).to_numpy()
-        if stage == "fit":
-            self.hours = self.fit()
+        start = pl.col("day").cast(pl.Datetime("us"))
+        return table.select("user", start=start, end=start.dt.offset_by("1d"))
 
-    def leave_unused(self, share: float) -> None:
-        """Keep this share of the validation and test days; whatever else is in the store, the same ones."""
-        named = (f"{user} {start:%Y-%m-%d}" for user, start in self.units.select("user", "start").iter_rows())
-        unused = pl.Series([place_of(name) >= share for name in named], dtype=pl.Boolean)
-        unused &= self.units["part"].is_in(["val", "test"])
-        part = pl.when(unused).then(pl.lit("unused", UNITS["part"])).otherwise("part")
-        self.units = self.units.with_columns(part.alias("part"))
+    def assign_parts(self, units: pl.DataFrame, stage: str) -> pl.DataFrame:
+        """Return the days with their parts; those that ``scored_share`` leaves out of a test are unused."""
+        parts = super().assign_parts(units, stage)
+        share = self.scored_share if stage == "test" else None
+        return parts if share is None else leave_unused(parts, share)
 
-    def fit(self) -> pl.DataFrame:
+    def fit(self) -> None:
         """Learn the usual hours of each user from training days.
 
         Raises:
@@ -200,28 +154,21 @@ class Narratives(View):
         train = self.units.filter(part="train").select("user", day=pl.col("start").dt.date())
         if train.is_empty():
             raise InputError("the training part holds no activity: the split leaves nothing to learn from")
-        return training_hours(store.presence(), work_calendar(store.presence()), train)
+        self.hours = training_hours(store.presence(), work_calendar(store.presence()), train)
 
-    def rows(self, chosen: Int[np.ndarray, " m"]) -> NarrativeDataset:
-        """These days, in order.
+    def rows(self, days: Int[np.ndarray, " m"]) -> NarrativeDataset:
+        """These days, in order."""
+        narratives = self.narrate(days, require_fitted(self.hours, "the usual hours come"))
+        files, label = [self.folder / f"{shard}.texts" for shard in self.shards], torch.from_numpy(self.label)
+        return NarrativeDataset(narratives, files, self.place, label, days)
 
-        Raises:
-            InputError: If no hours were learned, nor loaded from a checkpoint, which happens after ``setup``.
-        """
-        if self.hours is None:
-            raise InputError(
-                "the usual hours come from training: fit first, or give a checkpoint with --ckpt_path"
-            )
-        files = [self.folder / f"{shard}.texts" for shard in self.shards]
-        return NarrativeDataset(self.narrate(chosen, self.hours), files, self.place, self.label, chosen)
-
-    def narrate(self, chosen: Int[np.ndarray, " m"], hours: pl.DataFrame) -> list[str]:
+    def narrate(self, days: Int[np.ndarray, " m"], hours: pl.DataFrame) -> list[str]:
         """The narratives of these days, in their order."""
-        days = self.units[chosen].select("user", day=pl.col("start").dt.date(), unit=pl.int_range(pl.len()))
-        calendar, narratives = work_calendar(Store(self.store).presence()), [SILENT] * len(chosen)
-        for number in np.unique(self.place[chosen, 0]):
-            built = pl.read_parquet(self.folder / f"{self.shards[number]}.parquet", glob=False)
-            rows = built.join(days, on=["user", "day"], maintain_order="left_right")
+        units = self.units[days].select("user", day=pl.col("start").dt.date(), unit=pl.int_range(pl.len()))
+        calendar, narratives = work_calendar(Store(self.store).presence()), [SILENT] * len(days)
+        for number in np.unique(self.place[days, 0]):
+            events = pl.read_parquet(self.folder / f"{self.shards[number]}.parquet", glob=False)
+            rows = events.join(units, on=["user", "day"], maintain_order="left_right")
             late = after_hours(rows, hours, calendar).fill_null(value=False)
             rows = rows.with_columns(late=late)
             if self.style == "plain":
@@ -234,16 +181,15 @@ class Narratives(View):
 
     def train_dataloader(self) -> DataLoader[NarrativeBatch]:
         """Training days, drawn as configured, shuffled."""
-        chosen = self.part("train")
-        label = self.label[chosen].numpy()
-        rows = self.rows(chosen[balanced(label, self.benign_share, self.train_days, self.seed)])
-        return self.loader(rows, EpochShuffle(len(rows), self.seed))
+        train = self.part("train")
+        draw = draw_balanced(self.label[train], self.benign_share, self.train_days, self.loading.seed)
+        rows = self.rows(train[draw])
+        return self.loader(rows, EpochShuffle(len(rows), self.loading.seed))
 
     def val_dataloader(self) -> DataLoader[NarrativeBatch] | list[DataLoader[NarrativeBatch]]:
         """Validation days in order, as many as configured; none where the split has no validation part."""
-        chosen = self.part("val")
-        label = self.label[chosen].numpy()
-        rows = self.rows(chosen[balanced(label, None, self.val_days, self.seed)])
+        val = self.part("val")
+        rows = self.rows(val[draw_balanced(self.label[val], None, self.val_days, self.loading.seed)])
         return self.loader(rows) if len(rows) else []
 
     def in_order(self, *parts: str) -> DataLoader[NarrativeBatch]:
@@ -252,7 +198,7 @@ class Narratives(View):
 
     def state_dict(self) -> dict[str, Any]:
         """What was learned on training days; it travels in the checkpoint."""
-        return {} if self.hours is None else {"hours": self.hours.to_dict(as_series=False), **self.meaning}
+        return {} if self.hours is None else {"hours": self.hours.to_dict(as_series=False), **self.wording}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over what another run learned.
@@ -260,15 +206,15 @@ class Narratives(View):
         Raises:
             InputError: If its narratives are told otherwise.
         """
-        other = {name: state_dict.get(name) for name in self.meaning}
-        if other != self.meaning:
+        other = {name: state_dict.get(name) for name in self.wording}
+        if other != self.wording:
             raise InputError(
-                f"the checkpoint was fitted on {other}, and this view gives {self.meaning}: leave these "
+                f"the checkpoint was fitted on {other}, and this view gives {self.wording}: leave these "
                 "options as they were, or fit again"
             )
         self.hours = pl.DataFrame(state_dict["hours"], HOURS)
 
     @property
-    def meaning(self) -> dict[str, Any]:
+    def wording(self) -> dict[str, Any]:
         """How a narrative is told, for which a method was trained."""
         return {"style": self.style, "sentences": self.sentences, "names": self.names}

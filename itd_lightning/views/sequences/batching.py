@@ -1,6 +1,6 @@
 """Which sequences share a batch: those of about equal length, so that little of it is padding.
 
-Axes: N sequences, M chosen ones, K batches.
+Axes: N sequences of the view, M of a part, K batches.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ SPREAD, EXTRA_SPREAD = 0.1, 0.15
 
 
 def cuts(length: Int[np.ndarray, " m"], size: int, budget: int) -> list[int]:
-    """Where to cut sequences, sorted by falling length, into batches.
+    """Cut sequences, sorted by falling length, into batches.
 
     Args:
         length: Behaviours in each, falling.
@@ -44,12 +44,12 @@ class InOrder(Sampler[list[int]]):
 
     Args:
         length: Behaviours in each sequence of the view, ``(N,)``.
-        chosen: Numbers of the sequences, ``(M,)``.
+        part: Numbers of the sequences, ``(M,)``.
         budget: Most behaviours in a batch, padding counted.
     """
 
-    def __init__(self, length: Int[np.ndarray, " n"], chosen: Int[np.ndarray, " m"], budget: int) -> None:
-        order = chosen[np.argsort(-length[chosen], kind="stable")]
+    def __init__(self, length: Int[np.ndarray, " n"], part: Int[np.ndarray, " m"], budget: int) -> None:
+        order = part[np.argsort(-length[part], kind="stable")]
         self.groups = np.split(order, cuts(length[order], len(order) or 1, budget)[:-1])
 
     def __len__(self) -> int:
@@ -103,7 +103,7 @@ class EqualLengths(Sampler[list[int]]):
         draw = np.random.default_rng([self.seed, self.epoch])
         groups = np.split(self.by_length(self.plain, draw, SPREAD), self.ends[:-1])
         if self.extra_size:
-            drawn = self.by_length(self.repeated(len(groups) * self.extra_size, draw), draw, EXTRA_SPREAD)
+            drawn = self.by_length(self.repeat_extra(len(groups) * self.extra_size, draw), draw, EXTRA_SPREAD)
             longest = [int(self.length[group[0]]) for group in drawn.reshape(len(groups), -1)]
             beside = [
                 np.unique(group[: max(self.budget // most, 1)])
@@ -114,13 +114,13 @@ class EqualLengths(Sampler[list[int]]):
             yield groups[number].tolist()
 
     def by_length(
-        self, chosen: Int[np.ndarray, " m"], draw: np.random.Generator, spread: float
+        self, sequences: Int[np.ndarray, " m"], draw: np.random.Generator, spread: float
     ) -> Int[np.ndarray, " m"]:
-        """Sequences by falling length, after a random change of it by up to this share."""
-        changed = self.length[chosen] * draw.uniform(1 - spread, 1 + spread, len(chosen))
-        return chosen[np.argsort(-changed, kind="stable")]
+        """Return sequences by falling length, after a random change of it by up to this share."""
+        length = self.length[sequences] * draw.uniform(1 - spread, 1 + spread, len(sequences))
+        return sequences[np.argsort(-length, kind="stable")]
 
-    def repeated(self, count: int, draw: np.random.Generator) -> Int[np.ndarray, " c"]:
-        """So many extra sequences: all of them again and again, in changing order."""
+    def repeat_extra(self, count: int, draw: np.random.Generator) -> Int[np.ndarray, " c"]:
+        """Return so many extra sequences: all of them again and again, in changing order."""
         rounds = -(-count // len(self.extra))
         return np.concatenate([draw.permutation(self.extra) for _ in range(rounds)])[:count]

@@ -42,25 +42,25 @@ class SequenceDataset(Dataset[SequenceBatch]):
         self.chunk, self.overlap = chunk, overlap
 
     def __getitem__(self, sequences: list[int]) -> SequenceBatch:
-        chosen = np.asarray(sequences, dtype=np.int64)
+        number = np.asarray(sequences, dtype=np.int64)
         step = self.chunk - self.overlap
-        length = self.length[chosen]
+        length = self.length[number]
         rows = 1 + np.maximum(-(-(length - self.chunk) // step), 0)
-        owner = np.repeat(np.arange(len(chosen)), rows)
-        number = np.arange(len(owner)) - np.repeat(np.cumsum(rows) - rows, rows)
-        begin = number * step
+        owner = np.repeat(np.arange(len(number)), rows)
+        piece = np.arange(len(owner)) - np.repeat(np.cumsum(rows) - rows, rows)
+        begin = piece * step
         size = np.minimum(length[owner] - begin, self.chunk)
         at = np.arange(size.max(initial=0))
-        place = self.first[chosen][owner][:, None] + begin[:, None] + at
-        known = at < size[:, None]
-        lead = np.where(number > 0, self.overlap // 2, 0)  # counted by the row before
-        tail = np.where(number + 1 < rows[owner], self.overlap // 2, 0)  # counted by the row after
+        place = self.first[number][owner][:, None] + begin[:, None] + at
+        mask = at < size[:, None]
+        lead = np.where(piece > 0, self.overlap // 2, 0)  # counted by the row before
+        tail = np.where(piece + 1 < rows[owner], self.overlap // 2, 0)  # counted by the row after
         counted = (at >= lead[:, None]) & (at < (size - tail)[:, None])
-        found = self.tokens[torch.from_numpy(np.where(known, place, 0))].long()
+        tokens = self.tokens[torch.from_numpy(np.where(mask, place, 0))].long()
         return SequenceBatch(
-            tokens=found * torch.from_numpy(known),
+            tokens=tokens * torch.from_numpy(mask),
             lengths=torch.from_numpy(size),
             behaviour=torch.from_numpy(np.where(counted, place, -1)),
-            sequence=torch.from_numpy(chosen[owner]),
-            label=torch.from_numpy(self.label[chosen][owner]),
+            sequence=torch.from_numpy(number[owner]),
+            label=torch.from_numpy(self.label[number][owner]),
         )

@@ -4,30 +4,29 @@ Axes: N behaviours of the view, M sequences of a part.
 """
 
 from collections.abc import Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 from jaxtyping import Int
+from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import rank_zero_warn
 from torch.utils.data import DataLoader
 
 from itd_lightning.contracts.batches import SequenceBatch
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.files import folder_beside, written_beside
+from itd_lightning.contracts.files import written_beside
 from itd_lightning.contracts.scores import SCORES
-from itd_lightning.events.annotate import WARM_UP, annotate_events
+from itd_lightning.events.annotate import WARM_UP
 from itd_lightning.events.calendar import work_calendar
 from itd_lightning.events.hours import training_hours
-from itd_lightning.events.mail import company_domains
-from itd_lightning.events.pcs import own_pcs
-from itd_lightning.executors import Place
 from itd_lightning.splits import Split
 from itd_lightning.store.read import Store
-from itd_lightning.views.base import View
+from itd_lightning.views.base import View, require_fitted
+from itd_lightning.views.loading import Loading
 from itd_lightning.views.sequences.batching import EqualLengths, InOrder
+from itd_lightning.views.sequences.build import SEQUENCES, build_view
 from itd_lightning.views.sequences.dataset import SequenceDataset
 from itd_lightning.views.sequences.features import (
     FACTORS,
@@ -38,43 +37,7 @@ from itd_lightning.views.sequences.features import (
     popularity,
     texts,
 )
-from itd_lightning.views.sequences.sessions import IDLE, Unit, by_day, by_session
-
-BUILDER_VERSION = 2  # raise it whenever ``build`` gives other rows: stores keep what was built
-NEEDED = ["event_id", "user", "time", "pc", "kind", "object", "attachments", "to_removable", "from_removable"]
-KEPT = ["sequence", "user", "time", "event_id", "kind", "relation", "object_class", "site", "habit"]
-
-
-def build(
-    events: pl.DataFrame, own: pl.DataFrame, people: pl.DataFrame | None, unit: Unit, idle: float
-) -> pl.DataFrame:
-    """Cut the events of a shard into sequences and annotate them; nothing is fitted.
-
-    Args:
-        events: One shard of the store.
-        own: Own PCs, as ``events.pcs.own_pcs`` returns them.
-        people: The store's people, or None.
-        unit: What a sequence is.
-        idle: Hours without any event after which a session is over.
-
-    Returns:
-        ``sequence``, numbered within the shard, ``user``, ``time``, ``event_id``, ``kind``, ``relation``,
-        ``object_class``, ``site`` and ``habit``; sorted by sequence and time.
-    """
-    cut = by_session(events, idle) if unit == "session" else by_day(events)
-    return annotate_events(cut, own, people, company_domains(people)).select(KEPT)
-
-
-def build_shard(
-    shard: Path, target: Path, own: pl.DataFrame, people: pl.DataFrame | None, unit: Unit, idle: float
-) -> pl.DataFrame:
-    """Build one shard into a file of the target folder; what its sequences are: user, start, end, length."""
-    rows = build(pl.read_parquet(shard, columns=NEEDED, glob=False), own, people, unit, idle)
-    rows.write_parquet(target / f"{shard.parent.name}.parquet")
-    last = pl.col("time").last().dt.offset_by("1us")
-    return rows.group_by("sequence", maintain_order=True).agg(
-        pl.col("user").first(), start=pl.col("time").first(), end=last, length=pl.len().cast(pl.Int64)
-    )
+from itd_lightning.views.sequences.sessions import IDLE, Unit
 
 
 class Sequences(View):
@@ -97,10 +60,7 @@ class Sequences(View):
         chunk: Longest row; longer sequences lie in several, and their scores are stitched. What a method
             knows around a behaviour ends with the row.
         overlap: Behaviours that such rows share; even.
-        num_workers: Loader processes.
-        seed: Decides the order of the training sequences.
-        build_workers: Processes that build; the view does not depend on it.
-        executor: Where they run: on this machine, or on Ray.
+        loading: Further arguments of ``Loading``.
 
     Raises:
         ValueError: If a number is out of its range, or no factor is left.
@@ -108,6 +68,7 @@ class Sequences(View):
 
     name = "sequences"
     grain = "behaviour"
+    builder = staticmethod(build_view)
 
     def __init__(
         self,
@@ -123,12 +84,9 @@ class Sequences(View):
         budget: int = 24576,
         chunk: int = 512,
         overlap: int = 64,
-        num_workers: int = 0,
-        seed: int = 0,
-        build_workers: int = 1,
-        executor: Place = "local",
+        **loading: Any,  # noqa: ANN401 - typed in Loading, where the command line reads them, too
     ) -> None:
-        super().__init__(store, split, batch_size, num_workers, seed, build_workers, executor)
+        super().__init__(store, split, Loading(batch_size, **loading))
         if (
             not factors
             or len(set(factors)) < len(factors)
@@ -153,48 +111,23 @@ class Sequences(View):
         self.tokens: Int[np.ndarray, " n"] | None = None
 
     @property
-    def folder(self) -> Path:
-        """Where the built view lies."""
-        settings: dict[str, object] = {"builder": BUILDER_VERSION, "unit": self.unit, "idle": self.idle}
-        return Store(self.store).view_folder(self.name, settings)
+    def settings(self) -> dict[str, Any]:
+        """Arguments of the view that change what is built."""
+        return {"unit": self.unit, "idle": self.idle}
 
     @property
     def shards(self) -> list[Path]:
         """Files of behaviours, one a shard, in the order in which behaviours are numbered."""
         return [self.folder / f"{shard.parent.name}.parquet" for shard in Store(self.store).shards]
 
-    def prepare_data(self) -> None:
-        """Cut the sequences once per store; later runs reuse the files."""
-        store = Store(self.store)
-        if self.folder.exists():
-            return
-        with folder_beside(self.folder) as target:
-            work = partial(
-                build_shard,
-                target=target,
-                own=own_pcs(store.pc_use()),
-                people=store.people(),
-                unit=self.unit,
-                idle=self.idle,
-            )
-            table = self.build(work).with_columns(first=pl.col("length").cum_sum() - pl.col("length"))
-            table.drop("sequence").write_parquet(target / "sequences.parquet")
-
-    def setup(self, stage: str) -> None:
-        """Split the sequences, fit the vocabulary on training ones, and number all behaviours."""
-        table = pl.read_parquet(self.folder / "sequences.parquet", glob=False)
+    def load_units(self, stage: str) -> pl.DataFrame:
+        """Read which sequences there are."""
+        table = pl.read_parquet(self.folder / SEQUENCES, glob=False)
+        self.first, self.length, self.tokens = table["first"].to_numpy(), table["length"].to_numpy(), None
         spans = table.select("user", "start", "end")
-        self.units = self.parted(spans, stage)
         if stage == "predict":
             self.warn_of_a_young_store(spans)
-        self.first, self.length = table["first"].to_numpy(), table["length"].to_numpy()
-        self.label = np.full(len(table), np.nan, dtype=np.float32)
-        if stage in ("fit", "validate"):
-            shown = self.split.labels_shown(self.units, self.store, self.events()).cast(pl.Float32)
-            self.label = shown.fill_null(float("nan")).to_numpy()
-        if stage == "fit":
-            self.fitted = self.fit()
-        self.tokens = None
+        return spans
 
     def warn_of_a_young_store(self, spans: pl.DataFrame) -> None:
         """Say so where nothing can be new: habits are counted from the store's own first day on."""
@@ -206,18 +139,18 @@ class Sequences(View):
                     "new: add earlier logs to it, or leave the factor habit out"
                 )
 
-    def fit(self) -> Fitted:
+    def fit(self) -> None:
         """Learn hours, popularity of sites, and words from training sequences."""
         store, trains = Store(self.store), (self.units["part"] == "train").to_numpy()
         if not trains.any():
             raise InputError("the training part holds no activity: the split leaves nothing to learn from")
         used = np.repeat(trains, self.length)
-        seen = []
-        for first, shard in self.located():
+        visits = []
+        for first, shard in self.numbered_shards():
             rows = pl.read_parquet(shard, columns=["user", "time", "site"], glob=False)
-            chosen = rows.filter(used[first : first + len(rows)])
-            seen.append(chosen.select("user", pl.col("time").dt.date().alias("day"), "site").unique())
-        facts = pl.concat(seen)
+            train = rows.filter(used[first : first + len(rows)])
+            visits.append(train.select("user", pl.col("time").dt.date().alias("day"), "site").unique())
+        facts = pl.concat(visits)
         days = facts.select("user", "day").unique()
         hours = training_hours(store.presence(), work_calendar(store.presence()), days)
         learned = Fitted(hours, popularity(facts.select("user", "site").unique()), [])
@@ -226,26 +159,26 @@ class Sequences(View):
             counted = words.filter(pl.Series(used[first : first + len(words)])).value_counts()
             for text, count in counted.iter_rows():
                 counts[text] = counts.get(text, 0) + count
-        return learned._replace(words=build_vocabulary(counts, self.vocabulary, self.least))
+        self.fitted = learned._replace(words=build_vocabulary(counts, self.vocabulary, self.least))
 
-    def located(self) -> Iterator[tuple[int, Path]]:
+    def numbered_shards(self) -> Iterator[tuple[int, Path]]:
         """Each shard's file, with the number of its first behaviour."""
         first = 0
         for shard in self.shards:
             yield first, shard
             first += pl.scan_parquet(shard, glob=False).select(pl.len()).collect().item()
 
-    def events(self) -> Iterator[pl.DataFrame]:
-        """``user``, ``event_id`` and ``unit`` of all behaviours, shard by shard."""
+    def unit_events(self) -> Iterator[pl.DataFrame]:
+        """Yield ``user``, ``event_id`` and ``unit`` of all behaviours, shard by shard."""
         unit = np.repeat(np.arange(len(self.length)), self.length)
-        for first, shard in self.located():
+        for first, shard in self.numbered_shards():
             rows = pl.read_parquet(shard, columns=["user", "event_id"], glob=False)
             yield rows.with_columns(unit=unit[first : first + len(rows)])
 
     def read_texts(self, fitted: Fitted) -> Iterator[tuple[int, pl.Series]]:
         """The texts of each shard's behaviours, with the number of the first."""
         calendar = work_calendar(Store(self.store).presence())
-        for first, shard in self.located():
+        for first, shard in self.numbered_shards():
             yield first, texts(pl.read_parquet(shard, glob=False), fitted, calendar, self.factors)
 
     def encode(self, fitted: Fitted) -> Int[np.ndarray, " n"]:
@@ -255,29 +188,24 @@ class Sequences(View):
             coded = words.cast(pl.Categorical)
             kinds = coded.unique()
             number = encode_texts(kinds.cast(pl.String).to_list(), fitted.words)
-            found = coded.replace_strict(kinds, pl.Series(number), return_dtype=pl.Int16)
-            tokens[first : first + len(found)] = found.to_numpy()
+            numbers = coded.replace_strict(kinds, pl.Series(number), return_dtype=pl.Int16)
+            tokens[first : first + len(numbers)] = numbers.to_numpy()
         return tokens
 
     def write_tokens(self, fitted: Fitted) -> None:
-        """Write what each token means into the run's folder, where there is one."""
-        if self.trainer is not None and self.trainer.training and self.trainer.is_global_zero:
-            with written_beside(Path(self.trainer.default_root_dir) / "tokens.csv") as path:
+        """Write what each token means into the folder of a run that is fitted."""
+        # Not `training`: the first batch may be one of Lightning's check of the validation.
+        trainer = self.trainer
+        if trainer is not None and trainer.state.fn == TrainerFn.FITTING and trainer.is_global_zero:
+            with written_beside(Path(trainer.default_root_dir) / "tokens.csv") as path:
                 fitted.table(self.factors).write_csv(path)
 
     def rows(self) -> SequenceDataset:
-        """All sequences of the view; the behaviours get their numbers when they are first asked for.
-
-        Raises:
-            InputError: If nothing was fitted, nor loaded from a checkpoint, which happens after ``setup``.
-        """
-        if self.fitted is None:
-            raise InputError(
-                "the vocabulary comes from training: fit first, or give a checkpoint with --ckpt_path"
-            )
+        """All sequences of the view; the behaviours get their numbers when they are first asked for."""
+        fitted = require_fitted(self.fitted, "the vocabulary comes")
         if self.tokens is None:
-            self.tokens = self.encode(self.fitted)
-            self.write_tokens(self.fitted)
+            self.tokens = self.encode(fitted)
+            self.write_tokens(fitted)
         return SequenceDataset(self.tokens, self.first, self.length, self.label, self.chunk, self.overlap)
 
     def batches(self, sampler: EqualLengths | InOrder) -> DataLoader[SequenceBatch]:
@@ -286,25 +214,23 @@ class Sequences(View):
 
     def train_dataloader(self) -> DataLoader[SequenceBatch]:
         """Training sequences, in batches of about equal length and changing company."""
-        chosen = self.part("train")
-        malicious = self.label[chosen] == 1
+        train = self.part("train")
+        malicious = self.label[train] == 1
         if self.malicious and not malicious.any():
             raise InputError(
                 "no training sequence is shown to be malicious: let the split show labels "
                 "(--data.split.shown '[train, val]'), take a longer training part, or set --data.malicious 0"
             )
-        known = self.label[self.part("val")]
-        if self.malicious and len(known) and not (known == 1).any():
+        val = self.label[self.part("val")]
+        if self.malicious and len(val) and not (val == 1).any():
             raise InputError(
                 "no validation sequence is shown to be malicious, so nothing tells which epoch is best: let "
                 "the split show labels (--data.split.shown '[train, val]'), or take a longer validation part"
             )
-        plain = chosen[~malicious] if self.malicious else chosen
-        extra = chosen[malicious] if self.malicious else chosen[:0]
-        sampler = EqualLengths(
-            self.length, plain, self.batch_size, extra, self.malicious, self.budget, self.seed
-        )
-        return self.batches(sampler)
+        plain = train[~malicious] if self.malicious else train
+        extra = train[malicious] if self.malicious else train[:0]
+        size, seed = self.loading.batch_size, self.loading.seed
+        return self.batches(EqualLengths(self.length, plain, size, extra, self.malicious, self.budget, seed))
 
     def in_order(self, *parts: str) -> DataLoader[Any]:
         """Sequences of these parts, the longest first."""
@@ -314,17 +240,16 @@ class Sequences(View):
         """Return the number of behaviours in these parts."""
         return int(self.length[self.part(*parts)].sum())
 
-    def described(self, numbers: Int[np.ndarray, " n"]) -> Iterator[tuple[slice, pl.DataFrame]]:
-        """Say which behaviours these are, shard by shard; a user's in time order."""
+    def unit_rows(self, numbers: Int[np.ndarray, " n"]) -> Iterator[tuple[slice, pl.DataFrame]]:
+        """Yield which behaviours these are, shard by shard; a user's in time order."""
         ends = np.cumsum(self.length)
         owner = np.searchsorted(ends, numbers, side="right")
-        for first, shard in self.located():
+        for first, shard in self.numbered_shards():
             rows = pl.read_parquet(shard, columns=["user", "time", "event_id"], glob=False)
             here = slice(*np.searchsorted(numbers, [first, first + len(rows)]))
-            chosen = rows[numbers[here] - first]
             yield (
                 here,
-                chosen.select(
+                rows[numbers[here] - first].select(
                     "user",
                     start=pl.col("time"),
                     end=pl.col("time").dt.offset_by("1us"),

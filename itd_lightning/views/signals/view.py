@@ -3,24 +3,25 @@
 Axes: B rows, L behaviours, M rows of a part, N days of all users, C channels, K modes.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import polars as pl
-import torch
 from jaxtyping import Float, Int
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from itd_lightning.contracts.batches import SignalBatch
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.executors import Place
+from itd_lightning.contracts.pictures import MODE_FILE
 from itd_lightning.splits import Split
-from itd_lightning.views.base import EpochShuffle, View
+from itd_lightning.views.base import EpochShuffle, View, require_fitted
+from itd_lightning.views.loading import Loading
 from itd_lightning.views.resampling import smote_tomek
 from itd_lightning.views.sequences.features import FACTORS, Factor
 from itd_lightning.views.sequences.view import Sequences
+from itd_lightning.views.signals.dataset import SignalDataset
 from itd_lightning.views.signals.features import (
     daily_counts,
     decompose_days,
@@ -28,65 +29,13 @@ from itd_lightning.views.signals.features import (
     moments_of,
     standardise,
 )
+from itd_lightning.views.signals.pictures import mode_table
 
 Window = Literal["trailing", "whole"]
 Imbalance = Literal["none", "weighted", "smote_tomek"]
 
 
-class SignalDataset(Dataset[SignalBatch]):
-    """User-days: their behaviours, and counts and modes.
-
-    Args:
-        tokens: All behaviours of the view, int16.
-        first: Number of the first behaviour of each row's day.
-        length: Behaviours on that day.
-        longest: Most behaviours of a row; of a longer day so many, evenly spaced, are read.
-        signals: Counts and modes of each row, ``(M, C (K + 1))``.
-        unit: Unit of each row.
-        label: Label of each row, NaN where none is shown.
-        weight: Weight of each row in a loss.
-    """
-
-    def __init__(
-        self,
-        tokens: Int[np.ndarray, " n"],
-        first: Int[np.ndarray, " m"],
-        length: Int[np.ndarray, " m"],
-        longest: int,
-        signals: Float[np.ndarray, "m z"],
-        unit: Int[np.ndarray, " m"],
-        label: Float[np.ndarray, " m"],
-        weight: Float[np.ndarray, " m"],
-    ) -> None:
-        self.tokens, self.signals = torch.from_numpy(tokens), torch.from_numpy(signals.astype(np.float32))
-        self.first, self.length, self.longest = first, length, longest
-        self.unit, self.label, self.weight = unit, label, weight
-
-    def __len__(self) -> int:
-        return len(self.unit)
-
-    def __getitem__(self, row: int | list[int]) -> SignalBatch:
-        return self.__getitems__(row if isinstance(row, list) else [row])
-
-    def __getitems__(self, rows: list[int]) -> SignalBatch:
-        length = self.length[rows]
-        size = np.minimum(length, self.longest)
-        at = np.arange(size.max())
-        step = length / size  # 1 unless the day is too long
-        place = (at * step[:, None]).astype(np.int64)
-        known = at < size[:, None]
-        found = self.tokens[torch.from_numpy(np.where(known, self.first[rows][:, None] + place, 0))].long()
-        return SignalBatch(
-            tokens=found * torch.from_numpy(known),
-            lengths=torch.from_numpy(size),
-            signals=self.signals[torch.tensor(rows)],
-            unit=torch.from_numpy(self.unit[rows]),
-            label=torch.from_numpy(self.label[rows].astype(np.float32)),
-            weight=torch.from_numpy(self.weight[rows].astype(np.float32)),
-        )
-
-
-class Signals(Sequences):
+class Signals(View):
     """User-days with any activity: what was done, how often, and in which rhythms.
 
     Counts are ``log(1 + n)`` of each channel, standardised by the user's own training days.
@@ -108,10 +57,7 @@ class Signals(Sequences):
         vocabulary: Most tokens V.
         least: Behaviours that occur more seldom share the unknown token.
         batch_size: Days per batch.
-        num_workers: Loader processes.
-        seed: Decides the order of the training days, and what is made up.
-        build_workers: Processes that build.
-        executor: Where they run.
+        loading: Further arguments of ``Loading``.
 
     Raises:
         ValueError: If a number is out of its range.
@@ -140,24 +86,9 @@ class Signals(Sequences):
         vocabulary: int = 512,
         least: int = 5,
         batch_size: int = 32,
-        num_workers: int = 0,
-        seed: int = 0,
-        build_workers: int = 1,
-        executor: Place = "local",
+        **loading: Any,  # noqa: ANN401 - typed in Loading, where the command line reads them, too
     ) -> None:
-        super().__init__(
-            store=store,
-            split=split,
-            unit="day",
-            factors=factors,
-            vocabulary=vocabulary,
-            least=least,
-            batch_size=batch_size,
-            num_workers=num_workers,
-            seed=seed,
-            build_workers=build_workers,
-            executor=executor,
-        )
+        super().__init__(store, split, Loading(batch_size, **loading))
         if modes < 0 or behaviours < 1 or days < max(2 * modes, 2):
             raise ValueError(
                 "modes must be at least 0, behaviours 1, and days twice the modes, "
@@ -165,6 +96,10 @@ class Signals(Sequences):
             )
         self.modes, self.window, self.days, self.alpha, self.tol = modes, window, days, alpha, tol
         self.behaviours, self.imbalance = behaviours, imbalance
+        shared = self.loading._asdict()
+        self.sequences = Sequences(
+            store, split, unit="day", factors=factors, vocabulary=vocabulary, least=least, **shared
+        )
         self.moments: pl.DataFrame | None = None
         self.signals: Float[np.ndarray, "n z"] | None = None
 
@@ -174,58 +109,86 @@ class Signals(Sequences):
         future = "modes of a day are computed from later days of the user, too; "
         return (future if self.window == "whole" and self.modes else "") + self.split.leaks
 
-    def setup(self, stage: str) -> None:
-        """Split the days; fit vocabulary and moments on training ones."""
-        super().setup(stage)
-        self.signals = None
-        self.counts = every_day(self.count())
-        if stage == "fit":
-            trains = self.units.filter(part="train").select("user", day=pl.col("start").dt.date())
-            spans = trains.group_by("user").agg(
-                pl.col("day").min().alias("from"), pl.col("day").max().alias("to")
-            )
-            inside = self.counts.join(spans, on="user").filter(pl.col("day").is_between("from", "to"))
-            kept = pl.col("part").is_null() | (pl.col("part") == "train")  # silent days have no part
-            parts = self.units.select("user", pl.col("start").dt.date().alias("day"), "part")
-            self.moments = moments_of(inside.join(parts, on=["user", "day"], how="left").filter(kept))
+    def prepare_data(self) -> None:
+        """Build the sequences of user-days once; counts and modes are computed from them."""
+        self.sequences.prepare_data()
+
+    def load_units(self, stage: str) -> pl.DataFrame:
+        """Set the sequences up, and count all days."""
+        self.sequences.trainer = self.trainer
+        self.sequences.setup(stage)
+        self.counts, self.signals = every_day(self.count()), None
+        return self.sequences.units
+
+    def assign_parts(self, units: pl.DataFrame, stage: str) -> pl.DataFrame:
+        """Return the units, which have their parts from the sequences."""
+        return units
+
+    def shown_labels(self, stage: str) -> Float[np.ndarray, " n"]:
+        """Return the labels of the sequences."""
+        return self.sequences.label
+
+    def fit(self) -> None:
+        """Learn the moments of training days, silent ones between them included."""
+        trains = self.units.filter(part="train").select("user", day=pl.col("start").dt.date())
+        spans = trains.group_by("user").agg(
+            pl.col("day").min().alias("from"), pl.col("day").max().alias("to")
+        )
+        inside = self.counts.join(spans, on="user").filter(pl.col("day").is_between("from", "to"))
+        is_train = pl.col("part").is_null() | (pl.col("part") == "train")  # silent days have no part
+        parts = self.units.select("user", pl.col("start").dt.date().alias("day"), "part")
+        self.moments = moments_of(inside.join(parts, on=["user", "day"], how="left").filter(is_train))
 
     def count(self) -> pl.DataFrame:
         """Counts of each day with any activity, of all users."""
         needed = ["user", "time", "kind"]
         return pl.concat(
-            daily_counts(pl.read_parquet(shard, columns=needed, glob=False)) for shard in self.shards
+            daily_counts(pl.read_parquet(shard, columns=needed, glob=False))
+            for shard in self.sequences.shards
         )
 
     def decompose(self, moments: pl.DataFrame) -> Float[np.ndarray, "n z"]:
         """Counts and modes of each unit, ``(N, C (K + 1))``: ``z(t)``, equation 8."""
-        values = standardise(self.counts, moments)
-        lengths = self.counts.group_by("user", maintain_order=True).len()["len"].to_numpy().astype(np.int64)
-        window = self.days if self.window == "trailing" else None
-        modes = decompose_days(values, lengths, self.modes, window, self.alpha, self.tol)
-        joined = np.concatenate([values[:, None], modes], axis=1).reshape(len(values), -1)
+        joined = self.signals_of(self.counts, moments).reshape(len(self.counts), -1)
         rows = self.counts.select("user", "day", row=pl.int_range(pl.len()))
         place = self.units.select("user", day=pl.col("start").dt.date()).join(
             rows, on=["user", "day"], how="left", maintain_order="left"
         )
-        found: Float[np.ndarray, "n z"] = joined[place["row"].to_numpy()]
-        return found
+        signals: Float[np.ndarray, "n z"] = joined[place["row"].to_numpy()]
+        return signals
 
-    def chosen(self, units: Int[np.ndarray, " m"], *, resampled: bool = False) -> SignalDataset:
-        """These units as rows; with what was made up, where the training part is asked for.
+    def signals_of(self, days: pl.DataFrame, moments: pl.DataFrame) -> Float[np.ndarray, "m j c"]:
+        """Return standardised counts and modes of whole users' days, silent ones among them."""
+        values = standardise(days, moments)
+        lengths = days.group_by("user", maintain_order=True).len()["len"].to_numpy().astype(np.int64)
+        window = self.days if self.window == "trailing" else None
+        modes = decompose_days(values, lengths, self.modes, window, self.alpha, self.tol)
+        return np.concatenate([values[:, None], modes], axis=1)
+
+    def pictures(self, users: Sequence[str], settings: Mapping[str, Any]) -> dict[str, pl.DataFrame]:
+        """Return counts and modes of some users, on the scale that was fitted on training days."""
+        if self.moments is None:
+            return {}
+        days = self.counts.filter(pl.col("user").is_in(list(users)))
+        return {MODE_FILE: mode_table(days, self.signals_of(days, self.moments))}
+
+    def rows(self, units: Int[np.ndarray, " m"], *, resample: bool = False) -> SignalDataset:
+        """Return these units as rows.
+
+        Args:
+            units: Numbers of the units.
+            resample: Whether ``imbalance`` weighs or makes up rows, as it does for training.
 
         Raises:
-            InputError: If nothing was fitted, nor loaded from a checkpoint.
+            InputError: If it would, and the split does not show both kinds of days.
         """
-        tokens = self.rows().tokens.numpy()
-        if self.moments is None:
-            raise InputError(
-                "the moments come from training: fit first, or give a checkpoint with --ckpt_path"
-            )
+        days = self.sequences.rows()
+        moments = require_fitted(self.moments, "the moments come")
         if self.signals is None:
-            self.signals = self.decompose(self.moments)
+            self.signals = self.decompose(moments)
         signals, label = self.signals[units], self.label[units]
         weight = np.ones(len(units))
-        if resampled and self.imbalance != "none":
+        if resample and self.imbalance != "none":
             if not (label == 1).any() or not (label == 0).any():
                 raise InputError(
                     f"imbalance {self.imbalance} needs malicious and harmless training days that the split "
@@ -234,36 +197,27 @@ class Signals(Sequences):
             if self.imbalance == "weighted":
                 weight = np.where(label == 1, (label == 0).sum() / (label == 1).sum(), 1.0)
             else:
-                signals, label, source = smote_tomek(signals, label, self.seed)
+                signals, label, source = smote_tomek(signals, label, self.loading.seed)
                 units, weight = units[source], np.ones(len(source))
-        return SignalDataset(
-            tokens, self.first[units], self.length[units], self.behaviours, signals, units, label, weight
-        )
+        first, length = days.first[units], days.length[units]
+        return SignalDataset(days.tokens, first, length, self.behaviours, signals, units, label, weight)
 
-    def train_dataloader(self) -> DataLoader[SignalBatch]:  # type: ignore[override]  # other batches
+    def train_dataloader(self) -> DataLoader[SignalBatch]:
         """Training days, shuffled."""
-        rows = self.chosen(self.part("train"), resampled=True)
-        return self.loader(rows, EpochShuffle(len(rows), self.seed))
+        rows = self.rows(self.part("train"), resample=True)
+        return self.loader(rows, EpochShuffle(len(rows), self.loading.seed))
 
     def in_order(self, *parts: str) -> DataLoader[SignalBatch]:
         """Days of these parts, by user and time."""
-        return self.loader(self.chosen(self.part(*parts)))
-
-    def count_scores(self, *parts: str) -> int:
-        """Return the number of days in these parts."""
-        return View.count_scores(self, *parts)
-
-    def described(self, numbers: Int[np.ndarray, " n"]) -> Iterator[tuple[slice, pl.DataFrame]]:
-        """Say which days these are."""
-        return View.described(self, numbers)
+        return self.loader(self.rows(self.part(*parts)))
 
     def state_dict(self) -> dict[str, Any]:
         """What was fitted on training days; it travels in the checkpoint."""
         moments = {} if self.moments is None else self.moments.to_dict(as_series=False)
-        return {**super().state_dict(), "moments": moments}
+        return {**self.sequences.state_dict(), "moments": moments}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over what another run fitted."""
-        super().load_state_dict(state_dict)
+        self.sequences.load_state_dict(state_dict)
         self.moments = pl.DataFrame(state_dict["moments"], schema_overrides={"user": pl.String})
         self.signals = None

@@ -18,7 +18,6 @@ from itd_lightning.events.web import PAGE_KINDS
 
 FeatureSet = Literal["docs", "notebook"]
 
-BUILDER_VERSION = 1  # raise it whenever ``build`` gives other rows: stores keep what was built
 NEEDED = ["user", "time", "kind", "pc", "object", "size", "attachments"]  # of an event
 HOURS = tuple(f"h{hour:02d}" for hour in range(24))
 PRESENT = (

@@ -7,75 +7,23 @@ Source:
     published phases are those of the authors' code.
 """
 
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import polars as pl
-import torch
-from jaxtyping import Float, Int
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from itd_lightning.contracts.batches import WindowBatch
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.files import written_beside
-from itd_lightning.events.mail import Company, company_domains
-from itd_lightning.executors import Place
+from itd_lightning.events.mail import Company
 from itd_lightning.splits import Campaigns, Split
-from itd_lightning.store.read import Store
-from itd_lightning.views.base import EpochShuffle, View
-from itd_lightning.views.windows.features import FEATURES, build, calendar_starts, cut, moments
-
-BUILDER_VERSION = 3  # raise it whenever ``build`` counts otherwise: stores keep what was built
-NEEDED = ["user", "time", "kind", "pc", "object"]  # of an event
-
-
-def build_shard(shard: Path, company: list[str]) -> pl.DataFrame:
-    """Count what the users of a shard did."""
-    return build(pl.read_parquet(shard, columns=NEEDED, glob=False), company)
-
-
-class WindowDataset(Dataset[WindowBatch]):
-    """Windows of one part; rows are single windows, or pairs of consecutive ones.
-
-    Args:
-        counts: All windows of the view, ``(N, T, F)``.
-        first: Windows, as numbers in ``counts``.
-        second: The window that follows each of them, or -1.
-        mean: Mean of each feature, ``(F,)``.
-        std: Standard deviation of each feature, ``(F,)``.
-    """
-
-    def __init__(
-        self,
-        counts: Int[np.ndarray, "n t f"],
-        first: Int[np.ndarray, " m"],
-        second: Int[np.ndarray, " m"],
-        mean: Float[Tensor, " f"],
-        std: Float[Tensor, " f"],
-    ) -> None:
-        # A tensor, since loader processes get these as shared memory, not as copies.
-        self.counts = torch.from_numpy(counts)
-        self.first, self.second, self.mean, self.std = first, second, mean, std
-
-    def __len__(self) -> int:
-        return len(self.first)
-
-    def __getitem__(self, row: int | list[int]) -> WindowBatch:
-        return self.__getitems__(row if isinstance(row, list) else [row])
-
-    def __getitems__(self, rows: list[int]) -> WindowBatch:
-        first, second = self.first[rows], self.second[rows]
-        paired = second >= 0
-        unit = np.concatenate([first, second[paired]])
-        following = np.full(len(unit), -1)
-        following[: len(first)][paired] = np.arange(len(first), len(unit))
-        chosen = torch.from_numpy(unit)
-        counts = self.counts[chosen]
-        values = (counts - self.mean) / self.std
-        return WindowBatch(counts > 0, values, torch.from_numpy(following), chosen)
+from itd_lightning.views.base import EpochShuffle, View, require_fitted
+from itd_lightning.views.loading import Loading
+from itd_lightning.views.windows.build import CELLS, build_view
+from itd_lightning.views.windows.dataset import WindowDataset
+from itd_lightning.views.windows.features import FEATURES, calendar_starts, cut, moments
 
 
 class Windows(View):
@@ -93,10 +41,7 @@ class Windows(View):
             dtaa.com, as in the authors' code.
         pairs: Train on pairs of consecutive windows, which a temporal loss needs, rather than on single ones.
         batch_size: Windows per batch; pairs per training batch.
-        num_workers: Loader processes.
-        seed: Decides the order of the training rows.
-        build_workers: Processes that count; the view does not depend on it.
-        executor: Where they run: on this machine, or on Ray.
+        loading: Further arguments of ``Loading``.
 
     Raises:
         ValueError: If the window length is not one of 12, 24, 48.
@@ -105,6 +50,7 @@ class Windows(View):
     name = "windows"
     grain = "window"
     features = tuple(FEATURES)
+    builder = staticmethod(build_view)
 
     def __init__(
         self,
@@ -115,44 +61,43 @@ class Windows(View):
         company: Company = "directory",
         pairs: bool = True,
         batch_size: int = 32,
-        num_workers: int = 0,
-        seed: int = 0,
-        build_workers: int = 1,
-        executor: Place = "local",
+        **loading: Any,  # noqa: ANN401 - typed in Loading, where the command line reads them, too
     ) -> None:
-        super().__init__(store, split, batch_size, num_workers, seed, build_workers, executor)
+        super().__init__(store, split, Loading(batch_size, **loading))
         if hours not in (12, 24, 48):
             raise ValueError(f"hours must be 12, 24 or 48, got {hours}")
         self.hours, self.align, self.company, self.pairs = hours, align, company, pairs
         self.fitted: dict[str, Tensor] = {}
 
-    def prepare_data(self) -> None:
-        """Count the hours once per store; later runs reuse the file."""
-        store = Store(self.store)
-        target = self.cells_path(store)
-        if target.exists():
-            return
-        company = company_domains(store.people(), self.company)
-        cells = self.build(partial(build_shard, company=company)).sort("user", "hour")
-        with written_beside(target) as path:
-            cells.write_parquet(path)
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Arguments of the view that change what is built."""
+        return {"company": self.company}
 
-    def cells_path(self, store: Store) -> Path:
-        """Where the hourly counts of a store lie."""
-        settings = {"builder": BUILDER_VERSION, "features": self.features, "company": self.company}
-        return store.view_folder("windows", settings) / "cells.parquet"
+    def load_units(self, stage: str) -> pl.DataFrame:
+        """Cut the windows."""
+        self.hourly = pl.read_parquet(self.cells_path, glob=False)
+        spans = self.hourly.group_by("user").agg(first=pl.col("hour").min(), last=pl.col("hour").max())
+        return self.starts(spans, stage).with_columns(end=pl.col("start").dt.offset_by(f"{self.hours}h"))
 
-    def setup(self, stage: str) -> None:
-        """Cut the windows, split them, and fit the moments on the training part."""
-        cells = pl.read_parquet(self.cells_path(Store(self.store)), glob=False)
-        spans = cells.group_by("user").agg(first=pl.col("hour").min(), last=pl.col("hour").max())
-        starts = self.starts(spans, stage)
-        units = starts.with_columns(end=pl.col("start").dt.offset_by(f"{self.hours}h"))
-        self.units = self.parted(units, stage).filter(pl.col("part") != "unused")
-        self.counts = cut(cells, self.units.select("user", "start"), self.hours)
-        if stage == "fit":
-            mean, std = moments(self.counts, self.part("train"))
-            self.fitted = {"mean": mean, "std": std}
+    def assign_parts(self, units: pl.DataFrame, stage: str) -> pl.DataFrame:
+        """Return the windows that the split uses, with their parts."""
+        return super().assign_parts(units, stage).filter(pl.col("part") != "unused")
+
+    def arrange(self) -> None:
+        """Fill the windows with counts."""
+        self.counts = cut(self.hourly, self.units.select("user", "start"), self.hours)
+        del self.hourly  # large
+
+    def fit(self) -> None:
+        """Learn the moments of training windows."""
+        mean, std = moments(self.counts, self.part("train"))
+        self.fitted = {"mean": mean, "std": std}
+
+    @property
+    def cells_path(self) -> Path:
+        """File of hourly counts."""
+        return self.folder / CELLS
 
     def starts(self, spans: pl.DataFrame, stage: str) -> pl.DataFrame:
         """Where the windows start."""
@@ -166,14 +111,9 @@ class Windows(View):
 
     def rows(self, *names: str) -> WindowDataset:
         """The windows of these parts, one by one, in order."""
-        if not self.fitted:
-            raise InputError(
-                "the moments come from training: fit first, or give a checkpoint with --ckpt_path"
-            )
-        chosen = self.part(*names)
-        return WindowDataset(
-            self.counts, chosen, np.full(len(chosen), -1), self.fitted["mean"], self.fitted["std"]
-        )
+        fitted, windows = require_fitted(self.fitted or None, "the moments come"), self.part(*names)
+        alone = np.full(len(windows), -1)
+        return WindowDataset(self.counts, windows, alone, fitted["mean"], fitted["std"])
 
     def train_dataloader(self) -> DataLoader[WindowBatch]:
         """Training windows, shuffled: pairs of consecutive ones, and alone what has no neighbour.
@@ -182,7 +122,7 @@ class Windows(View):
         """
         single = self.rows("train")
         if not self.pairs:
-            return self.loader(single, EpochShuffle(len(single), self.seed))
+            return self.loader(single, EpochShuffle(len(single), self.loading.seed))
         units = self.units[single.first]
         follows = (units["start"].shift(-1) == units["end"]) & (units["user"].shift(-1) == units["user"])
         paired = follows.fill_null(value=False).to_numpy()
@@ -190,7 +130,7 @@ class Windows(View):
         alone = np.concatenate([[True], ~paired[:-1]]) & ~paired
         keep = paired | alone
         pairs = WindowDataset(self.counts, single.first[keep], second[keep], single.mean, single.std)
-        return self.loader(pairs, EpochShuffle(len(pairs), self.seed))
+        return self.loader(pairs, EpochShuffle(len(pairs), self.loading.seed))
 
     def in_order(self, *parts: str) -> DataLoader[WindowBatch]:
         """Windows of these parts, one by one, by user and time."""

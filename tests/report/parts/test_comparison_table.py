@@ -4,9 +4,11 @@ from pathlib import Path
 
 import polars as pl
 
-from itd_lightning.evaluation.comparison import CommonTable, Measured
-from itd_lightning.runs.folder import Audit
+from itd_lightning import audits
+from itd_lightning.contracts.results import AuditResult
+from itd_lightning.evaluation.comparison import CommonTable, MethodRow
 from itd_lightning.tables.comparison import write_common
+from itd_lightning.tables.comparison_audits import legend
 
 SPEC = {
     "title": "All <b>methods</b>",
@@ -15,9 +17,9 @@ SPEC = {
 }
 
 
-def measured(name: str, **changed: object) -> Measured:
+def measured(name: str, **changed: object) -> MethodRow:
     """Return a row."""
-    row = Measured(
+    row = MethodRow(
         name=name,
         seeds=1,
         pr_auc=0.5,
@@ -26,7 +28,7 @@ def measured(name: str, **changed: object) -> Measured:
         behind=(0.1, 0.3),
         roc_auc=0.8,
         recall={1: 0.1, 5: 0.2, 10: 0.3, 50: 1.0},
-        found=2,
+        insiders_found=2,
         days_until_found=3.0,
         scenarios={"1": 0.25},
         missing=0.0,
@@ -50,10 +52,10 @@ TABLE = CommonTable(
     weights={"Best": 0.8, "Near": 0.2, "Few users": 0.0},
 )
 AUDITS = {
-    "Best": [Audit("null attack", 0.123, [0.1, 0.2], 0.1, passed=True, verdict="Falls to chance.")],
+    "Best": [AuditResult("null attack", 0.123, (0.1, 0.2), 0.1, passed=True, verdict="Falls to chance.")],
     "Near": [
-        Audit("null attack", 0.5, None, 0.1, passed=False, verdict="Does NOT fall."),
-        Audit("leavers", None, None, None, None, "Not answered."),
+        AuditResult("null attack", 0.5, None, 0.1, passed=False, verdict="Does NOT fall."),
+        AuditResult("leavers", None, None, None, None, "Not answered."),
     ],
 }
 
@@ -109,3 +111,15 @@ def test_audits_stand_below_with_what_failed_in_words(tmp_path: Path) -> None:
     )
     assert "No audit failed." in sound
     assert "artefact" not in write_common(tmp_path / "table.yaml", SPEC, TABLE, {}, {}, "a store")
+
+
+def test_an_audit_that_this_program_does_not_have_is_named_as_unknown(tmp_path: Path) -> None:
+    old = [AuditResult(name, 0.5, None, None, None, "?") for name in ("leavers", "tea leaves: one", "omens")]
+    text = write_common(tmp_path / "table.yaml", SPEC, TABLE, {}, {"Best": old}, "a store")
+    assert "- leavers: mean rank" in text
+    assert "\n- tea leaves, omens: unknown to this program, so the meaning is not given here\n" in text
+
+
+def test_every_audit_of_this_program_has_its_meaning_in_the_legend() -> None:
+    lines = legend([audit.name for audit in audits.AUDITS])
+    assert lines == [f"{audit.name}: {audit.meaning}" for audit in audits.AUDITS]

@@ -11,7 +11,7 @@ from itd_lightning.contracts.scores import SCORES
 from itd_lightning.evaluation.evaluate import evaluate, write_json
 from itd_lightning.report.page import write_report
 from itd_lightning.report.runs import read_runs
-from itd_lightning.report.sections.comparison import comparison, ranked_share
+from itd_lightning.report.sections.comparison import SideBySide, comparison, ranked_share
 from tests.evaluation.behaviours import user_day_scores, write_behaviours
 
 
@@ -32,33 +32,32 @@ def folders(store: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]
 def test_the_common_table_comes_first_and_the_blind_run_last(folders: list[Path], tmp_path: Path) -> None:
     page = write_report(folders, tmp_path).read_text("utf-8")
     assert page.index("Side by side") < page.index("What was run")
-    found = comparison(read_runs(folders), folders)
-    assert found is not None
-    assert found.table is not None
-    assert [row.name for row in found.table.rows][-1] == "blind"
-    assert len(found.rows) == len(found.table.rows) + len(found.table.references)
+    compared = comparison(read_runs(folders))
+    assert compared.table is not None
+    assert [row.name for row in compared.table.rows][-1] == "blind"
+    assert len(compared.rows) == len(compared.table.rows) + len(compared.table.references)
 
 
 def test_every_figure_says_what_to_see(folders: list[Path]) -> None:
-    found = comparison(read_runs(folders), folders)
-    assert found is not None
-    assert list(found.figures) == [
+    compared = comparison(read_runs(folders))
+    assert list(compared.figures) == [
         "What each scenario is found by",
         "Campaigns by method",
         "Agreement",
         "Cost against quality",
     ]
-    assert all(figure.caption and figure.panels for figure in found.figures.values())
-    (agreed,) = found.figures["Agreement"].panels
+    assert all(figure.caption and figure.panels for figure in compared.figures.values())
+    (agreed,) = compared.figures["Agreement"].panels
     correlation = np.array(agreed.figure.data[0].z)
     assert correlation.diagonal().tolist() == [1, 1]
     assert abs(correlation[0, 1]) < 0.5
-    (cost,) = found.figures["Cost against quality"].panels
+    (cost,) = compared.figures["Cost against quality"].panels
     assert cost.figure.data[0].x == (12.0,)
 
 
 def test_a_single_run_is_not_compared(folders: list[Path]) -> None:
-    assert comparison(read_runs(folders[:1]), folders[:1]) is None
+    assert not SideBySide().applies(read_runs(folders[:1]))
+    assert SideBySide().applies(read_runs(folders))
 
 
 def test_runs_that_cannot_be_compared_are_shown_all_the_same(
@@ -70,9 +69,8 @@ def test_runs_that_cannot_be_compared_are_shown_all_the_same(
     later = user_day_scores(store).with_columns(part=january.cast(SCORES["part"]))
     scores = write_behaviours(folder, store, later, grain="user-day")
     write_json(folder / "evaluation.json", evaluate(scores))
-    found = comparison(read_runs([folders[0], folder]), [folders[0], folder])
-    assert found is not None
-    assert "different splits" in found.missing
+    compared = comparison(read_runs([folders[0], folder]))
+    assert "different splits" in compared.missing
     page = write_report([folders[0], folder], tmp_path / "out").read_text("utf-8")
     assert "Not shown: a day validates in one run" in page
 

@@ -1,15 +1,19 @@
-"""What the picture of a decomposition promises."""
+"""What the pictures of counts and modes promise."""
 
 import shutil
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 from itd_lightning.cli.parser import main
+from itd_lightning.contracts.pictures import MODE_FILE, MODES
 from itd_lightning.report.page import write_report
 from itd_lightning.report.runs import read_runs
-from itd_lightning.report.sections.modes import decomposition, told
+from itd_lightning.report.sections.modes import Modes, decomposition
+from itd_lightning.store.read import Store
+from itd_lightning.views.signals.features import CHANNELS, daily_counts, every_day, standardise
 
 CONFIG = Path(__file__).parents[3] / "configs" / "log2sig.yaml"
 
@@ -38,34 +42,48 @@ def log2sig(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_counts_and_each_mode_of_the_highest_scorer_are_drawn(log2sig: Path, tmp_path: Path) -> None:
     (run,) = read_runs([log2sig])
-    found = decomposition(run)
+    figure = decomposition(run)
     best = run.tested.sort("score", descending=True)["user"][0]
-    assert best in found.caption
-    assert "the days up to then" in found.caption
-    assert [panel.title for panel in found.panels] == [
+    assert best in figure.caption
+    assert "the days up to then" in figure.caption
+    assert [panel.title for panel in figure.panels] == [
         f"{channel}: {what}" for what in ("counts", "mode 1", "mode 2") for channel in ("http", "email")
     ]
     assert "mode 2" in write_report([log2sig], tmp_path).read_text("utf-8")
 
 
-def test_a_users_campaign_is_shaded_and_modes_sum_to_most_of_the_signal(log2sig: Path) -> None:
+def test_a_users_campaign_is_shaded(log2sig: Path) -> None:
     (run,) = read_runs([log2sig])
-    insider = run.evaluation["campaigns"][0]["user"]
+    drawn = set(pl.read_parquet(log2sig / MODE_FILE)["user"])
+    insider = next(row["user"] for row in run.evaluation["campaigns"] if row["user"] in drawn)
     assert len(decomposition(run, insider).panels[0].figure.layout.shapes) == 1
-    whole = told(run._replace(settings=run.settings | {"window": "whole"}), insider).signals
-    rest = whole[:, 0] - whole[:, 1:].sum(1)
-    assert np.square(rest).sum() < np.square(whole[:, 0]).sum()
-    assert not np.array_equal(whole, told(run, insider).signals)
+
+
+def test_counts_are_on_the_scale_of_the_runs_own_training_days(log2sig: Path, store: Path) -> None:
+    written = pl.read_parquet(log2sig / MODE_FILE)
+    assert MODES.items() <= written.schema.items()
+    user = written["user"][0]
+    counts, *modes = (
+        part.select(CHANNELS).to_numpy() for part in written.filter(user=user).partition_by("mode")
+    )
+    rows = pl.concat(pl.read_parquet(shard) for shard in Store(store).shards).filter(user=user)
+    days = every_day(daily_counts(rows))
+    from torch import load
+
+    fitted = load(log2sig / "checkpoints" / "best.ckpt", weights_only=True)["Signals"]["moments"]
+    assert np.array_equal(
+        counts, standardise(days, pl.DataFrame(fitted, schema_overrides={"user": pl.String}))
+    )
+    assert np.square(counts - sum(modes)).sum() < np.square(counts).sum()
 
 
 def test_what_is_missing_is_said(log2sig: Path, tmp_path: Path) -> None:
     (run,) = read_runs([log2sig])
-    assert decomposition(run, "nobody").missing == "no events of nobody to decompose"
-    assert decomposition(run._replace(about=run.about._replace(view="days"))).panels == []
+    assert decomposition(run, "nobody").missing.startswith("nothing to draw was written of nobody, but of ")
+    assert not Modes().applies([run._replace(about=run.about._replace(view="days"))])
     copy = shutil.copytree(log2sig, tmp_path / "copy")
-    for text in (None, "a: [", "data: 3", "data: {init_args: []}"):
-        (copy / "scored.yaml").unlink(missing_ok=True)
-        if text is not None:
-            (copy / "scored.yaml").write_text(text, "utf-8")
-        (bare,) = read_runs([copy])
-        assert "scored.yaml is not at hand" in decomposition(bare).missing
+    (copy / "scored.yaml").write_text("a: [", "utf-8")
+    (bare,) = read_runs([copy])
+    assert "days up to then" not in decomposition(bare).caption
+    (copy / MODE_FILE).unlink()
+    assert decomposition(bare).missing == "the run's folder has no modes.parquet, which `itd test` writes"

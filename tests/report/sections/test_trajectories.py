@@ -2,17 +2,29 @@
 
 import json
 import re
+import shutil
+from datetime import date
 from pathlib import Path
 
+import polars as pl
 import pytest
+import torch
+from torch import load
 
 from itd_lightning.alerts.lists import top_days
 from itd_lightning.cli.parser import main
+from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.pictures import PATH_FILE, PATHS, TRAJECTORIES, TRAJECTORY_FILE
 from itd_lightning.methods.chronos.signals import SIGNALS
 from itd_lightning.report.page import write_report
 from itd_lightning.report.runs import read_runs
-from itd_lightning.report.sections.trajectories import pictures
+from itd_lightning.report.sections.trajectories import Trajectory, pictures
+from itd_lightning.scores.table import read_scores
+from itd_lightning.splits import Dates
+from itd_lightning.views import Trajectories
+from itd_lightning.views.trajectories.features import SETS
 
+USERS = 20  # whose pictures are written
 CONFIG = Path(__file__).parents[3] / "configs" / "chronos.yaml"
 DATES = ["--data.split.val_from=2010-02-20", "--data.split.test_from=2010-03-01"]
 
@@ -28,6 +40,9 @@ def chronos(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             f"--data.store={store}",
             f"--trainer.default_root_dir={folder}",
             "--model.baseline=20",
+            "--model.window=10",
+            "--data.features=notebook",
+            "--data.scaling=plain",
             *DATES,
         ]
     )
@@ -52,20 +67,66 @@ def test_the_highest_scorer_has_five_pictures(chronos: Path) -> None:
 
 def test_an_insiders_campaign_is_shaded_and_its_path_drawn(chronos: Path) -> None:
     (run,) = read_runs([chronos])
-    insider = run.evaluation["campaigns"][0]["user"]
+    drawn = set(pl.read_parquet(chronos / TRAJECTORY_FILE)["user"])
+    insider, scenario = next(
+        (row["user"], row["scenario"]) for row in run.evaluation["campaigns"] if row["user"] in drawn
+    )
     found = {panel.title: panel.figure for panel in pictures(run, insider).panels}
     assert len(found["Distance to the baseline"].layout.shapes) >= 2  # the baseline and a campaign
     names = {trace.name for trace in found["Paths of campaigns"].data}
-    assert {"other times", f"scenario {run.evaluation['campaigns'][0]['scenario']}"} <= names
+    assert {"other times", f"scenario {scenario}"} <= names
 
 
 def test_another_user_can_be_chosen_and_an_unknown_one_is_said(chronos: Path, tmp_path: Path) -> None:
-    (run,) = read_runs([chronos])
-    user = run.tested.sort("score")["user"][0]
+    user = pl.read_parquet(chronos / TRAJECTORY_FILE)["user"][-1]
     main(["report", str(chronos), "--out", str(tmp_path), "--user", user])
     page = (tmp_path / "report.html").read_text("utf-8")
     assert f"The trajectory of {user}" in page
-    assert "no trajectory of &lt;b&gt;" in write_report([chronos], tmp_path, "<b>").read_text("utf-8")
+    page = write_report([chronos], tmp_path, "<b>").read_text("utf-8")
+    assert f"nothing to draw was written of &lt;b&gt;, but of {USERS} others: " in page
+
+
+def test_pictures_are_of_the_users_with_the_highest_scores(chronos: Path) -> None:
+    scores = read_scores(chronos / "scores.parquet")[0].filter(part="test")
+    best = scores.group_by("user").agg(pl.col("score").max()).sort("score", "user", descending=[True, False])
+    written = pl.read_parquet(chronos / TRAJECTORY_FILE)
+    assert set(written["user"]) == set(best["user"].head(USERS))
+    assert len(best) > USERS
+    assert written.schema == TRAJECTORIES
+    assert pl.read_parquet_schema(chronos / PATH_FILE) == PATHS
+
+
+def test_pictures_follow_the_settings_of_the_run(chronos: Path) -> None:
+    days = pl.read_parquet(chronos / TRAJECTORY_FILE).group_by("user").agg(pl.len(), pl.col("baseline").sum())
+    assert days.filter(pl.col("baseline") != pl.col("len").clip(upper_bound=20)).is_empty()
+    (run,) = read_runs([chronos])
+    notes = {panel.title: panel.note for panel in pictures(run).panels}
+    assert notes["Distance to the baseline"] == "mean of the first 20 active days"
+    assert notes["Paths of campaigns"] == "signatures of 10 active days, in two components"
+
+
+def test_a_picture_uses_the_features_and_the_scale_of_the_run(chronos: Path, store: Path) -> None:
+    written = pl.read_parquet(chronos / TRAJECTORY_FILE)
+    user = written["user"][0]
+    fitted = load(chronos / "checkpoints" / "best.ckpt", weights_only=True)["Trajectories"]
+    view = Trajectories(store, Dates(date(2010, 2, 20), date(2010, 3, 1)), "notebook", "plain")
+    days = pl.read_parquet(view.path).filter(user=user).select(SETS["notebook"].names).to_numpy()
+    values = (torch.from_numpy(days).log1p() - fitted["centre"]) / fitted["scale"]
+    apart = (values - values[:20].mean(dim=0)).norm(dim=1).numpy()
+    assert written.filter(user=user)["distance"].to_numpy() == pytest.approx(apart, abs=1e-4)
+
+
+def test_the_report_needs_no_store_for_the_pictures(chronos: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(chronos, tmp_path / "copy")
+    (run,) = read_runs([copy])
+    before = [panel.figure.to_json() for panel in pictures(run).panels]
+    (bare,) = [run._replace(store={}, about=run.about._replace(store=str(tmp_path / "gone")))]
+    assert [panel.figure.to_json() for panel in pictures(bare).panels] == before
+    (copy / TRAJECTORY_FILE).unlink()
+    assert pictures(bare).missing == "the run's folder has no trajectories.parquet, which `itd test` writes"
+    pl.DataFrame({"user": ["x"]}).write_parquet(copy / TRAJECTORY_FILE)
+    with pytest.raises(InputError, match="lacks the columns baseline"):
+        pictures(bare)
 
 
 def test_pictures_hold_numbers_only(chronos: Path, tmp_path: Path) -> None:
@@ -77,9 +138,8 @@ def test_pictures_hold_numbers_only(chronos: Path, tmp_path: Path) -> None:
 
 
 def test_other_views_have_no_trajectory(run: Path) -> None:
-    (other,) = read_runs([run])
-    assert not pictures(other).panels
-    assert not pictures(other).missing
+    assert not Trajectory().applies(read_runs([run]))
+    assert not list(run.glob("trajectories.parquet"))
 
 
 def test_alerts_of_chronos_name_signals(chronos: Path) -> None:

@@ -16,7 +16,7 @@ from itd_lightning.splits import Dates
 from itd_lightning.store.presence import pc_use
 from itd_lightning.store.read import Store
 from itd_lightning.views import Days
-from itd_lightning.views.days import view as days
+from itd_lightning.views.days import build as days
 from itd_lightning.views.days.dataset import DayDataset, History, moments
 from tests.views.windows.test_view import SPLIT, daily, event, write_store
 
@@ -71,7 +71,7 @@ def test_silent_days_are_units_on_request_but_none_after_the_last_event(small: P
     silent = int(np.flatnonzero((view.units["user"] == "bob").to_numpy())[2])
     rows = view.rows("train")
     assert not rows.values[silent].any()
-    assert torch.isfinite(rows.standardised(torch.tensor([silent]))).all()
+    assert torch.isfinite(rows.standardise(torch.tensor([silent]))).all()
 
 
 def test_features_are_standardised_by_training_days(small: Path) -> None:
@@ -110,7 +110,7 @@ def test_a_user_without_training_days_is_measured_by_everybody(small: Path) -> N
     own, everybody = ready(small, history="own"), ready(small)
     eve = torch.from_numpy(np.flatnonzero((own.units["user"] == "eve").to_numpy()))
     assert own.rows("test").user[eve].tolist() == [0, 0, 0]
-    assert torch.equal(own.rows("test").standardised(eve), everybody.rows("test").standardised(eve))
+    assert torch.equal(own.rows("test").standardise(eve), everybody.rows("test").standardise(eve))
 
 
 def test_both_histories_stand_side_by_side(small: Path) -> None:

@@ -13,12 +13,13 @@ from lightning.fabric.utilities import move_data_to_device
 
 from itd_lightning.contracts.batches import NarrativeBatch
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.scores import Explanation
+from itd_lightning.contracts.unit_scores import Explanation
 from itd_lightning.splits import Dates, Split, Users
 from itd_lightning.store.presence import days_present, pc_use
 from itd_lightning.views import Days, Narratives
-from itd_lightning.views.narratives import view as narratives
-from itd_lightning.views.resampling import balanced
+from itd_lightning.views.narratives import build as narratives
+from itd_lightning.views.narratives.view import leave_unused
+from itd_lightning.views.resampling import draw_balanced
 from tests.views.narratives.test_sentences import HOSTILE
 from tests.views.windows.test_view import event, write_store
 
@@ -83,7 +84,7 @@ def test_units_are_those_of_the_days_view(store: Path) -> None:
     days.prepare_data()
     days.setup("fit")
     assert view.units.equals(days.units)
-    assert torch.equal(view.label.nan_to_num(-1), days.label.nan_to_num(-1))
+    assert np.array_equal(view.label, days.label, equal_nan=True)
     assert view.grain == days.grain
 
 
@@ -216,19 +217,19 @@ def test_harmless_training_days_are_left_out_and_no_others(store: Path) -> None:
 
 def test_what_is_drawn_depends_on_the_seed_alone() -> None:
     label = np.array([0.0] * 50 + [1.0] * 10, dtype=np.float32)
-    assert np.array_equal(balanced(label, 0.5, None, 3), balanced(label, 0.5, None, 3))
-    assert not np.array_equal(balanced(label, 0.5, None, 3), balanced(label, 0.5, None, 4))
-    assert len(balanced(label, None, None, 3)) == 60
-    assert len(balanced(label, None, 12, 3)) == 12
-    assert len(balanced(label, 0.99, None, 3)) == 60  # there are no more harmless ones
-    assert set(label[balanced(1 - label, None, 3, 3)]) == {0.0, 1.0}
-    rare = balanced(label, 0.9, 2, 3)
+    assert np.array_equal(draw_balanced(label, 0.5, None, 3), draw_balanced(label, 0.5, None, 3))
+    assert not np.array_equal(draw_balanced(label, 0.5, None, 3), draw_balanced(label, 0.5, None, 4))
+    assert len(draw_balanced(label, None, None, 3)) == 60
+    assert len(draw_balanced(label, None, 12, 3)) == 12
+    assert len(draw_balanced(label, 0.99, None, 3)) == 60  # there are no more harmless ones
+    assert set(label[draw_balanced(1 - label, None, 3, 3)]) == {0.0, 1.0}
+    rare = draw_balanced(label, 0.9, 2, 3)
     assert label[rare].tolist() == [0.0, 1.0]
 
 
 def test_a_draw_keeps_the_kinds_in_proportion() -> None:
     label = np.array([0.0] * 50 + [1.0] * 10 + [np.nan] * 40, dtype=np.float32)
-    drawn = label[balanced(label, None, 20, 3)]
+    drawn = label[draw_balanced(label, None, 20, 3)]
     assert [(drawn == 1).sum(), (drawn == 0).sum(), np.isnan(drawn).sum()] == [2, 10, 8]
 
 
@@ -248,8 +249,8 @@ def test_days_that_are_not_scored_count_as_unused_whatever_else_the_store_holds(
     known = view.units.filter(pl.col("part").is_in(["val", "test"])).select("user", "start")
     view.units = ready(store, contents=0).units[len(other.units) // 2 :]
     there = set(view.units.select("user", "start").rows())
-    view.leave_unused(0.3)
-    kept = view.units.filter(pl.col("part").is_in(["val", "test"])).select("user", "start")
+    fewer = leave_unused(view.units, 0.3)
+    kept = fewer.filter(pl.col("part").is_in(["val", "test"])).select("user", "start")
     assert set(kept.rows()) == set(known.rows()) & there != set()
 
 

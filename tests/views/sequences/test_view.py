@@ -48,7 +48,7 @@ def dataset(lengths: list[int], chunk: int, overlap: int) -> SequenceDataset:
 def test_each_event_is_one_behaviour(sessions: Sequences, store: Path) -> None:
     events = Store(store).scan().select(pl.len()).collect().item()
     assert len(sessions.rows().tokens) == events == sessions.length.sum()
-    blocks = [rows for _, rows in sessions.described(np.arange(events))]
+    blocks = [rows for _, rows in sessions.unit_rows(np.arange(events))]
     named = pl.concat(blocks)
     assert sorted(named["event_id"]) == sorted(Store(store).scan().select("event_id").collect().to_series())
 
@@ -143,7 +143,7 @@ def test_no_label_of_a_behaviour_reaches_a_batch(
     """Moving a sequence's malicious event to another one of it changes nothing that a method sees."""
     from itd_lightning.splits import base
 
-    everything = pl.concat([rows for _, rows in sessions.described(np.arange(len(sessions.rows().tokens)))])
+    everything = pl.concat([rows for _, rows in sessions.unit_rows(np.arange(len(sessions.rows().tokens)))])
     first = everything.group_by("user", "sequence", maintain_order=True).agg(
         other_id=pl.col("event_id").first(), other_time=pl.col("start").first()
     )

@@ -98,7 +98,7 @@ def test_modes_of_a_trailing_window_know_nothing_of_later_days_or_other_users() 
 
 
 def test_each_unit_has_its_counts_then_its_modes(days: Signals) -> None:
-    rows = days.chosen(days.part("train", "val", "test"))
+    rows = days.rows(days.part("train", "val", "test"))
     batch = rows.__getitems__(list(range(20)))
     assert batch.signals.shape == (20, len(CHANNELS) * 4)
     assert days.moments is not None
@@ -112,16 +112,16 @@ def test_each_unit_has_its_counts_then_its_modes(days: Signals) -> None:
 
 
 def test_the_days_tokens_are_those_of_the_day(days: Signals) -> None:
-    rows = days.chosen(np.array([3, 8]))
+    rows = days.rows(np.array([3, 8]))
     batch = rows.__getitems__([0, 1])
     for row, unit in enumerate((3, 8)):
-        first, length = days.first[unit], days.length[unit]
-        mine = days.rows().tokens[first : first + length].long()
+        first, length = days.sequences.first[unit], days.sequences.length[unit]
+        mine = days.sequences.rows().tokens[first : first + length].long()
         assert torch.equal(batch.tokens[row, :length], mine)
 
 
 def test_a_day_of_20_000_behaviours_is_read_in_even_steps(days: Signals) -> None:
-    rows = days.chosen(np.array([0]))
+    rows = days.rows(np.array([0]))
     rows.tokens = torch.arange(20_000, dtype=torch.int16)
     rows.first, rows.length = np.array([0]), np.array([20_000])
     batch = rows.__getitems__([0])
@@ -143,7 +143,7 @@ def test_what_was_fitted_travels(store: Path, days: Signals) -> None:
     other.setup("test")
     other.load_state_dict(days.state_dict())
     units = other.part("test")
-    here, there = (made.chosen(units).__getitems__([0, 1, 2]) for made in (other, days))
+    here, there = (made.rows(units).__getitems__([0, 1, 2]) for made in (other, days))
     assert torch.equal(here.tokens, there.tokens)
     assert torch.equal(here.signals, there.signals)
     assert here.label.isnan().all()

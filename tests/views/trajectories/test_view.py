@@ -12,8 +12,9 @@ from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.events import EVENTS
 from itd_lightning.splits import Dates
 from itd_lightning.views import Trajectories
+from itd_lightning.views.trajectories.dataset import moments
 from itd_lightning.views.trajectories.features import HOURS, SETS, FeatureSet, build, count_received
-from itd_lightning.views.trajectories.view import moments, spans
+from itd_lightning.views.trajectories.view import spans
 
 SPLIT = Dates(val_from=date(2010, 2, 20), test_from=date(2010, 3, 1))  # of the small slice
 FRIDAY = datetime(2010, 3, 12)
@@ -194,7 +195,7 @@ def test_mail_received_is_there_with_people(store: Path) -> None:
 
 def test_more_processes_build_the_same_view(store: Path, view: Trajectories, tmp_path: Path) -> None:
     before = view.path.read_bytes()
-    view.path.rename(tmp_path / "days.parquet")
+    view.folder.rename(tmp_path / "built")
     again = Trajectories(store, SPLIT, build_workers=2)
     again.prepare_data()
     assert again.path.read_bytes() == before

@@ -25,9 +25,9 @@ from itd_lightning.splits import Campaigns, Dates, Split
 from itd_lightning.store.read import Store
 from itd_lightning.views import Windows
 from itd_lightning.views.base import EpochShuffle
-from itd_lightning.views.windows import view as windows
+from itd_lightning.views.windows import build as windows
+from itd_lightning.views.windows.dataset import WindowDataset
 from itd_lightning.views.windows.features import FEATURES, build, calendar_starts, cut, moments
-from itd_lightning.views.windows.view import WindowDataset
 
 MONDAY = datetime(2010, 3, 1)
 NAMES = list(FEATURES)
@@ -559,7 +559,7 @@ def built(store: Path) -> Path:
     """Build the view and return its file."""
     view = Windows(store, SPLIT)
     view.prepare_data()
-    return view.cells_path(Store(store))
+    return view.cells_path
 
 
 def test_a_built_view_is_used_again(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -576,21 +576,13 @@ def test_a_built_view_is_used_again(small: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_another_split_or_length_uses_the_same_file(small: Path) -> None:
     view = Windows(small, Campaigns(), hours=48, align="published", batch_size=1, seed=9)
-    assert view.cells_path(Store(small)) == built(small)
+    assert view.cells_path == built(small)
 
 
-def test_other_features_another_builder_or_another_store_go_elsewhere(
-    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    files = [built(small)]
+def test_another_store_goes_elsewhere(small: Path, tmp_path: Path) -> None:
     other = write_store(tmp_path / "other", [daily("bob", range(1, 11))], fingerprint="abd")
-    files.append(built(other))
-    with monkeypatch.context() as patch:
-        patch.setattr(windows, "BUILDER_VERSION", windows.BUILDER_VERSION + 1)
-        files.append(built(small))
-    monkeypatch.setattr(Windows, "features", Windows.features[:-1])
-    files.append(built(small))
-    assert len({file.parent.name for file in files}) == 4
+    files = [built(small), built(other)]
+    assert files[0].parent.name != files[1].parent.name
     assert all(file.is_file() for file in files)
 
 
@@ -627,6 +619,6 @@ def test_two_processes_and_ray_build_the_same_view(executor: Place, store: Path,
     )
     for view in (one, several):
         view.prepare_data()
-    mine, theirs = (view.cells_path(Store(view.store)) for view in (one, several))
+    mine, theirs = (view.cells_path for view in (one, several))
     assert mine != theirs
     assert mine.read_bytes() == theirs.read_bytes()

@@ -1,0 +1,54 @@
+"""Is the test part a sample of what is met at work?"""
+
+import polars as pl
+
+from itd_lightning.audits.base import Audit, AuditedRun
+from itd_lightning.contracts.results import AuditResult
+from itd_lightning.evaluation.score_table import ScoreTable, select_test_units
+from itd_lightning.splits.labels import label
+
+MOST = 2  # times the natural prevalence: above it the test units are no sample of what is met
+
+
+class Prevalence(Audit):
+    """The share of malicious days moves PR-AUC and precision."""
+
+    name = "prevalence"
+    meaning = "malicious share of test days, relative to all days of that time"
+
+    def run(self, run: AuditedRun) -> list[AuditResult]:
+        """Compare the share among test days with that of all days of the time."""
+        return [self.judge(run.table, run.days)]
+
+    def judge(self, table: ScoreTable, days: pl.DataFrame) -> AuditResult:
+        """Return how many times more malicious days are tested than are met.
+
+        Args:
+            table: The score table.
+            days: As ``scored_days`` returns them.
+        """
+        test = select_test_units(days)
+        natural = natural_share(table, test)
+        if not natural or not test["malicious"].any():
+            return self.unanswered("no user-day of this time is malicious")
+        share = float(test["malicious"].sum()) / len(test)
+        times = share / natural
+        passed = True if times <= MOST else None
+        words = (
+            "The test days are as they are met"
+            if passed
+            else "WARNING, the test days are no sample of what is met: precision and PR-AUC do not carry over"
+        )
+        verdict = (
+            f"{words}: {share:.2%} of the user-days tested are malicious, {natural:.2%} of all of that time."
+        )
+        return AuditResult(self.name, times, None, 1.0, passed, verdict)
+
+
+def natural_share(table: ScoreTable, test: pl.DataFrame) -> float | None:
+    """Return the share of malicious ones among all user-days of the time of the test."""
+    presence = table.store.presence().with_columns(pl.col("day").cast(pl.Datetime("us")))
+    met = presence.filter(pl.col("day").is_between(test["start"].min(), test["start"].max()))
+    units = met.select("user", start="day", end=pl.col("day").dt.offset_by("1d"))
+    share = label(units, table.key, "event")["malicious"].mean()
+    return share if isinstance(share, float) else None

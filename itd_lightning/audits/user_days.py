@@ -1,0 +1,27 @@
+"""User-days of a run, to which scores of every grain can be brought; most audits look at them."""
+
+import numpy as np
+import polars as pl
+from jaxtyping import Float
+
+from itd_lightning.evaluation.score_table import ScoreTable
+from itd_lightning.metrics.bootstrap import REPLICATES
+from itd_lightning.scores.pool import pool_days
+from itd_lightning.splits.labels import label
+
+
+def scored_days(table: ScoreTable) -> pl.DataFrame:
+    """Return validation and test user-days with ``malicious`` and ``quiet``, which is outside campaigns."""
+    labelled = []
+    for chunk in table.user_chunks():
+        days = table.label(pool_days(chunk.filter(pl.col("part") != "train")), "event").drop("scenario")
+        busy = label(days.drop("malicious"), table.key, "interval")["malicious"]
+        labelled.append(days.with_columns(quiet=~(busy | days["malicious"])))
+    return pl.concat(labelled)
+
+
+def resample_means(values: Float[np.ndarray, " u"], seed: int) -> Float[np.ndarray, " r"]:
+    """Return means of one value a user, over R draws of users."""
+    drawn = np.random.default_rng(seed).integers(len(values), size=(REPLICATES, len(values)))
+    means: Float[np.ndarray, " r"] = values[drawn].mean(axis=1)
+    return means

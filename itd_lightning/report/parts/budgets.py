@@ -1,0 +1,90 @@
+"""Tables of what an analyst meets: alarms at the threshold, and short lists under a budget."""
+
+from collections.abc import Callable, Sequence
+
+from itd_lightning.contracts.results import Numbers
+from itd_lightning.report.parts.numbers import DASH, Cell, number_cell, plural
+from itd_lightning.report.parts.tables import NO_INTERVAL, NOT_MEASURED, Group, Row, Table
+from itd_lightning.report.runs import Run
+
+HEADLINE = {
+    "precision": "Precision",
+    "recall": "Recall (detection rate)",
+    "fpr": "False positive rate",
+    "f1": "F1",
+    "accuracy": "Accuracy",
+}
+
+
+def operating_table(runs: Sequence[Run]) -> Table:
+    """Return the numbers that follow if everything above the threshold is an alarm."""
+    rows = [Row("Threshold", [operating_cell(run.evaluation, "threshold") for run in runs])]
+    rows += [
+        Row(label, [operating_cell(run.evaluation, name) for run in runs]) for name, label in HEADLINE.items()
+    ]
+    return Table("At the threshold", "", [""], [Group("", rows)])
+
+
+def operating_cell(result: Numbers, name: str) -> Cell:
+    """One number at the threshold."""
+    reason = str(result.get("undefined", {}).get(name, NOT_MEASURED))
+    footnote = "" if name == "threshold" else NO_INTERVAL
+    return number_cell(result.get(name), reason, result["intervals"].get(name), footnote)
+
+
+def share_table(runs: Sequence[Run]) -> Table:
+    """Detection rate among the highest scores."""
+    units = plural([run.about.grain for run in runs])
+    shares = dict.fromkeys(share for run in runs for share in budget(run, "share"))
+    rows = [
+        Row(
+            f"highest {100 * float(share):.0f} % of {units}",
+            [nothing(budget(run, "share").get(share), run) for run in runs],
+        )
+        for share in shares
+    ]
+    return Table(f"Recall within a share of all {units}", "", ["Recall"], [Group("", rows)])
+
+
+def daily_table(runs: Sequence[Run]) -> Table:
+    """Return what daily lists of user-days find."""
+    sizes = dict.fromkeys(size for run in runs for size in budget(run, "per_day"))
+    columns: dict[str, Callable[[Numbers, Run], Cell]] = {
+        "Recall": lambda entry, run: nothing(entry.get("recall"), run),
+        "Precision": lambda entry, run: nothing(entry.get("precision"), run),
+        "Insiders found": insiders,
+        "Median days until found": waiting,
+    }
+    rows = [
+        Row(
+            f"{size} user-day{'' if size == '1' else 's'} a day",
+            [cell(budget(run, "per_day").get(size) or {}, run) for cell in columns.values() for run in runs],
+        )
+        for size in sizes
+    ]
+    return Table("Daily lists for an analyst", "", list(columns), [Group("", rows)])
+
+
+def budget(run: Run, kind: str) -> Numbers:
+    """Return the numbers of one kind of budget, by its size."""
+    budgets: Numbers = run.evaluation.get("budgets", {})
+    sizes: Numbers = budgets.get(kind, {})
+    return sizes
+
+
+def nothing(value: float | int | None, run: Run) -> Cell:
+    """A number that is undefined only where there is nothing to find."""
+    return number_cell(value, str(run.evaluation.get("undefined", {}).get("pr_auc", NOT_MEASURED)))
+
+
+def insiders(entry: Numbers, run: Run) -> Cell:
+    """Return the number of insiders that a list finds."""
+    count = entry.get("insiders_found")
+    return nothing(None, run) if count is None else Cell(f"{count} of {entry.get('insiders', DASH)}")
+
+
+def waiting(entry: Numbers, run: Run) -> Cell:
+    """Return the days until an insider is found."""
+    if not entry:
+        return nothing(None, run)
+    return number_cell(entry.get("days_until_found"), "no insider is found within this list")

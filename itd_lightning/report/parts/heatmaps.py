@@ -1,0 +1,191 @@
+"""Maps of the highest scoring windows: seen, expected and contribution, hour by hour.
+
+Axes: T hours, F features.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+import numpy as np
+import plotly.graph_objects as go
+import polars as pl
+from jaxtyping import Float
+
+from itd_lightning.report.parts.figures import BLUES, GREY, PALE, Figure, Panel, canvas, plain
+from itd_lightning.report.parts.numbers import number
+from itd_lightning.report.runs import Run
+
+WINDOWS = 3
+LONGEST = 24  # letters of a feature beside a map
+ORANGES = [[0, "#ffffff"], [0.25, "#fdd0a2"], [0.6, "#e6762f"], [1, "#7f2704"]]
+BOTH_WAYS = [[0, "#08306b"], [0.25, "#6baed6"], [0.5, "#ffffff"], [0.75, "#f0925a"], [1, "#7f2704"]]
+
+
+class Window(NamedTuple):
+    """One explained unit.
+
+    Attributes:
+        user: Whose it is.
+        start: Its first moment.
+        score: Its score.
+        features: Names of the F features.
+        observed: Counts ``(F, T)``.
+        expected: Probability of activity, or standardised value ``(F, T)``.
+        part: What each cell adds to the score ``(F, T)``.
+    """
+
+    user: str
+    start: datetime
+    score: float
+    features: list[str]
+    observed: Float[np.ndarray, "f t"]
+    expected: Float[np.ndarray, "f t"]
+    part: Float[np.ndarray, "f t"]
+
+
+def explained_windows(run: Run) -> list[tuple[Window, Figure]]:
+    """The highest explained units, each with its three maps."""
+    hourly = None if run.explanations is None else run.explanations.filter(pl.col("hour").is_not_null())
+    if hourly is None or hourly.is_empty():
+        return []
+    return [(window, Figure("heat", caption(window), maps(window))) for window in windows(hourly)]
+
+
+def windows(cells: pl.DataFrame, count: int = WINDOWS) -> list[Window]:
+    """Cut the highest units out of the table of cells."""
+    names = ["user", "start", "end"]
+    units = (
+        cells.select(*names, "score")
+        .unique(names)
+        .sort(["score", "user", "start"], descending=[True, False, False])
+    )
+    features = cells["feature"].unique(maintain_order=True).to_list()
+    return [cut(cells, unit, features) for unit in units.head(count).iter_rows(named=True)]
+
+
+def cut(cells: pl.DataFrame, unit: dict[str, Any], features: list[str]) -> Window:
+    """One unit as grids; a cell that is not in the table is 0."""
+    own = cells.filter(*(pl.col(name) == unit[name] for name in ("user", "start", "end")))
+    grids = np.zeros((3, len(features), int(own["hour"].max()) + 1))  # type: ignore[arg-type]
+    place = {feature: row for row, feature in enumerate(features)}
+    rows = own["feature"].replace_strict(place, return_dtype=pl.Int64).to_numpy()
+    for layer, name in enumerate(("seen", "expected", "part")):
+        grids[layer, rows, own["hour"].to_numpy()] = own[name].to_numpy()
+    return Window(unit["user"], unit["start"], unit["score"], features, *grids)
+
+
+def caption(window: Window) -> str:
+    """Return the caption: the feature and the hour that add most."""
+    row, hour = np.unravel_index(int(window.part.argmax()), window.part.shape)
+    by_feature = window.part.sum(axis=1)
+    top = int(by_feature.argmax())
+    whole = float(by_feature.sum())
+    share = (
+        f" ({100 * by_feature[top] / whole:.0f} % of the score)"
+        if by_feature.min() >= 0 and whole > 0
+        else ""
+    )
+    value = float(window.expected[row, hour])
+    expected = "a probability of activity" if probable(window) else "a standardised value"
+    return (
+        f"The feature that adds most is {window.features[top]}{share}; the hour that adds most is that of "
+        f"{window.features[row]} at {clock(window.start, int(hour))}: {window.observed[row, hour]:.0f} seen, "
+        f"where {expected} {f'of {number(value)}' if abs(value) >= 0.001 else 'of almost 0'} was expected."
+    )
+
+
+def probable(window: Window) -> bool:
+    """Return whether the expected values are probabilities."""
+    return float(window.expected.min()) >= 0 and float(window.expected.max()) <= 1
+
+
+def maps(window: Window) -> list[Panel]:
+    """Seen, expected and contribution on the same hours."""
+    likely = probable(window)
+    most = max(float(window.observed.max()), 1)
+    marks = [mark for mark in (0, 1, 3, 10, 30, 100, 300, 1000, 3000) if mark <= most]
+    colours = {"zmin": 0, "zmax": np.log1p(most), "colorscale": BLUES}
+    ticks = {"tickvals": np.log1p(marks).tolist(), "ticktext": [str(mark) for mark in marks]}
+    far = max(float(np.abs(window.expected).max()), 1e-12)
+    expected = {"zmin": 0, "zmax": 1, "colorscale": BLUES} if likely else diverging(far)
+    adds = max(float(np.abs(window.part).max()), 1e-12)
+    signed = float(window.part.min()) < 0
+    part = diverging(adds) if signed else {"zmin": 0, "zmax": adds, "colorscale": ORANGES}
+    return [
+        Panel(
+            "Seen",
+            heat(window, np.log1p(window.observed), window.observed, colours, ticks),
+            "events in the hour",
+        ),
+        Panel(
+            "Expected",
+            heat(window, window.expected, window.expected, expected, {"nticks": 5}),
+            "probability of activity" if likely else "standardised value",
+        ),
+        Panel(
+            "Contribution", heat(window, window.part, window.part, part, {"nticks": 4}), "added to the score"
+        ),
+    ]
+
+
+def diverging(far: float) -> dict[str, Any]:
+    """A scale with white at 0."""
+    return {"zmin": -far, "zmax": far, "colorscale": BOTH_WAYS}
+
+
+def heat(
+    window: Window,
+    z: Float[np.ndarray, "f t"],
+    shown: Float[np.ndarray, "f t"],
+    scale: dict[str, Any],
+    ticks: dict[str, Any],
+) -> go.Figure:
+    """One map; colours follow ``z``, a pointer shows ``shown``."""
+    hours = z.shape[1]
+    step = 6 if hours <= 48 else 24
+    at = [hour for hour in range(hours) if (window.start + timedelta(hours=hour)).hour % step == 0] or [0]
+    x = {
+        "tickvals": at,
+        "ticktext": [clock(window.start, hour) for hour in at],
+        "showgrid": False,
+        "ticklen": 3,
+    }
+    y = {
+        "tickvals": list(range(len(window.features))),
+        "ticktext": [plain(short_name(feature)) for feature in window.features],
+        "autorange": "reversed",
+        "showgrid": False,
+        "ticks": "",
+    }
+    figure = canvas(x, y)
+    bar = {"orientation": "h", "thickness": 8, "len": 1, "y": 1, "yanchor": "bottom", "ypad": 0}
+    labels = [
+        [plain(f"{feature}, {clock(window.start, hour)}") for hour in range(hours)]
+        for feature in window.features
+    ]
+    figure.add_heatmap(
+        z=z.round(6).tolist(),
+        customdata=shown.round(6).tolist(),
+        text=labels,
+        hovertemplate="%{text}: %{customdata:.3g}<extra></extra>",
+        xgap=1,
+        ygap=1,
+        colorbar=bar
+        | ticks
+        | {"tickfont": {"size": 10}, "ticklen": 2, "outlinecolor": GREY, "outlinewidth": 0.5},
+        **scale,
+    )
+    figure.update_layout(
+        margin={"l": 8, "r": 8, "t": 4, "b": 32}, plot_bgcolor=PALE
+    )  # lines between the cells
+    return figure
+
+
+def short_name(feature: str) -> str:
+    """A name that leaves room for the map beside it."""
+    return feature if len(feature) <= LONGEST else f"{feature[: LONGEST - 1]}…"
+
+
+def clock(start: datetime, hour: int) -> str:
+    """Time of day of a window's hour."""
+    return (start + timedelta(hours=hour)).strftime("%H:%M")

@@ -1,0 +1,105 @@
+"""Tables of threshold-free numbers: of the method, under each label policy, of baselines, pooled."""
+
+from collections.abc import Iterator, Sequence
+
+from itd_lightning.contracts.results import Evaluation, Numbers
+from itd_lightning.evaluation.baselines import BASELINES
+from itd_lightning.report.parts.numbers import Cell, number_cell, plural
+from itd_lightning.report.parts.tables import NO_INTERVAL, NOT_MEASURED, Group, Row, Table
+from itd_lightning.report.runs import Run
+
+MEASURES = {
+    "pr_auc": "PR-AUC",
+    "base_rate": "Base rate",
+    "roc_auc": "ROC-AUC",
+    "clean_recall": "Recall before a false alarm",
+}
+POLICIES = "event: malicious events only, or what holds one; interval: all that overlaps a campaign"
+
+
+def ranking_tables(runs: Sequence[Run]) -> list[Table]:
+    """Threshold-free numbers: of the method, under each label policy, of baselines, pooled.
+
+    One table for one or two runs; two for more, which would not fit beside each other.
+    """
+    title = f"How well malicious {plural([run.about.grain for run in runs])} are ranked"
+    halves = [list(MEASURES)] if len(runs) <= 2 else [["pr_auc", "base_rate"], ["roc_auc", "clean_recall"]]
+    return [ranking_table(runs, half, title if place == 0 else "") for place, half in enumerate(halves)]
+
+
+def ranking_table(runs: Sequence[Run], measures: list[str], title: str) -> Table:
+    """Some threshold-free numbers of all subjects."""
+    subjects = [
+        ("This method", method_entries),
+        (f"The same scores under each label policy ({POLICIES})", label_entries),
+        ("Scores that need no method", baseline_entries),
+        ("The same scores at coarser grains", pooled_entries),
+    ]
+    groups = [
+        Group(name, subject_rows([dict(entries(run.evaluation)) for run in runs], measures))
+        for name, entries in subjects
+    ]
+    return Table(title, "", [MEASURES[name] for name in measures], [group for group in groups if group.rows])
+
+
+Entries = Iterator[tuple[str, Numbers]]
+
+
+def method_entries(result: Evaluation) -> Entries:
+    """All scenarios together, then each."""
+    yield "all scenarios", {**result, "undefined": result.get("undefined", {}).get("pr_auc", "")}
+    for name, entry in result.get("scenarios", {}).items():
+        yield f"scenario {name}", entry
+
+
+def label_entries(result: Evaluation) -> Entries:
+    """Each label policy."""
+    yield from result.get("labels", {}).items()
+
+
+def baseline_entries(result: Evaluation) -> Entries:
+    """Chance, then how much happened."""
+    names = {
+        "random": "random scores",
+        "events": "number of events",
+        "active_hours": "number of active hours",
+        "day_events": "number of events on the day",
+    }
+    baselines = result.get("baselines", {})
+    if "day_events" in baselines:  # a behaviour is one event; what counts is how many lie around it
+        names["events"] = "number of events in the sequence"
+    for name in [*BASELINES, *sorted(set(baselines) - set(BASELINES))]:
+        if name in baselines:
+            yield names.get(name, name), baselines[name]
+
+
+def pooled_entries(result: Evaluation) -> Entries:
+    """User-days, then what lies between: six units in a row, or sessions."""
+    pooled: Numbers = result.get("pooled", {})
+    if "user_days" in pooled:
+        yield "user-days, highest", pooled["user_days"]
+    how = {
+        "sum": "sum",
+        "max": "highest",
+        "top2": "mean of top two",
+        "top3": "mean of top three",
+    }
+    for kind, what in (("sequences", "six in a row"), ("sessions", "sessions")):
+        for pool, entry in pooled.get(kind, {}).items():
+            yield f"{what}, {how.get(pool, pool)}", entry
+
+
+def subject_rows(entries: list[dict[str, Numbers]], measures: list[str]) -> list[Row]:
+    """One row a subject that any run has: run beside run under each measure."""
+    labels = dict.fromkeys(label for run in entries for label in run)
+    return [
+        Row(label, [number_of(run.get(label, {}), name) for name in measures for run in entries])
+        for label in labels
+    ]
+
+
+def number_of(entry: Numbers, name: str) -> Cell:
+    """One threshold-free number; only the areas have intervals."""
+    reason = entry.get("undefined") or NOT_MEASURED
+    interval = (entry.get("intervals") or {}).get(name)
+    return number_cell(entry.get(name), str(reason), interval, NO_INTERVAL if name.endswith("_auc") else "")

@@ -1,0 +1,79 @@
+"""The numbers in sentences: what came out, and whether to believe it."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from itd_lightning.contracts.results import AuditResult, Evaluation
+from itd_lightning.report.parts.numbers import number, span
+from itd_lightning.report.runs import Run
+
+
+class Verdict(NamedTuple):
+    """A run in two sentences.
+
+    Attributes:
+        run: Name of the run.
+        result: How well it ranks.
+        audits: What the audits say.
+        state: Worst answer of the audits: passed, failed, open or none.
+    """
+
+    run: str
+    result: str
+    audits: str
+    state: str
+
+
+def verdict(run: Run) -> Verdict:
+    """Say in words what came out."""
+    text, state = audit_summary(run.audits)
+    return Verdict(run.name, result(run.evaluation), text, state)
+
+
+def result(evaluation: Evaluation) -> str:
+    """PR-AUC beside the base rate and the best score that needs no method."""
+    value, base = evaluation["pr_auc"], evaluation.get("base_rate")
+    if value is None:
+        reason = evaluation.get("undefined", {}).get("pr_auc", "no reason was recorded")
+        return f"PR-AUC is not defined: {reason}."
+    interval = evaluation["intervals"].get("pr_auc")
+    text = f"PR-AUC {number(value)}" + (
+        f" (95 % interval {span(interval)})" if interval else " (no interval)"
+    )
+    if base:
+        text += f" at a base rate of {number(base)}: {number(value / base)} times what chance gives"
+    return f"{text}.{best_baseline(evaluation)}"
+
+
+def best_baseline(evaluation: Evaluation) -> str:
+    """The strongest competitor that needs no method, as a sentence with a space before it."""
+    baselines = {
+        name: (entry["pr_auc"], entry["intervals"]["pr_auc"])
+        for name, entry in evaluation.get("baselines", {}).items()
+        if name != "random" and entry["pr_auc"] is not None
+    }
+    if not baselines:
+        return ""
+    best = max(baselines, key=lambda name: baselines[name][0])
+    pr_auc, interval = baselines[best]
+    beside = f" ({span(interval)})" if interval else ""
+    return f" Merely counting {best.replace('_', ' ')} reaches {number(pr_auc)}{beside}."
+
+
+def audit_summary(audits: Sequence[AuditResult]) -> tuple[str, str]:
+    """Return what the audits say, worst first, and the worst answer."""
+    if not audits:
+        return "No audit was run, so the result may be an artefact.", "none"
+    for answer, summary in ((False, "failed"), (None, "open")):
+        hits = [audit for audit in audits if audit.passed is answer]
+        if hits:
+            sentences = " ".join(sentence(f"{audit.name}: {audit.verdict}") for audit in hits)
+            verb = "is" if len(hits) == 1 else "are"
+            claim = f"{len(hits)} of {len(audits)} audits " + (summary if answer is False else f"{verb} open")
+            return f"{claim}. {sentences}", summary
+    return f"All {len(audits)} audits passed.", "passed"
+
+
+def sentence(text: str) -> str:
+    """The text with a full stop."""
+    return text if text.endswith((".", "!", "?")) else f"{text}."

@@ -1,0 +1,138 @@
+"""Scores over time, of the users who score highest."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import plotly.graph_objects as go
+import polars as pl
+from markupsafe import Markup
+
+from itd_lightning.report.parts.campaigns import HARMLESS, MALICIOUS, campaigns
+from itd_lightning.report.parts.figures import INK, Figure, Panel, canvas
+from itd_lightning.report.parts.numbers import number
+from itd_lightning.report.runs import Run
+from itd_lightning.report.sections.base import Page, Section
+
+USERS = 6
+UNITS = 1500  # of a user; more are pooled to their day's highest
+
+
+class ScoresOverTime(Section):
+    """The scores of the users who score highest, one plot a user."""
+
+    anchor, link, title = "time", "Scores over time", "Scores over time"
+
+    def render(self, runs: Sequence[Run], page: Page) -> Markup:
+        """Render the plots of each run."""
+        return page.figures(runs, [timelines(run) for run in runs])
+
+
+def timelines(run: Run) -> Figure:
+    """One panel a user: scores as dots, malicious units as diamonds, campaigns shaded."""
+    unknown = run.tested.with_columns(malicious=pl.lit(None, pl.Boolean))
+    labelled = run.truth.labelled
+    units = (unknown if labelled is None else labelled).filter(pl.col("score").is_finite())
+    if units.is_empty():
+        return Figure("timeline", "", [], "the run holds no test units")
+    best = units.group_by("user").agg(pl.col("score").max()).sort(["score", "user"], descending=[True, False])
+    users = best["user"].head(USERS).to_list()
+    shown = units.filter(pl.col("user").is_in(users))
+    low, high = float(shown["score"].min()), float(shown["score"].max())  # type: ignore[arg-type]
+    room = (high - low or 1) * 0.06
+    scale = [low - room, high + room]
+    panels = [panel(run, shown.filter(pl.col("user") == user), user, scale) for user in users]
+    return Figure("timeline", caption(run, shown, len(users)), panels, run.truth.missing)
+
+
+def caption(run: Run, shown: pl.DataFrame, users: int) -> str:
+    """Return the caption, which says whether the peaks are malicious."""
+    who = "The user with the highest score" if users == 1 else f"The {users} users with the highest scores"
+    dashed = "" if run.evaluation.get("threshold") is None else "; dashed: the threshold"
+    dots = "units" if run.behaviours is None else "user-days, each as its highest behaviour"
+    words = f"{who}, on one scale{dashed}; shaded: the campaign; grey dots: {dots}"
+    if run.truth.labelled is None:
+        return f"{words}; which of them are malicious is not known here."
+    peaks = shown.sort("score", descending=True).group_by("user", maintain_order=True).first()
+    hits = int(peaks["malicious"].sum())
+    return f"{words}; orange diamonds: malicious ones, which hold the peak of {hits} of {users}."
+
+
+def panel(run: Run, units: pl.DataFrame, user: str, scale: list[float]) -> Panel:
+    """One user's scores."""
+    ordered = thin_units(units).sort("start")
+    first, last = ordered["start"][0], ordered["end"].max()
+    margin = max((last - first) * 0.02, timedelta(hours=12))
+    span = [str(first - margin), str(last + margin)]
+    figure = canvas(
+        {"type": "date", "range": span, "nticks": 5, "tickformat": "%d %b %Y"},
+        {"range": scale, "nticks": 5, "title": "score"},
+    )
+    figure.layout.shapes = [*campaigns(run, user), *threshold(run)]
+    x, y = line_with_gaps(ordered)
+    line = {"color": "#c4c4c4", "width": 1}
+    figure.add_scatter(x=x, y=y, mode="lines", line=line, hoverinfo="skip", connectgaps=False)
+    malicious = pl.col("malicious").fill_null(value=False)
+    add_units(figure, ordered.filter(~malicious), "", {"color": HARMLESS, "size": 4})
+    mark = {"color": MALICIOUS, "size": 8, "symbol": "diamond", "line": {"color": "white", "width": 0.5}}
+    add_units(figure, ordered.filter(malicious), "<br>malicious", mark)
+    return Panel(user, figure, f"highest {number(float(units['score'].max()))}{scenarios(run, user)}")  # type: ignore[arg-type]
+
+
+def thin_units(units: pl.DataFrame) -> pl.DataFrame:
+    """The units; of a user with very many, each day's highest."""
+    if len(units) <= UNITS:
+        return units
+    day = pl.col("start").dt.truncate("1d").alias("day")
+    highest = pl.col("score").max(), pl.col("malicious").any(), pl.col("start").min(), pl.col("end").max()
+    return units.group_by(day).agg(highest)
+
+
+def line_with_gaps(ordered: pl.DataFrame) -> tuple[list[datetime | None], list[float | None]]:
+    """Times and scores, with a gap in the line where more than a day passes without a unit."""
+    x: list[datetime | None] = []
+    y: list[float | None] = []
+    before: datetime | None = None
+    for start, end, score in ordered.select("start", "end", "score").iter_rows():
+        middle = start + (end - start) / 2
+        if before is not None and start - before > timedelta(days=1):
+            x.append(before)
+            y.append(None)
+        x.append(middle)
+        y.append(score)
+        before = end
+    return x, y
+
+
+def add_units(figure: go.Figure, units: pl.DataFrame, what: str, marker: dict[str, Any]) -> None:
+    """Draw units of one kind, each in the middle of its time."""
+    hover = "%{customdata}<br>score %{y:.3g}" + what + "<extra></extra>"
+    middle = units.select(pl.col("start") + (pl.col("end") - pl.col("start")) / 2).to_series()
+    figure.add_scatter(
+        x=middle.to_list(),
+        y=units["score"].to_list(),
+        customdata=units["start"].dt.strftime("from %d %b %Y %H:%M").to_list(),
+        mode="markers",
+        marker=marker,
+        hovertemplate=hover,
+        cliponaxis=False,
+    )
+
+
+def threshold(run: Run) -> list[dict[str, Any]]:
+    """The threshold as a dashed line, where there is one."""
+    value = run.evaluation.get("threshold")
+    if value is None:
+        return []
+    line = {"color": INK, "width": 1, "dash": "4px,3px"}
+    return [{"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": value, "y1": value, "line": line}]
+
+
+def scenarios(run: Run, user: str) -> str:
+    """Return which campaigns a user ran, for the heading."""
+    numbers = sorted(
+        {str(entry["scenario"]) for entry in run.evaluation.get("campaigns", []) if entry["user"] == user}
+    )
+    if numbers:
+        return f"; insider of scenario {', '.join(numbers)}"
+    return "" if run.truth.labelled is None else "; no insider"

@@ -1,0 +1,42 @@
+"""The user-days that an analyst would see first."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from markupsafe import Markup
+
+from itd_lightning.alerts.lists import ranked_days, with_reasons
+from itd_lightning.report.runs import Run
+from itd_lightning.report.sections.base import Page, Section
+
+COUNT = 10  # user-days of each run
+
+
+class TopDays(Section):
+    """The ten highest user-days of each run, with what added most to each score."""
+
+    anchor, link, title = "days", "Top user-days", "Top ten user-days"
+
+    def render(self, runs: Sequence[Run], page: Page) -> Markup:
+        """Render one table a run."""
+        return page.fragment("top_days", runs, entries=[(run, top_days(run)) for run in runs])
+
+
+def top_days(run: Run) -> list[dict[str, Any]]:
+    """Return the highest user-days as rows of a table."""
+    days = with_reasons(ranked_days(run.days, count=COUNT), run.rows, run.about, run.explanations)
+    return [
+        {**row, "campaign": campaign_on(run, row["user"], row["day"])} for row in days.iter_rows(named=True)
+    ]
+
+
+def campaign_on(run: Run, user: str, day: date) -> str:
+    """Return the scenario of the campaign that runs on a user's day, or an empty text."""
+    running = (
+        f"scenario {campaign['scenario']}"
+        for campaign in run.evaluation.get("campaigns", [])
+        if campaign["user"] == user
+        and str(campaign["start"])[:10] <= day.isoformat() <= str(campaign["end"])[:10]
+    )
+    return next(running, "")

@@ -1,0 +1,95 @@
+"""Arguments of a command before they are parsed: options taken off, and options that follow others."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from itd_lightning.contracts.errors import InputError
+
+SEED = "seed_everything"
+# An argument that takes its value from another one; methods and views without it are skipped.
+FOLLOWERS = {
+    **{f"model.init_args.{name}": f"data.init_args.{name}" for name in ("hours", "vocabulary", "modes")},
+    "model.init_args.behaviours": "data.init_args.behaviours",
+    "data.init_args.seed": SEED,
+}
+
+
+def refuse_followers(arguments: Sequence[str] | Mapping[str, Any], parsed: dict[str, Any]) -> None:
+    """Refuse values of options that another option has replaced while parsing.
+
+    Args:
+        arguments: As they were typed, and configs that they name are read; or a command's whole config.
+        parsed: The command's config.
+
+    Raises:
+        InputError: If a value differs from the one that is used.
+    """
+    for follower, leader in FOLLOWERS.items():
+        used = value_at(parsed, follower)
+        for place, value in given_values(arguments, follower):
+            if str(value) != str(used):
+                short = leader.replace("init_args.", "")
+                raise InputError(
+                    f"{place} {value} would be ignored, since {short} decides: give --{short} instead"
+                )
+
+
+def given_values(arguments: Sequence[str] | Mapping[str, Any], name: str) -> Iterator[tuple[str, object]]:
+    """Yield where an option is given, and its value there."""
+    if not isinstance(arguments, Mapping):
+        yield from typed_values(list(arguments), name)
+    elif (value := value_at(arguments[arguments["subcommand"]], name)) is not None:
+        yield name, value
+
+
+def typed_values(arguments: list[str], name: str) -> Iterator[tuple[str, object]]:
+    """Yield where an option is typed, on the command line or in a config, and its value there."""
+    part, _, last = name.split(".")
+    for option in (f"--{part}.{last}", f"--{name}"):
+        yield from ((option, value) for value in take_option(arguments, option)[1])
+    for option, prefix in (("--config", ""), ("-c", ""), (f"--{part}", f"{part}.")):
+        for text in take_option(arguments, option)[1]:
+            value = value_at(read_yaml(text), name.removeprefix(prefix))
+            if value is not None:
+                yield f"{option} {text}: {name}", value
+
+
+def read_yaml(text: str) -> object:
+    """Return what a YAML file holds, or a text that is YAML itself."""
+    path = Path(text)
+    return yaml.safe_load(path.read_text("utf-8") if path.is_file() else text)
+
+
+def value_at(config: object, name: str) -> object:
+    """Return a value of a nested config by its dotted name; None where there is none.
+
+    Example:
+        >>> value_at({"data": {"seed": 3}}, "data.seed")
+        3
+    """
+    for key in name.split("."):
+        config = config.get(key) if isinstance(config, Mapping) else None
+    return config
+
+
+def take_option(args: list[str], name: str) -> tuple[list[str], list[str]]:
+    """Split ``--name value`` and ``--name=value`` off a list of arguments.
+
+    Example:
+        >>> take_option(["fit", "--x", "1", "--y=2"], "--x")
+        (['fit', '--y=2'], ['1'])
+    """
+    rest: list[str] = []
+    values: list[str] = []
+    words = iter(args)
+    for word in words:
+        if word == name:
+            values.append(next(words, ""))
+        elif word.startswith(f"{name}="):
+            values.append(word.removeprefix(f"{name}="))
+        else:
+            rest.append(word)
+    return rest, values

@@ -1,0 +1,56 @@
+"""Run a command of Lightning, and write what it came to into the run's folder."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from time import monotonic
+
+import torch
+
+from itd_lightning.contracts.errors import InputError
+from itd_lightning.evaluation.evaluate import evaluate, write_json
+from itd_lightning.runs.cost import process_cost
+from itd_lightning.runs.launch import ExperimentCLI, train
+from itd_lightning.scores.table import SCORED
+from itd_lightning.store.read import Store
+
+
+def run_command(args: Sequence[str]) -> ExperimentCLI:
+    """Run ``fit``, ``validate``, ``test`` or ``predict``.
+
+    A fit writes ``cost.json``; a test writes ``evaluation.json`` where the store has an answer key.
+
+    Args:
+        args: The command and its arguments, as ``runs.launch.train`` takes them.
+
+    Raises:
+        InputError: If an argument does not fit, or the training diverged.
+    """
+    start = monotonic()
+    # `deterministic` would also fill memory that is about to be written: time, and no other score.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    try:
+        cli = train(args)
+    except SystemExit as stop:  # what Lightning makes of Ctrl-C
+        raise KeyboardInterrupt if stop.code == 1 else stop from stop
+    folder = Path(cli.trainer.default_root_dir)
+    if not cli.trainer.is_global_zero:
+        return cli
+    if args[0] == "fit" and cli.trained:
+        write_json(folder / "cost.json", process_cost(monotonic() - start))
+        refuse_divergence(cli)
+    elif args[0] == "test" and Store(cli.datamodule.store).manifest["answers"] is not None:
+        write_json(folder / "evaluation.json", evaluate(folder / SCORED))
+    return cli
+
+
+def refuse_divergence(cli: ExperimentCLI) -> None:
+    """Refuse a fit that ended with a loss that is no number.
+
+    Raises:
+        InputError: If one is.
+    """
+    logged = cli.trainer.callback_metrics.items()
+    if diverged := [name for name, value in logged if not value.isfinite()]:
+        raise InputError(
+            f"the training diverged, {' and '.join(diverged)} is no number: lower the learning rate"
+        )

@@ -1,0 +1,54 @@
+"""Build of view ``days``: the features of each user-day, in one file a shard."""
+
+from functools import partial
+from pathlib import Path
+
+import polars as pl
+
+from itd_lightning.events.files import FileTypes
+from itd_lightning.events.pcs import own_pcs
+from itd_lightning.store.read import ShardMap, Store
+from itd_lightning.views.days.features import build, records
+
+RECORDED = ["kind", "object", "from_removable", "content"]  # of an event, for ``records``
+NEEDED = ["user", "time", "pc", "size", "attachments", "to_removable", *RECORDED]
+
+
+def records_shard(shard: Path) -> pl.DataFrame:
+    """Return which of the things that releases differ in a shard records."""
+    return records(pl.read_parquet(shard, columns=RECORDED, glob=False))
+
+
+def build_shard(
+    shard: Path,
+    target: Path,
+    own: pl.DataFrame,
+    people: pl.DataFrame | None,
+    recorded: dict[str, bool],
+    file_types: FileTypes,
+) -> pl.DataFrame:
+    """Build one shard into a file of the target folder; return its user-days."""
+    days = build(pl.read_parquet(shard, columns=NEEDED, glob=False), own, people, recorded, file_types)
+    days.write_parquet(target / f"{shard.parent.name}.parquet")
+    return days.select("user", "day")
+
+
+def build_view(store: Store, map_shards: ShardMap, target: Path, file_types: FileTypes) -> None:
+    """Write the features of all user-days of a store into a folder.
+
+    Args:
+        store: The store.
+        map_shards: Applies a function to every shard.
+        target: The folder.
+        file_types: Which endings make a file a document, a program and so on.
+    """
+    recorded = map_shards(records_shard).select(pl.all().any()).row(0, named=True)
+    work = partial(
+        build_shard,
+        target=target,
+        own=own_pcs(store.pc_use()),
+        people=store.people(),
+        recorded=recorded,
+        file_types=file_types,
+    )
+    map_shards(work)

@@ -1,0 +1,28 @@
+"""What the report draws of signals: how often a user did what each day, and the rhythms in it.
+
+Axes: N days of some users, K modes, C channels.
+"""
+
+import numpy as np
+import polars as pl
+from jaxtyping import Float
+
+from itd_lightning.views.signals.features import CHANNELS
+
+
+def mode_table(days: pl.DataFrame, signals: Float[np.ndarray, "n j c"]) -> pl.DataFrame:
+    """Return counts and modes as rows: the columns of ``contracts.pictures.MODES``, and one a channel.
+
+    Args:
+        days: ``user`` and ``day`` of each row of the signals.
+        signals: Standardised counts, then the K modes.
+    """
+    keys = days.select("user", "day")
+    tables = [
+        keys.with_columns(
+            pl.lit(mode, pl.Int64).alias("mode"),
+            *(pl.Series(name, signals[:, mode, at]) for at, name in enumerate(CHANNELS)),
+        )
+        for mode in range(signals.shape[1])
+    ]
+    return pl.concat(tables).sort("user", "day", "mode")

@@ -1,0 +1,189 @@
+"""What the report draws of trajectories: where one went, how far, at what hours, in which regimes and paths.
+
+Axes: U users, P active days of a user, D features, N points, C components, K coordinates of a signature.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import polars as pl
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from itd_lightning.contracts.batches import TrajectoryBatch
+from itd_lightning.contracts.pictures import PATHS, TRAJECTORIES
+from itd_lightning.numerics.change_points import SHORTEST, change_points, severities
+from itd_lightning.numerics.events_in_time import unusual_hours
+from itd_lightning.numerics.signature import sliding_with_time
+from itd_lightning.numerics.trajectory import anchors, drift
+
+EVERY = 20  # active days between the windows by which all users are shown
+DISRUPTED = 0.02  # of a user's days, whose hours are marked as unusual
+AFTER = 10  # days after a change that are compared, where it is compared with all days before it
+
+
+class Settings(NamedTuple):
+    """Hyper-parameters of the method that scored; a method that lacks one has the page's value.
+
+    Attributes:
+        baseline: Active days of the anchor.
+        window: Active days of a signature.
+        depth: Levels of a signature.
+        shortest: Active days of a segment between changes.
+        prefix: Whether a change is measured against all days before it.
+    """
+
+    baseline: int = 60
+    window: int = 14
+    depth: int = 2
+    shortest: int = SHORTEST
+    prefix: bool = False
+
+
+class ActiveDays(NamedTuple):
+    """The days on which one user did anything.
+
+    Attributes:
+        day: Days since 1970-01-01 ``(P,)``.
+        values: Standardised features ``(P, D)``.
+        hours: Events in each hour ``(P, 24)``.
+    """
+
+    day: Int[Tensor, " p"]
+    values: Float[Tensor, "p d"]
+    hours: Float[Tensor, "p h"]
+
+
+def settings_of(hyperparameters: Mapping[str, Any]) -> Settings:
+    """Return those of a method's hyper-parameters that the pictures depend on."""
+    return Settings(**{name: hyperparameters[name] for name in Settings._fields if name in hyperparameters})
+
+
+def active_days(batch: TrajectoryBatch, row: int) -> ActiveDays:
+    """Return the active days of one user."""
+    active = batch.active[row]
+    return ActiveDays(batch.day[active], batch.values[row][active], batch.hours[row][active].float())
+
+
+def trajectories(
+    batch: TrajectoryBatch, users: Sequence[str], drawn: Sequence[str], settings: Settings
+) -> pl.DataFrame:
+    """Return the trajectories of some users, with the columns of ``contracts.pictures.TRAJECTORIES``.
+
+    Args:
+        batch: The company.
+        users: Who its rows are.
+        drawn: Whose trajectories are returned.
+        settings: Of the method that scored.
+    """
+    rows = {user: row for row, user in enumerate(users)}
+    tables = [trajectory(user, active_days(batch, rows[user]), settings) for user in drawn if user in rows]
+    return pl.concat([TRAJECTORIES.to_frame(), *tables])
+
+
+def trajectory(user: str, days: ActiveDays, settings: Settings) -> pl.DataFrame:
+    """Return the trajectory of one user."""
+    if not len(days.day):
+        return TRAJECTORIES.to_frame()
+    points = days.values.double().numpy()
+    centre, axes = principal_axes(points, 3)
+    place = (points - centre) @ axes
+    cuts = change_points(days.values, shortest=settings.shortest)
+    after = AFTER if settings.prefix else None
+    severity: list[float | None] = [None] * len(points)
+    sizes = severities(days.values, cuts, after, prefix=settings.prefix)
+    for cut, size in zip(cuts.tolist(), sizes.tolist(), strict=True):
+        severity[cut] = size
+    number = torch.arange(len(points))
+    return pl.DataFrame(
+        {
+            "user": [user] * len(points),
+            "day": as_dates(days.day),
+            **{axis: place[:, at] for at, axis in enumerate("xyz")},
+            "distance": distance(days, settings.baseline).double().numpy(),
+            "hours": days.hours.long().tolist(),
+            "unusual": unusual(days.hours, settings.baseline).numpy(),
+            "baseline": (number < settings.baseline).numpy(),
+            "regime": (number[:, None] >= cuts).sum(dim=1).numpy(),
+            "severity": severity,
+        },
+        schema=TRAJECTORIES,
+    )
+
+
+def as_dates(day: Int[Tensor, " p"]) -> pl.Series:
+    """Return days since 1970-01-01 as dates."""
+    return pl.Series(day.numpy()).cast(pl.Int32).cast(pl.Date)
+
+
+def distance(days: ActiveDays, baseline: int) -> Float[Tensor, " p"]:
+    """Return the distance of each day to the mean of the baseline."""
+    active = torch.ones(1, len(days.day), dtype=torch.bool)
+    anchor = anchors(days.values[None], active, baseline)
+    return drift(days.values, anchor.expand_as(days.values)).distance
+
+
+def unusual(hours: Float[Tensor, "p h"], baseline: int) -> Bool[Tensor, " p"]:
+    """Return which days are the most unusual ones by the hours of their activity."""
+    first = (hours[:baseline] > 0).float()
+    usual, count = first.sum(dim=0), torch.full((len(hours),), float(len(first)))
+    surprise = unusual_hours(hours, usual.expand_as(hours), count)
+    return (surprise >= surprise.quantile(1 - DISRUPTED)) & (surprise > 0)
+
+
+def paths(batch: TrajectoryBatch, users: Sequence[str], settings: Settings) -> pl.DataFrame:
+    """Return the signatures of all users' last days, with the columns of ``contracts.pictures.PATHS``.
+
+    The components are those of evenly spaced windows, so that no answer key is needed to choose them. Users
+    with fewer active days than a window are left out.
+    """
+    evenly = [every[settings.window - 1 :: EVERY].copy() for *_, every in signatures(batch, users, settings)]
+    if not evenly:
+        return PATHS.to_frame()
+    centre, axes = principal_axes(np.concatenate(evenly), 2)
+    tables = []
+    for user, day, every in signatures(batch, users, settings):  # again: all at once would not fit in memory
+        place, number = (every - centre) @ axes, np.arange(len(every)) - settings.window + 1
+        tables.append(
+            pl.DataFrame(
+                {
+                    "user": [user] * len(place),
+                    "day": day,
+                    "x": place[:, 0],
+                    "y": place[:, 1],
+                    "regular": (number >= 0) & (number % EVERY == 0),
+                    "window": [settings.window] * len(place),
+                },
+                schema=PATHS,
+            )
+        )
+    return pl.concat(tables)
+
+
+def signatures(
+    batch: TrajectoryBatch, users: Sequence[str], settings: Settings
+) -> Iterator[tuple[str, pl.Series, Float[np.ndarray, "p k"]]]:
+    """Yield each user with enough active days: the days, and the signature of the window up to each.
+
+    Coordinates are on a logarithmic scale: squared ones have long tails, and a few would set the axes.
+    """
+    for row, user in enumerate(users):
+        days = active_days(batch, row)
+        if len(days.day) < settings.window:
+            continue
+        path, time = days.values[None].double(), days.day[None].double()
+        every = sliding_with_time(path, time, settings.window, settings.depth)[0].numpy()
+        yield user, as_dates(days.day), np.sign(every) * np.log1p(np.abs(every))
+
+
+def principal_axes(
+    points: Float[np.ndarray, "n d"], count: int
+) -> tuple[Float[np.ndarray, " d"], Float[np.ndarray, "d c"]]:
+    """Return centre and principal axes of points; where they span fewer dimensions, the rest is 0."""
+    centre = points.mean(axis=0)
+    _, size, directions = np.linalg.svd(points - centre, full_matrices=False)
+    axes = np.zeros((points.shape[1], count))
+    axes[:, : min(count, len(size))] = directions[:count].T
+    return centre, axes
