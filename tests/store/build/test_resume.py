@@ -99,7 +99,6 @@ def test_an_archive_gives_the_store_of_its_folder(
     release: Path, straight: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pieces, "PIECE", SMALL_PIECE)
-    monkeypatch.setattr("itd_lightning.sources.cert.archives.PIECE", SMALL_PIECE)
     build_store([archive(release, tmp_path / "r4.2.tar.bz2")], tmp_path / "store", shards=8)
     assert files(tmp_path / "store") == straight
     assert sorted(path.name for path in tmp_path.iterdir()) == ["r4.2.tar.bz2", "store"]
@@ -120,11 +119,10 @@ def test_two_processes_and_ray_give_the_same_files(
 BUILD = """
 import sys
 from pathlib import Path
-from itd_lightning.sources.cert import archives
 from itd_lightning.sources.cert import pieces
 from itd_lightning.store.build.build import build_store
 if __name__ == "__main__":
-    pieces.PIECE = archives.PIECE = 1 << 20
+    pieces.PIECE = 1 << 20
     source, store, workers, *append = sys.argv[1:]
     shards = None if append else 8
     build_store([Path(source)], Path(store), shards=shards, workers=int(workers), append=bool(append))
