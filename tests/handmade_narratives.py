@@ -2,7 +2,7 @@
 
 import torch
 from lightning.pytorch import LightningDataModule
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from itd_lightning.contracts.batches import NarrativeBatch
 
@@ -20,6 +20,27 @@ def days(count: int, first: int = 0, malicious_every: int = 3) -> NarrativeBatch
     ]
     unit = torch.arange(first, first + count)
     return NarrativeBatch(tuple(narrative), tuple(contents), unit, torch.tensor(labels))
+
+
+class Batches(Dataset[NarrativeBatch]):
+    """Batches by their number; several numbers at once give one batch of all their days."""
+
+    def __init__(self, batches: list[NarrativeBatch]) -> None:
+        self.batches = batches
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __getitem__(self, row: int | list[int]) -> NarrativeBatch:
+        if isinstance(row, int):
+            return self.batches[row]
+        parts = [self.batches[number] for number in row]
+        return NarrativeBatch(
+            tuple(words for part in parts for words in part.narrative),
+            tuple(texts for part in parts for texts in part.contents),
+            torch.cat([part.unit for part in parts]),
+            torch.cat([part.label for part in parts]),
+        )
 
 
 class HandMade(LightningDataModule):
@@ -42,4 +63,4 @@ class HandMade(LightningDataModule):
 
     def loader(self, batches: list[NarrativeBatch]) -> DataLoader[NarrativeBatch]:
         """A loader that draws nothing from the global random stream, as those of the views."""
-        return DataLoader(batches, batch_size=None, generator=torch.Generator())  # type: ignore[arg-type]
+        return DataLoader(Batches(batches), batch_size=None, generator=torch.Generator())

@@ -6,6 +6,7 @@ import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
 from datetime import date
+from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NoReturn
@@ -79,6 +80,11 @@ class OneLineParser(LightningArgumentParser):
 class SaveConfig(SaveConfigCallback):
     """Writes the whole config into the run's folder and into each of its checkpoints."""
 
+    @cached_property
+    def text(self) -> str:
+        """The config as YAML, which nothing changes once the run has begun."""
+        return config_text(self.parser, self.config)
+
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Write nothing yet: a fit may find nothing left to train."""
 
@@ -96,18 +102,17 @@ class SaveConfig(SaveConfigCallback):
         """Write the config into the run's folder, and tell it to W&B."""
         if not trainer.is_global_zero:
             return
-        text = config_text(self.parser, self.config)
         with written_beside(Path(trainer.default_root_dir) / name) as partial:
-            partial.write_text(text, "utf-8")
+            partial.write_text(self.text, "utf-8")
         for logger in wandb_runs(trainer.loggers):
-            config = yaml.safe_load(text)
+            config = yaml.safe_load(self.text)
             logger.describe(config, Store(Path(config["data"]["init_args"]["store"])).fingerprint)
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         """Let the checkpoint know its config, so that ``itd test --ckpt_path X`` needs nothing else."""
-        checkpoint[CONFIG_KEY] = config_text(self.parser, self.config)
+        checkpoint[CONFIG_KEY] = self.text
         for logger in wandb_runs(trainer.loggers):
             checkpoint[TRACKED_KEY] = logger.tracked._asdict()
 
@@ -139,7 +144,21 @@ def as_list(value: object) -> list[Any]:
 
 
 class ExperimentCLI(LightningCLI):
-    """LightningCLI in which the view decides shapes, and a run is one folder."""
+    """LightningCLI in which the view decides shapes, and a run is one folder.
+
+    Args:
+        command: ``fit``, ``validate``, ``test`` or ``predict``.
+        **settings: Of LightningCLI.
+    """
+
+    def __init__(self, command: str, **settings: Any) -> None:  # noqa: ANN401 - they are Lightning's
+        self.command = command
+        super().__init__(Method, View, **settings)
+
+    def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]  # Lightning asks the instance
+        """Return the command that runs: to describe the other three to the parser takes 0.3 seconds each."""
+        commands = LightningCLI.subcommands()
+        return {name: skip for name, skip in commands.items() if name == self.command} or commands
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Give each shape once, in the view; views and methods without it are skipped."""
@@ -297,16 +316,16 @@ def train(args: Sequence[str]) -> ExperimentCLI:
     command, *rest = arguments
     checkpoint = next(iter(take_option(rest, "--ckpt_path")[1]), None)
     if checkpoint is None or any(a in ("--help", "-h") for a in rest):
-        return run_cli(arguments)
+        return run_cli(command, arguments)
     path = Path(checkpoint)
     root = [] if take_option(rest, ROOT)[1] else [f"{ROOT}={run_folder(path, command)}"]
     if command == "fit" or any(a.partition("=")[0] in ("-c", "--config") for a in rest):
-        return run_cli([*arguments, *root])
+        return run_cli(command, [*arguments, *root])
     config = safe_config(path, load_checkpoint(path).get(CONFIG_KEY))
     with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as file:
         file.write(config)
         file.flush()
-        return run_cli([command, "--config", file.name, *root, *rest])
+        return run_cli(command, [command, "--config", file.name, *root, *rest])
 
 
 @private_files()
@@ -323,7 +342,7 @@ def launch(command: str, config: Mapping[str, Any], checkpoint: Path | None = No
     """
     restrict_parsing()
     weights = {} if checkpoint is None else {"ckpt_path": str(checkpoint)}
-    return run_cli({"subcommand": command, command: {**config, **weights}})
+    return run_cli(command, {"subcommand": command, command: {**config, **weights}})
 
 
 def restrict_parsing(allowed: Sequence[str] = ()) -> None:
@@ -350,16 +369,15 @@ def run_folder(checkpoint: Path, command: str) -> Path:
     return folder / "predict" if command == "predict" else folder
 
 
-def run_cli(args: list[str] | dict[str, Any]) -> ExperimentCLI:
-    """Parse and run.
+def run_cli(command: str, args: list[str] | dict[str, Any]) -> ExperimentCLI:
+    """Parse and run a command.
 
     Raises:
         InputError: If what was given does not fit.
     """
     try:
         return ExperimentCLI(
-            Method,
-            View,
+            command,
             subclass_mode_model=True,
             subclass_mode_data=True,
             auto_configure_optimizers=False,

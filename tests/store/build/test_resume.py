@@ -120,7 +120,6 @@ def test_two_processes_and_ray_give_the_same_files(
 BUILD = """
 import sys
 from pathlib import Path
-from itd_lightning.sources.base import Piece, Source
 from itd_lightning.sources.cert import pieces
 from itd_lightning.ingest import build_store
 if __name__ == "__main__":
