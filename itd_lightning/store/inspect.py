@@ -1,4 +1,4 @@
-"""What is in a store, without deriving anything that a method would learn from."""
+"""Counts of what is in a store, without deriving anything that a method would learn from."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ import polars as pl
 
 from itd_lightning.store.read import Store
 
-# What each view needs to find at least one event of.
+# Kinds of which a view needs at least one event each.
 VIEW_NEEDS = {
     "windows": ("logon", "connect", "http_visit", "email_send", "file_copy"),
     "sequences": ("logon", "logoff"),
@@ -19,7 +19,7 @@ COLUMNS = ["user", "time", "kind"]
 
 
 class Summary(NamedTuple):
-    """What a store holds.
+    """A summary of a store.
 
     Attributes:
         kinds: One row a kind with any event: kind, events, users, first, last.
@@ -47,18 +47,18 @@ def summarise(store: Store) -> Summary:
     )
     days = pl.concat([days for _, days in parts]).unique().sort()
     span = (days[-1] - days[0]).days + 1 if len(days) else 0
-    found = set(kinds["kind"].to_list())
+    recorded = set(kinds["kind"].to_list())
     return Summary(
         kinds=kinds,
         days=len(days),
         silent_days=span - len(days),
         campaigns=count_campaigns(store),
-        views={view: [kind for kind in needs if kind not in found] for view, needs in VIEW_NEEDS.items()},
+        views={view: [kind for kind in needs if kind not in recorded] for view, needs in VIEW_NEEDS.items()},
     )
 
 
 def refusals(store: Store, last: int) -> str:
-    """Why rows of the last so many sources were refused, and how many, in words; "" if none was."""
+    """Return why rows of the last so many sources were refused, and how many, in words; "" if none was."""
     first = len(store.manifest["sources"]) - last
     reasons = (
         pl.scan_parquet(store.path / "rejects" / "rejects.parquet", glob=False)
@@ -73,7 +73,7 @@ def refusals(store: Store, last: int) -> str:
 
 
 def count_shard(events: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
-    """Events by kind, and days with any, of one shard; a user lies whole in it, so the numbers add up."""
+    """Count events by kind and list days with any, in one shard; users are whole in it, so counts add up."""
     kinds = events.group_by("kind").agg(
         events=pl.len(),
         users=pl.col("user").n_unique(),
@@ -84,7 +84,7 @@ def count_shard(events: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
 
 
 def count_campaigns(store: Store) -> pl.DataFrame | None:
-    """Campaigns by scenario, from the copy of the key in the store; its times stay in it."""
+    """Count campaigns by scenario, from the copy of the key in the store; its times stay in it."""
     path = store.path / "answers" / "campaigns.parquet"
     if not path.is_file():
         return None

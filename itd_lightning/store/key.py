@@ -23,7 +23,7 @@ class Key(NamedTuple):
     events: pl.DataFrame
 
     def moved(self, days: int) -> "Key":
-        """The key as if every campaign had happened at least ``days`` earlier, for the null attack.
+        """Return the key as if every campaign had happened at least ``days`` earlier, for the null attack.
 
         A campaign moves by whole weeks, so that it keeps its weekdays, and far enough to end a week before
         its true start. No days, no move.

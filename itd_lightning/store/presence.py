@@ -19,7 +19,7 @@ TWO_WEEKS = "14d"
 
 
 def days_present(events: pl.DataFrame) -> pl.DataFrame:
-    """Days on which each user was there: the partial of one shard.
+    """Return the days on which each user was there: the partial of one shard.
 
     Any event proves it but the end of a session or a connection. Logons alone would not do: a few are missing
     from the logs on purpose, and other sources may have none.
@@ -41,7 +41,7 @@ def days_present(events: pl.DataFrame) -> pl.DataFrame:
 
 
 def pc_use(events: pl.DataFrame) -> pl.DataFrame:
-    """How much each user used each PC in their first 14 days: the partial of one shard.
+    """Return how much each user used each PC in their first 14 days: the partial of one shard.
 
     The days are counted from the day of the user's own first event of any kind, which is the first of the 14.
 

@@ -44,9 +44,9 @@ class Store:
                 "build it again with `itd prepare`"
             )
 
-        if lacking := NEEDED - set(self.manifest):
+        if missing := NEEDED - set(self.manifest):
             raise InputError(
-                f"{manifest} is damaged, it lacks {', '.join(sorted(lacking))}; build the store again"
+                f"{manifest} is damaged, it lacks {', '.join(sorted(missing))}; build the store again"
             )
 
     @property

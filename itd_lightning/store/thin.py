@@ -49,12 +49,12 @@ def thin_store(store: Path, out: Path, share: float = 0.1, seed: int = 0) -> Sto
         raise InputError(f"{out} exists already; remove it, or name another store")
     old = Store(store)
     with folder_beside(out.absolute()) as folder:
-        kept, lost = [], []
+        shards, lost = [], []
         for number, shard in enumerate(old.shards):
             events = pl.read_parquet(shard, glob=False)
-            stays = chosen(events, share, np.random.default_rng([seed, number]))
+            stays = draw_survivors(events, share, np.random.default_rng([seed, number]))
             place = folder / shard.relative_to(old.path).parent
-            kept.append(write_shard(events.filter(stays), place))
+            shards.append(write_shard(events.filter(stays), place))
             lost.append(events.filter(~stays).select("kind", "event_id", "user"))
         for name in ("people.parquet", "decoys.parquet", "answers", "rejects"):
             copy(old.path / name, folder / name)
@@ -62,13 +62,13 @@ def thin_store(store: Path, out: Path, share: float = 0.1, seed: int = 0) -> Sto
         if key.is_file():
             rows = pl.read_parquet(key, glob=False)
             rows.join(pl.concat(lost), on=["kind", "event_id", "user"], how="anti").write_parquet(key)
-        told = manifest(old, kept, share, seed)
-        (folder / MANIFEST).write_text(json.dumps(told, indent=1) + "\n", "utf-8")
+        new_manifest = thinned_manifest(old, shards, share, seed)
+        (folder / MANIFEST).write_text(json.dumps(new_manifest, indent=1) + "\n", "utf-8")
     return Store(out)
 
 
-def chosen(events: pl.DataFrame, share: float, draw: np.random.Generator) -> pl.Series:
-    """Which events stay."""
+def draw_survivors(events: pl.DataFrame, share: float, draw: np.random.Generator) -> pl.Series:
+    """Return which events stay: a mask."""
     stays = pl.Series(draw.random(len(events)) >= share)
     return stays | events["kind"].is_in(PAIRED)
 
@@ -95,8 +95,8 @@ def copy(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)  # not its mode
 
 
-def manifest(old: Store, shards: list[Shard], share: float, seed: int) -> dict[str, Any]:
-    """That of the old store, with what became of it."""
+def thinned_manifest(old: Store, shards: list[Shard], share: float, seed: int) -> dict[str, Any]:
+    """Return the manifest of the old store, with the counts and the history of the new one."""
     how = {"share": share, "seed": seed, "of": old.fingerprint}
     return {
         **old.manifest,

@@ -35,12 +35,12 @@ def derive_store(source: Path, target: Path, until: datetime, hidden_from: datet
     for shard in store.shards:
         cut_shard(shard, target / "events" / shard.parent.name, until)
     if (people := store.people()) is not None:
-        known_before(people, until).write_parquet(target / "people.parquet")
+        cut_people(people, until).write_parquet(target / "people.parquet")
     if store.manifest["answers"] is not None:
         (target / "answers").mkdir()
         for name in ANSWERS:
             answers = pl.read_parquet(store.path / "answers" / name, glob=False)
-            answers = answers if hidden_from is None else answered_before(answers, hidden_from)
+            answers = answers if hidden_from is None else cut_answers(answers, hidden_from)
             answers.write_parquet(target / "answers" / name)
     identity = json.dumps([store.fingerprint, str(until), str(hidden_from)])
     manifest = {
@@ -62,8 +62,8 @@ def cut_shard(shard: Path, folder: Path, until: datetime) -> None:
     pc_use(events).write_parquet(folder / PC_USE)
 
 
-def known_before(people: pl.DataFrame, until: datetime) -> pl.DataFrame:
-    """The people table with the entries of a moment's month and before it; nobody has left after it."""
+def cut_people(people: pl.DataFrame, until: datetime) -> pl.DataFrame:
+    """Return the people table up to and with the month of a moment; nobody has left after it."""
     month_end = pl.lit(until.date()).dt.month_start().dt.offset_by("1mo")
     return people.filter(pl.col("valid_from") < month_end).with_columns(
         valid_to=pl.min_horizontal("valid_to", month_end),
@@ -71,8 +71,8 @@ def known_before(people: pl.DataFrame, until: datetime) -> pl.DataFrame:
     )
 
 
-def answered_before(answers: pl.DataFrame, until: datetime) -> pl.DataFrame:
-    """The campaigns, or the malicious events, that began before a moment; a campaign ends by then."""
+def cut_answers(answers: pl.DataFrame, until: datetime) -> pl.DataFrame:
+    """Return the campaigns, or the malicious events, that began before a moment; a campaign ends by then."""
     if "time" in answers:
         return answers.filter(pl.col("time") < until)
     return answers.filter(pl.col("start") < until).with_columns(end=pl.min_horizontal("end", pl.lit(until)))

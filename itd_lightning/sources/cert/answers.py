@@ -20,7 +20,7 @@ COLUMNS = ("dataset", "scenario", "details", "user", "start", "end")
 
 
 class KeyRow(NamedTuple):
-    """A row of a detail file, without what its log says anyway."""
+    """A row of a detail file, without the columns that its log has anyway."""
 
     event_id: str
     user: str
@@ -88,8 +88,8 @@ def parse_campaign(
     path: Path, entry: dict[str, str], release: Release
 ) -> tuple[str, int, datetime, datetime]:
     """Return user, scenario, start and end of a row of ``insiders.csv``, checked."""
-    if lacking := [name for name in COLUMNS if not entry[name]]:
-        raise InputError(f"{path} has a row of {release.dataset} without {', '.join(lacking)}")
+    if missing := [name for name in COLUMNS if not entry[name]]:
+        raise InputError(f"{path} has a row of {release.dataset} without {', '.join(missing)}")
     try:
         start, end = (datetime.strptime(entry[name], TIME_FORMAT) for name in ("start", "end"))
         scenario = int(entry["scenario"])

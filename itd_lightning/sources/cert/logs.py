@@ -62,9 +62,9 @@ def check_header(line: bytes, path: Path, columns: tuple[str, ...]) -> tuple[str
     if not names:
         raise InputError(f"{path} is empty: its first line must be {','.join(columns)}")
     header = tuple(name.strip().strip('"') for name in names.split(","))
-    if lacking := [name for name in columns if name not in header]:
+    if missing := [name for name in columns if name not in header]:
         raise InputError(
-            f"{path} lacks the column {', '.join(map(repr, lacking))}; its first line is {names[:120]!r}"
+            f"{path} lacks the column {', '.join(map(repr, missing))}; its first line is {names[:120]!r}"
         )
     if len(set(header)) < len(header):
         raise InputError(f"{path} names a column twice: {names[:120]!r}")

@@ -54,9 +54,9 @@ def read_month(path: Path, month: date) -> pl.DataFrame:
     """Return the rows of one LDAP file; a user that stands in it twice counts once."""
     rows = read_table(path, (name for name in PEOPLE if name not in ONLY_LATER))
     empty = [pl.lit(None, pl.String).alias(name) for name in ONLY_LATER if name not in rows.columns]
-    kept = rows.with_columns(empty).select(pl.col(raw).alias(name) for raw, name in PEOPLE.items())
+    entries = rows.with_columns(empty).select(pl.col(raw).alias(name) for raw, name in PEOPLE.items())
     return (
-        kept.drop_nulls("user")
+        entries.drop_nulls("user")
         .unique("user", keep="first", maintain_order=True)
         .with_columns(month=pl.lit(month))
     )

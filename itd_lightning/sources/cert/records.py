@@ -35,7 +35,7 @@ def record_ends(text: bytes, *, last: bool) -> Places:
     lines, quotes = np.flatnonzero(signs == LF), np.flatnonzero(signs == QUOTE)
     before = np.searchsorted(quotes, lines)
     wrong = misfits(signs, quotes)
-    found: list[Places] = []
+    ends: list[Places] = []
     start = 0
     while start < len(text):
         line, quote = np.searchsorted(lines, start), np.searchsorted(quotes, start)
@@ -47,16 +47,16 @@ def record_ends(text: bytes, *, last: bool) -> Places:
             sound = np.append(sound, len(text))
         sound = within_reach(sound, start)
         if len(sound):
-            found.append(sound)
+            ends.append(sound)
             start = int(sound[-1])
             continue
-        known = last or misfit < len(quotes) or len(text) - start >= REACH
-        end = broken_end(text, start, lines[line:], quotes[quote:], last=last) if known else None
+        is_settled = last or misfit < len(quotes) or len(text) - start >= REACH
+        end = broken_end(text, start, lines[line:], quotes[quote:], last=last) if is_settled else None
         if end is None:
             break
-        found.append(np.array([end]))
+        ends.append(np.array([end]))
         start = end
-    return np.concatenate(found) if found else np.empty(0, np.intp)
+    return np.concatenate(ends) if ends else np.empty(0, np.intp)
 
 
 def fitting_end(text: bytes) -> int:

@@ -62,16 +62,18 @@ def recognise_release(folder: ReleaseFolder) -> Release:
     Raises:
         InputError: If it is none, or an archive whose name does not tell.
     """
-    named = NAME.search(folder.path.name) or (
+    version = NAME.search(folder.path.name) or (
         NAME.search(read_root_name(folder.path)) if folder.archived else None
     )
     if folder.archived:
-        if named is None:
+        if version is None:
             raise InputError(f"cannot tell which release {folder.path} is; name it with --release")
-        return find_release(f"r{named[1]}")
-    alike = match_layouts(folder.path)
-    by_name = [release for release in alike if named and release.dataset == named[1]]
-    return (by_name or [release for release in alike if names_people_of(folder, release)] or alike)[-1]
+        return find_release(f"r{version[1]}")
+    candidates = match_layouts(folder.path)
+    by_name = [release for release in candidates if version and release.dataset == version[1]]
+    return (by_name or [release for release in candidates if names_people_of(folder, release)] or candidates)[
+        -1
+    ]
 
 
 def check_layout(folder: ReleaseFolder, release: Release) -> None:
@@ -80,8 +82,8 @@ def check_layout(folder: ReleaseFolder, release: Release) -> None:
     Raises:
         InputError: If they are.
     """
-    if not folder.archived and release not in (alike := match_layouts(folder.path)):
-        names = " or ".join(other.name for other in alike)
+    if not folder.archived and release not in (candidates := match_layouts(folder.path)):
+        names = " or ".join(other.name for other in candidates)
         raise InputError(f"{folder.path} is laid out like {names}, and not like {release.name}")
 
 

@@ -35,6 +35,6 @@ def read_table(path: Path, columns: Iterable[str]) -> pl.DataFrame:
     except (pl.exceptions.ComputeError, pl.exceptions.NoDataError) as error:
         reason = str(error).splitlines()[0][:120]
         raise InputError(f"{path} cannot be read as CSV: {reason}") from error
-    if lacking := [name for name in columns if name not in rows.columns]:
-        raise InputError(f"{path} lacks the column {', '.join(map(repr, lacking))}")
+    if missing := [name for name in columns if name not in rows.columns]:
+        raise InputError(f"{path} lacks the column {', '.join(map(repr, missing))}")
     return rows

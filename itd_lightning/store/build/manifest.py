@@ -110,9 +110,9 @@ def make_manifest(
             "python": platform.python_version(),
         },
     }
-    if (kept := sum(log["kept"] for log in manifest["logs"].values())) != manifest["events"]:
+    if (total := sum(log["kept"] for log in manifest["logs"].values())) != manifest["events"]:
         raise InputError(
-            f"{kept:,} rows were kept and the shards hold {manifest['events']:,}: something was lost; "
+            f"{total:,} rows were kept and the shards hold {manifest['events']:,}: something was lost; "
             "build again"
         )
     manifest["fingerprint"] = fingerprint_of(manifest, facts)

@@ -22,7 +22,7 @@ NOTE, REFUSALS = "note.json", "refused.parquet"
 
 
 class Job(NamedTuple):
-    """What every piece and shard of a build has in common; small, to be sent to other processes.
+    """The settings that every piece and shard of a build shares; small, to be sent to other processes.
 
     Attributes:
         folder: Where the build writes.
