@@ -12,10 +12,13 @@ from jsonargparse import ArgumentParser, set_parsing_settings
 from polars.exceptions import PolarsError
 
 import itd_lightning
-from itd_lightning.cli import commands
+from itd_lightning.cli.data import inspect, prepare, synth, thin
+from itd_lightning.cli.experiments import reproduce, sweep, train
+from itd_lightning.cli.runs import alerts, audit, evaluate, report, threshold, track
 from itd_lightning.contracts.errors import FailedAuditsError, FullDiskError, InputError, is_full_disk, plain
 from itd_lightning.contracts.files import private_files
 from itd_lightning.contracts.places import refuse_urls
+from itd_lightning.contracts.run_files import CHECKPOINTS, LAST_CHECKPOINT
 from itd_lightning.isolation import leave_current_folder
 
 TRAINING = {
@@ -24,19 +27,20 @@ TRAINING = {
     "test": "Score the test part of a run, and evaluate it: needs --ckpt_path only",
     "predict": "Score every unit of a store, no answer key needed",
 }
+# Each command is a function: its signature holds the options, its docstring the help.
 COMMANDS: dict[str, Callable[..., None]] = {
-    "synth": commands.synth,
-    "prepare": commands.prepare,
-    "inspect": commands.inspect,
-    "thin": commands.thin,
-    "evaluate": commands.evaluate,
-    "audit": commands.audit,
-    "threshold": commands.threshold,
-    "report": commands.report,
-    "alerts": commands.alerts,
-    "reproduce": commands.reproduce,
-    "sweep": commands.sweep,
-    "track": commands.track,
+    "synth": synth,
+    "prepare": prepare,
+    "inspect": inspect,
+    "thin": thin,
+    "evaluate": evaluate,
+    "audit": audit,
+    "threshold": threshold,
+    "report": report,
+    "alerts": alerts,
+    "reproduce": reproduce,
+    "sweep": sweep,
+    "track": track,
 }
 OPTIONS = {"store": ("prepare", "reproduce", "sweep"), "out": ("report", "thin")}  # required, but named
 SEVERAL = {"prepare": "sources", "evaluate": "scores", "report": "runs"}
@@ -55,7 +59,11 @@ def main(args: Sequence[str] | None = None) -> None:
     except FailedAuditsError as failed:
         sys.exit(say(str(failed), status=1))
     except KeyboardInterrupt as error:
-        fit = ["a fit goes on with --ckpt_path RUN/checkpoints/last.ckpt"] if given[:1] == ["fit"] else []
+        fit = (
+            [f"a fit goes on with --ckpt_path RUN/{CHECKPOINTS}/{LAST_CHECKPOINT}"]
+            if given[:1] == ["fit"]
+            else []
+        )
         how = notes(error) or fit
         sys.exit(say("; ".join(["interrupted", *how]), status=130))
     except Exception as error:  # whatever it is, a person gets one line
@@ -73,7 +81,7 @@ def start(given: list[str]) -> None:
     """Run the command that is named first."""
     refuse_urls(given)
     if given and given[0] in TRAINING:
-        commands.train(given)
+        train(given)
     else:
         run(given)
 
@@ -153,10 +161,10 @@ def add_audits(parser: CommandParser) -> None:
     from itd_lightning.audits import AUDITS
 
     added = set()
-    for audit in AUDITS:
-        needs = f"; needs {audit.needs}" if audit.needs else ""
-        group = parser.add_argument_group(f"audit {audit.name!r}", f"{audit.meaning}{needs}.")
-        option = audit.option
+    for entry in AUDITS:
+        needs = f"; needs {entry.needs}" if entry.needs else ""
+        group = parser.add_argument_group(f"audit {entry.name!r}", f"{entry.meaning}{needs}.")
+        option = entry.option
         if option is None or option in added:
             continue
         added.add(option)
