@@ -41,6 +41,7 @@ from itd_lightning.callbacks.wandb_run import is_tracked
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import private_files, written_beside
 from itd_lightning.contracts.places import refuse_urls, refuse_urls_within
+from itd_lightning.contracts.run_files import CHECKPOINTS, FIT_CONFIG, METRIC_FILE, TEST_CONFIG
 from itd_lightning.methods import Method
 from itd_lightning.runs.arguments import FOLLOWERS, SEED, refuse_followers, take_option
 from itd_lightning.runs.checkpoint_config import safe_config
@@ -86,11 +87,11 @@ class SaveConfig(SaveConfigCallback):
         """Write ``config.yaml`` when the first epoch starts."""
         if not self.already_saved:
             self.already_saved = True
-            self.write(trainer, "config.yaml")
+            self.write(trainer, FIT_CONFIG)
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write ``scored.yaml`` beside the new scores."""
-        self.write(trainer, "scored.yaml")
+        self.write(trainer, TEST_CONFIG)
 
     def write(self, trainer: Trainer, name: str) -> None:
         """Write the config into the run's folder, and tell it to W&B."""
@@ -220,13 +221,13 @@ class ExperimentCLI(LightningCLI):
                 f"{type(self.model).__name__} learns from the whole training part at once: "
                 "use --trainer.devices 1"
             )
-        metrics = Path(self.trainer.default_root_dir) / "metrics.csv"
+        metrics = Path(self.trainer.default_root_dir) / METRIC_FILE
         resumed = self._get(self.config, "ckpt_path") is not None
         self.earlier_metrics = metrics.read_text("utf-8") if resumed and metrics.is_file() else ""
 
     def after_fit(self) -> None:
         """Put the epochs before a resumption back in front, which the logger forgets."""
-        metrics = Path(self.trainer.default_root_dir) / "metrics.csv"
+        metrics = Path(self.trainer.default_root_dir) / METRIC_FILE
         first = self.trainer.is_global_zero
         if first and self.trained and self.earlier_metrics and metrics.is_file():
             header, *rows = metrics.read_text("utf-8").splitlines()
@@ -345,7 +346,7 @@ def run_folder(checkpoint: Path, command: str) -> Path:
         >>> run_folder(Path("run/checkpoints/best.ckpt"), "predict").as_posix()
         'run/predict'
     """
-    inside = checkpoint.parent.name == "checkpoints"
+    inside = checkpoint.parent.name == CHECKPOINTS
     folder = checkpoint.parent.parent if inside else checkpoint.parent
     return folder / "predict" if command == "predict" else folder
 

@@ -8,11 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from itd_lightning.contracts.files import held
-
-BEST = "best.ckpt"
-EVALUATED = "evaluation.json"  # of a run's folder: its test ran to the end
-AUDITED = "audit.json"  # the same, and its audits
-DONE = "done"  # of a run's folder: its fit ran to the end
+from itd_lightning.contracts.run_files import AUDIT_FILE, CHECKPOINTS, EVALUATION_FILE, FIT_DONE
 
 
 class TableCell(NamedTuple):
@@ -44,18 +40,18 @@ def fit_command(cell: TableCell, store: Path) -> list[str]:
 
 def score_command(cell: TableCell) -> list[str]:
     """Command line of a test."""
-    checkpoint = cell.run / "checkpoints" / cell.checkpoint
+    checkpoint = cell.run / CHECKPOINTS / cell.checkpoint
     return ["test", f"--ckpt_path={checkpoint}", f"--trainer.default_root_dir={cell.scored}", *cell.test]
 
 
 def is_fitted(cell: TableCell) -> bool:
     """Whether the fit ran to its end: the last thing that it writes is there."""
-    return (cell.run / DONE).is_file()
+    return (cell.run / FIT_DONE).is_file()
 
 
 def is_scored(cell: TableCell) -> bool:
     """Whether the test ran to its end."""
-    return (cell.scored / EVALUATED).is_file()
+    return (cell.scored / EVALUATION_FILE).is_file()
 
 
 def run_all(commands: list[list[str]], jobs: int) -> list[str]:
@@ -73,9 +69,9 @@ def run_one(args: list[str]) -> str | None:
     if args[0] == "audit":
         with held(Path(args[1]), wait=True):
             pass
-        return None if (Path(args[1]) / AUDITED).is_file() else spawned(args)
+        return None if (Path(args[1]) / AUDIT_FILE).is_file() else spawned(args)
     root = next(arg for arg in args if arg.startswith("--trainer.default_root_dir="))
-    end = Path(root.partition("=")[2]) / {"fit": DONE, "test": EVALUATED}[args[0]]
+    end = Path(root.partition("=")[2]) / {"fit": FIT_DONE, "test": EVALUATION_FILE}[args[0]]
     with held(end.parent, wait=True) as lock:
         if end.is_file():
             return None

@@ -28,23 +28,13 @@ from itd_lightning.contracts.arguments import check_config
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import private_folder
 from itd_lightning.contracts.results import Evaluation
+from itd_lightning.contracts.run_files import AUDIT_FILE, BEST_CHECKPOINT, EVALUATION_FILE, SCORE_FILE
 from itd_lightning.evaluation.comparison import common_table
 from itd_lightning.evaluation.evaluate import evaluate, write_json
 from itd_lightning.report.sections.comparison import cost
 from itd_lightning.runs.code_hash import scoring_code
 from itd_lightning.runs.folder import read_audits
-from itd_lightning.runs.queue import (
-    AUDITED,
-    BEST,
-    EVALUATED,
-    TableCell,
-    fit_command,
-    is_fitted,
-    is_scored,
-    run_all,
-    score_command,
-)
-from itd_lightning.scores.table import SCORED
+from itd_lightning.runs.queue import TableCell, fit_command, is_fitted, is_scored, run_all, score_command
 from itd_lightning.store.read import Store
 from itd_lightning.store.source_hash import digest
 from itd_lightning.tables.comparison import write_common
@@ -153,9 +143,9 @@ def write_beside_each_other(
     whole = {
         row: [cells[one] for one in places] for row, places in asked.items() if cells.keys() >= set(places)
     }
-    table = common_table({row: [cell.scored / SCORED for cell in found] for row, found in whole.items()})
+    table = common_table({row: [cell.scored / SCORE_FILE for cell in found] for row, found in whole.items()})
     costs = {row: cost(found[0].run) for row, found in whole.items()}
-    audits = {row: read_audits(found[0].scored / AUDITED) for row, found in whole.items()}
+    audits = {row: read_audits(found[0].scored / AUDIT_FILE) for row, found in whole.items()}
     return write_common(stem, spec, table, costs, audits, data)
 
 
@@ -165,7 +155,7 @@ def unaudited(spec: TableSpec, cells: dict[tuple[str, str, int], TableCell]) -> 
         return []
     (column,) = spec["columns"]
     first = [cells[row, column, seeds_of(spec, row)[0]] for row in spec["rows"]]
-    return [cell.scored for cell in first if is_scored(cell) and not (cell.scored / AUDITED).is_file()]
+    return [cell.scored for cell in first if is_scored(cell) and not (cell.scored / AUDIT_FILE).is_file()]
 
 
 def seeds_of(spec: TableSpec, row: str) -> list[int]:
@@ -215,11 +205,11 @@ def measured(scored: list[Path], store: Path) -> tuple[dict[Path, Evaluation], l
     results, damaged = {}, []
     for folder in scored:
         try:
-            results[folder] = evaluate(folder / SCORED, store)
+            results[folder] = evaluate(folder / SCORE_FILE, store)
         except InputError as error:
             damaged.append(f"{error}; delete {folder} to score it again")
         else:
-            write_json(folder / EVALUATED, results[folder])
+            write_json(folder / EVALUATION_FILE, results[folder])
     return results, damaged
 
 
@@ -238,4 +228,6 @@ def plan_cell(
     test, checkpoint = tuple(entry.get("test", ())), str(entry.get("checkpoint", spec["checkpoint"]))
     run = out / digest([*made, *(config.read_text("utf-8") for config in configs), *fit])
     own = [checkpoint, *test]  # another table may test another checkpoint of the same fit
-    return TableCell(configs, fit, checkpoint, test, run, run if own == [BEST] else run / digest(own))
+    return TableCell(
+        configs, fit, checkpoint, test, run, run if own == [BEST_CHECKPOINT] else run / digest(own)
+    )

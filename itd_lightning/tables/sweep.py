@@ -17,6 +17,7 @@ from itd_lightning.callbacks.checkpoints import load_checkpoint
 from itd_lightning.contracts.arguments import check_arguments, check_config, check_setting
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import held, written_beside
+from itd_lightning.contracts.run_files import BEST_CHECKPOINT, CHECKPOINTS, FIT_DONE
 from itd_lightning.contracts.yaml_files import (
     TEXT,
     Wanted,
@@ -27,7 +28,7 @@ from itd_lightning.contracts.yaml_files import (
     read_whole,
 )
 from itd_lightning.runs.arguments import take_option
-from itd_lightning.runs.queue import DONE, run_one
+from itd_lightning.runs.queue import run_one
 from itd_lightning.store.read import Store
 from itd_lightning.store.source_hash import digest
 
@@ -45,7 +46,7 @@ KEYS = {
     "program": TEXT,
 }
 DATABASE = "sweep.db"
-BEST = Path("checkpoints") / "best.ckpt"
+BEST = Path(CHECKPOINTS) / BEST_CHECKPOINT
 
 
 class Sweep(NamedTuple):
@@ -210,7 +211,7 @@ def try_all(
         trial = study.ask()
         chosen = {name: suggested(trial, name, space) for name, space in sweep.parameters.items()}
         folder = out / f"trial-{len(done)}"
-        (folder / DONE).unlink(missing_ok=True)  # of a fit that was killed before it was told
+        (folder / FIT_DONE).unlink(missing_ok=True)  # of a fit that was killed before it was told
         where = [f"--data.store={store}", f"--trainer.default_root_dir={folder}"]
         failure = run_one(
             ["fit", *sweep.fit, *where, *(f"--{name}={value}" for name, value in chosen.items())]

@@ -14,12 +14,12 @@ from itd_lightning.callbacks import Tracked
 from itd_lightning.callbacks.wandb_run import PRIVATE, PROJECT, wandb_mode
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.results import Numbers
+from itd_lightning.contracts.run_files import AUDIT_FILE, SCORE_FILE
 from itd_lightning.evaluation.score_table import ScoreTable
 from itd_lightning.report.parts.curves import Curve, day_curves
 from itd_lightning.report.parts.template import template
 from itd_lightning.runs.folder import read_evaluation, read_json
 from itd_lightning.scores.pool import pool_days
-from itd_lightning.scores.table import SCORED
 
 BINS, ALERTS, CORNERS = 64, 100, 200
 HEADS = {
@@ -59,13 +59,13 @@ def panels(folder: Path) -> Panels:
     Raises:
         InputError: If scores or evaluation are missing.
     """
-    evaluation, table = read_evaluation(folder), ScoreTable(folder / SCORED)
+    evaluation, table = read_evaluation(folder), ScoreTable(folder / SCORE_FILE)
     days = pl.concat([pool_days(piece) for piece in table.user_chunks()])
     days = table.label(days, table.policy)
     test = days.filter(pl.col("part") != "val")
     parts = {"validation": days.filter(part="val"), "test": test}
     curves = {name: day_curves(part).by_scenario.get(None) for name, part in parts.items() if len(part)}
-    audits = read_json(folder / "audit.json")["audits"] if (folder / "audit.json").is_file() else []
+    audits = read_json(folder / AUDIT_FILE)["audits"] if (folder / AUDIT_FILE).is_file() else []
     answers = {True: "passed", False: "failed", None: "open"}
     numbers: Numbers = evaluation
     return Panels(
