@@ -13,6 +13,7 @@ import polars as pl
 from itd_lightning.audits.user_days import scored_days
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.results import AuditResult, Evaluation, unanswered
+from itd_lightning.contracts.run_files import FIT_CONFIG, TEST_CONFIG
 from itd_lightning.evaluation.score_table import ScoreTable
 
 CAMPAIGN_SPLITS = ("Campaigns",)  # splits whose parts depend on when the campaigns happened
@@ -126,9 +127,19 @@ class AuditedRun:
         self.cleanup.close()
 
     @property
-    def config(self) -> Path:
+    def test_config(self) -> Path:
         """Path of the whole config that scored the run."""
-        return self.scores.parent / "scored.yaml"
+        return self.scores.parent / TEST_CONFIG
+
+    @property
+    def fit_config(self) -> Path:
+        """Path of the whole config to train the run again by.
+
+        It is that of the fit, where the fit ran in the same folder. A test by ``--ckpt_path`` alone knows the
+        checkpoint's config only, which has no callbacks: no stages, no early stopping.
+        """
+        config = self.scores.parent / FIT_CONFIG
+        return config if config.is_file() else self.test_config
 
     @property
     def folder(self) -> Path:
