@@ -34,7 +34,7 @@ class NullAttack(Audit):
         return [judge_null(run.evaluation, null, reason)]
 
     def results_when_off(self) -> list[AuditResult]:
-        """Return an open result: whoever leaves this one out should see it."""
+        """Return an open result, so that a reader sees that it was left out."""
         return [self.unanswered("left out on request")]
 
 

@@ -66,7 +66,7 @@ class TruncatedRun:
         return target
 
     def score(self, state: State, *, fit: bool, halved: bool = False) -> pl.LazyFrame:
-        """Return the earlier units with the scores that the run gives them on the store in a state.
+        """Return the earlier units with the run's scores on the store in a state.
 
         Args:
             state: See ``State``.
@@ -124,7 +124,7 @@ class TruncatedRun:
 
 
 def open_truncated(run: AuditedRun) -> TruncatedRun | InputError:
-    """Return the run that can be scored again, or why it cannot.
+    """Return the run that can be scored again, or the error that says why it cannot.
 
     Raises:
         InputError: If the checkpoint is damaged, or somebody else's folder lies where the copies go.

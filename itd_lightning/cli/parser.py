@@ -78,7 +78,7 @@ def main(args: Sequence[str] | None = None) -> None:
 
 
 def start(given: list[str]) -> None:
-    """Run the command that is named first."""
+    """Run the command that stands first."""
     refuse_urls(given)
     if given and given[0] in TRAINING:
         train(given)
@@ -87,7 +87,7 @@ def start(given: list[str]) -> None:
 
 
 def told(error: Exception) -> str:
-    """What an error says; one of the system names the file first, and no number."""
+    """Return the text of an error; one of the system names the file first, and no number."""
     if is_full_disk(error) and not isinstance(error, FullDiskError):
         named = getattr(error, "filename", None)
         where = f" of {Path(named).absolute().parent}" if isinstance(named, str | Path) else ""
@@ -98,12 +98,12 @@ def told(error: Exception) -> str:
 
 
 def notes(error: BaseException) -> list[str]:
-    """What those said whom an error passed."""
+    """Return the notes attached to an exception."""
     return getattr(error, "__notes__", [])
 
 
 def say(message: str, status: int) -> int:
-    """Write one line to standard error; what a file smuggles into it cannot steer the terminal."""
+    """Write one line to standard error, without control characters that could steer the terminal."""
     sys.stderr.write(f"itd: {''.join(sign if sign.isprintable() else '?' for sign in message)}\n")
     return status
 
@@ -136,7 +136,7 @@ def run(args: Sequence[str]) -> None:
 
 
 def command_parser(name: str, command: Callable[..., None], *, asked: bool) -> CommandParser:
-    """Options of a command, from its signature; those of audits, which load much, only if it is asked for."""
+    """Return a command's parser, from its signature; audits, which load much, only if they are requested."""
     parser = CommandParser(description=(command.__doc__ or "").split("Args:")[0].strip())
     parser.add_argument("--config", action="config", help="YAML file with options of this command")
     several = SEVERAL.get(name)
@@ -157,7 +157,7 @@ def command_parser(name: str, command: Callable[..., None], *, asked: bool) -> C
 
 
 def add_audits(parser: CommandParser) -> None:
-    """Add the flags of the audits, and show what each of them means and needs."""
+    """Add the flags of the audits, with the meaning and the needs of each."""
     from itd_lightning.audits import AUDITS
 
     added = set()
@@ -175,11 +175,11 @@ def add_audits(parser: CommandParser) -> None:
 
 
 def summary(command: Callable[..., None]) -> str:
-    """First sentence of a command's docstring."""
+    """Return the first sentence of a command's docstring."""
     return (command.__doc__ or "").split("\n")[0].rstrip(".")
 
 
 def argument_help(command: Callable[..., None], name: str) -> str:
-    """What a command's docstring says about an argument."""
+    """Return the description of an argument in a command's docstring."""
     found = re.search(rf"^ +{name}: (.*)$", command.__doc__ or "", re.MULTILINE)
     return found[1] if found else ""

@@ -1,4 +1,4 @@
-"""Commands about runs that were tested: what a score is worth, who to look at, how it is told."""
+"""Commands about tested runs: evaluation, audits, thresholds, reports and alerts."""
 
 import sys
 from functools import partial

@@ -1,4 +1,4 @@
-"""How results look in a terminal: tables, one bar for long work, and nothing that a log could smuggle in."""
+"""Results in a terminal: tables and one progress bar; text from logs is made harmless."""
 
 import re
 import sys
@@ -22,7 +22,7 @@ SHOWN = 5  # remarks on the answer key
 
 
 def describe(store: Store) -> None:
-    """Say what a store holds, and what of the answer key no log holds."""
+    """Print the content of a store, and the rows of the answer key that are in no log."""
     say = console().print
     manifest = store.manifest
     say(
@@ -52,7 +52,7 @@ def describe(store: Store) -> None:
 
 
 def result_table(name: str, result: Evaluation) -> Table:
-    """One score table's numbers."""
+    """Return the table of one score table's numbers."""
     protocol = result["protocol"]
     how = f"{protocol['split']}, {protocol['labels']} labels"
     title = f"{safe(name)}: {protocol['method']} on {protocol['data']}, {how}"
@@ -74,7 +74,7 @@ def result_table(name: str, result: Evaluation) -> Table:
 
 
 def rows(result: Evaluation) -> Iterator[tuple[str, Numbers]]:
-    """The lines of a result table."""
+    """Yield the lines of a result table."""
     pooled: Numbers = result["pooled"]
     yield "all", result
     yield from ((f"scenario {name}", entry) for name, entry in result["scenarios"].items())
@@ -86,7 +86,7 @@ def rows(result: Evaluation) -> Iterator[tuple[str, Numbers]]:
 
 
 def audit_table(name: str, audits: Sequence[AuditResult]) -> Table:
-    """What the audits of a run found."""
+    """Return the table of a run's audits."""
     marks = {True: "[green]pass[/]", False: "[bold red]FAIL[/]", None: "[yellow]open[/]"}
     counts = ", ".join(
         f"{sum(entry.passed is passed for entry in audits)} {what}"
@@ -100,7 +100,7 @@ def audit_table(name: str, audits: Sequence[AuditResult]) -> Table:
 
 
 def threshold_table(name: str, choice: "ThresholdChoice") -> Table:
-    """What a threshold means on validation and on test user-days."""
+    """Return the table of alarms above a threshold on validation and on test user-days."""
     parts = (choice.validation, choice.test)
     title = f"{safe(name)}: threshold {choice.threshold:.6g}"
     table = Table("user-days", column("validation"), column("test"), title=title)
@@ -115,12 +115,12 @@ def threshold_table(name: str, choice: "ThresholdChoice") -> Table:
 
 
 def share(value: float | None) -> str:
-    """A share in per cent, or a dash."""
+    """Return a share in per cent, or a dash."""
     return "-" if value is None else f"{value:.2%}"
 
 
 def alert_table(name: str, days: pl.DataFrame, words: str) -> Table:
-    """User-days to look at, with their conformal p-values where there are any.
+    """Return the table of user-days to look at, with their conformal p-values where there are any.
 
     Args:
         name: Of the run.
@@ -148,7 +148,7 @@ def alert_table(name: str, days: pl.DataFrame, words: str) -> Table:
 
 
 def costs(rows: int, seconds: float, building: int, kept: int, free: int) -> str:
-    """What a build will cost, in words; the arguments are the fields of ``Estimate``."""
+    """Return the cost of a build in words; the arguments are the fields of ``Estimate``."""
     time = f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
     return (
         f"about {rows:,} rows, {time}, {size(building)} of disk while building, {size(kept)} in the end; "
@@ -157,7 +157,7 @@ def costs(rows: int, seconds: float, building: int, kept: int, free: int) -> str
 
 
 def size(count: int) -> str:
-    """Bytes, in the unit that fits.
+    """Return a number of bytes in the unit that fits.
 
     Example:
         >>> size(2_300_000)
@@ -168,28 +168,28 @@ def size(count: int) -> str:
 
 
 def number(value: float | None) -> str:
-    """Three digits, or a dash."""
+    """Return a number with three digits, or a dash."""
     return "-" if value is None else f"{value:.3f}"
 
 
 def column(name: str) -> Column:
-    """A table column of numbers."""
+    """Return a table column of numbers."""
     return Column(name, justify="right")
 
 
 def safe(text: str) -> str:
-    """Text from a log or a path, without markup, control and direction characters."""
+    """Return text from a log or a path without markup, control and direction characters."""
     return escape(re.sub(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]", "?", text))
 
 
 def console() -> Console:
-    """Where results go."""
+    """Return the console for results."""
     return Console(file=sys.stdout, emoji=False)
 
 
 @contextmanager
 def progress() -> Iterator[Progress]:
-    """A bar on standard error, for a person; silence for a log file."""
+    """Yield a progress bar on standard error; it is silent where that is no terminal."""
     shown = (
         TextColumn("{task.description}"),
         BarColumn(),

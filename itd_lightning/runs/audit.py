@@ -1,4 +1,4 @@
-"""Audit a run: ask every audit, and write ``audit.json``."""
+"""Audit of a run: run every audit, and write ``audit.json``."""
 
 from collections.abc import Mapping
 from pathlib import Path

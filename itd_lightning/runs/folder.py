@@ -49,7 +49,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def read_settings(path: Path) -> dict[str, Any]:
-    """The view's settings from the config that scored a run; empty where that is not at hand."""
+    """Return the view's settings from the config that scored a run; empty without a readable one."""
     try:
         config = read_yaml(path)
     except (InputError, OSError):
@@ -93,7 +93,7 @@ def read_table(path: Path) -> pl.DataFrame | None:
 
 
 def read_losses(path: Path) -> pl.DataFrame | None:
-    """Losses by epoch from the logger's file, where a line holds only what was logged together."""
+    """Return the losses by epoch from the log of a fit, in which each line holds some of the values only."""
     if not path.is_file():
         return None
     try:

@@ -78,7 +78,7 @@ class OneLineParser(LightningArgumentParser):
 
 
 class SaveConfig(SaveConfigCallback):
-    """Writes the whole config into the run's folder and into each of its checkpoints."""
+    """Callback that writes the whole config into the run's folder and into each of its checkpoints."""
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Write nothing yet: a fit may find nothing left to train."""
@@ -94,7 +94,7 @@ class SaveConfig(SaveConfigCallback):
         self.write(trainer, TEST_CONFIG)
 
     def write(self, trainer: Trainer, name: str) -> None:
-        """Write the config into the run's folder, and tell it to W&B."""
+        """Write the config into the run's folder, and send it to W&B."""
         if not trainer.is_global_zero:
             return
         text = config_text(self.parser, self.config)
@@ -107,21 +107,21 @@ class SaveConfig(SaveConfigCallback):
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Let the checkpoint know its config, so that ``itd test --ckpt_path X`` needs nothing else."""
+        """Store the config in the checkpoint, so that ``itd test --ckpt_path X`` needs nothing else."""
         checkpoint[CONFIG_KEY] = config_text(self.parser, self.config)
         for logger in wandb_runs(trainer.loggers):
             checkpoint[TRACKED_KEY] = logger.tracked._asdict()
 
 
 def config_text(parser: LightningArgumentParser, config: Namespace) -> str:
-    """The resolved config as YAML, without what belongs to one command only."""
+    """Return the resolved config as YAML, without the options of one command only."""
     whole = yaml.safe_load(parser.dump(config, skip_none=False))
     whole["data"]["init_args"]["store"] = str(Path(whole["data"]["init_args"]["store"]).resolve())
     return yaml.safe_dump({name: whole[name] for name in CONFIGURED if name in whole}, sort_keys=False)
 
 
 def config_hash(text: str) -> str:
-    """Hash of a config without the places where things lie: equal experiments have equal hashes."""
+    """Return the hash of a config without its paths: equal experiments have equal hashes."""
     whole = yaml.safe_load(text)
     whole["trainer"].pop("default_root_dir", None)
     for name in ("store", "build_workers", "executor"):  # none of them changes a score
@@ -130,12 +130,12 @@ def config_hash(text: str) -> str:
 
 
 def wandb_runs(loggers: list[Any]) -> list[WandbRun]:
-    """Those loggers that track on W&B."""
+    """Return the loggers that track on W&B."""
     return [logger for logger in loggers if isinstance(logger, WandbRun)]
 
 
 def as_list(value: object) -> list[Any]:
-    """A list of one thing, several or none."""
+    """Return a list of one thing, several or none."""
     return [] if value is None else value if isinstance(value, list) else [value]
 
 
@@ -143,13 +143,13 @@ class ExperimentCLI(LightningCLI):
     """LightningCLI in which the view decides shapes, and a run is one folder."""
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """Give each shape once, in the view; views and methods without it are skipped."""
+        """Link each shape to the view that decides it; views and methods without it are skipped."""
         parser.add_lightning_class_args(Checkpoints, "checkpoint")
         for follower, leader in FOLLOWERS.items():
             parser.link_arguments(leader, follower, compute_fn=int if leader == SEED else None)
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:  # noqa: ANN401 - as in Lightning
-        """Parse, and refuse what would be ignored."""
+        """Parse, and refuse values that would be ignored."""
         super().parse_arguments(parser, args)
         whole = self.config.as_dict()
         refuse_followers(args, whole[whole["subcommand"]])
@@ -162,7 +162,7 @@ class ExperimentCLI(LightningCLI):
         """
 
     def instantiate_classes(self) -> None:
-        """Instantiate; a value that does not fit is the user's to mend."""
+        """Instantiate; report a value that does not fit as the user's error."""
         chosen = self.config[str(self.subcommand)].as_dict()
         places = {name: chosen.get(name) for name in ("model", "data", "ckpt_path")}
         refuse_urls_within([places, chosen["trainer"]["default_root_dir"]])
@@ -197,7 +197,7 @@ class ExperimentCLI(LightningCLI):
         )
 
     def loggers(self, chosen: Namespace, folder: str) -> list[Any]:
-        """The run's own log, which the report reads, and those that the config names."""
+        """Return the run's own log, which the report reads, and the loggers that the config names."""
         logs = self.subcommand == "fit" and not chosen["fast_dev_run"]
         own = [RunLog(folder)] if logs else []
         given = [] if chosen["logger"] is True else as_list(chosen["logger"])
@@ -214,7 +214,7 @@ class ExperimentCLI(LightningCLI):
         return any(isinstance(callback, NewScores) and callback.begun for callback in callbacks)
 
     def before_fit(self) -> None:
-        """Refuse several devices where one must see everything; keep the losses before a resumption."""
+        """Refuse several devices for a method that needs one; keep the losses before a resumption."""
         several = self.trainer.num_devices * self.trainer.num_nodes > 1
         if several and isinstance(self.model, Method) and self.model.needs_one_device:
             raise InputError(
@@ -226,7 +226,7 @@ class ExperimentCLI(LightningCLI):
         self.earlier_metrics = metrics.read_text("utf-8") if resumed and metrics.is_file() else ""
 
     def after_fit(self) -> None:
-        """Put the epochs before a resumption back in front, which the logger forgets."""
+        """Put the epochs before a resumption back in front, which the logger drops."""
         metrics = Path(self.trainer.default_root_dir) / METRIC_FILE
         first = self.trainer.is_global_zero
         if first and self.trained and self.earlier_metrics and metrics.is_file():
@@ -265,7 +265,7 @@ def several(devices: object) -> bool:
 
 
 def tracked_in(checkpoint: Path) -> Tracked | None:
-    """Where the fit that wrote a checkpoint is on W&B; None if it was not tracked.
+    """Return the W&B run of the fit that wrote a checkpoint; None if it was not tracked.
 
     Raises:
         InputError: If the checkpoint is no checkpoint, or says it in other words.
@@ -328,7 +328,7 @@ def launch(command: str, config: Mapping[str, Any], checkpoint: Path | None = No
 
 
 def restrict_parsing(allowed: Sequence[str] = ()) -> None:
-    """Let a config name only imports of the list, and nothing be fetched; keep the terminal quiet.
+    """Allow only the listed imports in a config, and no download; keep the terminal quiet.
 
     Args:
         allowed: More modules that may be named.

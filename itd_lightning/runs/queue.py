@@ -1,4 +1,4 @@
-"""Cells of a table: one fit and one test each, in a folder of its own, run by command lines."""
+"""Cells of a table: one fit and one test each, in a folder of its own, run as command lines."""
 
 import os
 import subprocess
@@ -32,36 +32,36 @@ class TableCell(NamedTuple):
 
 
 def fit_command(cell: TableCell, store: Path) -> list[str]:
-    """Command line of a fit."""
+    """Return the command line of a fit."""
     configs = [f"--config={config}" for config in cell.configs]
     root = f"--trainer.default_root_dir={cell.run}"
     return ["fit", *configs, f"--data.store={store}", root, *cell.fit]
 
 
 def score_command(cell: TableCell) -> list[str]:
-    """Command line of a test."""
+    """Return the command line of a test."""
     checkpoint = cell.run / CHECKPOINTS / cell.checkpoint
     return ["test", f"--ckpt_path={checkpoint}", f"--trainer.default_root_dir={cell.scored}", *cell.test]
 
 
 def is_fitted(cell: TableCell) -> bool:
-    """Whether the fit ran to its end: the last thing that it writes is there."""
+    """Return whether the fit ran to its end: the last file that it writes is there."""
     return (cell.run / FIT_DONE).is_file()
 
 
 def is_scored(cell: TableCell) -> bool:
-    """Whether the test ran to its end."""
+    """Return whether the test ran to its end."""
     return (cell.scored / EVALUATION_FILE).is_file()
 
 
 def run_all(commands: list[list[str]], jobs: int) -> list[str]:
-    """Run command lines, some at a time, each in its own process; return what the failed ones said last."""
+    """Run command lines, some at a time, each in its own process; return the last line of each failed one."""
     with ThreadPoolExecutor(max_workers=jobs) as pool:
         return [failure for failure in pool.map(run_one, commands) if failure]
 
 
 def run_one(args: list[str]) -> str | None:
-    """Run one command line; return its last words if it failed.
+    """Run one command line; return its last line if it failed.
 
     Where another program is at the folder of a fit or a test, or what a killed one left running, it waits;
     what is done then stays. So do audits, which hold their folder themselves.
@@ -82,7 +82,7 @@ def run_one(args: list[str]) -> str | None:
 
 
 def spawned(args: list[str], *locks: int) -> str | None:
-    """Run one command line in a process that inherits the locks; return its last words if it failed.
+    """Run one command line in a process that inherits the locks; return its last line if it failed.
 
     One thread each: sums in another order would make the scores depend on the number of jobs.
     """

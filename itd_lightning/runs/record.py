@@ -1,4 +1,4 @@
-"""Run a command of Lightning, and write what it came to into the run's folder."""
+"""Run a command of Lightning, and write its cost and evaluation into the run's folder."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -44,7 +44,7 @@ def run_command(args: Sequence[str]) -> ExperimentCLI:
 
 
 def refuse_divergence(cli: ExperimentCLI) -> None:
-    """Refuse a fit that ended with a loss that is no number.
+    """Refuse a fit that ended with a loss that is infinite or NaN.
 
     Raises:
         InputError: If one is.

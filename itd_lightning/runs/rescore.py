@@ -1,4 +1,4 @@
-"""Training and scoring a run again, by its own config with a few changes; audits ask for it."""
+"""Training and scoring a run again by its own config with a few changes, for audits."""
 
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from itd_lightning.runs.launch import launch
 
 
 class LightningRescorer:
-    """Trains and scores with Lightning; a ``Rescorer`` of the audits."""
+    """Training and scoring again with Lightning; a ``Rescorer`` of the audits."""
 
     def check(self, checkpoint: Path) -> None:
         """Refuse a damaged checkpoint.

@@ -150,7 +150,7 @@ def write_beside_each_other(
 
 
 def unaudited(spec: TableSpec, cells: dict[tuple[str, str, int], TableCell]) -> list[Path]:
-    """Where audits are missing: on common user-days, of the first seed of each row that was scored."""
+    """Return folders that lack audits: on common user-days, of the first seed of each scored row."""
     if not spec.get("common"):
         return []
     (column,) = spec["columns"]
@@ -159,7 +159,7 @@ def unaudited(spec: TableSpec, cells: dict[tuple[str, str, int], TableCell]) -> 
 
 
 def seeds_of(spec: TableSpec, row: str) -> list[int]:
-    """Seeds of a row: its own, or those of all rows."""
+    """Return the seeds of a row: its own, or those of all rows."""
     seeds: list[int] = spec["rows"][row].get("seeds", spec["seeds"])
     return seeds
 
@@ -167,13 +167,13 @@ def seeds_of(spec: TableSpec, row: str) -> list[int]:
 def all_seeds(
     seen: Mapping[tuple[str, str, int], Evaluation], row: str, column: str, seeds: list[int]
 ) -> list[Evaluation]:
-    """Evaluations of a row and column; none where a seed failed, as a mean over others is another number."""
+    """Return the evaluations of a row and column; none where a seed failed, since a mean needs all."""
     found = [seen[row, column, seed] for seed in seeds if (row, column, seed) in seen]
     return found if len(found) == len(seeds) else []
 
 
 def configs_of(table: Path, spec: TableSpec, row: str, overlay: str | None) -> tuple[Path, ...]:
-    """The config of a row, and its overlay.
+    """Return the config of a row, and its overlay.
 
     Raises:
         InputError: If one of them is not there.
@@ -194,14 +194,14 @@ def configs_of(table: Path, spec: TableSpec, row: str, overlay: str | None) -> t
 
 
 def describe(store: Store) -> str:
-    """What data a table stands on."""
+    """Return a description of the store."""
     held = store.manifest
     size = f"{held['users']} users, {held['events']:,} events"
     return f"{store.data}, {size}, fingerprint `{store.fingerprint}`"
 
 
 def measured(scored: list[Path], store: Path) -> tuple[dict[Path, Evaluation], list[str]]:
-    """Evaluate cells' scores by today's rules, whenever they were made; and say which are damaged."""
+    """Evaluate cells' scores by today's rules, whenever they were made; return the damaged ones as well."""
     results, damaged = {}, []
     for folder in scored:
         try:

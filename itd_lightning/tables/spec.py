@@ -1,4 +1,4 @@
-"""A table to repeat, as its YAML describes it: configs, seeds, columns, rows and the paper's numbers."""
+"""YAML of a table to repeat: configs, seeds, columns, rows and the paper's numbers."""
 
 from pathlib import Path
 from typing import NotRequired, TypedDict, cast
