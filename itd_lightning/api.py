@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Literal
 
 import polars as pl
 
+from itd_lightning.contracts.run_files import BEST_CHECKPOINT, CHECKPOINTS, EVALUATION_FILE
+
 if TYPE_CHECKING:
     from itd_lightning.contracts.results import AuditResult, Evaluation
     from itd_lightning.store.read import Store
@@ -82,8 +84,8 @@ def test(run: AnyPath, settings: Settings | None = None) -> "Evaluation | None":
     from itd_lightning.runs.folder import read_evaluation
 
     folder = Path(run)
-    _run(["test", f"--ckpt_path={folder / 'checkpoints' / 'best.ckpt'}", *_options(settings or {})])
-    return read_evaluation(folder) if (folder / "evaluation.json").is_file() else None
+    _run(["test", f"--ckpt_path={folder / CHECKPOINTS / BEST_CHECKPOINT}", *_options(settings or {})])
+    return read_evaluation(folder) if (folder / EVALUATION_FILE).is_file() else None
 
 
 def predict(
@@ -104,7 +106,7 @@ def predict(
     place: dict[str, object] = {"trainer.default_root_dir": fspath(folder)}
     if store is not None:
         place["data.store"] = fspath(store)
-    checkpoint = Path(run) / "checkpoints" / "best.ckpt"
+    checkpoint = Path(run) / CHECKPOINTS / BEST_CHECKPOINT
     _run(["predict", f"--ckpt_path={checkpoint}", *_options({**place, **(settings or {})})])
     return load_scores(folder)
 

@@ -47,7 +47,7 @@ class Executor(Protocol):
 
 
 def open_executor(workers: int = 1, place: Place = "local") -> AbstractContextManager[Executor]:
-    """An executor, to be used in a ``with`` statement.
+    """Return an executor, to be used in a ``with`` statement.
 
     Args:
         workers: Items worked on at a time; one local worker is this process itself.
@@ -65,7 +65,7 @@ def open_executor(workers: int = 1, place: Place = "local") -> AbstractContextMa
 
 
 class Serial:
-    """One item after the other, in this process."""
+    """Runs one item after the other, in this process."""
 
     workers = 1
 
@@ -77,7 +77,7 @@ class Serial:
 def ahead(
     begin: Callable[[Item], Begun], end: Callable[[Begun], Result], items: Iterable[Item], most: int
 ) -> Iterator[Result]:
-    """Begin up to so many items before the first of them must end; yield the results in order."""
+    """Begin up to ``most`` items before the first of them must end; yield the results in order."""
     waiting: deque[Begun] = deque()
     for item in items:
         waiting.append(begin(item))
@@ -88,7 +88,7 @@ def ahead(
 
 
 class Processes:
-    """Several processes on this machine, started anew: a forked one would inherit Polars' locked threads."""
+    """Runs items in several processes, started by spawn: forks would inherit Polars' locked threads."""
 
     def __init__(self, pool: ProcessPoolExecutor, workers: int) -> None:
         self.pool, self.workers = pool, workers
@@ -110,7 +110,7 @@ class Processes:
 
 @contextmanager
 def processes(workers: int) -> Iterator[Executor]:
-    """Processes that end with this block, or with this program, however that ends."""
+    """Yield an executor whose processes end with this block or with this program."""
     threads = max(1, (os.cpu_count() or 1) // workers)
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, context, initializer=begin_worker, initargs=(threads,))
@@ -135,7 +135,7 @@ def end_with_parent() -> None:
 
 
 class Ray:
-    """Tasks on a Ray cluster, of one core each."""
+    """Runs items as tasks on a Ray cluster, of one core each."""
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
@@ -160,7 +160,7 @@ def apply(function: Callable[[Item], Result], item: Item) -> Result:
 
 @contextmanager
 def ray_tasks(workers: int) -> Iterator[Executor]:
-    """A connection to Ray that ends with this block."""
+    """Yield an executor on a connection to Ray that ends with this block."""
     try:
         import ray
     except ImportError as error:

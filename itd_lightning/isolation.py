@@ -1,4 +1,4 @@
-"""Keeps Python from importing what lies in the current folder; imports nothing that could lie there."""
+"""Keep Python from importing modules of the current folder; imports nothing that could lie there."""
 
 import os
 import sys

@@ -9,11 +9,12 @@ import polars as pl
 from itd_lightning.alerts import behaviours
 from itd_lightning.alerts.behaviours import user_days
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.run_files import EXPLANATION_FILE, SCORE_FILE
 from itd_lightning.evaluation.alarm_days import add_p_values
 from itd_lightning.evaluation.score_table import BEHAVIOUR
 from itd_lightning.evaluation.thresholds import read_threshold, run_folder
 from itd_lightning.runs.folder import read_table
-from itd_lightning.scores.table import SCORED, About, scan_scores
+from itd_lightning.scores.table import About, scan_scores
 
 REASONS = 3
 
@@ -36,10 +37,10 @@ def top_days(run: Path, count: int = 10, daily: bool = False, above: float | Non
     Raises:
         InputError: If the run lacks its scores.
     """
-    rows, about = scan_scores(run / SCORED)
+    rows, about = scan_scores(run / SCORE_FILE)
     days = user_days(rows) if above is None else user_days(rows).filter(pl.col("score") > above)
     listed = ranked_days(days, count, daily=daily)
-    return with_reasons(listed, rows, about, read_table(run / "explanations.parquet"))
+    return with_reasons(listed, rows, about, read_table(run / EXPLANATION_FILE))
 
 
 def alert_days(run: Path, budget: str | None = None) -> tuple[pl.DataFrame, str]:
@@ -60,13 +61,13 @@ def alert_days(run: Path, budget: str | None = None) -> tuple[pl.DataFrame, str]
     if budget is not None and not re.fullmatch(r"[1-9]\d*(/day)?", budget):
         raise InputError(f"budget must be a number, or a number and /day, got {budget!r}")
     folder = run if run.is_dir() else run.parent
-    checkpoint = scan_scores(folder / SCORED)[1].checkpoint
+    checkpoint = scan_scores(folder / SCORE_FILE)[1].checkpoint
     threshold = read_threshold(folder, checkpoint) if budget is None else None
     if threshold is None:
         count = budget or "10"
         return top_days(folder, int(count.removesuffix("/day")), daily=count.endswith("/day")), ""
     days = top_days(folder, sys.maxsize, daily=threshold.kind == "budget", above=threshold.threshold)
-    days = add_p_values(days, run_folder(folder) / SCORED)
+    days = add_p_values(days, run_folder(folder) / SCORE_FILE)
     return days, f"{len(days):,} user-days above the threshold: {threshold.words}"
 
 

@@ -1,4 +1,4 @@
-"""Do later answers change the scores of earlier days?"""
+"""Audit whether later answers change the scores of earlier days."""
 
 from itd_lightning.audits.base import Audit, AuditedRun
 from itd_lightning.audits.hindsight import ANSWERS

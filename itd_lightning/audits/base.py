@@ -13,6 +13,7 @@ import polars as pl
 from itd_lightning.audits.user_days import scored_days
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.results import AuditResult, Evaluation, unanswered
+from itd_lightning.contracts.run_files import FIT_CONFIG, TEST_CONFIG
 from itd_lightning.evaluation.score_table import ScoreTable
 
 CAMPAIGN_SPLITS = ("Campaigns",)  # splits whose parts depend on when the campaigns happened
@@ -37,7 +38,7 @@ class Option(NamedTuple):
 
 @runtime_checkable
 class Rescorer(Protocol):
-    """Trains and scores a run again; ``runs.rescore`` does it with Lightning."""
+    """Training and scoring of a run once more; ``runs.rescore`` does it with Lightning."""
 
     def check(self, checkpoint: Path) -> None:
         """Refuse a damaged checkpoint.
@@ -126,13 +127,23 @@ class AuditedRun:
         self.cleanup.close()
 
     @property
-    def config(self) -> Path:
-        """Path of the whole config that scored the run."""
-        return self.scores.parent / "scored.yaml"
+    def test_config(self) -> Path:
+        """Return the path of the whole config that scored the run."""
+        return self.scores.parent / TEST_CONFIG
+
+    @property
+    def fit_config(self) -> Path:
+        """Return the path of the whole config to train the run again by.
+
+        It is that of the fit, where the fit ran in the same folder. A test by ``--ckpt_path`` alone knows the
+        checkpoint's config only, which has no callbacks: no stages, no early stopping.
+        """
+        config = self.scores.parent / FIT_CONFIG
+        return config if config.is_file() else self.test_config
 
     @property
     def folder(self) -> Path:
-        """Folder for files of audits, within the run's."""
+        """Return the folder for files of audits, within the run's."""
         return self.scores.parent / "audit"
 
     @property
@@ -153,7 +164,7 @@ class AuditedRun:
 
     @cached_property
     def days(self) -> pl.DataFrame:
-        """Validation and test user-days, as ``user_days.scored_days`` returns them."""
+        """Return validation and test user-days, as ``user_days.scored_days`` does."""
         return scored_days(self.table)
 
     def share(self, compute: Callable[["AuditedRun"], T]) -> T:
@@ -192,7 +203,7 @@ class Audit(ABC):
         return self.run(run) if self.option is None or run.is_on(self.option) else self.results_when_off()
 
     def results_when_off(self) -> list[AuditResult]:
-        """Return what stands in the results when the audit is turned off: nothing."""
+        """Return the results of an audit that is turned off: none."""
         return []
 
     def unanswered(self, reason: str) -> AuditResult:

@@ -1,4 +1,4 @@
-"""Are the harmless units merely those without any event?"""
+"""Audit whether the harmless units are merely those without any event."""
 
 import numpy as np
 import polars as pl
@@ -36,7 +36,7 @@ class EmptyUnits(Audit):
 def judge_empty(
     units: pl.DataFrame, events: np.ndarray, pr_auc: float | None, *, by_hours: bool
 ) -> AuditResult:
-    """Return the share of harmless test units that are empty, and what the result is without them.
+    """Return the share of harmless test units that are empty, and the result without them.
 
     Args:
         units: The test units: start, score, malicious.

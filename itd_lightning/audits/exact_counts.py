@@ -1,4 +1,4 @@
-"""Do exact counts give the insiders away?
+"""Audit whether exact counts give the insiders away.
 
 A generator may give every user the same number of events on every working day, and add the malicious ones on
 top: then a surplus of one marks the day. A detector that counts finds it, and no real log has it.
@@ -34,7 +34,7 @@ class ExactCounts(Audit):
         return [self.judge(run.table)]
 
     def judge(self, table: ScoreTable) -> AuditResult:
-        """Return what the surplus over the most telling exact count finds."""
+        """Return the result of the surplus over the most telling exact count."""
         try:
             counts = usual_counts(table)
         except InputError as error:
@@ -75,7 +75,7 @@ class UsualCount(NamedTuple):
 
 
 def usual_counts(table: ScoreTable) -> list[UsualCount]:
-    """Return kinds of event whose number is exact, and what their surplus alone finds.
+    """Return kinds of event whose number is exact, and the result of their surplus alone.
 
     A user's usual number is the most frequent one on working days that are neither test days nor malicious.
     Days without any event of the kind do not count.
@@ -113,7 +113,7 @@ def surplus_of(kind: str, test: pl.DataFrame, counts: pl.DataFrame, usual: pl.Da
 
 
 def measure_surplus(kind: str, share: float, surplus: pl.DataFrame, seed: int) -> UsualCount:
-    """Return what the surplus of one kind finds.
+    """Return the result of the surplus of one kind.
 
     Raises:
         InputError: If no user-day is malicious, or all are.

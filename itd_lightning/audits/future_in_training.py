@@ -1,4 +1,4 @@
-"""Do later days or answers enter in training?"""
+"""Audit whether later days or answers enter in training."""
 
 from itd_lightning.audits.base import Audit, AuditedRun, Option
 from itd_lightning.audits.hindsight import TRAINING, judge_change

@@ -1,4 +1,4 @@
-"""Does the score know the user rather than the behaviour?
+"""Audit whether the score depends on the user rather than on the behaviour.
 
 Axes: N user-days, U users.
 """

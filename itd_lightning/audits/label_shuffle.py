@@ -1,4 +1,4 @@
-"""Would labels of other users do as well?
+"""Audit whether labels of other users would do as well.
 
 Axes: N user-days, M malicious ones, U users, D calendar days, K permutations.
 """

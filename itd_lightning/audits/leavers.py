@@ -1,4 +1,4 @@
-"""Does the score rise because a history ends?
+"""Audit whether the score rises because a history ends.
 
 Axes: N user-days, U users.
 """
@@ -69,7 +69,7 @@ class Leavers(Audit):
 
 
 def innocent_leavers(table: ScoreTable) -> pl.DataFrame:
-    """Return ``user`` and last day ``left`` of those who leave before the logs end and have no campaign."""
+    """Return ``user`` and last day ``left`` of users without a campaign who leave before the logs end."""
     presence = table.store.presence()
     last = presence.group_by("user").agg(left=pl.col("day").max())
     return last.filter(

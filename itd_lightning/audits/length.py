@@ -1,4 +1,4 @@
-"""Does the method find more than the length of a unit does?"""
+"""Audit whether the method beats the mere length of a unit."""
 
 from itd_lightning.audits.base import Audit, AuditedRun
 from itd_lightning.audits.counting import count_results

@@ -3,6 +3,7 @@
 from itd_lightning.audits.base import Audit, AuditedRun, Option
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.results import AuditResult, Evaluation, unanswered
+from itd_lightning.contracts.run_files import CHECKPOINTS, FIT_CONFIG
 from itd_lightning.evaluation.evaluate import evaluate
 
 QUIET_DAYS = 42  # how far back campaigns move where the split depends on them
@@ -23,7 +24,7 @@ class NullAttack(Audit):
         "PR-AUC with every campaign moved to a quiet time of its user (of behaviours: all of that "
         "time stand for its events); fails if surely above chance"
     )
-    needs = "scored.yaml and a second training, in RUN/audit/null, where the split depends on the campaigns"
+    needs = f"{FIT_CONFIG} and a second training, in RUN/audit/null, where the split depends on the campaigns"
     option = Option("null", default=True, help="Whether to run the null attack.")
 
     def run(self, run: AuditedRun) -> list[AuditResult]:
@@ -33,7 +34,7 @@ class NullAttack(Audit):
         return [judge_null(run.evaluation, null, reason)]
 
     def results_when_off(self) -> list[AuditResult]:
-        """Return an open result: whoever leaves this one out should see it."""
+        """Return an open result, so that a reader sees that it was left out."""
         return [self.unanswered("left out on request")]
 
 
@@ -48,10 +49,10 @@ def null_evaluation(run: AuditedRun) -> tuple[Evaluation | None, str]:
         # Elsewhere the parts do not depend on the key; who learned from labels is asked about quiet days.
         if not run.split_needs_campaigns:
             return evaluate(run.scores, moved_days=LEAST_DAYS), ""
-        if not run.config.is_file():
-            return None, f"{run.scores.parent} has no scored.yaml, so the experiment cannot be repeated"
-        run.rescorer.retrain(run.config, folder, moved_days=QUIET_DAYS)
-        checkpoint = folder / "checkpoints" / run.table.about.checkpoint
+        if not run.fit_config.is_file():
+            return None, f"{run.scores.parent} has no {FIT_CONFIG}, so the experiment cannot be repeated"
+        run.rescorer.retrain(run.fit_config, folder, store=run.table.store.path, moved_days=QUIET_DAYS)
+        checkpoint = folder / CHECKPOINTS / run.table.about.checkpoint
         return evaluate(run.rescorer.rescore(checkpoint, folder)), ""
     except InputError as error:
         return None, str(error)

@@ -1,4 +1,4 @@
-"""Is the test part a sample of what is met at work?"""
+"""Audit whether the test part is a sample of the days at work."""
 
 import polars as pl
 
@@ -21,7 +21,7 @@ class Prevalence(Audit):
         return [self.judge(run.table, run.days)]
 
     def judge(self, table: ScoreTable, days: pl.DataFrame) -> AuditResult:
-        """Return how many times more malicious days are tested than are met.
+        """Return how many times more malicious days there are in the test part than at work.
 
         Args:
             table: The score table.

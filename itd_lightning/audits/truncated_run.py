@@ -19,12 +19,13 @@ from itd_lightning.audits.hindsight import (
 from itd_lightning.callbacks.own_files import probe_folder
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.results import AuditResult, unanswered
+from itd_lightning.contracts.run_files import CHECKPOINTS, TEST_CONFIG
 from itd_lightning.scores.table import scan_scores
 from itd_lightning.store.truncate import derive_store
 
 State = Literal["whole", "cut", "hidden"]  # as it is; without later days; without the later answers as well
 OPTION = Option("future", default=True, help="Whether to run the future probe.")
-NEEDS = "scored.yaml and the checkpoint that scored"
+NEEDS = f"{TEST_CONFIG} and the checkpoint that scored"
 BY_TIME = "Dates"  # the split that lets nothing of a later day reach an earlier part
 SHARE = 0.1  # of the days, where a view can score a share, since its methods are slow
 ROUGH = 0.1  # standard deviations, as a root mean square: what other batches change is less
@@ -34,7 +35,8 @@ class TruncatedRun:
     """A run, scored or trained again on other stores.
 
     Args:
-        run: The run; beside its scores lies ``scored.yaml``, the config that scored it.
+        run: The run; beside its scores lies ``scored.yaml``, the config that scored it; ``config.yaml``, if
+            it is there, trains it.
 
     Raises:
         InputError: If the run cannot be repeated.
@@ -43,12 +45,12 @@ class TruncatedRun:
     def __init__(self, run: AuditedRun) -> None:
         self.run, self.table = run, run.table
         self.cut = choose_cut_off(run.days)
-        self.checkpoint = run.scores.parent / "checkpoints" / self.table.about.checkpoint
+        self.checkpoint = run.scores.parent / CHECKPOINTS / self.table.about.checkpoint
         self.folder = run.folder / "future"
-        for path in (run.config, self.checkpoint):
+        for path in (run.test_config, self.checkpoint):
             if not path.is_file():
                 raise InputError(f"{path} is missing, so the run cannot be scored again")
-        view = yaml.safe_load(run.config.read_text("utf-8"))["data"]["init_args"]
+        view = yaml.safe_load(run.test_config.read_text("utf-8"))["data"]["init_args"]
         self.batch: int | None = view.get("batch_size")  # a view may hand out all at once
         self.share = min(SHARE, view["scored_share"] or 1.0) if "scored_share" in view else None
         self.noise = 0.0
@@ -64,7 +66,7 @@ class TruncatedRun:
         return target
 
     def score(self, state: State, *, fit: bool, halved: bool = False) -> pl.LazyFrame:
-        """Return the earlier units with the scores that the run gives them on the store in a state.
+        """Return the earlier units with the run's scores on the store in a state.
 
         Args:
             state: See ``State``.
@@ -77,12 +79,12 @@ class TruncatedRun:
         folder, store = self.folder / f"{'fit' if fit else 'test'}-{state}", self.store(state)
         rescorer, checkpoint = self.run.rescorer, self.checkpoint
         if fit:
-            rescorer.retrain(self.run.config, folder, store=store)
-            checkpoint = folder / "checkpoints" / checkpoint.name
+            rescorer.retrain(self.run.fit_config, folder, store=store)
+            checkpoint = folder / CHECKPOINTS / checkpoint.name
         scores = rescorer.rescore(
             checkpoint,
             folder,
-            config=self.run.config,
+            config=self.run.test_config,
             store=store,
             scored_share=self.share,
             batch_size=max(self.batch // 2, 1) if halved and self.batch else None,
@@ -122,7 +124,7 @@ class TruncatedRun:
 
 
 def open_truncated(run: AuditedRun) -> TruncatedRun | InputError:
-    """Return the run that can be scored again, or why it cannot.
+    """Return the run that can be scored again, or the error that says why it cannot.
 
     Raises:
         InputError: If the checkpoint is damaged, or somebody else's folder lies where the copies go.

@@ -1,4 +1,4 @@
-"""Does the method find more than counting events does?"""
+"""Audit whether the method beats a count of events."""
 
 from itd_lightning.audits.base import Audit, AuditedRun
 from itd_lightning.audits.counting import count_results

@@ -12,6 +12,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 
 from itd_lightning.contracts.errors import InputError, is_full_disk
 from itd_lightning.contracts.files import full_disk_named, written_beside
+from itd_lightning.contracts.run_files import BEST_CHECKPOINT, CHECKPOINTS, LAST_CHECKPOINT
 from itd_lightning.methods import Method
 
 
@@ -88,7 +89,7 @@ class Checkpoints(ModelCheckpoint):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Settle the folder."""
-        self.dirpath = str(Path(trainer.default_root_dir) / "checkpoints")
+        self.dirpath = str(Path(trainer.default_root_dir) / CHECKPOINTS)
         super().setup(trainer, pl_module, stage)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -105,7 +106,7 @@ class Checkpoints(ModelCheckpoint):
         """Write the best epoch, and the last one whether it is the best or not."""
         super().on_train_epoch_end(trainer, pl_module)
         if not trainer.fast_dev_run:  # type: ignore[attr-defined]  # set by a connector
-            self.last_model_path = str(Path(self.dirpath or "") / "last.ckpt")
+            self.last_model_path = str(Path(self.dirpath or "") / LAST_CHECKPOINT)
             trainer.save_checkpoint(self.last_model_path)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -114,7 +115,7 @@ class Checkpoints(ModelCheckpoint):
         if gathers(pl_module) and not trainer.fast_dev_run:  # type: ignore[attr-defined]  # set by a connector
             for name in ("best", "last"):
                 trainer.save_checkpoint(Path(self.dirpath or "") / f"{name}.ckpt")
-            self.best_model_path = str(Path(self.dirpath or "") / "best.ckpt")
+            self.best_model_path = str(Path(self.dirpath or "") / BEST_CHECKPOINT)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Name the run's folder where whoever wrote into it does not, such as a logger."""

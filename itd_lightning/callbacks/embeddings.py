@@ -9,8 +9,8 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from itd_lightning.callbacks.scores import view_of
 from itd_lightning.contracts.files import written_beside
+from itd_lightning.contracts.run_files import EMBEDDING_FILE, SCORE_FILE
 from itd_lightning.methods import Method
-from itd_lightning.scores.table import SCORED
 from itd_lightning.views.sequences.batching import InOrder
 from itd_lightning.views.sequences.view import Sequences
 
@@ -37,11 +37,11 @@ class EmbeddingWriter(Callback):
         """Embed, on the first rank; after ``ScoreWriter``, whose table it reads."""
         if not trainer.is_global_zero:
             return
-        view, target = view_of(trainer), Path(trainer.default_root_dir) / "embeddings.parquet"
+        view, target = view_of(trainer), Path(trainer.default_root_dir) / EMBEDDING_FILE
         if not isinstance(view, Sequences) or not isinstance(pl_module, Method):
             return
         batches = []
-        numbers = np.array(self.pick_sequences(target.with_name(SCORED)), dtype=np.int64)
+        numbers = np.array(self.pick_sequences(target.with_name(SCORE_FILE)), dtype=np.int64)
         for rows in InOrder(view.length, numbers, view.budget):
             batch = view.rows()[rows]
             vectors = pl_module.embed(trainer.strategy.batch_to_device(batch))

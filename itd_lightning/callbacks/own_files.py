@@ -14,6 +14,22 @@ from itd_lightning.callbacks.checkpoints import load_checkpoint
 from itd_lightning.callbacks.run_log import RunLog
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.pictures import PICTURES
+from itd_lightning.contracts.run_files import (
+    AUDIT_FILE,
+    BEST_CHECKPOINT,
+    CHECKPOINTS,
+    COST_FILE,
+    EMBEDDING_FILE,
+    EVALUATION_FILE,
+    EXPLANATION_FILE,
+    FIT_CONFIG,
+    HPARAMS_FILE,
+    LAST_CHECKPOINT,
+    METRIC_FILE,
+    SCORE_FILE,
+    TEST_CONFIG,
+    THRESHOLD_FILE,
+)
 from itd_lightning.scores.table import METADATA
 
 CONFIG_KEY = "itd_config"  # of a checkpoint
@@ -61,24 +77,24 @@ def is_checkpoint(path: Path) -> bool:
 
 
 CONTENT: dict[str, Callable[[Path], bool]] = {
-    "scores.parquet": has_metadata,
-    "explanations.parquet": has_columns("feature", "expected", "part", "user"),
-    "embeddings.parquet": has_columns("user", "part", "vector"),
-    "evaluation.json": has_keys("protocol", "pr_auc"),
-    "audit.json": has_keys("audits"),
-    "threshold.json": has_keys("kind", "threshold", "checkpoint"),
-    "scored.yaml": has_keys("model", "data"),
-    "config.yaml": has_keys("model", "data"),
-    "hparams.yaml": is_hyperparams,
-    "metrics.csv": is_log,
-    "cost.json": has_keys("cpu_seconds"),
+    SCORE_FILE: has_metadata,
+    EXPLANATION_FILE: has_columns("feature", "expected", "part", "user"),
+    EMBEDDING_FILE: has_columns("user", "part", "vector"),
+    EVALUATION_FILE: has_keys("protocol", "pr_auc"),
+    AUDIT_FILE: has_keys("audits"),
+    THRESHOLD_FILE: has_keys("kind", "threshold", "checkpoint"),
+    TEST_CONFIG: has_keys("model", "data"),
+    FIT_CONFIG: has_keys("model", "data"),
+    HPARAMS_FILE: is_hyperparams,
+    METRIC_FILE: is_log,
+    COST_FILE: has_keys("cpu_seconds"),
     **{name: has_columns(*columns) for name, columns in PICTURES.items()},
 }
 UNREADABLE = (OSError, ValueError, TypeError, AttributeError, LookupError, RecursionError)  # of any bytes
-MEASURED = ("evaluation.json", "audit.json", "threshold.json")
-SCORES = ("scores.parquet", "scored.yaml", "explanations.parquet", "embeddings.parquet", *PICTURES)
+MEASURED = (EVALUATION_FILE, AUDIT_FILE, THRESHOLD_FILE)
+SCORES = (SCORE_FILE, TEST_CONFIG, EXPLANATION_FILE, EMBEDDING_FILE, *PICTURES)
 RESULTS = (*MEASURED, *SCORES)  # what was measured goes first: never does it lie beside other scores
-LOGGED = ("config.yaml", "hparams.yaml", "metrics.csv", "cost.json")  # by a fit
+LOGGED = (FIT_CONFIG, HPARAMS_FILE, METRIC_FILE, COST_FILE)  # by a fit
 
 
 def is_own(path: Path) -> bool:
@@ -114,7 +130,7 @@ def forget_results(folder: Path) -> None:
 
 def forget_run(folder: Path) -> None:
     """Remove a run's own files, and its folder if nothing else is in it."""
-    checkpoints = folder / "checkpoints"
+    checkpoints = folder / CHECKPOINTS
     if folder.is_symlink() or checkpoints.is_symlink():
         return
     remove_own(folder, (*RESULTS, *LOGGED))
@@ -181,7 +197,7 @@ class NewScores(Callback):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Refuse a folder in which the fit would overwrite somebody's file."""
-        checkpoints = ("checkpoints/best.ckpt", "checkpoints/last.ckpt")
+        checkpoints = tuple(f"{CHECKPOINTS}/{name}" for name in (BEST_CHECKPOINT, LAST_CHECKPOINT))
         refuse_foreign(Path(trainer.default_root_dir), (*LOGGED, *checkpoints))
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -192,14 +208,14 @@ class NewScores(Callback):
         if trainer.is_global_zero and not trainer.fast_dev_run:  # type: ignore[attr-defined]  # set by a connector
             folder = Path(trainer.default_root_dir)
             forget_results(folder)
-            remove_own(folder, ("metrics.csv",))
+            remove_own(folder, (METRIC_FILE,))
             for logger in trainer.loggers:
                 if isinstance(logger, RunLog):
                     logger.begin()
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Refuse a folder in which the scores, or what is measured on them, would replace somebody's file."""
-        refuse_foreign(Path(trainer.default_root_dir), (*SCORES, "evaluation.json", "threshold.json"))
+        refuse_foreign(Path(trainer.default_root_dir), (*SCORES, EVALUATION_FILE, THRESHOLD_FILE))
 
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Refuse a folder in which the scores would replace somebody's file."""

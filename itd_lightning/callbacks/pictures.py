@@ -7,7 +7,8 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from itd_lightning.callbacks.scores import view_of
 from itd_lightning.contracts.files import written_beside
-from itd_lightning.scores.table import SCORED, scan_scores
+from itd_lightning.contracts.run_files import SCORE_FILE
+from itd_lightning.scores.table import scan_scores
 
 
 class PictureWriter(Callback):
@@ -27,7 +28,7 @@ class PictureWriter(Callback):
         if not trainer.is_global_zero:
             return
         view, folder = view_of(trainer), Path(trainer.default_root_dir)
-        users = highest_users(scan_scores(folder / SCORED)[0], self.users)
+        users = highest_users(scan_scores(folder / SCORE_FILE)[0], self.users)
         for name, table in view.pictures(users, dict(pl_module.hparams)).items():
             with written_beside(folder / name) as partial:
                 table.write_parquet(partial)

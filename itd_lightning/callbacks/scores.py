@@ -13,6 +13,7 @@ from torch import Tensor
 from itd_lightning.callbacks.own_files import forget_results
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import full_disk_named, private_folder, written_beside
+from itd_lightning.contracts.run_files import EXPLANATION_FILE, SCORE_FILE
 from itd_lightning.contracts.scores import SCORES
 from itd_lightning.contracts.unit_scores import Explanation, UnitScores
 from itd_lightning.methods import Method
@@ -216,9 +217,9 @@ class ScoreWriter(Callback):
         with full_disk_named(folder), tempfile.TemporaryDirectory(dir=folder, prefix=".scores.") as parts:
             self.write_parts(view, Path(parts))
             scored = pl.scan_parquet(sorted(Path(parts).iterdir()), glob=False)
-            write_scores(folder / "scores.parquet", scored, about, lambda: forget_results(folder))
+            write_scores(folder / SCORE_FILE, scored, about, lambda: forget_results(folder))
         if self.cells:
-            with written_beside(folder / "explanations.parquet") as partial:
+            with written_beside(folder / EXPLANATION_FILE) as partial:
                 view.explanations(self.best, self.cells).write_parquet(partial)
 
     def write_parts(self, view: View, folder: Path) -> None:

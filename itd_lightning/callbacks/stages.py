@@ -14,6 +14,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from itd_lightning.callbacks.checkpoints import Checkpoints, load_checkpoint
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import written_beside
+from itd_lightning.contracts.run_files import CHECKPOINTS
 
 TAKEN = ("best", "last")  # names of the run's own checkpoints
 
@@ -215,7 +216,7 @@ class StageSchedule(Callback):
 
     def kept(self, trainer: Trainer, stage: Stage) -> Path:
         """Where the best checkpoint of a stage lies."""
-        return Path(trainer.default_root_dir) / "checkpoints" / f"{stage.name}.ckpt"
+        return Path(trainer.default_root_dir) / CHECKPOINTS / f"{stage.name}.ckpt"
 
     def state_dict(self) -> dict[str, Any]:
         """Where the run stands; it travels in the checkpoint."""

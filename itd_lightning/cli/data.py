@@ -8,14 +8,7 @@ from jsonargparse.typing import register_type
 from rich.progress import TaskID
 from rich.table import Table
 
-from itd_lightning.cli.terminal import (
-    column,
-    console,
-    costs,
-    describe,
-    progress,
-    safe,
-)
+from itd_lightning.cli.terminal import column, console, costs, describe, progress, safe
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.executors import Place
 

@@ -3,19 +3,11 @@
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from itd_lightning.cli.terminal import (
-    column,
-    console,
-    result_table,
-    safe,
-)
-
-if TYPE_CHECKING:  # Lightning takes seconds to import, and most commands do without
-    pass
+from itd_lightning.cli.terminal import column, console, result_table, safe
+from itd_lightning.contracts.run_files import EVALUATION_FILE, SCORE_FILE
 
 
 def train(args: Sequence[str]) -> None:
@@ -23,7 +15,7 @@ def train(args: Sequence[str]) -> None:
     from itd_lightning.runs.folder import read_evaluation
     from itd_lightning.runs.record import run_command
     from itd_lightning.scores.chunks import count_rows
-    from itd_lightning.scores.table import SCORED, scan_scores
+    from itd_lightning.scores.table import scan_scores
 
     cli = run_command(args)
     if not cli.trainer.is_global_zero:
@@ -35,13 +27,13 @@ def train(args: Sequence[str]) -> None:
     elif args[0] == "fit":
         best = cli.trainer.checkpoint_callback.best_model_path  # type: ignore[union-attr]
         say(f"trained {cli.trainer.current_epoch} epochs; {best}")
-    elif args[0] == "test" and not (folder / "evaluation.json").is_file():
+    elif args[0] == "test" and not (folder / EVALUATION_FILE).is_file():
         say("no answer key in the store: scored, not evaluated")
     elif args[0] == "test":
         console().print(result_table(str(folder), read_evaluation(folder)))
     elif args[0] == "predict":
-        rows = count_rows(scan_scores(folder / SCORED)[0])
-        say(f"{folder / SCORED}: {rows:,} units scored")
+        rows = count_rows(scan_scores(folder / SCORE_FILE)[0])
+        say(f"{folder / SCORE_FILE}: {rows:,} units scored")
 
 
 def reproduce(

@@ -12,10 +12,13 @@ from jsonargparse import ArgumentParser, set_parsing_settings
 from polars.exceptions import PolarsError
 
 import itd_lightning
-from itd_lightning.cli import commands
+from itd_lightning.cli.data import inspect, prepare, synth, thin
+from itd_lightning.cli.experiments import reproduce, sweep, train
+from itd_lightning.cli.runs import alerts, audit, evaluate, report, threshold, track
 from itd_lightning.contracts.errors import FailedAuditsError, FullDiskError, InputError, is_full_disk, plain
 from itd_lightning.contracts.files import private_files
 from itd_lightning.contracts.places import refuse_urls
+from itd_lightning.contracts.run_files import CHECKPOINTS, LAST_CHECKPOINT
 from itd_lightning.isolation import leave_current_folder
 
 TRAINING = {
@@ -24,19 +27,20 @@ TRAINING = {
     "test": "Score the test part of a run, and evaluate it: needs --ckpt_path only",
     "predict": "Score every unit of a store, no answer key needed",
 }
+# Each command is a function: its signature holds the options, its docstring the help.
 COMMANDS: dict[str, Callable[..., None]] = {
-    "synth": commands.synth,
-    "prepare": commands.prepare,
-    "inspect": commands.inspect,
-    "thin": commands.thin,
-    "evaluate": commands.evaluate,
-    "audit": commands.audit,
-    "threshold": commands.threshold,
-    "report": commands.report,
-    "alerts": commands.alerts,
-    "reproduce": commands.reproduce,
-    "sweep": commands.sweep,
-    "track": commands.track,
+    "synth": synth,
+    "prepare": prepare,
+    "inspect": inspect,
+    "thin": thin,
+    "evaluate": evaluate,
+    "audit": audit,
+    "threshold": threshold,
+    "report": report,
+    "alerts": alerts,
+    "reproduce": reproduce,
+    "sweep": sweep,
+    "track": track,
 }
 OPTIONS = {"store": ("prepare", "reproduce", "sweep"), "out": ("report", "thin")}  # required, but named
 SEVERAL = {"prepare": "sources", "evaluate": "scores", "report": "runs"}
@@ -55,7 +59,11 @@ def main(args: Sequence[str] | None = None) -> None:
     except FailedAuditsError as failed:
         sys.exit(say(str(failed), status=1))
     except KeyboardInterrupt as error:
-        fit = ["a fit goes on with --ckpt_path RUN/checkpoints/last.ckpt"] if given[:1] == ["fit"] else []
+        fit = (
+            [f"a fit goes on with --ckpt_path RUN/{CHECKPOINTS}/{LAST_CHECKPOINT}"]
+            if given[:1] == ["fit"]
+            else []
+        )
         how = notes(error) or fit
         sys.exit(say("; ".join(["interrupted", *how]), status=130))
     except Exception as error:  # whatever it is, a person gets one line
@@ -70,16 +78,16 @@ def main(args: Sequence[str] | None = None) -> None:
 
 
 def start(given: list[str]) -> None:
-    """Run the command that is named first."""
+    """Run the command that stands first."""
     refuse_urls(given)
     if given and given[0] in TRAINING:
-        commands.train(given)
+        train(given)
     else:
         run(given)
 
 
 def told(error: Exception) -> str:
-    """What an error says; one of the system names the file first, and no number."""
+    """Return the text of an error; one of the system names the file first, and no number."""
     if is_full_disk(error) and not isinstance(error, FullDiskError):
         named = getattr(error, "filename", None)
         where = f" of {Path(named).absolute().parent}" if isinstance(named, str | Path) else ""
@@ -90,12 +98,12 @@ def told(error: Exception) -> str:
 
 
 def notes(error: BaseException) -> list[str]:
-    """What those said whom an error passed."""
+    """Return the notes attached to an exception."""
     return getattr(error, "__notes__", [])
 
 
 def say(message: str, status: int) -> int:
-    """Write one line to standard error; what a file smuggles into it cannot steer the terminal."""
+    """Write one line to standard error, without control characters that could steer the terminal."""
     sys.stderr.write(f"itd: {''.join(sign if sign.isprintable() else '?' for sign in message)}\n")
     return status
 
@@ -128,7 +136,7 @@ def run(args: Sequence[str]) -> None:
 
 
 def command_parser(name: str, command: Callable[..., None], *, asked: bool) -> CommandParser:
-    """Options of a command, from its signature; those of audits, which load much, only if it is asked for."""
+    """Return a command's parser, from its signature; audits, which load much, only if they are requested."""
     parser = CommandParser(description=(command.__doc__ or "").split("Args:")[0].strip())
     parser.add_argument("--config", action="config", help="YAML file with options of this command")
     several = SEVERAL.get(name)
@@ -149,14 +157,14 @@ def command_parser(name: str, command: Callable[..., None], *, asked: bool) -> C
 
 
 def add_audits(parser: CommandParser) -> None:
-    """Add the flags of the audits, and show what each of them means and needs."""
+    """Add the flags of the audits, with the meaning and the needs of each."""
     from itd_lightning.audits import AUDITS
 
     added = set()
-    for audit in AUDITS:
-        needs = f"; needs {audit.needs}" if audit.needs else ""
-        group = parser.add_argument_group(f"audit {audit.name!r}", f"{audit.meaning}{needs}.")
-        option = audit.option
+    for entry in AUDITS:
+        needs = f"; needs {entry.needs}" if entry.needs else ""
+        group = parser.add_argument_group(f"audit {entry.name!r}", f"{entry.meaning}{needs}.")
+        option = entry.option
         if option is None or option in added:
             continue
         added.add(option)
@@ -167,11 +175,11 @@ def add_audits(parser: CommandParser) -> None:
 
 
 def summary(command: Callable[..., None]) -> str:
-    """First sentence of a command's docstring."""
+    """Return the first sentence of a command's docstring."""
     return (command.__doc__ or "").split("\n")[0].rstrip(".")
 
 
 def argument_help(command: Callable[..., None], name: str) -> str:
-    """What a command's docstring says about an argument."""
+    """Return the description of an argument in a command's docstring."""
     found = re.search(rf"^ +{name}: (.*)$", command.__doc__ or "", re.MULTILINE)
     return found[1] if found else ""

@@ -1,4 +1,4 @@
-"""Commands about runs that were tested: what a score is worth, who to look at, how it is told."""
+"""Commands about tested runs: evaluation, audits, thresholds, reports and alerts."""
 
 import sys
 from functools import partial
@@ -6,11 +6,9 @@ from json import dumps
 from pathlib import Path
 from typing import Literal
 
-from itd_lightning.cli.terminal import (
-    console,
-    result_table,
-)
+from itd_lightning.cli.terminal import alert_table, audit_table, console, result_table, threshold_table
 from itd_lightning.contracts.errors import FailedAuditsError, InputError
+from itd_lightning.contracts.run_files import BEST_CHECKPOINT, CHECKPOINTS, EVALUATION_FILE
 from itd_lightning.runs.folder import score_file
 
 
@@ -50,7 +48,6 @@ def audit(run: Path, strict: bool = False, **options: bool) -> None:
         strict: Exit with status 1 if any audit fails; one that stays open does not count.
         options: The flags of the audits, by name.
     """
-    from itd_lightning.cli.terminal_tables import audit_table
     from itd_lightning.runs.audit import audit_run
 
     results = audit_run(run, options)
@@ -74,7 +71,6 @@ def threshold(
         fpr: At most this share of the harmless validation user-days lies above it.
         fdr: At most this share of the test user-days above it is expected to be harmless, by p-values.
     """
-    from itd_lightning.cli.terminal_tables import threshold_table
     from itd_lightning.evaluation.alarm_days import choose_run_threshold, has_answer_key
     from itd_lightning.evaluation.evaluate import evaluate as measure
     from itd_lightning.evaluation.evaluate import write_json
@@ -85,7 +81,7 @@ def threshold(
     given = parse_rule(budget, fpr, fdr)
     chosen = choose_run_threshold(scores, given)
     if has_answer_key(Path(scan_scores(scores)[1].store)):
-        write_json(scores.parent / "evaluation.json", measure(scores))
+        write_json(scores.parent / EVALUATION_FILE, measure(scores))
     say = partial(console().print, highlight=False, soft_wrap=True)
     say(threshold_table(str(run), chosen))
     say(f"rule: {given.words}")
@@ -124,7 +120,6 @@ def alerts(run: Path, budget: str | None = None) -> None:
         budget: How many: `10` for the ten highest of all, `10/day` for the ten highest of each day.
     """
     from itd_lightning.alerts.lists import alert_days
-    from itd_lightning.cli.terminal_tables import alert_table
 
     days, words = alert_days(run, budget)
     console().print(alert_table(str(run), days, words))
@@ -146,7 +141,7 @@ def track(run: Path, project: str | None = None, entity: str | None = None) -> N
     from itd_lightning.runs.launch import tracked_in
     from itd_lightning.tracking.dashboard import own_place, publish
 
-    checkpoint = run / "checkpoints" / "best.ckpt"
+    checkpoint = run / CHECKPOINTS / BEST_CHECKPOINT
     tracked = tracked_in(checkpoint)
     if tracked is None:
         raise InputError(f"{run} was not tracked; fit it with --config configs/overlays/wandb.yaml")

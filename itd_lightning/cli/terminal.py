@@ -1,23 +1,28 @@
-"""How results look in a terminal: tables, one bar for long work, and nothing that a log could smuggle in."""
+"""Results in a terminal: tables and one progress bar; text from logs is made harmless."""
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
+import polars as pl
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
 
-from itd_lightning.contracts.results import Evaluation, Numbers
+from itd_lightning.contracts.results import AuditResult, Evaluation, Numbers
 from itd_lightning.store.read import Store
+
+if TYPE_CHECKING:  # most commands print no threshold
+    from itd_lightning.evaluation.alarm_days import ThresholdChoice
 
 SHOWN = 5  # remarks on the answer key
 
 
 def describe(store: Store) -> None:
-    """Say what a store holds, and what of the answer key no log holds."""
+    """Print the content of a store, and the rows of the answer key that are in no log."""
     say = console().print
     manifest = store.manifest
     say(
@@ -47,7 +52,7 @@ def describe(store: Store) -> None:
 
 
 def result_table(name: str, result: Evaluation) -> Table:
-    """One score table's numbers."""
+    """Return the table of one score table's numbers."""
     protocol = result["protocol"]
     how = f"{protocol['split']}, {protocol['labels']} labels"
     title = f"{safe(name)}: {protocol['method']} on {protocol['data']}, {how}"
@@ -69,7 +74,7 @@ def result_table(name: str, result: Evaluation) -> Table:
 
 
 def rows(result: Evaluation) -> Iterator[tuple[str, Numbers]]:
-    """The lines of a result table."""
+    """Yield the lines of a result table."""
     pooled: Numbers = result["pooled"]
     yield "all", result
     yield from ((f"scenario {name}", entry) for name, entry in result["scenarios"].items())
@@ -80,8 +85,70 @@ def rows(result: Evaluation) -> Iterator[tuple[str, Numbers]]:
     yield from ((f"baseline: {name.replace('_', ' ')}", entry) for name, entry in result["baselines"].items())
 
 
+def audit_table(name: str, audits: Sequence[AuditResult]) -> Table:
+    """Return the table of a run's audits."""
+    marks = {True: "[green]pass[/]", False: "[bold red]FAIL[/]", None: "[yellow]open[/]"}
+    counts = ", ".join(
+        f"{sum(entry.passed is passed for entry in audits)} {what}"
+        for passed, what in ((True, "passed"), (False, "failed"), (None, "open"))
+    )
+    table = Table("audit", "", column("number"), "verdict", title=f"audits of {safe(name)}: {counts}")
+    for entry in audits:
+        table.add_section()
+        table.add_row(entry.name, marks[entry.passed], number(entry.number), safe(entry.verdict))
+    return table
+
+
+def threshold_table(name: str, choice: "ThresholdChoice") -> Table:
+    """Return the table of alarms above a threshold on validation and on test user-days."""
+    parts = (choice.validation, choice.test)
+    title = f"{safe(name)}: threshold {choice.threshold:.6g}"
+    table = Table("user-days", column("validation"), column("test"), title=title)
+    table.add_row("scored", *(f"{part.days:,}" for part in parts))
+    table.add_row("alarms", *(f"{part.alarms:,}" for part in parts))
+    table.add_row("alarms a day", *(f"{part.per_day:.2f}" for part in parts))
+    table.add_row("alarms on the worst day", *(f"{part.worst_day:,}" for part in parts))
+    table.add_row("share of harmless ones (FPR)", *(share(part.fpr) for part in parts))
+    table.add_row("false alarms among alarms", *(share(part.false_share) for part in parts))
+    table.add_row("malicious ones found (recall)", *(share(part.recall) for part in parts))
+    return table
+
+
+def share(value: float | None) -> str:
+    """Return a share in per cent, or a dash."""
+    return "-" if value is None else f"{value:.2%}"
+
+
+def alert_table(name: str, days: pl.DataFrame, words: str) -> Table:
+    """Return the table of user-days to look at, with their conformal p-values where there are any.
+
+    Args:
+        name: Of the run.
+        days: As ``alerts.lists.top_days`` returns them, and perhaps ``p``.
+        words: What stands below, such as the rule by which they were choice.
+    """
+    numbers = [name for name in ("score", "p") if name in days]
+    heads = [column(name) for name in numbers]
+    table = Table(
+        column("#"),
+        "user",
+        "day",
+        *heads,
+        "what contributed most",
+        title=f"look at these first: {safe(name)}",
+        caption=words or None,
+    )
+    for row in days.iter_rows(named=True):
+        if row["rank"] == 1:
+            table.add_section()
+        why = safe(", ".join(text for text in row["reasons"] or [] if text)) or "no explanation kept"
+        values = (f"{row[name]:.4f}" if name == "p" else f"{row[name]:.3f}" for name in numbers)
+        table.add_row(str(row["rank"]), safe(row["user"]), str(row["day"])[:10], *values, why)
+    return table
+
+
 def costs(rows: int, seconds: float, building: int, kept: int, free: int) -> str:
-    """What a build will cost, in words; the arguments are the fields of ``Estimate``."""
+    """Return the cost of a build in words; the arguments are the fields of ``Estimate``."""
     time = f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
     return (
         f"about {rows:,} rows, {time}, {size(building)} of disk while building, {size(kept)} in the end; "
@@ -90,7 +157,7 @@ def costs(rows: int, seconds: float, building: int, kept: int, free: int) -> str
 
 
 def size(count: int) -> str:
-    """Bytes, in the unit that fits.
+    """Return a number of bytes in the unit that fits.
 
     Example:
         >>> size(2_300_000)
@@ -101,28 +168,28 @@ def size(count: int) -> str:
 
 
 def number(value: float | None) -> str:
-    """Three digits, or a dash."""
+    """Return a number with three digits, or a dash."""
     return "-" if value is None else f"{value:.3f}"
 
 
 def column(name: str) -> Column:
-    """A table column of numbers."""
+    """Return a table column of numbers."""
     return Column(name, justify="right")
 
 
 def safe(text: str) -> str:
-    """Text from a log or a path, without markup, control and direction characters."""
+    """Return text from a log or a path without markup, control and direction characters."""
     return escape(re.sub(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]", "?", text))
 
 
 def console() -> Console:
-    """Where results go."""
+    """Return the console for results."""
     return Console(file=sys.stdout, emoji=False)
 
 
 @contextmanager
 def progress() -> Iterator[Progress]:
-    """A bar on standard error, for a person; silence for a log file."""
+    """Yield a progress bar on standard error; it is silent where that is no terminal."""
     shown = (
         TextColumn("{task.description}"),
         BarColumn(),

@@ -1,4 +1,4 @@
-"""What the YAML of a table or sweep may pass to a fit or a test: settings, and no place to read or write."""
+"""Rules for the arguments that a table's or sweep's YAML passes to a fit or a test: settings, but no path."""
 
 import re
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""The one error that a user can cause and repair."""
+"""Errors that a user can cause and repair, and their text in one line."""
 
 import errno
 import re
@@ -11,19 +11,19 @@ NOISE = re.compile(
 
 
 class InputError(ValueError):
-    """Something the user gave does not fit; the message is one line and names the fix."""
+    """The user's input does not fit; the message is one line and names the fix."""
 
 
 class FailedAuditsError(Exception):
-    """Audits failed where all had to pass: an answer, not a mistake."""
+    """Audits failed where all had to pass: a result, not a mistake."""
 
 
 class LostWorkerError(InputError):
-    """A worker process ended before its work; what is done so far stays."""
+    """A worker process ended before its work; finished parts stay."""
 
 
 class FullDiskError(OSError):
-    """A disk, a quota or a limit on file sizes is full; what is finished stays."""
+    """A disk, a quota or a limit on file sizes is full; finished files stay."""
 
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -34,7 +34,7 @@ FULL_WORDS = re.compile(
 
 
 def is_full_disk(error: BaseException | None) -> bool:
-    """Return whether an exception, or one that it arose from, says that nothing more can be written."""
+    """Return whether an exception, or one that it arose from, says that the disk is full."""
     while error is not None:
         if getattr(error, "errno", None) in FULL or FULL_WORDS.search(str(error)):
             return True
@@ -43,7 +43,7 @@ def is_full_disk(error: BaseException | None) -> bool:
 
 
 def plain(message: str) -> str:
-    """One line with the reasons in a parser's message, without the types that it tried.
+    """Return one line with the reasons in a parser's message, without the types that it tried.
 
     Example:
         >>> plain("no store at x; build it")

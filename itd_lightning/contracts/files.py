@@ -1,4 +1,4 @@
-"""Writing a file so that nobody ever sees half of it, and nobody but its owner reads it."""
+"""Writing of files and folders: in one step, private to their owner, and locked against other programs."""
 
 import ctypes
 import errno
@@ -22,7 +22,7 @@ def absolute(path: Path) -> Path:
 
 @contextmanager
 def private_files() -> Iterator[None]:
-    """Let files be 0600 and folders 0700, whoever makes them, within this block; a stricter umask stays."""
+    """Make files 0600 and folders 0700 within this block, whoever makes them; a stricter umask stays."""
     before = os.umask(0o077)
     os.umask(before | 0o077)
     try:
@@ -32,7 +32,7 @@ def private_files() -> Iterator[None]:
 
 
 def private_folder(folder: Path) -> None:
-    """Make a folder, and those above it that are missing, for its owner alone; one that is there stays."""
+    """Make a folder and its missing parents for its owner alone; an existing one stays as it is."""
     for missing in reversed([folder, *folder.parents]):
         if not missing.is_dir():
             missing.mkdir(mode=0o700, exist_ok=True)
@@ -40,7 +40,7 @@ def private_folder(folder: Path) -> None:
 
 @contextmanager
 def written_beside(target: Path) -> Iterator[Path]:
-    """Give a path beside the target to write to; move it into place at the end, or remove it after a failure.
+    """Yield a path beside the target to write to; move it into place at the end, or remove it on failure.
 
     What was written is on the disk before it gets its name.
 
@@ -63,7 +63,7 @@ def written_beside(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def folder_beside(target: Path) -> Iterator[Path]:
-    """Give a folder beside the target to write into; move it into place at the end, or remove it.
+    """Yield a folder beside the target to write into; move it into place at the end, or remove it.
 
     Where another program was faster, its folder stays.
     """
@@ -84,7 +84,7 @@ def folder_beside(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def full_disk_named(folder: Path) -> Iterator[None]:
-    """Turn whatever says that the disk is full into one line that names the folder.
+    """Turn every error of a full disk into one line that names the folder.
 
     Raises:
         FullDiskError: If nothing more can be written.
@@ -109,7 +109,7 @@ def flush(file: Path) -> None:
 
 
 def read_json(file: Path) -> dict[str, Any] | None:
-    """Return what a small JSON file of this program holds; None if it is missing, empty or damaged."""
+    """Return the content of a small JSON file of this program; None if it is missing, empty or damaged."""
     try:
         content = json.loads(file.read_text("utf-8"))
     except (FileNotFoundError, ValueError):
@@ -119,7 +119,7 @@ def read_json(file: Path) -> dict[str, Any] | None:
 
 @contextmanager
 def held(folder: Path, *, wait: bool) -> Iterator[int]:
-    """Hold a folder, made if need be, against every other program that asks for it; ends with the program.
+    """Lock a folder, made if need be, against other programs, until the block or the program ends.
 
     Gives the descriptor that holds it; a program that inherits it holds the folder, too.
 
@@ -140,7 +140,7 @@ def held(folder: Path, *, wait: bool) -> Iterator[int]:
 
 
 def exchange(one: Path, other: Path) -> None:
-    """Let two folders change names: in one step where the system can, else by way of ``aside(other)``."""
+    """Swap the names of two folders: in one step where the system can, else by way of ``aside(other)``."""
     here, both = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
     rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if rename is None or rename(here, os.fsencode(one), here, os.fsencode(other), both):
@@ -150,5 +150,5 @@ def exchange(one: Path, other: Path) -> None:
 
 
 def aside(folder: Path) -> Path:
-    """Name of a folder while another one takes its place."""
+    """Return the name of a folder while another one takes its place."""
     return folder.with_name(f".{folder.name}.aside")

@@ -1,4 +1,4 @@
-"""The names of the label policies, which splits choose and the evaluation applies."""
+"""Names of the label policies, which splits choose and the evaluation applies."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""Tables of what the report draws of single users: a view makes them when a run is tested.
+"""Tables behind the report's pictures of single users: a view makes them when a run is tested.
 
 They hold what a reader sees, computed with the run's own settings, so that the report computes nothing again.
 """

@@ -1,4 +1,4 @@
-"""Where a file may lie: on this machine. Nothing that is given is fetched."""
+"""Check that every file lies on this machine: a URL is refused, nothing is fetched."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ SERVERS = "--trainer.logger"  # a logger may be given the address of its server
 
 
 def is_url(text: object) -> bool:
-    """Return whether a text names a place that is not a path.
+    """Return whether a text is a URL rather than a path.
 
     Example:
         >>> [is_url(text) for text in ("http://a/b.yaml", "simplecache::s3://a", "work/run", "C:/x")]
@@ -48,5 +48,5 @@ def refuse_urls_within(value: object) -> None:
 
 
 def fetching(url: str) -> InputError:
-    """The error that names a URL."""
+    """Return the error that names a URL."""
     return InputError(f"{url} is a URL, and nothing is fetched: download it, and give the local path")

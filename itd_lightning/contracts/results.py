@@ -108,7 +108,7 @@ class Campaign(TypedDict):
 
 
 class Protocol(TypedDict):
-    """How the numbers came about; the first fields are those of ``scores.table.About``."""
+    """Conditions of the numbers; the first fields are those of ``scores.table.About``."""
 
     run: str
     method: str

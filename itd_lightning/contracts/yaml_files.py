@@ -1,4 +1,4 @@
-"""A YAML that says what to run, read and checked key by key, so that a slip is told where it is."""
+"""Reading of YAML files that say what to run: each key is checked, and an error names its place."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -23,27 +23,27 @@ class Wanted(NamedTuple):
 
 
 def is_text(value: object) -> bool:
-    """Whether a value is a text."""
+    """Return whether a value is a text."""
     return isinstance(value, str)
 
 
 def is_number(value: object) -> bool:
-    """Whether a value is a number, which neither ``true`` nor NaN nor infinity is."""
+    """Return whether a value is a finite number; ``true`` is none."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def is_seed(value: object) -> bool:
-    """Whether a value is a seed."""
+    """Return whether a value is a seed."""
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**32
 
 
 def list_of(fits: Callable[[object], bool]) -> Callable[[object], bool]:
-    """Whether a value is a list of what fits."""
+    """Return a test of whether a value is a list whose entries all fit."""
     return lambda value: isinstance(value, list) and all(map(fits, value))
 
 
 def mapping_to(fits: Callable[[object], bool]) -> Callable[[object], bool]:
-    """Whether a value has names, all of them texts, for what fits, and at least one."""
+    """Return a test of whether a value is a mapping from texts to values that fit, not empty."""
     return lambda value: (
         isinstance(value, dict)
         and bool(value)
@@ -63,7 +63,7 @@ FLAG = Wanted("true or false", lambda value: isinstance(value, bool))
 
 
 def read_yaml(path: Path) -> object:
-    """What a YAML file holds.
+    """Return the content of a YAML file.
 
     Raises:
         InputError: If it is no YAML.
@@ -75,7 +75,7 @@ def read_yaml(path: Path) -> object:
 
 
 def check(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Wanted], place: str = "") -> None:
-    """Check the keys of a part of a YAML; those that are not there pass.
+    """Check the keys of a part of a YAML; missing ones pass.
 
     Args:
         path: The file.

@@ -1,4 +1,4 @@
-"""Choose a threshold for a run, and say what it means on validation and on test user-days."""
+"""Choice of a run's threshold, and the alarms that it raises on validation and on test user-days."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -90,7 +90,7 @@ def choose_run_threshold(scores: Path, rule: Rule) -> ThresholdChoice:
 
 
 def add_p_values(days: pl.DataFrame, scores: Path) -> pl.DataFrame:
-    """Add ``p``, how often harmless validation days of a run score as high as ``score``."""
+    """Add ``p``, the conformal p-value: the share of harmless validation days at least as high."""
     labelled, _ = label_user_days(scores)
     harmless = harmless_scores(labelled.filter(part="val"))
     return days.with_columns(p=pl.Series(p_values(days["score"].to_numpy(), harmless), dtype=pl.Float64))

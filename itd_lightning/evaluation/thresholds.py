@@ -15,10 +15,10 @@ from jaxtyping import Float
 
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import written_beside
+from itd_lightning.contracts.run_files import THRESHOLD_FILE
 from itd_lightning.metrics.conformal import discoveries, p_values
 from itd_lightning.metrics.operating import threshold_at_fpr
 
-FILE = "threshold.json"  # of a run's folder
 Kind = Literal["budget", "fpr", "fdr"]
 
 
@@ -166,7 +166,7 @@ def threshold_at_fdr(tested: Float[np.ndarray, " n"], harmless: Float[np.ndarray
 def write_threshold(folder: Path, rule: Rule, threshold: float, checkpoint: str) -> None:
     """Write a threshold into a run's folder, in place of an earlier one."""
     content = StoredThreshold(*rule, threshold, checkpoint, rule.words)._asdict()
-    with written_beside(folder / FILE) as partial:
+    with written_beside(folder / THRESHOLD_FILE) as partial:
         partial.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", "utf-8")
 
 
@@ -185,7 +185,7 @@ def read_threshold(folder: Path, checkpoint: str) -> StoredThreshold | None:
     Raises:
         InputError: If the file is damaged.
     """
-    path = run_folder(folder) / FILE
+    path = run_folder(folder) / THRESHOLD_FILE
     if not path.is_file():
         return None
     damaged = f"{path} is damaged; choose the threshold again with `itd threshold`"

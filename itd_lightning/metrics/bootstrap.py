@@ -1,4 +1,4 @@
-"""Bootstrap over users: intervals of a number had other users been watched.
+"""Bootstrap over users: intervals of a number if other users had been observed.
 
 Axes: R draws, U users.
 """

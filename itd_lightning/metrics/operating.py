@@ -145,7 +145,7 @@ def daily_list(days: pl.DataFrame, budget: int) -> DailyList:
 
 
 def at_prevalence(recall: float | None, fpr: float | None, share: float) -> dict[str, float | None]:
-    """Compute what a threshold would give on units of which another share is malicious.
+    """Compute a threshold's measures on units of which another share is malicious.
 
     Recall and false positive rate do not depend on the share; precision, F1 and accuracy do, which is why a
     number from balanced test days does not carry over.

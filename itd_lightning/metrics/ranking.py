@@ -73,7 +73,7 @@ class Ranking:
         self.numbers: list[UInt[np.ndarray, " k"]] = []  # of harmless units
 
     def add(self, harmless: Float[np.ndarray, " n"], owner: Int[np.ndarray, " n"]) -> None:
-        """Count harmless units: their scores, and whose they are. They may come in any chunks.
+        """Count harmless units by their scores and users. They may come in any chunks.
 
         Raises:
             InputError: If a score is no number.
@@ -97,17 +97,17 @@ class Ranking:
 
     @property
     def units(self) -> int:
-        """Number N of units."""
+        """Return the number N of units."""
         return len(self.hits) + int(self.harmless.sum())
 
     @property
     def base_rate(self) -> float | None:
-        """Share of malicious units; None without any unit."""
+        """Return the share of malicious units; None without any unit."""
         return len(self.hits) / self.units if self.units else None
 
     @property
     def insiders(self) -> int:
-        """Number of users with a malicious unit."""
+        """Return the number of users with a malicious unit."""
         return len(np.unique(self.owner))
 
     def at_or_above(self) -> tuple[Int[np.ndarray, " g"], Int[np.ndarray, " g"]]:

@@ -1,4 +1,4 @@
-"""Scores become probabilities: a line through the log-odds, which changes no order.
+"""Calibration: a line through the log-odds turns scores into probabilities and changes no order.
 
 Axes: N scores.
 """
@@ -14,7 +14,7 @@ LEAST = 1e-3  # of the slope, in units of the scores' spread: a calibration neve
 def platt(
     score: Float[Tensor, " n"], label: Float[Tensor, " n"], *, balanced: bool = False
 ) -> tuple[float, float]:
-    """Slope, never negative, and offset by which scores become log-odds.
+    """Return the slope, never negative, and the offset by which scores become log-odds.
 
     Args:
         score: Higher is more malicious.

@@ -29,7 +29,7 @@ BLOCK = 32  # users side by side: 64 MB of products at 500 days
 
 
 class LastChanges(NamedTuple):
-    """Where the newest regime of each user began, as known on each day.
+    """The first day of each user's newest regime, as known on each day.
 
     Attributes:
         change: First day of the segment that holds the day, by the best cuts of the days up to and including
@@ -42,7 +42,7 @@ class LastChanges(NamedTuple):
 
 
 def bic_penalty(days: int, features: int) -> float:
-    """Penalty of one more change by the Bayesian information criterion, for features of unit variance.
+    """Return the penalty of one more change by the Bayesian information criterion, for unit variance.
 
     A change adds D means, each of which costs ln(n) against the sum of squares, that is, twice the negative
     log-likelihood. Departure: ChronosVector takes half of it, and so finds regimes in noise.
@@ -57,7 +57,7 @@ def bic_penalty(days: int, features: int) -> float:
 def change_points(
     values: Float[Tensor, "t d"], penalty: float | None = None, shortest: int = SHORTEST
 ) -> Int[Tensor, " k"]:
-    """First days of new segments, by PELT over all days of a user; none where two segments do not fit.
+    """Return the first days of new segments, by PELT over all days of a user; none for too few days.
 
     Args:
         values: One point a day, each feature with about unit variance.
@@ -75,7 +75,7 @@ def change_points(
 
 
 def last_changes(values: Float[Tensor, "u t d"], penalty: float, shortest: int = SHORTEST) -> LastChanges:
-    """The newest change of each user as it was known on each day: later days cannot move it.
+    """Return the newest change of each user as known on each day: later days cannot move it.
 
     Exact, since no candidate is pruned. A change is known once the segment after it has ``shortest`` days.
     What stands behind a user's last day does not touch the days before it.
@@ -94,7 +94,7 @@ def last_changes(values: Float[Tensor, "u t d"], penalty: float, shortest: int =
 
 
 def partitions(points: Float[Tensor, "u t d"], penalty: float, shortest: int) -> Int[Tensor, "u s"]:
-    """Where the last segment of each prefix begins; a prefix may have 0 to T days."""
+    """Return the first day of the last segment of each prefix; a prefix may have 0 to T days."""
     users, days, _ = points.shape
     total = torch.nn.functional.pad(points.cumsum(dim=1), (0, 0, 1, 0))
     squares = torch.nn.functional.pad(points.square().sum(dim=2).cumsum(dim=1), (1, 0))
@@ -115,7 +115,7 @@ def partitions(points: Float[Tensor, "u t d"], penalty: float, shortest: int) ->
 def severity(
     values: Float[Tensor, "u t d"], changes: LastChanges, after: int | None = None, *, prefix: bool = False
 ) -> Float[Tensor, "u t"]:
-    """How different the newest regime is, 0 to 1, as known on each day; 0 while there is no change.
+    """Return the difference of the newest regime, 0 to 1, as known on each day; 0 while there is no change.
 
     One minus exp(-distance) between the mean of the segment before the change and that of the days since.
 
@@ -138,7 +138,7 @@ def severity(
 def severities(
     values: Float[Tensor, "t d"], cuts: Int[Tensor, " k"], after: int | None = None, *, prefix: bool = False
 ) -> Float[Tensor, " k"]:
-    """How different the segments on both sides of each change are, all days known; as in ``severity``."""
+    """Return the difference of the segments on both sides of each change, all days known; as ``severity``."""
     ends = torch.cat([cuts[1:], cuts.new_tensor([len(values)])])
     begins = torch.cat([cuts.new_zeros(1), cuts[:-1]])[: len(cuts)]
     apart = [
@@ -152,7 +152,7 @@ def severities(
 def mean_between(
     total: Float[Tensor, "u s d"], begin: Int[Tensor, "u t"], end: Int[Tensor, "u t"]
 ) -> Float[Tensor, "u t d"]:
-    """Means of stretches of days, from sums of all days before each; 0 of an empty stretch."""
+    """Return the means of ranges of days, from sums of all days before each; 0 of an empty range."""
     wide = (*begin.shape, total.shape[2])
     last, first = (total.gather(1, at.unsqueeze(2).expand(wide)) for at in (end, begin))
     return (last - first) / (end - begin).clamp(min=1).unsqueeze(2)

@@ -1,4 +1,4 @@
-"""When a user's events happen: bursts, memory of gaps, and the time of day.
+"""Features of a user's event times: bursts, memory of gaps, and the time of day.
 
 Axes: U users, N events of a user in time order, H hours of a day (24), any further axes in front of H.
 """
@@ -48,7 +48,7 @@ class EventFeatures(NamedTuple):
 
 
 def event_features(times: Float[Tensor, "u n"], lengths: Int[Tensor, " u"]) -> EventFeatures:
-    """Describe when each user's events happened.
+    """Return the eleven features of each user's event times.
 
     Args:
         times: Seconds since any midnight, naive local time, rising within a user; float64.
@@ -85,14 +85,14 @@ def event_features(times: Float[Tensor, "u n"], lengths: Int[Tensor, " u"]) -> E
 
 
 def ratio(above: Float[Tensor, "*n"], below: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
-    """Quotient, 0 where nothing is to be divided by."""
+    """Return the quotient, 0 where the divisor is 0."""
     return torch.where(below > 0, above / below, 0.0)
 
 
 def moments(
     values: Float[Tensor, "u n"], known: Bool[Tensor, "u n"]
 ) -> tuple[Float[Tensor, " u"], Float[Tensor, " u"]]:
-    """Mean and standard deviation (population) of what is known; 0 of nothing."""
+    """Return the mean and standard deviation (population) of valid entries; 0 without any."""
     count = known.sum(dim=1).clamp(min=1)
     mean = (values * known).sum(dim=1) / count
     return mean, (((values - mean[:, None]) * known).square().sum(dim=1) / count).sqrt()
@@ -101,7 +101,7 @@ def moments(
 def correlation(
     left: Float[Tensor, "u n"], right: Float[Tensor, "u n"], known: Bool[Tensor, "u n"]
 ) -> Float[Tensor, " u"]:
-    """Correlation over known pairs; 0 where one side does not vary."""
+    """Return the correlation over valid pairs; 0 where one side does not vary."""
     (mean, std), (other, spread) = moments(left, known), moments(right, known)
     product = ((left - mean[:, None]) * (right - other[:, None]) * known).sum(dim=1)
     count = known.sum(dim=1).clamp(min=1)
@@ -110,7 +110,7 @@ def correlation(
 
 
 def entropy(gaps: Float[Tensor, "u n"], known: Bool[Tensor, "u n"]) -> Float[Tensor, " u"]:
-    """Entropy of the gaps in ten equal bins, in nats."""
+    """Return the entropy of the gaps in ten equal bins, in nats."""
     if not gaps.shape[1]:
         return torch.zeros(len(gaps), dtype=gaps.dtype, device=gaps.device)
     least = torch.where(known, gaps, torch.inf).amin(dim=1, keepdim=True)
@@ -129,7 +129,7 @@ def trend(
     first: Float[Tensor, " u"],
     last: Float[Tensor, " u"],
 ) -> Float[Tensor, " u"]:
-    """Slope of the number of events over five equal stretches; 0 where no time passes."""
+    """Return the slope of the number of events over five equal periods; 0 where no time passes."""
     span = (last - first)[:, None]
     part = torch.where(span > 0, (times - first[:, None]) / span, 0.0)
     cell = (part * STRETCHES).long().clamp(0, STRETCHES - 1)
@@ -139,14 +139,14 @@ def trend(
 
 
 def strength_of_times(times: Float[Tensor, "u n"], known: Bool[Tensor, "u n"]) -> Float[Tensor, " u"]:
-    """Resultant length of the times of day; 0 of nothing."""
+    """Return the resultant length of the times of day; 0 without any."""
     phase = times.remainder(DAY) * (tau / DAY)
     x, y = ((part * known).sum(dim=1) for part in (phase.cos(), phase.sin()))
     return ratio(torch.hypot(x, y), known.sum(dim=1).to(times.dtype)) * (known.sum(dim=1) > 1)
 
 
 def resultant(hours: Float[Tensor, "*n h"]) -> Float[Tensor, "*n 2"]:
-    """Mean direction of a day's activity on the 24-hour dial, as x and y; the centre for a silent day.
+    """Return the mean direction of a day's activity on the 24-hour dial, as x and y; (0, 0) for a silent day.
 
     An hour stands for its middle, so that the dial's error is at most half an hour.
 
@@ -161,13 +161,13 @@ def resultant(hours: Float[Tensor, "*n h"]) -> Float[Tensor, "*n 2"]:
 
 
 def circadian_strength(hours: Float[Tensor, "*n h"]) -> Float[Tensor, "*n"]:
-    """How much activity keeps to one time of day: 1 for a single hour, 0 for all hours alike or none."""
+    """Return how far activity keeps to one time of day: 1 for a single hour, 0 for all hours or none."""
     length: Tensor = resultant(hours).norm(dim=-1)
     return length
 
 
 def circadian_shift(hours: Float[Tensor, "*n h"], baseline: Float[Tensor, "*n h"]) -> Float[Tensor, "*n"]:
-    """How far a day's mean direction lies from the baseline's, 0 to 2, change of strength included.
+    """Return the distance of a day's mean direction from the baseline's, 0 to 2, with the change of strength.
 
     A day that is as concentrated as the baseline but h hours later has 2 sin(pi h / 24) times its strength.
     A silent day, or a silent baseline, has no direction and no shift.
@@ -179,7 +179,7 @@ def circadian_shift(hours: Float[Tensor, "*n h"], baseline: Float[Tensor, "*n h"
 def unusual_hours(
     hours: Float[Tensor, "*n h"], usual: Float[Tensor, "*n h"], days: Float[Tensor, "*n"]
 ) -> Float[Tensor, "*n"]:
-    """Surprise of the hours in which anything happened, in nats: of each, -log of its share of days.
+    """Return the surprise of the active hours, in nats: the sum of -log of each one's share of days.
 
     An hour in which nothing has happened on n days has the share 1 / (n + 2), by Laplace's rule of
     succession; one that is usual adds next to nothing, so that long days are not unusual for their length.

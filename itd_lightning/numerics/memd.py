@@ -63,7 +63,7 @@ def memd(
 def sift(
     rest: Float[np.ndarray, "t c"], sphere: Float[np.ndarray, "q c"], noise: float, max_sifts: int
 ) -> Float[np.ndarray, "t c"] | None:
-    """Fastest mode of what is left; None where nothing oscillates.
+    """Return the fastest mode of the remaining signal; None where nothing oscillates.
 
     Stops when the local mean m is small beside the amplitude a: |m| / a above 0.075 on at most 7.5 % of the
     days, and above 0.75 on none.
@@ -87,7 +87,7 @@ def sift(
 def local_mean(
     wave: Float[np.ndarray, "t c"], sphere: Float[np.ndarray, "q c"], noise: float
 ) -> tuple[Float[np.ndarray, "t c"], Float[np.ndarray, " t"]] | None:
-    """Mean of the envelopes in all directions, and half of their mean distance; None where none turns."""
+    """Return the mean of the envelopes in all directions and half their mean distance; None if none turns."""
     turns = [extrema(projection, noise) for projection in sphere @ wave.T]
     kinds = [kind for both in turns if sum(map(len, both)) >= TURNS for kind in both]
     if not kinds:
@@ -101,7 +101,7 @@ def local_mean(
 def extrema(
     wave: Float[np.ndarray, " t"], noise: float = 0.0
 ) -> tuple[Int[np.ndarray, " low"], Int[np.ndarray, " high"]]:
-    """Days of the minima and of the maxima; a plateau counts once, at its middle.
+    """Return the days of the minima and of the maxima; a plateau counts once, at its middle.
 
     Example:
         >>> low, high = extrema(np.array([0.0, 2, 1, 3, 3, 3, 0]))
@@ -119,7 +119,7 @@ def extrema(
 def mirrored(
     kinds: Sequence[Int[np.ndarray, " _"]], days: int
 ) -> tuple[Float[np.ndarray, "n e"], Int[np.ndarray, "n e"]]:
-    """Knots of each envelope with two mirrored at each end, and the days whose values they have.
+    """Return the knots of each envelope, with two mirrored at each end, and the days whose values they have.
 
     Envelopes with fewer knots than the longest one repeat their last, which ``natural_spline`` passes over.
     """
@@ -136,7 +136,7 @@ def mirrored(
 def natural_spline(
     knots: Float[np.ndarray, "n e"], values: Float[np.ndarray, "n e c"], at: Float[np.ndarray, " t"]
 ) -> Float[np.ndarray, "t e c"]:
-    """Cubic splines through the knots, without curvature at their ends, one for each column.
+    """Return cubic splines through the knots, without curvature at their ends, one for each column.
 
     Args:
         knots: Ascending; a shorter column repeats its last knot.
@@ -158,7 +158,7 @@ def natural_spline(
 def curvatures(
     step: Float[np.ndarray, "s e"], slope: Float[np.ndarray, "s e c"]
 ) -> Float[np.ndarray, "s+1 e c"]:
-    """Second derivatives M at the knots, by one elimination for all columns and channels.
+    """Return the second derivatives M at the knots, by one elimination for all columns and channels.
 
     With steps h and slopes s: h_{i-1} M_{i-1} + 2 (h_{i-1} + h_i) M_i + h_i M_{i+1} = 6 (s_i - s_{i-1})
     inside, M = 0 at both ends; a column's last knot is the one without a step to its right.
@@ -178,7 +178,7 @@ def curvatures(
 
 
 def sphere_points(count: int, channels: int) -> Float[np.ndarray, "q c"]:
-    """Directions spread evenly: one for one channel, half a circle for two, Hammersley points for more.
+    """Return evenly spread directions: one for one channel, half a circle for two, else Hammersley points.
 
     Each direction has an envelope of minima and one of maxima, so the opposite one would say nothing new.
     """
@@ -195,7 +195,7 @@ def sphere_points(count: int, channels: int) -> Float[np.ndarray, "q c"]:
 
 
 def radical_inverse(number: Int[np.ndarray, " q"], base: int) -> Float[np.ndarray, " q"]:
-    """Digits of a number in some base, mirrored at the point: van der Corput's sequence.
+    """Return the digits of a number in some base, mirrored at the point: van der Corput's sequence.
 
     Example:
         >>> radical_inverse(np.array([1, 2, 3, 4]), 2).tolist()

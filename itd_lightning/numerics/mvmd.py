@@ -169,7 +169,7 @@ def mvmd_trailing(
 def last_samples(
     windows: Float[Tensor, "w c t"], start: Float[Tensor, " k"], settings: Settings
 ) -> Float[Tensor, "w k c"]:
-    """Last day of each mode: the inverse transform at one point, a dot product of gains and spectrum."""
+    """Return the last day of each mode: the inverse transform at one point, from gains and spectrum."""
     days = windows.shape[-1]
     spectra = one_sided(windows)
     gains, _, _ = find_gains(summed(spectra), start, settings)
@@ -190,7 +190,7 @@ def mvmd_plain(
     *,
     dc: bool = False,
 ) -> tuple[Float[Tensor, "k c t"], Float[Tensor, " k"]]:
-    """Modes and centres of one user after so many rounds on complex spectra: the equations, word for word.
+    """Return modes and centres of one user after some rounds on complex spectra, without the reduction.
 
     ``mvmd`` gives the same from ``rounds = iterations - 1``, sorted by centre.
     """
@@ -209,7 +209,7 @@ def mvmd_plain(
 
 
 def check(signals: Float[Tensor, "u c t"], modes: int, settings: Settings) -> None:
-    """Refuse what has no decomposition, in one line."""
+    """Refuse input that has no decomposition."""
     if modes < 1 or settings.max_iterations < 2 or min(settings[:3]) < 0:
         raise ValueError(
             f"modes >= 1, max_iterations >= 2 and no negative number are needed: {modes}, {settings}"
@@ -225,7 +225,7 @@ def check(signals: Float[Tensor, "u c t"], modes: int, settings: Settings) -> No
 def first_centres(
     modes: int, days: int, init: Init, dc: bool, generator: torch.Generator | None
 ) -> Float[Tensor, " k"]:
-    """Centres before the first round, the same for every user."""
+    """Return the centres before the first round, the same for every user."""
     if init == "uniform":
         return torch.arange(modes, dtype=torch.float64) * (0.5 / modes)
     if init == "zero":
@@ -239,12 +239,12 @@ def first_centres(
 
 
 def blocks(count: int, size: int) -> Iterator[slice]:
-    """Cut so many rows into slices; none where there are none, since an FFT of no rows is an error."""
+    """Cut a number of rows into slices; no slice for no rows, since an FFT of no rows is an error."""
     return (slice(first, first + size) for first in range(0, count, size))
 
 
 def one_sided(signals: Float[Tensor, "*any t"]) -> Complex[Tensor, "*any t"]:
-    """Spectrum of the signal with its halves mirrored at the ends, so that they do not jump; no Nyquist."""
+    """Return the spectrum of the signal with its halves mirrored at the ends, against jumps; no Nyquist."""
     half = signals.shape[-1] // 2
     mirrored = torch.cat([signals[..., :half].flip(-1), signals, signals[..., half:].flip(-1)], dim=-1)
     spectra: Tensor = torch.fft.rfft(mirrored)
@@ -252,12 +252,12 @@ def one_sided(signals: Float[Tensor, "*any t"]) -> Complex[Tensor, "*any t"]:
 
 
 def summed(spectra: Complex[Tensor, "u c t"]) -> Float[Tensor, "u t"]:
-    """Magnitude R over all channels."""
+    """Return the magnitude R over all channels."""
     return spectra.abs().square_().sum(dim=1).sqrt_()
 
 
 def in_time(spectra: Complex[Tensor, "*any t"]) -> Float[Tensor, "*any t"]:
-    """Inverse of ``one_sided``: back into time, without the mirrored ends."""
+    """Return the signals of spectra, without the mirrored ends: the inverse of ``one_sided``."""
     days = spectra.shape[-1]
     whole: Tensor = torch.fft.irfft(torch.cat([spectra, spectra[..., -1:].conj()], dim=-1), n=2 * days)
     return whole[..., days // 2 : days // 2 + days]

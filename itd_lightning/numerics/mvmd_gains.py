@@ -13,7 +13,7 @@ CELLS = 64_000  # users side by side times T, so 128 of 500 days; fewer pay for 
 
 
 class Settings(NamedTuple):
-    """What the rounds need to know; see ``mvmd``."""
+    """Settings of the rounds; see ``mvmd``."""
 
     alpha: float
     tau: float
@@ -98,7 +98,7 @@ class Slots:
 def find_gains(
     magnitude: Float[Tensor, "u f"], start: Float[Tensor, " k"], settings: Settings
 ) -> tuple[Float[Tensor, "u k f"], Float[Tensor, "u k"], Int[Tensor, " u"]]:
-    """Gains g = G / R, centres and rounds of each user, modes sorted by centre.
+    """Return gains g = G / R, centres and rounds of each user, modes sorted by centre.
 
     Users are seated in their order; whoever converges leaves with the result of the round before.
     """

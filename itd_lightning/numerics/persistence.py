@@ -1,4 +1,4 @@
-"""Persistence: whether large steps are followed by large ones, as exponents between 0 and 1.
+"""Persistence: exponents between 0 and 1 that say whether large steps follow large ones.
 
 Axes: U users, T steps, W windows, S window sizes.
 
@@ -15,7 +15,7 @@ MIDDLE = 0.5  # of steps without memory, and where nothing can be said
 
 
 def hurst_rs(steps: Float[Tensor, "u t"]) -> Float[Tensor, " u"]:
-    """Hurst exponent by rescaled range, over windows of 4, 8, 16, ... steps, at most half of all.
+    """Return the Hurst exponent by rescaled range, over windows of 4, 8, 16, ... steps, at most half of all.
 
     The slope of ln(R/S) on ln(window), within 0 .. 1; 0.5 where fewer than two sizes can be measured, as for
     fewer than 16 steps, or steps that are all equal. A short series is biased upwards: independent steps give
@@ -29,7 +29,7 @@ def hurst_rs(steps: Float[Tensor, "u t"]) -> Float[Tensor, " u"]:
 
 
 def hurst_dfa(steps: Float[Tensor, "u t"]) -> Float[Tensor, " u"]:
-    """Hurst exponent by detrended fluctuation analysis, over the same windows as ``hurst_rs``.
+    """Return the Hurst exponent by detrended fluctuation analysis, over the same windows as ``hurst_rs``.
 
     Source:
         Peng et al., Physical Review E 49, 1994, doi:10.1103/PhysRevE.49.1685, with straight trends.
@@ -39,7 +39,7 @@ def hurst_dfa(steps: Float[Tensor, "u t"]) -> Float[Tensor, " u"]:
 
 
 def rescaled_range(windows: Float[Tensor, "u w n"]) -> Float[Tensor, " u"]:
-    """Mean of range over standard deviation, over windows that have one; NaN where none has."""
+    """Return the mean of range over standard deviation, over windows that vary; NaN where none does."""
     walk = (windows - windows.mean(dim=2, keepdim=True)).cumsum(dim=2)
     spread = windows.std(dim=2, correction=0)
     # Equal numbers whose mean is rounded differ from it by a few units in the last place.
@@ -49,7 +49,7 @@ def rescaled_range(windows: Float[Tensor, "u w n"]) -> Float[Tensor, " u"]:
 
 
 def fluctuation(windows: Float[Tensor, "u w n"]) -> Float[Tensor, " u"]:
-    """Root mean square of what a straight trend in each window leaves; NaN where it leaves nothing."""
+    """Return the root mean square of the residuals of a line in each window; NaN where all are 0."""
     time = torch.arange(windows.shape[2], dtype=windows.dtype, device=windows.device)
     time = time - time.mean()
     centred = windows - windows.mean(dim=2, keepdim=True)
@@ -61,7 +61,7 @@ def fluctuation(windows: Float[Tensor, "u w n"]) -> Float[Tensor, " u"]:
 def slope_over_sizes(
     series: Float[Tensor, "u t"], measure: Callable[[Tensor], Tensor]
 ) -> Float[Tensor, " u"]:
-    """Slope of the logarithm of a measure on that of the window size, by least squares."""
+    """Return the slope of the logarithm of a measure on that of the window size, by least squares."""
     sizes: list[int] = []
     while (size := 4 << len(sizes)) <= series.shape[1] // 2:
         sizes.append(size)

@@ -39,18 +39,18 @@ class Signature(NamedTuple):
     three: Tensor | None
 
     def at(self, points: Int[Tensor, " n"]) -> "Signature":
-        """Signatures up to these points of the second axis."""
+        """Return the signatures up to these points of the second axis."""
         three = None if self.three is None else self.three[:, points]
         return Signature(self.one[:, points], self.two[:, points], three)
 
     def flat(self) -> Tensor:
-        """All coordinates side by side, level 1 first, ``(*, K)``."""
+        """Return all coordinates side by side, level 1 first, ``(*, K)``."""
         batch = self.one.dim() - 1
         return torch.cat([level.flatten(batch) for level in self if level is not None], dim=-1)
 
 
 def outer(left: Float[Tensor, "..."], right: Float[Tensor, "..."], shared: int) -> Float[Tensor, "..."]:
-    """Tensor product of what stands behind the shared axes."""
+    """Return the tensor product of the axes behind the shared ones."""
     for _ in range(right.dim() - shared):
         left = left.unsqueeze(-1)
     shape = right.shape[:shared] + (1,) * (left.dim() - right.dim()) + right.shape[shared:]
@@ -58,7 +58,7 @@ def outer(left: Float[Tensor, "..."], right: Float[Tensor, "..."], shared: int) 
 
 
 def chen(first: Signature, second: Signature) -> Signature:
-    """Signature of a path that goes on where another one ends."""
+    """Return the signature of a path that goes on where another one ends."""
     shared = first.one.dim() - 1
     one = first.one + second.one
     two = first.two + outer(first.one, second.one, shared) + second.two
@@ -69,7 +69,7 @@ def chen(first: Signature, second: Signature) -> Signature:
 
 
 def inverse(path: Signature) -> Signature:
-    """Signature of the path backwards."""
+    """Return the signature of the path backwards."""
     shared = path.one.dim() - 1
     square = outer(path.one, path.one, shared)
     two = square - path.two
@@ -80,7 +80,7 @@ def inverse(path: Signature) -> Signature:
 
 
 def signatures_up_to(path: Float[Tensor, "u t d"], depth: int = 2) -> Signature:
-    """Signature of each path from its first point to each of its points; no step yet at the first.
+    """Return the signature of each path from its first point to each of its points; 0 at the first.
 
     Memory: U T D^depth numbers; give users in blocks.
 
@@ -102,7 +102,7 @@ def signatures_up_to(path: Float[Tensor, "u t d"], depth: int = 2) -> Signature:
 
 
 def signature(path: Float[Tensor, "u t d"], depth: int = 2) -> Float[Tensor, "u k"]:
-    """Signature of each whole path."""
+    """Return the signature of each whole path."""
     return (
         signatures_up_to(path, depth).at(torch.tensor([path.shape[1] - 1], device=path.device)).flat()[:, 0]
     )
@@ -111,7 +111,7 @@ def signature(path: Float[Tensor, "u t d"], depth: int = 2) -> Float[Tensor, "u 
 def sliding_signatures(
     path: Float[Tensor, "u t d"], window: int = 14, depth: int = 2
 ) -> Float[Tensor, "u t k"]:
-    """Signature of the window of so many points that ends at each point; of what there is at the beginning.
+    """Return the signature of the window that ends at each point; windows at the beginning are shorter.
 
     Chen's identity subtracts products of what came before the window, and loses their digits: give float64.
     There, windows of 500 days differ from windows one by one by 2e-15 of the largest coordinate.
@@ -127,14 +127,14 @@ def sliding_signatures(
 
 
 def with_time(path: Float[Tensor, "u t d"], days: Float[Tensor, "u t"]) -> Float[Tensor, "u t e"]:
-    """The path with its time as the first channel, so that how long something took is seen too."""
+    """Return the path with its time as the first channel, so that durations count too."""
     return torch.cat([days.to(path.dtype).unsqueeze(2), path], dim=2)
 
 
 def sliding_with_time(
     path: Float[Tensor, "u t d"], days: Float[Tensor, "u t"], window: int = 14, depth: int = 2
 ) -> Float[Tensor, "u t k"]:
-    """``sliding_signatures`` of ``with_time``, where time runs from 0 to 1 within each window.
+    """Return ``sliding_signatures`` of ``with_time``, where time runs from 0 to 1 within each window.
 
     A channel that is scaled scales each coordinate as often as it occurs in it, so the days need no rescaling
     before the windows are cut.
@@ -147,7 +147,7 @@ def sliding_with_time(
 
 
 def occurrences(channels: int, depth: int) -> Int[Tensor, " k"]:
-    """How often the first channel occurs in each coordinate."""
+    """Return how often the first channel occurs in each coordinate."""
     first = (torch.arange(channels) == 0).long()
     two = first[:, None] + first
     levels = [first, two.flatten(), (two[:, :, None] + first).flatten()]

@@ -1,4 +1,4 @@
-"""How unusual a number is: beside what peers have on the same day, and by its share of a distribution.
+"""Surprise of a number: beside peers on the same day, and by its share of a distribution.
 
 Axes: N values, Q quantiles.
 """
@@ -14,7 +14,7 @@ FEW_PEERS = 5  # active members of a department, below which the company stands 
 def peer_medians(
     values: Float[Tensor, " n"], group: Int[Tensor, " n"]
 ) -> tuple[Float[Tensor, " n"], Int[Tensor, " n"]]:
-    """Median of each value's group, the lower one of two, and how many are in it."""
+    """Return the median of each value's group, the lower one of two, and the size of the group."""
     order = values.argsort(stable=True)
     order = order[group[order].argsort(stable=True)]
     _, member, count = group[order].unique_consecutive(return_inverse=True, return_counts=True)
@@ -27,7 +27,7 @@ def peer_medians(
 def beside_peers(
     values: Float[Tensor, " n"], day: Int[Tensor, " n"], group: Int[Tensor, " n"]
 ) -> Float[Tensor, " n"]:
-    """Values minus the median of the same day: of the department, or of the company if too few are there.
+    """Return values minus the day's median: of the department, or of the company if too few are there.
 
     With too few in the company, too, as on a weekend, nothing is subtracted.
     """
@@ -39,7 +39,7 @@ def beside_peers(
 
 
 def tail_surprise(values: Float[Tensor, " n"], quantiles: Float[Tensor, " q"]) -> Float[Tensor, " n"]:
-    """-log of the share of training days that lie as high or higher.
+    """Return -log of the share of training days that lie as high or higher.
 
     Above the 95 % quantile it grows by one for each mean excess, as if the tail were exponential, so that no
     two large values tie.
@@ -58,7 +58,7 @@ def tail_surprise(values: Float[Tensor, " n"], quantiles: Float[Tensor, " q"]) -
 
 
 def tail_quantiles(values: Float[Tensor, " n"], count: int) -> Float[Tensor, " q"]:
-    """What ``tail_surprise`` needs to know of training days."""
+    """Return the quantiles of training days that ``tail_surprise`` needs."""
     ordered = values.double().sort().values
     at = torch.linspace(0, (1 - TAIL) * (len(ordered) - 1), count, dtype=torch.float64).long()
     grid = ordered[at]

@@ -1,4 +1,4 @@
-"""A user as a point that moves through the space of daily features: how fast, how far, and in which feature.
+"""Motion of a user through the space of daily features: speed, distance, and the features that move.
 
 Axes: U users, T days that are looked at (any spacing), D features, N features that moved most.
 
@@ -15,7 +15,7 @@ from torch import Tensor
 
 
 class Drift(NamedTuple):
-    """How far apart two points lie.
+    """Distance of two points, with the features that make it up.
 
     Attributes:
         distance: Euclidean distance, in the unit of the features, ``(*)``.
@@ -34,7 +34,7 @@ class Drift(NamedTuple):
 def velocity(
     values: Float[Tensor, "u t d"], days: Float[Tensor, "u t"], lengths: Int[Tensor, " u"] | None = None
 ) -> Float[Tensor, "u t d"]:
-    """Change per day, by central differences: from the day looked at before to the one after.
+    """Return the change per day, by central differences: from the previous active day to the next.
 
     The first and the last one have one neighbour, and the difference to it. Where no time passes, as for a
     user with a single day, nothing moves. A day after a user's last one repeats the last velocity.
@@ -55,7 +55,7 @@ def velocity(
 def acceleration(
     values: Float[Tensor, "u t d"], days: Float[Tensor, "u t"], lengths: Int[Tensor, " u"] | None = None
 ) -> Float[Tensor, "u t d"]:
-    """Change of the velocity, per day and day: the second difference on a grid of any spacing.
+    """Return the change of the velocity, per day and day: the second difference on a grid of any spacing.
 
     The first and the last day have the acceleration of their neighbour; with fewer than three days there is
     none. Arguments as in ``velocity``.
@@ -71,7 +71,7 @@ def acceleration(
 
 
 def arriving_velocity(values: Float[Tensor, "u t d"], days: Float[Tensor, "u t"]) -> Float[Tensor, "u t d"]:
-    """What ``velocity`` gives for each day while it is the last one known; 0 on the first day."""
+    """Return the ``velocity`` of each day while it is the last one known; 0 on the first day."""
     steps = per_day(values[:, 1:] - values[:, :-1], days[:, 1:] - days[:, :-1])
     return torch.cat([torch.zeros_like(values[:, :1]), steps], dim=1)
 
@@ -79,14 +79,14 @@ def arriving_velocity(values: Float[Tensor, "u t d"], days: Float[Tensor, "u t"]
 def arriving_acceleration(
     values: Float[Tensor, "u t d"], days: Float[Tensor, "u t"]
 ) -> Float[Tensor, "u t d"]:
-    """What ``acceleration`` gives for each day while it is the last one known; 0 on the first two days."""
+    """Return the ``acceleration`` of each day while it is the last one known; 0 on the first two days."""
     speed = arriving_velocity(values, days)
     changes = per_day(speed[:, 2:] - speed[:, 1:-1], (days[:, 2:] - days[:, :-2]) / 2)
     return torch.cat([torch.zeros_like(values[:, :2]), changes], dim=1)
 
 
 def drift(here: Float[Tensor, "*n d"], there: Float[Tensor, "*n d"], top: int = 5) -> Drift:
-    """Distance between points, and the features that make it up.
+    """Return the distance between points, and the features that make it up.
 
     Departure: the cosine distance of the origin from itself is 0, where the source says 1.
 
@@ -105,7 +105,7 @@ def drift(here: Float[Tensor, "*n d"], there: Float[Tensor, "*n d"], top: int = 
 def anchors(
     values: Float[Tensor, "u t d"], active: Bool[Tensor, "u t"], days: int = 60
 ) -> Float[Tensor, "u d"]:
-    """Mean of each user's first so many active days, or of all they have; the origin without any."""
+    """Return the mean of each user's first ``days`` active days, or of all; the origin without any."""
     used = (active & (active.cumsum(dim=1) <= days)).to(values.dtype)
     total = torch.einsum("utd,ut->ud", values, used)
     return total / used.sum(dim=1, keepdim=True).clamp(min=1)
@@ -114,7 +114,7 @@ def anchors(
 def running_anchors(
     values: Float[Tensor, "u t d"], active: Bool[Tensor, "u t"], days: int = 60
 ) -> Float[Tensor, "u t d"]:
-    """What ``anchors`` gives for the days before each day: it stands still after ``days`` active ones."""
+    """Return the ``anchors`` of the days before each day; they stand still after ``days`` active ones."""
     used = (active & (active.cumsum(dim=1) <= days)).to(values.dtype).unsqueeze(2)
     total, count = (values * used).cumsum(dim=1), used.cumsum(dim=1)
     earlier = total[:, :-1] / count[:, :-1].clamp(min=1)
@@ -122,17 +122,17 @@ def running_anchors(
 
 
 def within(values: Float[Tensor, "u t d"], lengths: Int[Tensor, " u"] | None) -> Int[Tensor, "u t"]:
-    """Number of each day; padding stands for the last one."""
+    """Return the number of each day; padding stands for the last one."""
     users, count, _ = values.shape
     at = torch.arange(count, device=values.device).expand(users, count)
     return at if lengths is None else torch.minimum(at, lengths[:, None] - 1)
 
 
 def picked(values: Float[Tensor, "u t d"], at: Int[Tensor, "u t"]) -> Float[Tensor, "u t d"]:
-    """Each user's points at these places."""
+    """Return each user's points at these places."""
     return values.gather(1, at.unsqueeze(2).expand_as(values))
 
 
 def per_day(change: Float[Tensor, "u t d"], passed: Float[Tensor, "u t"]) -> Float[Tensor, "u t d"]:
-    """Change divided by the time it took, 0 where none passed."""
+    """Return the change divided by the days it took, 0 where none passed."""
     return torch.where(passed > 0, 1 / passed, 0.0).unsqueeze(2) * change

@@ -7,7 +7,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 
 def logistic_weights(features: Float[Tensor, "n s"], label: Float[Tensor, " n"]) -> Float[Tensor, " s"]:
-    """Weights of a balanced logistic regression, none negative, scaled to add up to 1; equal if all are 0."""
+    """Return the weights of a balanced logistic regression: none negative, sum 1; equal if all are 0."""
     class_weight = torch.where(label == 1, 0.5 / label.sum(), 0.5 / (1 - label).sum())
     weight = torch.full((features.shape[1],), 0.1, requires_grad=True)
     bias = torch.zeros((), requires_grad=True)

@@ -9,6 +9,14 @@ import polars as pl
 from itd_lightning.alerts.behaviours import add_event_details, highest_behaviours, user_days
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.results import AuditResult, Evaluation
+from itd_lightning.contracts.run_files import (
+    AUDIT_FILE,
+    EMBEDDING_FILE,
+    EXPLANATION_FILE,
+    METRIC_FILE,
+    SCORE_FILE,
+    TEST_CONFIG,
+)
 from itd_lightning.evaluation.score_table import BEHAVIOUR, ScoreTable, select_test_units
 from itd_lightning.report.parts.curves import Curves, day_curves, unit_curves
 from itd_lightning.runs.folder import read_audits, read_evaluation, read_losses, read_settings, read_table
@@ -99,7 +107,7 @@ def read_run(folder: Path, name: str) -> Run:
     Raises:
         InputError: If it lacks its scores or its evaluation.
     """
-    rows, about = scan_scores(folder / "scores.parquet")
+    rows, about = scan_scores(folder / SCORE_FILE)
     evaluation, store = read_evaluation(folder), read_manifest(Path(about.store))
     days = user_days(rows)
     first = (
@@ -117,13 +125,13 @@ def read_run(folder: Path, name: str) -> Run:
         days=days,
         tested=tested,
         behaviours=first,
-        truth=read_truth(folder / "scores.parquet", evaluation, days, tested, first) if store else UNKNOWN,
-        audits=read_audits(folder / "audit.json"),
-        explanations=read_table(folder / "explanations.parquet"),
-        losses=read_losses(folder / "metrics.csv"),
+        truth=read_truth(folder / SCORE_FILE, evaluation, days, tested, first) if store else UNKNOWN,
+        audits=read_audits(folder / AUDIT_FILE),
+        explanations=read_table(folder / EXPLANATION_FILE),
+        losses=read_losses(folder / METRIC_FILE),
         embeddings=labelled_embeddings(folder, evaluation),
         store=store,
-        settings=read_settings(folder / "scored.yaml"),
+        settings=read_settings(folder / TEST_CONFIG),
     )
 
 
@@ -149,11 +157,11 @@ def read_truth(
 
 def labelled_embeddings(folder: Path, evaluation: Evaluation) -> pl.DataFrame | None:
     """The embeddings of a run with ``malicious``, null where that is not known; None without any."""
-    table = read_table(folder / "embeddings.parquet")
+    table = read_table(folder / EMBEDDING_FILE)
     if table is None:
         return None
     try:
-        scores = ScoreTable(folder / "scores.parquet", labels=evaluation["protocol"].get("labels"))
+        scores = ScoreTable(folder / SCORE_FILE, labels=evaluation["protocol"].get("labels"))
     except InputError:
         return table.with_columns(malicious=pl.lit(None, pl.Boolean))
     return scores.label(table, scores.policy)

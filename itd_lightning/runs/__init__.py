@@ -1,1 +1,1 @@
-"""A run as a noun: its folder, results, config, launch, queue and code hash."""
+"""Runs: the folder of a run, its config, its launch, the queue of runs, and the hash of their code."""

@@ -1,4 +1,4 @@
-"""Audit a run: ask every audit, and write ``audit.json``."""
+"""Audit of a run: run every audit, and write ``audit.json``."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,6 +7,7 @@ from itd_lightning.audits import AuditedRun, check_options, run_audits
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import held
 from itd_lightning.contracts.results import AuditResult
+from itd_lightning.contracts.run_files import AUDIT_FILE
 from itd_lightning.evaluation.evaluate import evaluate, write_json
 from itd_lightning.runs.folder import score_file
 from itd_lightning.runs.rescore import LightningRescorer
@@ -32,7 +33,7 @@ def audit_run(run: Path, options: Mapping[str, bool]) -> list[AuditResult]:
         ):
             results = run_audits(audited)
             content = {"audits": [result._asdict() for result in results], **audited.details}
-            write_json(scores.parent / "audit.json", content)
+            write_json(scores.parent / AUDIT_FILE, content)
     except BlockingIOError as error:
         raise InputError(f"another program is at work in {scores.parent}; wait for it") from error
     return results

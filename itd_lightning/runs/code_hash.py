@@ -1,4 +1,4 @@
-"""The code that decides the scores of an experiment: the modules that its config reaches, and no others.
+"""Hash of the code that decides the scores of an experiment: the modules that its config reaches.
 
 So a new method, a report or a comment leaves every run of other methods as good as it was.
 """

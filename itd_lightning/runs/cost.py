@@ -1,4 +1,4 @@
-"""What a process took: seconds, CPU seconds and memory."""
+"""Cost of a process: seconds, CPU seconds and memory."""
 
 import sys
 from pathlib import Path

@@ -8,8 +8,8 @@ import polars as pl
 
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.results import SCHEMA, AuditResult, Evaluation
+from itd_lightning.contracts.run_files import EVALUATION_FILE, SCORE_FILE, TEST_COMMAND
 from itd_lightning.contracts.yaml_files import read_yaml
-from itd_lightning.scores.table import SCORED
 
 
 def read_evaluation(folder: Path) -> Evaluation:
@@ -18,7 +18,7 @@ def read_evaluation(folder: Path) -> Evaluation:
     Raises:
         InputError: If there is none, or it is damaged.
     """
-    path, remedy = folder / "evaluation.json", "itd test --ckpt_path RUN/checkpoints/best.ckpt"
+    path, remedy = folder / EVALUATION_FILE, TEST_COMMAND
     if not path.is_file():
         raise InputError(f"no evaluation at {path}; write it with `{remedy}`, on a store with an answer key")
     content = read_json(path)
@@ -49,7 +49,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def read_settings(path: Path) -> dict[str, Any]:
-    """The view's settings from the config that scored a run; empty where that is not at hand."""
+    """Return the view's settings from the config that scored a run; empty without a readable one."""
     try:
         config = read_yaml(path)
     except (InputError, OSError):
@@ -93,7 +93,7 @@ def read_table(path: Path) -> pl.DataFrame | None:
 
 
 def read_losses(path: Path) -> pl.DataFrame | None:
-    """Losses by epoch from the logger's file, where a line holds only what was logged together."""
+    """Return the losses by epoch from the log of a fit, in which each line holds some of the values only."""
     if not path.is_file():
         return None
     try:
@@ -116,4 +116,4 @@ def read_losses(path: Path) -> pl.DataFrame | None:
 
 def score_file(path: Path) -> Path:
     """Return the score table of a run's folder; a path that is no folder is returned as it is."""
-    return path / SCORED if path.is_dir() else path
+    return path / SCORE_FILE if path.is_dir() else path

@@ -42,6 +42,7 @@ from itd_lightning.callbacks.wandb_run import is_tracked
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import private_files, written_beside
 from itd_lightning.contracts.places import refuse_urls, refuse_urls_within
+from itd_lightning.contracts.run_files import CHECKPOINTS, FIT_CONFIG, METRIC_FILE, TEST_CONFIG
 from itd_lightning.methods import Method
 from itd_lightning.runs.arguments import FOLLOWERS, SEED, refuse_followers, take_option
 from itd_lightning.runs.checkpoint_config import safe_config
@@ -78,7 +79,7 @@ class OneLineParser(LightningArgumentParser):
 
 
 class SaveConfig(SaveConfigCallback):
-    """Writes the whole config into the run's folder and into each of its checkpoints."""
+    """Callback that writes the whole config into the run's folder and into each of its checkpoints."""
 
     @cached_property
     def text(self) -> str:
@@ -92,14 +93,14 @@ class SaveConfig(SaveConfigCallback):
         """Write ``config.yaml`` when the first epoch starts."""
         if not self.already_saved:
             self.already_saved = True
-            self.write(trainer, "config.yaml")
+            self.write(trainer, FIT_CONFIG)
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write ``scored.yaml`` beside the new scores."""
-        self.write(trainer, "scored.yaml")
+        self.write(trainer, TEST_CONFIG)
 
     def write(self, trainer: Trainer, name: str) -> None:
-        """Write the config into the run's folder, and tell it to W&B."""
+        """Write the config into the run's folder, and send it to W&B."""
         if not trainer.is_global_zero:
             return
         with written_beside(Path(trainer.default_root_dir) / name) as partial:
@@ -111,21 +112,21 @@ class SaveConfig(SaveConfigCallback):
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Let the checkpoint know its config, so that ``itd test --ckpt_path X`` needs nothing else."""
+        """Store the config in the checkpoint, so that ``itd test --ckpt_path X`` needs nothing else."""
         checkpoint[CONFIG_KEY] = self.text
         for logger in wandb_runs(trainer.loggers):
             checkpoint[TRACKED_KEY] = logger.tracked._asdict()
 
 
 def config_text(parser: LightningArgumentParser, config: Namespace) -> str:
-    """The resolved config as YAML, without what belongs to one command only."""
+    """Return the resolved config as YAML, without the options of one command only."""
     whole = yaml.safe_load(parser.dump(config, skip_none=False))
     whole["data"]["init_args"]["store"] = str(Path(whole["data"]["init_args"]["store"]).resolve())
     return yaml.safe_dump({name: whole[name] for name in CONFIGURED if name in whole}, sort_keys=False)
 
 
 def config_hash(text: str) -> str:
-    """Hash of a config without the places where things lie: equal experiments have equal hashes."""
+    """Return the hash of a config without its paths: equal experiments have equal hashes."""
     whole = yaml.safe_load(text)
     whole["trainer"].pop("default_root_dir", None)
     for name in ("store", "build_workers", "executor"):  # none of them changes a score
@@ -134,12 +135,12 @@ def config_hash(text: str) -> str:
 
 
 def wandb_runs(loggers: list[Any]) -> list[WandbRun]:
-    """Those loggers that track on W&B."""
+    """Return the loggers that track on W&B."""
     return [logger for logger in loggers if isinstance(logger, WandbRun)]
 
 
 def as_list(value: object) -> list[Any]:
-    """A list of one thing, several or none."""
+    """Return a list of one thing, several or none."""
     return [] if value is None else value if isinstance(value, list) else [value]
 
 
@@ -161,13 +162,13 @@ class ExperimentCLI(LightningCLI):
         return {name: skip for name, skip in commands.items() if name == self.command} or commands
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """Give each shape once, in the view; views and methods without it are skipped."""
+        """Link each shape to the view that decides it; views and methods without it are skipped."""
         parser.add_lightning_class_args(Checkpoints, "checkpoint")
         for follower, leader in FOLLOWERS.items():
             parser.link_arguments(leader, follower, compute_fn=int if leader == SEED else None)
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:  # noqa: ANN401 - as in Lightning
-        """Parse, and refuse what would be ignored."""
+        """Parse, and refuse values that would be ignored."""
         super().parse_arguments(parser, args)
         whole = self.config.as_dict()
         refuse_followers(args, whole[whole["subcommand"]])
@@ -180,7 +181,7 @@ class ExperimentCLI(LightningCLI):
         """
 
     def instantiate_classes(self) -> None:
-        """Instantiate; a value that does not fit is the user's to mend."""
+        """Instantiate; report a value that does not fit as the user's error."""
         chosen = self.config[str(self.subcommand)].as_dict()
         places = {name: chosen.get(name) for name in ("model", "data", "ckpt_path")}
         refuse_urls_within([places, chosen["trainer"]["default_root_dir"]])
@@ -215,7 +216,7 @@ class ExperimentCLI(LightningCLI):
         )
 
     def loggers(self, chosen: Namespace, folder: str) -> list[Any]:
-        """The run's own log, which the report reads, and those that the config names."""
+        """Return the run's own log, which the report reads, and the loggers that the config names."""
         logs = self.subcommand == "fit" and not chosen["fast_dev_run"]
         own = [RunLog(folder)] if logs else []
         given = [] if chosen["logger"] is True else as_list(chosen["logger"])
@@ -232,20 +233,20 @@ class ExperimentCLI(LightningCLI):
         return any(isinstance(callback, NewScores) and callback.begun for callback in callbacks)
 
     def before_fit(self) -> None:
-        """Refuse several devices where one must see everything; keep the losses before a resumption."""
+        """Refuse several devices for a method that needs one; keep the losses before a resumption."""
         several = self.trainer.num_devices * self.trainer.num_nodes > 1
         if several and isinstance(self.model, Method) and self.model.needs_one_device:
             raise InputError(
                 f"{type(self.model).__name__} learns from the whole training part at once: "
                 "use --trainer.devices 1"
             )
-        metrics = Path(self.trainer.default_root_dir) / "metrics.csv"
+        metrics = Path(self.trainer.default_root_dir) / METRIC_FILE
         resumed = self._get(self.config, "ckpt_path") is not None
         self.earlier_metrics = metrics.read_text("utf-8") if resumed and metrics.is_file() else ""
 
     def after_fit(self) -> None:
-        """Put the epochs before a resumption back in front, which the logger forgets."""
-        metrics = Path(self.trainer.default_root_dir) / "metrics.csv"
+        """Put the epochs before a resumption back in front, which the logger drops."""
+        metrics = Path(self.trainer.default_root_dir) / METRIC_FILE
         first = self.trainer.is_global_zero
         if first and self.trained and self.earlier_metrics and metrics.is_file():
             header, *rows = metrics.read_text("utf-8").splitlines()
@@ -283,7 +284,7 @@ def several(devices: object) -> bool:
 
 
 def tracked_in(checkpoint: Path) -> Tracked | None:
-    """Where the fit that wrote a checkpoint is on W&B; None if it was not tracked.
+    """Return the W&B run of the fit that wrote a checkpoint; None if it was not tracked.
 
     Raises:
         InputError: If the checkpoint is no checkpoint, or says it in other words.
@@ -346,7 +347,7 @@ def launch(command: str, config: Mapping[str, Any], checkpoint: Path | None = No
 
 
 def restrict_parsing(allowed: Sequence[str] = ()) -> None:
-    """Let a config name only imports of the list, and nothing be fetched; keep the terminal quiet.
+    """Allow only the listed imports in a config, and no download; keep the terminal quiet.
 
     Args:
         allowed: More modules that may be named.
@@ -364,7 +365,7 @@ def run_folder(checkpoint: Path, command: str) -> Path:
         >>> run_folder(Path("run/checkpoints/best.ckpt"), "predict").as_posix()
         'run/predict'
     """
-    inside = checkpoint.parent.name == "checkpoints"
+    inside = checkpoint.parent.name == CHECKPOINTS
     folder = checkpoint.parent.parent if inside else checkpoint.parent
     return folder / "predict" if command == "predict" else folder
 

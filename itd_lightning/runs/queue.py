@@ -1,4 +1,4 @@
-"""Cells of a table: one fit and one test each, in a folder of its own, run by command lines."""
+"""Cells of a table: one fit and one test each, in a folder of its own, run as command lines."""
 
 import os
 import subprocess
@@ -8,11 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from itd_lightning.contracts.files import held
-
-BEST = "best.ckpt"
-EVALUATED = "evaluation.json"  # of a run's folder: its test ran to the end
-AUDITED = "audit.json"  # the same, and its audits
-DONE = "done"  # of a run's folder: its fit ran to the end
+from itd_lightning.contracts.run_files import AUDIT_FILE, CHECKPOINTS, EVALUATION_FILE, FIT_DONE
 
 
 class TableCell(NamedTuple):
@@ -36,36 +32,36 @@ class TableCell(NamedTuple):
 
 
 def fit_command(cell: TableCell, store: Path) -> list[str]:
-    """Command line of a fit."""
+    """Return the command line of a fit."""
     configs = [f"--config={config}" for config in cell.configs]
     root = f"--trainer.default_root_dir={cell.run}"
     return ["fit", *configs, f"--data.store={store}", root, *cell.fit]
 
 
 def score_command(cell: TableCell) -> list[str]:
-    """Command line of a test."""
-    checkpoint = cell.run / "checkpoints" / cell.checkpoint
+    """Return the command line of a test."""
+    checkpoint = cell.run / CHECKPOINTS / cell.checkpoint
     return ["test", f"--ckpt_path={checkpoint}", f"--trainer.default_root_dir={cell.scored}", *cell.test]
 
 
 def is_fitted(cell: TableCell) -> bool:
-    """Whether the fit ran to its end: the last thing that it writes is there."""
-    return (cell.run / DONE).is_file()
+    """Return whether the fit ran to its end: the last file that it writes is there."""
+    return (cell.run / FIT_DONE).is_file()
 
 
 def is_scored(cell: TableCell) -> bool:
-    """Whether the test ran to its end."""
-    return (cell.scored / EVALUATED).is_file()
+    """Return whether the test ran to its end."""
+    return (cell.scored / EVALUATION_FILE).is_file()
 
 
 def run_all(commands: list[list[str]], jobs: int) -> list[str]:
-    """Run command lines, some at a time, each in its own process; return what the failed ones said last."""
+    """Run command lines, some at a time, each in its own process; return the last line of each failed one."""
     with ThreadPoolExecutor(max_workers=jobs) as pool:
         return [failure for failure in pool.map(run_one, commands) if failure]
 
 
 def run_one(args: list[str]) -> str | None:
-    """Run one command line; return its last words if it failed.
+    """Run one command line; return its last line if it failed.
 
     Where another program is at the folder of a fit or a test, or what a killed one left running, it waits;
     what is done then stays. So do audits, which hold their folder themselves.
@@ -73,9 +69,9 @@ def run_one(args: list[str]) -> str | None:
     if args[0] == "audit":
         with held(Path(args[1]), wait=True):
             pass
-        return None if (Path(args[1]) / AUDITED).is_file() else spawned(args)
+        return None if (Path(args[1]) / AUDIT_FILE).is_file() else spawned(args)
     root = next(arg for arg in args if arg.startswith("--trainer.default_root_dir="))
-    end = Path(root.partition("=")[2]) / {"fit": DONE, "test": EVALUATED}[args[0]]
+    end = Path(root.partition("=")[2]) / {"fit": FIT_DONE, "test": EVALUATION_FILE}[args[0]]
     with held(end.parent, wait=True) as lock:
         if end.is_file():
             return None
@@ -86,7 +82,7 @@ def run_one(args: list[str]) -> str | None:
 
 
 def spawned(args: list[str], *locks: int) -> str | None:
-    """Run one command line in a process that inherits the locks; return its last words if it failed.
+    """Run one command line in a process that inherits the locks; return its last line if it failed.
 
     One thread each: sums in another order would make the scores depend on the number of jobs.
     """

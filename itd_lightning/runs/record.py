@@ -1,4 +1,4 @@
-"""Run a command of Lightning, and write what it came to into the run's folder."""
+"""Run a command of Lightning, and write its cost and evaluation into the run's folder."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,10 +7,10 @@ from time import monotonic
 import torch
 
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.run_files import COST_FILE, EVALUATION_FILE, SCORE_FILE
 from itd_lightning.evaluation.evaluate import evaluate, write_json
 from itd_lightning.runs.cost import process_cost
 from itd_lightning.runs.launch import ExperimentCLI, train
-from itd_lightning.scores.table import SCORED
 from itd_lightning.store.read import Store
 
 
@@ -36,15 +36,15 @@ def run_command(args: Sequence[str]) -> ExperimentCLI:
     if not cli.trainer.is_global_zero:
         return cli
     if args[0] == "fit" and cli.trained:
-        write_json(folder / "cost.json", process_cost(monotonic() - start))
+        write_json(folder / COST_FILE, process_cost(monotonic() - start))
         refuse_divergence(cli)
     elif args[0] == "test" and Store(cli.datamodule.store).manifest["answers"] is not None:
-        write_json(folder / "evaluation.json", evaluate(folder / SCORED))
+        write_json(folder / EVALUATION_FILE, evaluate(folder / SCORE_FILE))
     return cli
 
 
 def refuse_divergence(cli: ExperimentCLI) -> None:
-    """Refuse a fit that ended with a loss that is no number.
+    """Refuse a fit that ended with a loss that is infinite or NaN.
 
     Raises:
         InputError: If one is.

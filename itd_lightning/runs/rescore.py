@@ -1,4 +1,4 @@
-"""Training and scoring a run again, by its own config with a few changes; audits ask for it."""
+"""Training and scoring a run again by its own config with a few changes, for audits."""
 
 from pathlib import Path
 from typing import Any
@@ -8,14 +8,14 @@ import yaml
 from itd_lightning.callbacks.checkpoints import load_checkpoint
 from itd_lightning.callbacks.own_files import CONFIG_KEY
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.run_files import SCORE_FILE
 from itd_lightning.contracts.yaml_files import read_yaml
 from itd_lightning.runs.checkpoint_config import safe_config
 from itd_lightning.runs.launch import launch
-from itd_lightning.scores.table import SCORED
 
 
 class LightningRescorer:
-    """Trains and scores with Lightning; a ``Rescorer`` of the audits."""
+    """Training and scoring again with Lightning; a ``Rescorer`` of the audits."""
 
     def check(self, checkpoint: Path) -> None:
         """Refuse a damaged checkpoint.
@@ -30,6 +30,7 @@ class LightningRescorer:
     ) -> None:
         """Train by a config into another folder; arguments as in ``audits.base.Rescorer``."""
         whole = placed(read_config(config), folder, store)
+        whole["trainer"]["logger"] = True  # the own log alone: a tracker shows no audits
         if moved_days is not None:
             whole["data"]["init_args"]["split"]["init_args"]["moved_days"] = moved_days
         launch("fit", whole)
@@ -54,7 +55,7 @@ class LightningRescorer:
         except (RuntimeError, KeyError) as error:  # of weights or a view's state that this code does not know
             first = f"{type(error).__name__}: {error}".splitlines()[0]
             raise InputError(f"{checkpoint} cannot be scored by this version: {first}") from error
-        return folder / SCORED
+        return folder / SCORE_FILE
 
 
 def read_config(path: Path) -> dict[str, Any]:

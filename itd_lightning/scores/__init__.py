@@ -1,1 +1,1 @@
-"""Score tables: write, read, and pool to the grain that is asked for."""
+"""Score tables: write, read, pool to coarser grains, fuse."""

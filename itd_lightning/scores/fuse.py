@@ -12,7 +12,7 @@ from itd_lightning.metrics.conformal import p_values
 
 
 def surprise(scores: Float[np.ndarray, " n"], harmless: Float[np.ndarray, " v"]) -> Float[np.ndarray, " n"]:
-    """-log of the conformal p-value: the share of harmless validation days that score as high or higher.
+    """Return -log of the conformal p-value: the share of harmless validation days at least as high.
 
     Example:
         >>> surprise(np.array([9.0, 0.0]), np.arange(9.0)).round(2)
@@ -27,7 +27,7 @@ def fusion(
     validated: Bool[np.ndarray, " n"],
     malicious: Bool[np.ndarray, " n"],
 ) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " s"]]:
-    """Weighted sum of the surprises of S methods, and the weights.
+    """Return the weighted sum of the surprises of S methods, and the weights.
 
     Args:
         scores: Of each method.

@@ -10,10 +10,10 @@ import polars as pl
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import written_beside
 from itd_lightning.contracts.labels import LabelPolicy
+from itd_lightning.contracts.run_files import TEST_COMMAND
 from itd_lightning.contracts.scores import SCORES
 
 METADATA = "itd_lightning"
-SCORED = "scores.parquet"  # of a run's folder
 ROWS_AT_ONCE = 250_000  # of behaviours there are many millions: so a table is read chunk by chunk
 
 
@@ -81,9 +81,7 @@ def scan_scores(path: Path) -> tuple[pl.LazyFrame, About]:
         InputError: If there is none, or it is none of ours.
     """
     if not path.is_file():
-        raise InputError(
-            f"no scores at {path}; write them with `itd test --ckpt_path RUN/checkpoints/best.ckpt`"
-        )
+        raise InputError(f"no scores at {path}; write them with `{TEST_COMMAND}`")
     try:
         about = About(**json.loads(pl.read_parquet_metadata(path)[METADATA]))
         table = pl.scan_parquet(path, glob=False).match_to_schema(SCORES)

@@ -69,19 +69,19 @@ def write_common(
 
 
 def markdown(heads: list[str], rows: list[list[str]]) -> str:
-    """A Markdown table."""
+    """Return a Markdown table."""
     return "\n".join([markdown_row(heads), "|" + "---|" * len(heads), *map(markdown_row, rows)])
 
 
 def absent(spec: Mapping[str, Any], table: CommonTable) -> list[str]:
-    """Which rows could not be filled."""
+    """Return a line that names the rows without a run; none if every row is there."""
     there = {row.name for row in table.rows}
     gone = [name for name in spec["rows"] if name not in there]
     return [f"Not there, as a run of it is missing: {', '.join(gone)}."] if gone else []
 
 
 def flat(row: MethodRow, cost: Cost) -> dict[str, Any]:
-    """One row for a program."""
+    """Return one row of the CSV."""
     low, high = row.interval or (None, None)
     behind = row.behind or (None, None)
     return {
@@ -113,7 +113,7 @@ def page(
     said: list[str],
     asked: AuditTable,
 ) -> str:
-    """The HTML page: the table, and each PR-AUC with its interval as a bar."""
+    """Return the HTML page: the table, and each PR-AUC with its interval as a bar."""
     return template("common.html").render(
         title=spec["title"],
         source=spec["source"],

@@ -27,7 +27,7 @@ WORDS = {
 
 
 class Ours(NamedTuple):
-    """What we measured for one number of a paper.
+    """Our measurement of one number of a paper.
 
     Attributes:
         mean: Mean over seeds; None where it is not defined.
@@ -68,7 +68,7 @@ def compare(row: str, measure: str, paper: float | None, results: Mapping[str, S
 
 
 def across(measure: str, results: Sequence[Numbers]) -> Ours:
-    """One measure over seeds."""
+    """Return one measure over seeds."""
     places = [at(result, measure) for result in results]
     values = [node[name] for node, name in places if node.get(name) is not None]
     if not values:
@@ -80,7 +80,7 @@ def across(measure: str, results: Sequence[Numbers]) -> Ours:
 
 
 def at(node: Numbers, measure: str) -> tuple[Numbers, str]:
-    """The node of an evaluation that holds a measure, and its name there; an empty node for none.
+    """Return the node of an evaluation that holds a measure, and its name there; an empty node for none.
 
     Example:
         >>> at({"share": {"0.05": 0.7}}, "share.0.05")
@@ -145,7 +145,7 @@ def write_table(table: Path, spec: TableSpec, lines: list[Line], data: str) -> s
 
 
 def page(spec: TableSpec, lines: list[Line], notes: list[str]) -> str:
-    """The HTML page: measure by measure, every row's number as a dot beside the paper's."""
+    """Return the HTML page: measure by measure, every row's number as a dot beside the paper's."""
     measures: dict[str, list[Line]] = {}
     for line in lines:
         measures.setdefault(line.measure, []).append(line)
@@ -165,7 +165,7 @@ def page(spec: TableSpec, lines: list[Line], notes: list[str]) -> str:
 
 
 def in_words(measure: str) -> str:
-    """A place in ``evaluation.json`` as a reader calls it.
+    """Return a place in ``evaluation.json`` in words.
 
     Example:
         >>> in_words("pooled.user_days.pr_auc"), in_words("budgets.share.0.05")
@@ -181,23 +181,23 @@ def in_words(measure: str) -> str:
 
 
 def span(ours: Ours) -> tuple[float | None, float | None]:
-    """What the bar shows: the spread over seeds, or with one seed its interval over users."""
+    """Return the ends of the bar: the spread over seeds, or with one seed its interval over users."""
     several = ours.low is None or ours.least != ours.greatest
     return (ours.least, ours.greatest) if several else (ours.low, ours.high)
 
 
 def row(cells: list[str]) -> str:
-    """One row of a Markdown table."""
+    """Return one row of a Markdown table."""
     return f"| {' | '.join(cell.replace('|', BAR) for cell in cells)} |"
 
 
 def shown(value: float | None) -> str:
-    """Three digits, or a dash."""
+    """Return a number with three digits, or a dash."""
     return "-" if value is None else f"{value:.3f}"
 
 
 def told(ours: Ours) -> str:
-    """One cell of the table."""
+    """Return one cell of the table."""
     spread = "" if ours.least == ours.greatest else f" [{shown(ours.least)}, {shown(ours.greatest)}]"
     span = "" if ours.low is None else f" ({ours.low:.2f}-{ours.high:.2f})"
     return shown(ours.mean) + spread + span

@@ -28,23 +28,13 @@ from itd_lightning.contracts.arguments import check_config
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import private_folder
 from itd_lightning.contracts.results import Evaluation
+from itd_lightning.contracts.run_files import AUDIT_FILE, BEST_CHECKPOINT, EVALUATION_FILE, SCORE_FILE
 from itd_lightning.evaluation.comparison import common_table
 from itd_lightning.evaluation.evaluate import evaluate, write_json
 from itd_lightning.report.sections.comparison import cost
 from itd_lightning.runs.code_hash import scoring_code
 from itd_lightning.runs.folder import read_audits
-from itd_lightning.runs.queue import (
-    AUDITED,
-    BEST,
-    EVALUATED,
-    TableCell,
-    fit_command,
-    is_fitted,
-    is_scored,
-    run_all,
-    score_command,
-)
-from itd_lightning.scores.table import SCORED
+from itd_lightning.runs.queue import TableCell, fit_command, is_fitted, is_scored, run_all, score_command
 from itd_lightning.store.read import Store
 from itd_lightning.store.source_hash import digest
 from itd_lightning.tables.comparison import write_common
@@ -153,23 +143,23 @@ def write_beside_each_other(
     whole = {
         row: [cells[one] for one in places] for row, places in asked.items() if cells.keys() >= set(places)
     }
-    table = common_table({row: [cell.scored / SCORED for cell in found] for row, found in whole.items()})
+    table = common_table({row: [cell.scored / SCORE_FILE for cell in found] for row, found in whole.items()})
     costs = {row: cost(found[0].run) for row, found in whole.items()}
-    audits = {row: read_audits(found[0].scored / AUDITED) for row, found in whole.items()}
+    audits = {row: read_audits(found[0].scored / AUDIT_FILE) for row, found in whole.items()}
     return write_common(stem, spec, table, costs, audits, data)
 
 
 def unaudited(spec: TableSpec, cells: dict[tuple[str, str, int], TableCell]) -> list[Path]:
-    """Where audits are missing: on common user-days, of the first seed of each row that was scored."""
+    """Return folders that lack audits: on common user-days, of the first seed of each scored row."""
     if not spec.get("common"):
         return []
     (column,) = spec["columns"]
     first = [cells[row, column, seeds_of(spec, row)[0]] for row in spec["rows"]]
-    return [cell.scored for cell in first if is_scored(cell) and not (cell.scored / AUDITED).is_file()]
+    return [cell.scored for cell in first if is_scored(cell) and not (cell.scored / AUDIT_FILE).is_file()]
 
 
 def seeds_of(spec: TableSpec, row: str) -> list[int]:
-    """Seeds of a row: its own, or those of all rows."""
+    """Return the seeds of a row: its own, or those of all rows."""
     seeds: list[int] = spec["rows"][row].get("seeds", spec["seeds"])
     return seeds
 
@@ -177,13 +167,13 @@ def seeds_of(spec: TableSpec, row: str) -> list[int]:
 def all_seeds(
     seen: Mapping[tuple[str, str, int], Evaluation], row: str, column: str, seeds: list[int]
 ) -> list[Evaluation]:
-    """Evaluations of a row and column; none where a seed failed, as a mean over others is another number."""
+    """Return the evaluations of a row and column; none where a seed failed, since a mean needs all."""
     found = [seen[row, column, seed] for seed in seeds if (row, column, seed) in seen]
     return found if len(found) == len(seeds) else []
 
 
 def configs_of(table: Path, spec: TableSpec, row: str, overlay: str | None) -> tuple[Path, ...]:
-    """The config of a row, and its overlay.
+    """Return the config of a row, and its overlay.
 
     Raises:
         InputError: If one of them is not there.
@@ -204,22 +194,22 @@ def configs_of(table: Path, spec: TableSpec, row: str, overlay: str | None) -> t
 
 
 def describe(store: Store) -> str:
-    """What data a table stands on."""
+    """Return a description of the store."""
     held = store.manifest
     size = f"{held['users']} users, {held['events']:,} events"
     return f"{store.data}, {size}, fingerprint `{store.fingerprint}`"
 
 
 def measured(scored: list[Path], store: Path) -> tuple[dict[Path, Evaluation], list[str]]:
-    """Evaluate cells' scores by today's rules, whenever they were made; and say which are damaged."""
+    """Evaluate cells' scores by today's rules, whenever they were made; return the damaged ones as well."""
     results, damaged = {}, []
     for folder in scored:
         try:
-            results[folder] = evaluate(folder / SCORED, store)
+            results[folder] = evaluate(folder / SCORE_FILE, store)
         except InputError as error:
             damaged.append(f"{error}; delete {folder} to score it again")
         else:
-            write_json(folder / EVALUATED, results[folder])
+            write_json(folder / EVALUATION_FILE, results[folder])
     return results, damaged
 
 
@@ -238,4 +228,6 @@ def plan_cell(
     test, checkpoint = tuple(entry.get("test", ())), str(entry.get("checkpoint", spec["checkpoint"]))
     run = out / digest([*made, *(config.read_text("utf-8") for config in configs), *fit])
     own = [checkpoint, *test]  # another table may test another checkpoint of the same fit
-    return TableCell(configs, fit, checkpoint, test, run, run if own == [BEST] else run / digest(own))
+    return TableCell(
+        configs, fit, checkpoint, test, run, run if own == [BEST_CHECKPOINT] else run / digest(own)
+    )

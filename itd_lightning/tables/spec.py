@@ -1,10 +1,11 @@
-"""A table to repeat, as its YAML describes it: configs, seeds, columns, rows and the paper's numbers."""
+"""YAML of a table to repeat: configs, seeds, columns, rows and the paper's numbers."""
 
 from pathlib import Path
 from typing import NotRequired, TypedDict, cast
 
 from itd_lightning.contracts.arguments import check_arguments
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.run_files import EVALUATION_FILE
 from itd_lightning.contracts.yaml_files import (
     ARGUMENTS,
     FILE_NAME,
@@ -58,7 +59,7 @@ class TableSpec(TypedDict):
 
 ROW_KEYS = {
     "paper": Wanted(
-        "numbers by their place in evaluation.json, null where the paper has none",
+        f"numbers by their place in {EVALUATION_FILE}, null where the paper has none",
         mapping_to(lambda value: value is None or is_number(value)),
     ),
     "fit": ARGUMENTS,

@@ -17,6 +17,7 @@ from itd_lightning.callbacks.checkpoints import load_checkpoint
 from itd_lightning.contracts.arguments import check_arguments, check_config, check_setting
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import held, written_beside
+from itd_lightning.contracts.run_files import BEST_CHECKPOINT, CHECKPOINTS, FIT_DONE
 from itd_lightning.contracts.yaml_files import (
     TEXT,
     Wanted,
@@ -27,7 +28,7 @@ from itd_lightning.contracts.yaml_files import (
     read_whole,
 )
 from itd_lightning.runs.arguments import take_option
-from itd_lightning.runs.queue import DONE, run_one
+from itd_lightning.runs.queue import run_one
 from itd_lightning.store.read import Store
 from itd_lightning.store.source_hash import digest
 
@@ -45,11 +46,11 @@ KEYS = {
     "program": TEXT,
 }
 DATABASE = "sweep.db"
-BEST = Path("checkpoints") / "best.ckpt"
+BEST = Path(CHECKPOINTS) / BEST_CHECKPOINT
 
 
 class Sweep(NamedTuple):
-    """What a sweep's YAML says.
+    """Content of a sweep's YAML.
 
     Attributes:
         method: random, bayes or grid.
@@ -94,7 +95,7 @@ def check_passed_on(path: Path, arguments: list[str], parameters: Iterable[str])
 
 
 def misfit(space: object, method: str) -> str | None:
-    """What is wrong with an argument's space, if anything is."""
+    """Return why an argument's space does not fit; None if it does."""
     if not isinstance(space, dict) or not ("values" in space or {"min", "max"} <= set(space)):
         return "must have values, or min and max"
     if space.get("distribution", "uniform") not in DISTRIBUTIONS:
@@ -109,7 +110,7 @@ def misfit(space: object, method: str) -> str | None:
 
 
 def misfit_of_range(space: Mapping[str, Any], method: str) -> str | None:
-    """What is wrong with a range, if anything is."""
+    """Return why a range does not fit; None if it does."""
     low, high = space["min"], space["max"]
     if not is_number(low) or not is_number(high) or low > high:
         return f"must have numbers as min and max, the smaller one first, got {low!r} and {high!r}"
@@ -123,7 +124,7 @@ def misfit_of_range(space: Mapping[str, Any], method: str) -> str | None:
 
 
 def is_whole(space: Mapping[str, Any]) -> bool:
-    """Whether only the whole numbers of a range are tried."""
+    """Return whether only the whole numbers of a range are tried."""
     if "distribution" in space:
         return bool(space["distribution"] == WHOLE)
     return isinstance(space["min"], int) and isinstance(space["max"], int)
@@ -179,7 +180,7 @@ def search(path: Path, store: Path, out: Path, trials: int, seed: int = 0) -> pl
 
 
 def take_up(out: Path, name: str, optuna: Any) -> Any:  # noqa: ANN401  # of an extra
-    """The search in a folder, new or as far as it came.
+    """Open the search in a folder, a new one or an interrupted one.
 
     Raises:
         InputError: If the folder holds another one.
@@ -199,7 +200,7 @@ def try_all(
     seed: int,
     optuna: Any,  # noqa: ANN401
 ) -> tuple[list[Any], list[str]]:
-    """Fit until so many trials ended, or the grid is through; return them and what the failed ones said."""
+    """Fit until so many trials ended, or the grid is through; return them and the failures' last lines."""
     most = trials
     if sweep.method == "grid":
         most = min(trials, math.prod(len(choices(space)) for space in sweep.parameters.values()))
@@ -210,7 +211,7 @@ def try_all(
         trial = study.ask()
         chosen = {name: suggested(trial, name, space) for name, space in sweep.parameters.items()}
         folder = out / f"trial-{len(done)}"
-        (folder / DONE).unlink(missing_ok=True)  # of a fit that was killed before it was told
+        (folder / FIT_DONE).unlink(missing_ok=True)  # of a fit that was killed before it was told
         where = [f"--data.store={store}", f"--trainer.default_root_dir={folder}"]
         failure = run_one(
             ["fit", *sweep.fit, *where, *(f"--{name}={value}" for name, value in chosen.items())]
@@ -224,7 +225,7 @@ def try_all(
 
 
 def sampler(sweep: Sweep, tried: int, seed: int, optuna: Any) -> Any:  # noqa: ANN401  # of an extra
-    """What draws the next setting, whatever a killed search was at; a grid is gone through in order."""
+    """Return the sampler of the next setting, independent of a killed search; a grid goes in order."""
     drawn = getattr(optuna.samplers, SEARCH[sweep.method])(seed=seed + tried)
     if sweep.method != "grid":
         return drawn
@@ -233,12 +234,12 @@ def sampler(sweep: Sweep, tried: int, seed: int, optuna: Any) -> Any:  # noqa: A
 
 
 def choices(space: Mapping[str, Any]) -> Sequence[Any]:
-    """All values of an argument on a grid."""
+    """Return all values of an argument on a grid."""
     return space["values"] if "values" in space else range(space["min"], space["max"] + 1)
 
 
 def of_grid(sweep: Sweep, place: int) -> dict[str, Any]:
-    """The setting at a place of a grid, of which the last argument changes first.
+    """Return the setting at a place of a grid, of which the last argument changes first.
 
     Example:
         >>> of_grid(Sweep("grid", "", {"a": {"min": 1, "max": 2}, "b": {"values": ["x", "y", "z"]}}, []), 4)
@@ -252,7 +253,7 @@ def of_grid(sweep: Sweep, place: int) -> dict[str, Any]:
 
 
 def finished(study: Any, optuna: Any) -> list[Any]:  # noqa: ANN401  # of an extra
-    """Trials that ended; one that was killed is not among them, and another takes its place."""
+    """Return the trials that ended; a killed one is not among them, and another takes its place."""
     ends = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.FAIL)
     return list(study.get_trials(states=ends))
 
@@ -268,7 +269,7 @@ def suggested(trial: Any, name: str, space: Mapping[str, Any]) -> Any:  # noqa: 
 
 
 def best_of(checkpoint: Path, metric: str) -> float:
-    """The smallest value of what the fit's checkpoints watched.
+    """Return the smallest value of the quantity that the fit's checkpoints monitor.
 
     Raises:
         InputError: If they watched something else, or nothing, as those of methods without gradients.

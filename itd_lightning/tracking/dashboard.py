@@ -14,12 +14,12 @@ from itd_lightning.callbacks import Tracked
 from itd_lightning.callbacks.wandb_run import PRIVATE, PROJECT, wandb_mode
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.results import Numbers
+from itd_lightning.contracts.run_files import AUDIT_FILE, SCORE_FILE
 from itd_lightning.evaluation.score_table import ScoreTable
 from itd_lightning.report.parts.curves import Curve, day_curves
 from itd_lightning.report.parts.template import template
 from itd_lightning.runs.folder import read_evaluation, read_json
 from itd_lightning.scores.pool import pool_days
-from itd_lightning.scores.table import SCORED
 
 BINS, ALERTS, CORNERS = 64, 100, 200
 HEADS = {
@@ -51,7 +51,7 @@ class Panels(NamedTuple):
 
 
 def panels(folder: Path) -> Panels:
-    """Read a run's folder.
+    """Return the panels of a run's folder.
 
     Args:
         folder: Of a run that was tested on a store with an answer key.
@@ -59,13 +59,13 @@ def panels(folder: Path) -> Panels:
     Raises:
         InputError: If scores or evaluation are missing.
     """
-    evaluation, table = read_evaluation(folder), ScoreTable(folder / SCORED)
+    evaluation, table = read_evaluation(folder), ScoreTable(folder / SCORE_FILE)
     days = pl.concat([pool_days(piece) for piece in table.user_chunks()])
     days = table.label(days, table.policy)
     test = days.filter(pl.col("part") != "val")
     parts = {"validation": days.filter(part="val"), "test": test}
     curves = {name: day_curves(part).by_scenario.get(None) for name, part in parts.items() if len(part)}
-    audits = read_json(folder / "audit.json")["audits"] if (folder / "audit.json").is_file() else []
+    audits = read_json(folder / AUDIT_FILE)["audits"] if (folder / AUDIT_FILE).is_file() else []
     answers = {True: "passed", False: "failed", None: "open"}
     numbers: Numbers = evaluation
     return Panels(
@@ -84,7 +84,7 @@ def panels(folder: Path) -> Panels:
 
 
 def measures(units: str, evaluation: Numbers) -> list[tuple[str, str, float, float | None, float | None]]:
-    """One row a measure that is defined, with its interval."""
+    """Return one row for each measure that is defined, with its interval."""
     spans = evaluation["intervals"]
     return [
         (units, name, evaluation[name], *(spans.get(name) or (None, None)))
@@ -94,14 +94,14 @@ def measures(units: str, evaluation: Numbers) -> list[tuple[str, str, float, flo
 
 
 def histograms(days: pl.DataFrame) -> dict[str, tuple[Int[np.ndarray, " b"], Float[np.ndarray, " e"]]]:
-    """Scores of harmless and malicious user-days in common bins."""
+    """Return counts of the scores of harmless and malicious user-days in common bins."""
     edges = np.histogram_bin_edges(days["score"].to_numpy(), BINS)
     kinds = {"harmless": days.filter(~pl.col("malicious")), "malicious": days.filter("malicious")}
     return {name: np.histogram(part["score"].to_numpy(), edges) for name, part in kinds.items()}
 
 
 def top_alerts(days: pl.DataFrame) -> list[tuple[int, str, str, float, bool]]:
-    """The highest user-days; people are numbered in the order in which they appear."""
+    """Return the highest user-days; people are numbered in the order in which they appear."""
     labels = days.select("user", "malicious", day=pl.col("start").dt.date())
     top = ranked_days(days, ALERTS).join(labels, on=["user", "day"], maintain_order="left")
     numbers = {user: str(place) for place, user in enumerate(top["user"].unique(maintain_order=True), 1)}
@@ -151,7 +151,7 @@ def publish(folder: Path, tracked: Tracked) -> None:
 
 
 def own_place(tracked: Tracked, project: str | None, entity: str | None) -> Tracked:
-    """Return where the user lets a run's panels go: what is given, else the environment, else the account's.
+    """Return the user's own destination of panels: the options, else the environment, else the account.
 
     Args:
         tracked: Where the checkpoint says that its fit went; never followed, as it may be a stranger's.
@@ -173,12 +173,12 @@ def own_place(tracked: Tracked, project: str | None, entity: str | None) -> Trac
 
 
 def corners(curve: Curve) -> list[list[float]]:
-    """Recall and precision of some corners of a curve, the first and the last among them."""
+    """Return recall and precision of some corners of a curve, the first and the last among them."""
     indices = np.unique(np.linspace(0, len(curve.recall) - 1, min(CORNERS, len(curve.recall))).astype(int))
     points: list[list[float]] = np.stack([curve.recall[indices], curve.precision[indices]], axis=1).tolist()
     return points
 
 
 def page(name: str, content: Panels) -> str:
-    """One of the tables, as a page of its own."""
+    """Return one of the tables as a page of its own."""
     return template("panel.html").render(heads=HEADS[name], rows=getattr(content, name))

@@ -13,8 +13,9 @@ import yaml
 
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import held
+from itd_lightning.contracts.run_files import FIT_DONE
 from itd_lightning.runs import queue as cells
-from itd_lightning.runs.queue import DONE, run_one
+from itd_lightning.runs.queue import run_one
 from itd_lightning.tables.reproduce import FailedCellsError, configs_of, plan_cell, reproduce_table
 from itd_lightning.tables.spec import TableSpec, read_spec
 
@@ -301,5 +302,5 @@ def test_a_cell_waits_for_who_is_at_it_and_keeps_what_came_of_it(
             cell = pool.submit(run_one, ["fit", f"--trainer.default_root_dir={tmp_path}"])
             with pytest.raises(TimeoutError):
                 cell.result(timeout=0.2)
-            (tmp_path / DONE).touch()
+            (tmp_path / FIT_DONE).touch()
         assert cell.result(timeout=10) is None

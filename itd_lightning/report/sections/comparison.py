@@ -14,6 +14,7 @@ from jaxtyping import Float
 from markupsafe import Markup
 
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.run_files import COST_FILE, SCORE_FILE
 from itd_lightning.evaluation.comparison import CommonTable, common_table
 from itd_lightning.evaluation.comparison_days import common_days, fill_missing
 from itd_lightning.report.parts.comparison_table import cells, heads, notes
@@ -21,9 +22,7 @@ from itd_lightning.report.parts.figures import BLUES, GREY, INK, Figure, Panel, 
 from itd_lightning.report.runs import Run
 from itd_lightning.report.sections.base import Page, Section
 from itd_lightning.runs.folder import read_json
-from itd_lightning.scores.table import SCORED
 
-COST = "cost.json"  # of a run's folder: what the fit took
 CAMPAIGNS = 8  # insiders whose days are drawn
 SECONDS = [1, 3, 10, 30, 100, 300, 1000, 3000, 10000]
 AROUND = 14  # days before the first and after the last malicious one
@@ -66,7 +65,7 @@ class Comparison(NamedTuple):
 
 def comparison(runs: Sequence[Run]) -> Comparison:
     """Return the table and the figures of several runs, or why there are none."""
-    scored = {run.name: [run.folder / SCORED] for run in runs}
+    scored = {run.name: [run.folder / SCORE_FILE] for run in runs}
     try:
         table = common_table(scored)
         days, methods = common_days(scored)
@@ -90,7 +89,7 @@ def comparison(runs: Sequence[Run]) -> Comparison:
 
 def cost(folder: Path) -> dict[str, float]:
     """Return what the fit of a run took: wall ``seconds``, ``cpu_seconds``, most memory in ``gib``."""
-    return dict(read_json(folder / COST)) if (folder / COST).is_file() else {}
+    return dict(read_json(folder / COST_FILE)) if (folder / COST_FILE).is_file() else {}
 
 
 def ranked_share(score: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:

@@ -7,6 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 from markupsafe import Markup
 
+from itd_lightning.contracts.run_files import METRIC_FILE
 from itd_lightning.report.parts.figures import GREY, Figure, Panel, canvas, colour, dash
 from itd_lightning.report.parts.numbers import number
 from itd_lightning.report.runs import Run
@@ -26,7 +27,7 @@ class Training(Section):
 def losses(run: Run) -> Figure:
     """Loss by epoch, of training and validation."""
     if run.losses is None or run.losses.is_empty():
-        return Figure("loss", "", [], "the run has no metrics.csv with losses")
+        return Figure("loss", "", [], f"the run has no {METRIC_FILE} with losses")
     table = run.losses
     names = {"train/loss": "training loss", "val/loss": "validation loss"}
     kinds = [name for name in names if name in table.columns]
