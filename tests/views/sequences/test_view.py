@@ -124,7 +124,7 @@ def test_a_session_is_malicious_by_what_it_holds_not_by_when_it_is(tmp_path: Pat
     held = pl.DataFrame({"user": ["ann"] * 3, "event_id": ["x", "bad", "y"], "unit": [0, 1, 1]})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(base, "read_key", lambda _: key)
-        shown = Dates(*DATES, shown=["train"]).labels_shown(units, tmp_path, [held])
+        shown = Dates(*DATES, shown=["train"]).shown_labels(units, tmp_path, [held])
     assert shown.to_list() == [False, True]
 
 
