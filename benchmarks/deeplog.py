@@ -69,7 +69,7 @@ def missed(model: NextBehaviour, before: Tensor, token: int, g: int) -> bool:
 
 def history_loop(model: NextBehaviour, batch: SequenceBatch, g: int) -> Tensor:
     """Decide on one behaviour after the other, each from its whole history."""
-    before = model.before(batch)
+    before = model.earlier(batch)
     return torch.tensor(
         [
             [missed(model, before[row, : place + 1], token, g) for place, token in enumerate(tokens)]

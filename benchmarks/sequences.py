@@ -165,7 +165,7 @@ def naive(view: Sequences, chosen: np.ndarray, size: int, count: int) -> list[Se
 
 def size_of(batches: list[SequenceBatch]) -> int:
     """Behaviours that count."""
-    return sum(int(batch.counted.sum()) for batch in batches)
+    return sum(int(batch.is_counted.sum()) for batch in batches)
 
 
 def each(works: list[Callable[[], None]]) -> Callable[[], None]:
@@ -195,7 +195,7 @@ def compare(view: Sequences, runs: int) -> None:
             Side(f"train, {stage}", each([trained(rmsl, batch) for batch in batches]), size_of(used))
             for stage in STAGES
             for rmsl in [model(stage)]
-            for used in [[rmsl.learned_from(batch) for batch in batches]]
+            for used in [[rmsl.training_rows(batch) for batch in batches]]
         ),
         Side("train, bare GRU", each([bare_train] * 4), 4 * 128 * length),
         Side("train, naive padding", each([whole(model("warm_up"), b) for b in rough]), size_of(rough)),

@@ -11,7 +11,7 @@ import pytest
 
 from itd_lightning.ingest import build_store
 from itd_lightning.splits import Campaigns
-from itd_lightning.splits.labels import label
+from itd_lightning.splits.labels import label_units
 from itd_lightning.store.key import read_key
 from itd_lightning.views import Windows
 
@@ -41,5 +41,5 @@ def test_the_published_windows_are_there_to_the_window(genuine: Path) -> None:
     view.prepare_data()
     view.setup("fit")
     assert (len(view.part("train")), len(view.part("test"))) == (2_474, 671)
-    tested = label(view.units.filter(pl.col("part") == "test"), read_key(genuine), "interval")
+    tested = label_units(view.units.filter(pl.col("part") == "test"), read_key(genuine), "interval")
     assert tested["malicious"].sum() == 45

@@ -17,7 +17,7 @@ from itd_lightning.methods import Chronos
 from itd_lightning.methods.chronos.signals import SIGNALS, packed
 from itd_lightning.numerics.events_in_time import circadian_shift
 from itd_lightning.splits import Dates
-from itd_lightning.splits.labels import label
+from itd_lightning.splits.labels import label_units
 from itd_lightning.store.key import read_key
 from itd_lightning.store.read import Store
 from itd_lightning.views import Trajectories
@@ -56,7 +56,7 @@ def measured(store: Path, val_from: date) -> dict[str, np.ndarray]:
     chosen = days.known & (place >= method.baseline)
     user = torch.arange(len(place))[:, None].expand_as(place)
     unit = batch.unit.gather(1, days.at)[chosen].numpy()
-    labelled = label(view.units[unit], read_key(store), "event")
+    labelled = label_units(view.units[unit], read_key(store), "event")
     rows = {name: known[..., s][chosen].numpy() for s, name in enumerate(SIGNALS)}
     for s, name in enumerate(SIGNALS):
         rows[f"surprise {name}"] = surprise[user[chosen], days.at[chosen], s].numpy()

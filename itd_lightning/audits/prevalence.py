@@ -5,7 +5,7 @@ import polars as pl
 from itd_lightning.audits.base import Audit, AuditedRun
 from itd_lightning.contracts.results import AuditResult
 from itd_lightning.evaluation.score_table import ScoreTable, select_test_units
-from itd_lightning.splits.labels import label
+from itd_lightning.splits.labels import label_units
 
 MOST = 2  # times the natural prevalence: above it the test units are no sample of what is met
 
@@ -50,5 +50,5 @@ def natural_share(table: ScoreTable, test: pl.DataFrame) -> float | None:
     presence = table.store.presence().with_columns(pl.col("day").cast(pl.Datetime("us")))
     met = presence.filter(pl.col("day").is_between(test["start"].min(), test["start"].max()))
     units = met.select("user", start="day", end=pl.col("day").dt.offset_by("1d"))
-    share = label(units, table.key, "event")["malicious"].mean()
+    share = label_units(units, table.key, "event")["malicious"].mean()
     return share if isinstance(share, float) else None

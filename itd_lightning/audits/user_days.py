@@ -7,7 +7,7 @@ from jaxtyping import Float
 from itd_lightning.evaluation.score_table import ScoreTable
 from itd_lightning.metrics.bootstrap import REPLICATES
 from itd_lightning.scores.pool import pool_days
-from itd_lightning.splits.labels import label
+from itd_lightning.splits.labels import label_units
 
 
 def scored_days(table: ScoreTable) -> pl.DataFrame:
@@ -15,7 +15,7 @@ def scored_days(table: ScoreTable) -> pl.DataFrame:
     labelled = []
     for chunk in table.user_chunks():
         days = table.label(pool_days(chunk.filter(pl.col("part") != "train")), "event").drop("scenario")
-        busy = label(days.drop("malicious"), table.key, "interval")["malicious"]
+        busy = label_units(days.drop("malicious"), table.key, "interval")["malicious"]
         labelled.append(days.with_columns(quiet=~(busy | days["malicious"])))
     return pl.concat(labelled)
 

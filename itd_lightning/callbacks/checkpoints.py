@@ -17,7 +17,7 @@ from itd_lightning.methods import Method
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes a checkpoint beside its final name, flushes it to disk, and moves it into place.
+    """Write a checkpoint beside its final name, flush it to disk, and move it into place.
 
     Lightning's own transaction writes to the system's temporary folder and copies from there if that is
     another file system; a kill during the copy leaves a torn file where the last good checkpoint was.
@@ -59,13 +59,13 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     return checkpoint
 
 
-def gathers(method: LightningModule) -> bool:
-    """Whether this is a method without gradients."""
+def is_gradient_free(method: LightningModule) -> bool:
+    """Return whether this is a method without gradients."""
     return isinstance(method, Method) and method.optimizer is None
 
 
 class Checkpoints(ModelCheckpoint):
-    """Keeps ``best.ckpt`` and ``last.ckpt`` in the run's folder ``checkpoints``, written at epoch ends.
+    """Keep ``best.ckpt`` and ``last.ckpt`` in the run's folder ``checkpoints``, written at epoch ends.
 
     A method without optimizer has nothing to choose from: both are written when it has been fitted.
 
@@ -88,15 +88,15 @@ class Checkpoints(ModelCheckpoint):
         )
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Settle the folder."""
+        """Set the folder of the checkpoints."""
         self.dirpath = str(Path(trainer.default_root_dir) / CHECKPOINTS)
         super().setup(trainer, pl_module, stage)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Refuse to wait for a number that never comes."""
-        watched = [str(getattr(callback, "monitor", "")) for callback in trainer.callbacks]  # type: ignore[attr-defined]
-        missing = [name for name in watched if name.startswith("val/")]
-        if not gathers(pl_module) and missing and not sum(trainer.num_val_batches):
+        """Refuse a validation quantity where the split has no validation units."""
+        monitors = [str(getattr(callback, "monitor", "")) for callback in trainer.callbacks]  # type: ignore[attr-defined]
+        missing = [name for name in monitors if name.startswith("val/")]
+        if not is_gradient_free(pl_module) and missing and not sum(trainer.num_val_batches):
             raise InputError(
                 f"the split has no validation units, so there is no {missing[0]}: monitor train/loss "
                 "(--checkpoint.monitor, --trainer.callbacks.monitor) or give the split a validation part"
@@ -110,33 +110,33 @@ class Checkpoints(ModelCheckpoint):
             trainer.save_checkpoint(self.last_model_path)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write a method that was fitted without optimizer steps, which ModelCheckpoint waits for."""
+        """Write both checkpoints of a method without optimizer steps, which ModelCheckpoint leaves out."""
         super().on_train_end(trainer, pl_module)
-        if gathers(pl_module) and not trainer.fast_dev_run:  # type: ignore[attr-defined]  # set by a connector
+        if is_gradient_free(pl_module) and not trainer.fast_dev_run:  # type: ignore[attr-defined]  # set by a connector
             for name in ("best", "last"):
                 trainer.save_checkpoint(Path(self.dirpath or "") / f"{name}.ckpt")
             self.best_model_path = str(Path(self.dirpath or "") / BEST_CHECKPOINT)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Name the run's folder where whoever wrote into it does not, such as a logger."""
+        """Name the run's folder in the error of a full disk, which a logger, for one, does not."""
         super().on_exception(trainer, pl_module, exception)
         if isinstance(exception, Exception) and is_full_disk(exception):
             with full_disk_named(Path(trainer.default_root_dir)):
                 raise exception
 
-    def forget_best(self) -> None:
-        """Look for the best anew: what was measured so far is not comparable with what comes."""
+    def reset_best(self) -> None:
+        """Drop the best epoch so far: later losses are not comparable with it."""
         self.best_k_models = {}
         self.best_model_path = self.kth_best_model_path = ""
         self.best_model_score = self.current_score = None
         self.kth_value = torch.tensor(torch.inf)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over what the run knew of its best, wherever its folder lies now."""
-        here = Path(self.dirpath or "")
-        best = {str(here / Path(path).name): score for path, score in state_dict["best_k_models"].items()}
+        """Restore the best epoch of the run, with paths in its present folder."""
+        folder = Path(self.dirpath or "")
+        best = {str(folder / Path(path).name): score for path, score in state_dict["best_k_models"].items()}
         paths = {
-            name: str(here / Path(state_dict[name]).name) if state_dict[name] else ""
+            name: str(folder / Path(state_dict[name]).name) if state_dict[name] else ""
             for name in ("best_model_path", "last_model_path", "kth_best_model_path")
         }
         super().load_state_dict({**state_dict, **paths, "dirpath": self.dirpath, "best_k_models": best})

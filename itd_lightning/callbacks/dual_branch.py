@@ -1,4 +1,4 @@
-"""DMFI's branches, one after another on one language model, then the head that fuses their scores."""
+"""Stage schedule of DMFI: its branches one after another on one language model, then the fusion head."""
 
 import math
 import sys
@@ -7,19 +7,19 @@ import time
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks.progress.tqdm_progress import Tqdm
 
-from itd_lightning.callbacks.stages import Stage, StageSchedule, staged
+from itd_lightning.callbacks.stages import Stage, StageSchedule, staged_method
 
 FUSION = "fusion"
-WARMED = 5  # batches after which the rest of a stage can be guessed
+TIMED_BATCHES = 5  # from which the duration of a stage is estimated
 
 
-def pace(step: int, steps: int, warm_up: int) -> float:
-    """Share of the learning rate at a step of a stage: a linear warm-up, then a cosine down to 0.
+def rate_share(step: int, steps: int, warm_up: int) -> float:
+    """Return the share of the learning rate at a step: a linear warm-up, then a cosine down to 0.
 
     A short stage warms up for a tenth of its steps.
 
     Example:
-        >>> [round(pace(step, 2000, warm_up=100), 2) for step in (0, 50, 100, 1050, 1999)]
+        >>> [round(rate_share(step, 2000, warm_up=100), 2) for step in (0, 50, 100, 1050, 1999)]
         [0.01, 0.51, 1.0, 0.5, 0.0]
     """
     warm_up = min(warm_up, steps // 10)
@@ -29,7 +29,7 @@ def pace(step: int, steps: int, warm_up: int) -> float:
 
 
 class DualBranch(StageSchedule):
-    """Trains each adapter that the method names as a stage of its own, then the fusion.
+    """Train each adapter that the method names as a stage of its own, then the fusion.
 
     There is one language model in memory, and one adapter of it learns at a time. As in ``StageSchedule``
     each stage ends with its best epoch, and a run that was stopped goes on within its stage.
@@ -61,50 +61,52 @@ class DualBranch(StageSchedule):
             raise ValueError(f"warm_up must be at least 0, got {warm_up}")
         self.branch, self.fusion = self.stages
         self.warm_up = warm_up
-        self.entered = 0.0
+        self.stage_start = 0.0
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Make a stage of each branch; before a resumed run compares them with its own."""
+        """Make a stage of each branch, before a resumed run compares them with its own."""
         self.stages = [
             self.fusion if name == FUSION else Stage(name, self.branch.epochs, self.branch.lr)
-            for name in staged(pl_module).stages
+            for name in staged_method(pl_module).stages
         ]
 
-    def begin(self, trainer: Trainer, method: LightningModule) -> None:
+    def begin_stage(self, trainer: Trainer, method: LightningModule) -> None:
         """Enter the present stage."""
-        after = ", after all days it needs are scored" if self.stage is self.fusion else ""
-        self.say(f"stage {self.place + 1} of {len(self.stages)}: {self.stage.name}{after}")
-        super().begin(trainer, method)
+        note = ", after all days it needs are scored" if self.stage is self.fusion else ""
+        self.print_progress(f"stage {self.place + 1} of {len(self.stages)}: {self.stage.name}{note}")
+        super().begin_stage(trainer, method)
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: object, batch_idx: int
     ) -> None:
         """Set the learning rate of the step."""
         if batch_idx == 0:
-            self.entered = time.monotonic()
-        step, steps = self.steps(trainer, batch_idx), self.steps(trainer, 0, self.stage.epochs)
+            self.stage_start = time.monotonic()
+        step, steps = self.count_steps(trainer, batch_idx), self.count_steps(trainer, 0, self.stage.epochs)
         for optimizer in trainer.optimizers:
             for group in optimizer.param_groups:
-                group["lr"] = self.stage.lr * pace(step, steps, self.warm_up)
+                group["lr"] = self.stage.lr * rate_share(step, steps, self.warm_up)
 
-    def steps(self, trainer: Trainer, batches: int, epochs: int | None = None) -> int:
-        """Steps of the optimizer from the beginning of the stage until so many epochs and batches."""
+    def count_steps(self, trainer: Trainer, batches: int, epochs: int | None = None) -> int:
+        """Return the optimizer steps from the beginning of the stage until so many epochs and batches."""
         every = trainer.accumulate_grad_batches
-        of_epoch = math.ceil(trainer.num_training_batches / every)
-        return (self.epochs if epochs is None else epochs) * of_epoch + batches // every
+        epoch_steps = math.ceil(trainer.num_training_batches / every)
+        return (self.epochs if epochs is None else epochs) * epoch_steps + batches // every
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: object, batch: object, batch_idx: int
     ) -> None:
-        """Say how long the branches will take, as soon as it can be guessed."""
-        if batch_idx + 1 == WARMED and self.epochs == 0 and self.stage.name != FUSION:
-            each = (time.monotonic() - self.entered) / WARMED
-            batches = trainer.num_training_batches * self.branch.epochs - WARMED
+        """Print how long the branches will take, as soon as a few batches are timed."""
+        if batch_idx + 1 == TIMED_BATCHES and self.epochs == 0 and self.stage.name != FUSION:
+            each = (time.monotonic() - self.stage_start) / TIMED_BATCHES
+            batches = trainer.num_training_batches * self.branch.epochs - TIMED_BATCHES
             branches = sum(stage.name != FUSION for stage in self.stages[self.place :])
-            left = each * batches / 60
-            rest = f", all {branches} branches {left * branches:.0f}" if branches > 1 else ""
-            self.say(f"{self.stage.name}: about {left:.0f} minutes of training{rest}, validation not counted")
+            minutes = each * batches / 60
+            rest = f", all {branches} branches {minutes * branches:.0f}" if branches > 1 else ""
+            self.print_progress(
+                f"{self.stage.name}: about {minutes:.0f} minutes of training{rest}, validation not counted"
+            )
 
-    def say(self, line: str) -> None:
-        """Write a line of progress."""
+    def print_progress(self, line: str) -> None:
+        """Write a line of progress to standard error."""
         Tqdm.write(line, file=sys.stderr)  # beside a bar, if there is one

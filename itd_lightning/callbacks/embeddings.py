@@ -1,4 +1,4 @@
-"""Writes what a method learned of some test behaviours, for a map of them."""
+"""Writes the embeddings of some test behaviours, for the map of them in the report."""
 
 from pathlib import Path
 
@@ -14,11 +14,11 @@ from itd_lightning.methods import Method
 from itd_lightning.views.sequences.batching import InOrder
 from itd_lightning.views.sequences.view import Sequences
 
-SEED = 0  # which sequences are drawn
+SEED = 0  # of the sample of sequences and behaviours
 
 
 class EmbeddingWriter(Callback):
-    """Writes ``embeddings.parquet`` into the run's folder, for methods that embed behaviours.
+    """Write ``embeddings.parquet`` into the run's folder, for methods that embed behaviours.
 
     Half of the sequences are those with the highest scores, the others are drawn at random. One row a
     behaviour (``user``, ``start``, ``end``, ``event_id``, ``part``, ``vector``), then one a landmark, such as
@@ -26,7 +26,7 @@ class EmbeddingWriter(Callback):
 
     Args:
         sequences: Test sequences whose behaviours are embedded.
-        behaviours: Most behaviours that are kept, drawn at random.
+        behaviours: Most behaviours in the table, drawn at random.
     """
 
     def __init__(self, sequences: int = 60, behaviours: int = 2500) -> None:
@@ -34,7 +34,7 @@ class EmbeddingWriter(Callback):
 
     @torch.no_grad()
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Embed, on the first rank; after ``ScoreWriter``, whose table it reads."""
+        """Write the embeddings, on the first rank; after ``ScoreWriter``, whose table it reads."""
         if not trainer.is_global_zero:
             return
         view, target = view_of(trainer), Path(trainer.default_root_dir) / EMBEDDING_FILE
@@ -42,23 +42,23 @@ class EmbeddingWriter(Callback):
             return
         batches = []
         numbers = np.array(self.pick_sequences(target.with_name(SCORE_FILE)), dtype=np.int64)
-        for rows in InOrder(view.length, numbers, view.budget):
-            batch = view.rows()[rows]
+        for places in InOrder(view.length, numbers, view.budget):
+            batch = view.rows()[places]
             vectors = pl_module.embed(trainer.strategy.batch_to_device(batch))
             if vectors is None:
                 return
-            batches.append((batch.named(torch.zeros(batch.tokens.shape)).unit, vectors.cpu()))
+            batches.append((batch.name_scores(torch.zeros(batch.tokens.shape)).unit, vectors.cpu()))
         if not batches:
             return
-        names, vectors = (torch.cat(parts) for parts in zip(*batches, strict=True))
+        units, vectors = (torch.cat(parts) for parts in zip(*batches, strict=True))
         draw = np.random.default_rng(SEED)
-        sample = draw.permutation(len(names))[: self.behaviours]
-        sample = sample[np.argsort(names[sample].numpy())]
-        described = pl.concat([block for _, block in view.unit_rows(names[sample].numpy())])
-        table = described.with_columns(vector=pl.Series(vectors[sample].numpy()).arr.to_list())
-        marks = pl_module.landmarks()
-        if marks is not None:
-            others = pl.DataFrame({"vector": pl.Series(marks.cpu().numpy()).arr.to_list()})
+        sample = draw.permutation(len(units))[: self.behaviours]
+        sample = sample[np.argsort(units[sample].numpy())]
+        rows = pl.concat([block for _, block in view.unit_rows(units[sample].numpy())])
+        table = rows.with_columns(vector=pl.Series(vectors[sample].numpy()).arr.to_list())
+        landmarks = pl_module.landmarks()
+        if landmarks is not None:
+            others = pl.DataFrame({"vector": pl.Series(landmarks.cpu().numpy()).arr.to_list()})
             table = pl.concat([table, others], how="diagonal")
         with written_beside(target) as partial:
             table.write_parquet(partial)

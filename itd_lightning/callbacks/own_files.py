@@ -1,4 +1,4 @@
-"""Which files of a folder are a run's own, by name and by content: they are replaced, anybody else's stay."""
+"""Tells a run's own files, by name and content, from other people's: only its own are replaced or removed."""
 
 import json
 import shutil
@@ -66,7 +66,7 @@ def is_log(path: Path) -> bool:
 
 
 def is_hyperparams(path: Path) -> bool:
-    """Return whether a YAML file holds what LightningCLI notes of a method."""
+    """Return whether a YAML file holds the hyper-parameters that LightningCLI writes of a method."""
     content = yaml.safe_load(path.read_text("utf-8"))
     return content == {} or (isinstance(content, dict) and "_instantiator" in content)
 
@@ -90,24 +90,24 @@ CONTENT: dict[str, Callable[[Path], bool]] = {
     COST_FILE: has_keys("cpu_seconds"),
     **{name: has_columns(*columns) for name, columns in PICTURES.items()},
 }
-UNREADABLE = (OSError, ValueError, TypeError, AttributeError, LookupError, RecursionError)  # of any bytes
-MEASURED = (EVALUATION_FILE, AUDIT_FILE, THRESHOLD_FILE)
+READ_ERRORS = (OSError, ValueError, TypeError, AttributeError, LookupError, RecursionError)  # of any bytes
+MEASUREMENTS = (EVALUATION_FILE, AUDIT_FILE, THRESHOLD_FILE)
 SCORES = (SCORE_FILE, TEST_CONFIG, EXPLANATION_FILE, EMBEDDING_FILE, *PICTURES)
-RESULTS = (*MEASURED, *SCORES)  # what was measured goes first: never does it lie beside other scores
-LOGGED = (FIT_CONFIG, HPARAMS_FILE, METRIC_FILE, COST_FILE)  # by a fit
+RESULTS = (*MEASUREMENTS, *SCORES)  # measurements are removed first: never do they lie beside other scores
+FIT_FILES = (FIT_CONFIG, HPARAMS_FILE, METRIC_FILE, COST_FILE)  # by a fit
 
 
 def is_own(path: Path) -> bool:
-    """Return whether a file has a name and a content that this program gives."""
+    """Return whether a file has a name and a content that this program writes."""
     fits = is_checkpoint if path.suffix == ".ckpt" else CONTENT.get(path.name)
     try:
         return fits is not None and path.is_file() and fits(path)
-    except (*UNREADABLE, yaml.YAMLError, pl.exceptions.PolarsError):
+    except (*READ_ERRORS, yaml.YAMLError, pl.exceptions.PolarsError):
         return False
 
 
 def remove_own(folder: Path, names: tuple[str, ...]) -> None:
-    """Remove those of the named files that are the program's own."""
+    """Remove those of the files with these names that are the program's own."""
     for name in names:
         if is_own(folder / name):
             (folder / name).unlink()
@@ -119,33 +119,33 @@ def remove_if_empty(folder: Path) -> None:
         folder.rmdir()
 
 
-def forget_results(folder: Path) -> None:
-    """Remove a run's scores and what was measured on them, with the runs of its audits."""
+def remove_results(folder: Path) -> None:
+    """Remove a run's scores and the measurements on them, with the runs of its audits."""
     remove_own(folder, RESULTS)
     if (audit := folder / "audit").is_dir() and not audit.is_symlink():
-        forget_run(audit / "null")
-        forget_probe(audit / "future")
+        remove_run(audit / "null")
+        remove_probe(audit / "future")
         remove_if_empty(audit)
 
 
-def forget_run(folder: Path) -> None:
+def remove_run(folder: Path) -> None:
     """Remove a run's own files, and its folder if nothing else is in it."""
     checkpoints = folder / CHECKPOINTS
     if folder.is_symlink() or checkpoints.is_symlink():
         return
-    remove_own(folder, (*RESULTS, *LOGGED))
+    remove_own(folder, (*RESULTS, *FIT_FILES))
     remove_own(checkpoints, tuple(path.name for path in checkpoints.glob("*.ckpt")))
     remove_if_empty(checkpoints)
     remove_if_empty(folder)
 
 
-def forget_probe(folder: Path) -> None:
+def remove_probe(folder: Path) -> None:
     """Remove the folder of a future probe that was killed; it alone wrote there."""
     try:
-        marked = json.loads((folder / PROBE).read_text("utf-8")) == PROBE_MARK
+        is_probe = json.loads((folder / PROBE).read_text("utf-8")) == PROBE_MARK
     except (OSError, ValueError):
         return
-    if marked:
+    if is_probe:
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -156,7 +156,7 @@ def probe_folder(folder: Path) -> Iterator[None]:
     Raises:
         InputError: If somebody else's folder lies there.
     """
-    forget_probe(folder)
+    remove_probe(folder)
     try:
         folder.mkdir(parents=True)
     except FileExistsError as error:
@@ -171,8 +171,8 @@ def probe_folder(folder: Path) -> Iterator[None]:
         remove_if_empty(folder.parent)  # the null attack keeps its run there
 
 
-def refuse_foreign(folder: Path, names: tuple[str, ...]) -> None:
-    """Check that nobody else's file would be overwritten.
+def refuse_foreign_files(folder: Path, names: tuple[str, ...]) -> None:
+    """Refuse to overwrite somebody else's file.
 
     Raises:
         InputError: If one would.
@@ -186,28 +186,28 @@ def refuse_foreign(folder: Path, names: tuple[str, ...]) -> None:
             )
 
 
-class NewScores(Callback):
-    """Removes what an earlier fit left in the folder, once this one trains; refuses other people's files.
+class StaleFiles(Callback):
+    """Remove the files of an earlier fit once this one trains; refuse to overwrite other people's files.
 
-    The results of an earlier test go in ``ScoreWriter``, when the new scores are written.
+    The results of an earlier test are removed in ``ScoreWriter``, when the new scores are written.
     """
 
     def __init__(self) -> None:
-        self.begun = False
+        self.has_started = False
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Refuse a folder in which the fit would overwrite somebody's file."""
         checkpoints = tuple(f"{CHECKPOINTS}/{name}" for name in (BEST_CHECKPOINT, LAST_CHECKPOINT))
-        refuse_foreign(Path(trainer.default_root_dir), (*LOGGED, *checkpoints))
+        refuse_foreign_files(Path(trainer.default_root_dir), (*FIT_FILES, *checkpoints))
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Remove an earlier fit's results at the first epoch: a fit with nothing left to train keeps them."""
-        if self.begun:
+        if self.has_started:
             return
-        self.begun = True
+        self.has_started = True
         if trainer.is_global_zero and not trainer.fast_dev_run:  # type: ignore[attr-defined]  # set by a connector
             folder = Path(trainer.default_root_dir)
-            forget_results(folder)
+            remove_results(folder)
             remove_own(folder, (METRIC_FILE,))
             for logger in trainer.loggers:
                 if isinstance(logger, RunLog):
@@ -215,8 +215,8 @@ class NewScores(Callback):
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Refuse a folder in which the scores, or what is measured on them, would replace somebody's file."""
-        refuse_foreign(Path(trainer.default_root_dir), (*SCORES, EVALUATION_FILE, THRESHOLD_FILE))
+        refuse_foreign_files(Path(trainer.default_root_dir), (*SCORES, EVALUATION_FILE, THRESHOLD_FILE))
 
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Refuse a folder in which the scores would replace somebody's file."""
-        refuse_foreign(Path(trainer.default_root_dir), SCORES)
+        refuse_foreign_files(Path(trainer.default_root_dir), SCORES)

@@ -1,4 +1,4 @@
-"""Writes what the report draws of single users, while the view that was scored is at hand."""
+"""Writes the tables from which the report draws single users, while the scored view is in memory."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from itd_lightning.scores.table import scan_scores
 
 
 class PictureWriter(Callback):
-    """Writes the tables of ``View.pictures`` into the run's folder, of views that have such.
+    """Write the tables of ``View.pictures`` into the run's folder, of views that have such tables.
 
     Args:
         users: Number of users whose pictures are written: those with the highest test scores.
@@ -24,7 +24,7 @@ class PictureWriter(Callback):
         self.users = users
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write, on the first rank; after ``ScoreWriter``, whose table it reads."""
+        """Write the tables, on the first rank; after ``ScoreWriter``, whose table it reads."""
         if not trainer.is_global_zero:
             return
         view, folder = view_of(trainer), Path(trainer.default_root_dir)

@@ -1,4 +1,4 @@
-"""A progress bar of one line for a person, and silence for a log file."""
+"""The progress bar of a training: one line on a terminal, nothing in a log file."""
 
 import sys
 from typing import Any
@@ -17,7 +17,7 @@ class QuietProgressBar(TQDMProgressBar):
             self.disable()
 
     def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
-        """Leave out the run number, which says nothing here."""
+        """Return the metrics of the bar without the version number, which is always empty here."""
         return {
             name: value for name, value in super().get_metrics(trainer, pl_module).items() if name != "v_num"
         }

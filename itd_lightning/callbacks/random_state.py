@@ -1,4 +1,4 @@
-"""Dropout goes on where it stopped: a resumed run draws the numbers that an uninterrupted one would."""
+"""Keeps random streams in checkpoints, so that a resumed run draws the same numbers as one without a stop."""
 
 from typing import Any
 
@@ -7,13 +7,13 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 
 class RandomState(Callback):
-    """Keeps the state of torch's random streams in the checkpoint."""
+    """Keep the state of torch's random streams in the checkpoint."""
 
     def __init__(self) -> None:
         self.loaded: dict[str, Any] = {}
 
     def state_dict(self) -> dict[str, Any]:
-        """The streams' states."""
+        """Return the states of the streams."""
         return {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -21,7 +21,7 @@ class RandomState(Callback):
         self.loaded = state_dict
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Set the streams; on another number of devices theirs begin afresh."""
+        """Restore the streams; on another number of devices the devices' own begin afresh."""
         if not self.loaded:
             return
         torch.set_rng_state(self.loaded["cpu"].cpu())

@@ -9,14 +9,14 @@ from lightning.pytorch.loggers.csv_logs import ExperimentWriter
 
 
 class Writer(ExperimentWriter):
-    """Leaves the losses of an earlier run in place; Lightning's deletes them when it is made."""
+    """A writer that leaves the losses of an earlier run in place; Lightning's deletes them at once."""
 
     def _check_log_dir_exists(self) -> None:
         """Remove nothing."""
 
 
 class RunLog(CSVLogger):
-    """Writes ``metrics.csv`` and ``hparams.yaml`` into the run's folder, and touches neither before training.
+    """Write ``metrics.csv`` and ``hparams.yaml`` into the run's folder, and touch neither before training.
 
     Lightning makes a logger's writer before it is known that anything will be trained.
     """
@@ -28,7 +28,7 @@ class RunLog(CSVLogger):
     @property
     @rank_zero_experiment
     def experiment(self) -> _ExperimentWriter:
-        """The writer."""
+        """Return the writer, made on first use."""
         if self._experiment is None:
             self._experiment = Writer(self.log_dir)
         return self._experiment

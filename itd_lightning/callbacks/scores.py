@@ -1,4 +1,4 @@
-"""Writes what a method scored: the score table, and where the highest scores come from."""
+"""Writes the score table of a run, and the explanations of its highest scores."""
 
 import shutil
 import tempfile
@@ -10,7 +10,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from itd_lightning.callbacks.own_files import forget_results
+from itd_lightning.callbacks.own_files import remove_results
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import full_disk_named, private_folder, written_beside
 from itd_lightning.contracts.run_files import EXPLANATION_FILE, SCORE_FILE
@@ -23,11 +23,11 @@ from itd_lightning.views import View
 
 
 class ScoreWriter(Callback):
-    """Writes ``scores.parquet`` and, of methods that explain, ``explanations.parquet`` into the run's folder.
+    """Write ``scores.parquet`` and, of methods that explain, ``explanations.parquet`` into the run's folder.
 
     The explanations hold the ``explained`` highest scores of the test part (all units in ``predict``), and
-    the ``explained_daily`` highest of each day, one row a cell: what was seen, what was expected, and what
-    the cell added to the score. On several devices the first one joins what all of them scored; every unit
+    the ``explained_daily`` highest of each day, one row a cell: its value, the expected value, and what
+    the cell added to the score. On several devices the first one joins the scores of all; every unit
     of the view must have exactly one score.
 
     Args:
@@ -49,7 +49,7 @@ class ScoreWriter(Callback):
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything gathered so far."""
+        """Drop all scores gathered so far."""
         self.units: list[Tensor] = []
         self.scores: list[Tensor] = []
         self.best = pl.DataFrame(schema={"unit": pl.Int64, "start": pl.Datetime("us"), "score": pl.Float64})
@@ -90,12 +90,12 @@ class ScoreWriter(Callback):
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the tables."""
         expected = view_of(trainer).count_scores("val", "test")
-        self.finish(trainer, pl_module, None if limited(trainer, "test") else expected)
+        self.finish(trainer, pl_module, None if is_limited(trainer, "test") else expected)
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the tables."""
         expected = view_of(trainer).count_scores("predict")
-        self.finish(trainer, pl_module, None if limited(trainer, "predict") else expected)
+        self.finish(trainer, pl_module, None if is_limited(trainer, "predict") else expected)
 
     def finish(self, trainer: Trainer, method: LightningModule, expected: int | None) -> None:
         """Join the ranks' scores, check them and write the tables on the first rank.
@@ -104,39 +104,39 @@ class ScoreWriter(Callback):
             InputError: If there is not exactly one score a unit; on all ranks, so that none waits.
         """
         if trainer.world_size > 1:
-            self.join(trainer)
-        problem = self.problem(expected) if trainer.is_global_zero else ""
+            self.join_ranks(trainer)
+        problem = self.find_problem(expected) if trainer.is_global_zero else ""
         if problem := trainer.strategy.broadcast(problem):
             raise InputError(problem)
         if trainer.is_global_zero:
             self.write(trainer, method)
         trainer.strategy.barrier()
 
-    def problem(self, expected: int | None) -> str:
-        """Return what is wrong with the scores, in one line; nothing where each unit has exactly one."""
+    def find_problem(self, expected: int | None) -> str:
+        """Return a line that says why the scores are incomplete; '' where each unit has exactly one."""
         units = torch.cat(self.units)
         repeated = len(units) - len(units.unique())
         if not repeated and expected in (None, len(units)):
             return ""
         whole = "" if expected is None else f" of {expected:,} units"
-        again = f", {repeated:,} of them more than once" if repeated else ""
-        return f"there are {len(units):,} scores{whole}{again}: score again with --trainer.devices 1"
+        duplicates = f", {repeated:,} of them more than once" if repeated else ""
+        return f"there are {len(units):,} scores{whole}{duplicates}: score again with --trainer.devices 1"
 
-    def join(self, trainer: Trainer) -> None:
-        """Hand what this rank scored to the first one, by way of the run's folder."""
+    def join_ranks(self, trainer: Trainer) -> None:
+        """Hand this rank's scores to the first rank, by way of the run's folder."""
         root = Path(trainer.default_root_dir)
         root.mkdir(parents=True, exist_ok=True)
         folder = tempfile.mkdtemp(dir=root, prefix=".scores.") if trainer.is_global_zero else ""
         folder = trainer.strategy.broadcast(folder)
-        torch.save(self.share(), Path(folder, f"{trainer.global_rank}.pt"))
+        torch.save(self.rank_scores(), Path(folder, f"{trainer.global_rank}.pt"))
         trainer.strategy.barrier()
         if trainer.is_global_zero:
             files = [Path(folder, f"{rank}.pt") for rank in range(trainer.world_size)]
-            self.take(view_of(trainer).units, [torch.load(file, weights_only=True) for file in files])
+            self.merge_ranks(view_of(trainer).units, [torch.load(file, weights_only=True) for file in files])
             shutil.rmtree(folder)
 
-    def share(self) -> dict[str, Any]:
-        """Return what this rank scored and explained, as tensors and plain types."""
+    def rank_scores(self) -> dict[str, Any]:
+        """Return the scores and explanations of this rank, as tensors and plain types."""
         best = self.best.select("unit", "score").to_dict(as_series=False)
         cells = {unit: tuple(cell) for unit, cell in self.cells.items()}
         return {
@@ -146,49 +146,49 @@ class ScoreWriter(Callback):
             "cells": cells,
         }
 
-    def take(self, units: pl.DataFrame, shares: list[dict[str, Any]]) -> None:
-        """Take over what all ranks scored; explain the highest scores of all."""
-        self.units, self.scores = ([share[name] for share in shares] for name in ("units", "scores"))
-        if not any(share["cells"] for share in shares):
+    def merge_ranks(self, units: pl.DataFrame, ranks: list[dict[str, Any]]) -> None:
+        """Take over the scores of all ranks, and the explanations of the highest among them."""
+        self.units, self.scores = ([rank[name] for rank in ranks] for name in ("units", "scores"))
+        if not any(rank["cells"] for rank in ranks):
             return
         best = pl.concat(
-            [pl.DataFrame(share["best"], {"unit": pl.Int64, "score": pl.Float64}) for share in shares]
+            [pl.DataFrame(rank["best"], {"unit": pl.Int64, "score": pl.Float64}) for rank in ranks]
         )
         starts = units[best["unit"].to_numpy()].select("start")
-        self.best = self.best_of(best.hstack(starts).select(self.best.columns))
-        cells = {unit: cell for share in shares for unit, cell in share["cells"].items()}
+        self.best = self.highest_scores(best.hstack(starts).select(self.best.columns))
+        cells = {unit: cell for rank in ranks for unit, cell in rank["cells"].items()}
         self.cells = {unit: Explanation(*cells[unit]) for unit in self.best["unit"] if unit in cells}
 
     def gather(self, trainer: Trainer, method: LightningModule, scored: object, batch: object) -> None:
-        """Keep the scores of a batch, and where those among the highest so far come from."""
+        """Keep the scores of a batch, and explain those among the highest so far."""
         if not isinstance(method, Method) or not isinstance(scored, UnitScores):
             raise TypeError(f"scores come from a Method, got {type(method).__name__}")
         self.units.append(scored.unit.cpu())
         self.scores.append(scored.score.cpu())
         if type(method).explain is not Method.explain:
-            self.keep_best(view_of(trainer), method, batch)
+            self.explain_highest(view_of(trainer), method, batch)
 
-    def keep_best(self, view: View, method: Method[Any], batch: object) -> None:
-        """Keep where the scores of a batch come from that are among the highest so far."""
+    def explain_highest(self, view: View, method: Method[Any], batch: object) -> None:
+        """Explain the scores of a batch that are among the highest so far, and drop older explanations."""
         rows = view.units[self.units[-1].numpy()].with_columns(score=self.scores[-1].double().numpy())
         rows = rows.with_columns(unit=self.units[-1].numpy(), row=pl.int_range(pl.len()))
-        best = self.best_of(
+        best = self.highest_scores(
             pl.concat([self.best, rows.filter(pl.col("part") != "val").select(self.best.columns)])
         )
         new = best.filter(pl.col("unit").is_in(rows["unit"].implode())).join(
             rows.select("unit", "row"), on="unit"
         )
         self.best = best
-        if new.is_empty() or (explained := method.explain(batch)) is None:
+        if new.is_empty() or (explanation := method.explain(batch)) is None:
             return
         for unit, row in new.select("unit", "row").iter_rows():
-            parts, expected = (values[row].cpu().clone() for values in explained[:2])
-            self.cells[unit] = Explanation(parts, expected, explained.names)
-        kept = set(best["unit"].to_list())
-        self.cells = {unit: cells for unit, cells in self.cells.items() if unit in kept}
+            parts, expected = (values[row].cpu().clone() for values in explanation[:2])
+            self.cells[unit] = Explanation(parts, expected, explanation.names)
+        units = set(best["unit"].to_list())
+        self.cells = {unit: cells for unit, cells in self.cells.items() if unit in units}
 
-    def best_of(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """The highest scores of all, and of each day; ties go to the earlier unit."""
+    def highest_scores(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Return the highest scores of all, and of each day; ties go to the earlier unit."""
         ordered = rows.sort(["score", "unit"], descending=[True, False])
         place, daily = pl.int_range(pl.len()), pl.int_range(pl.len()).over(pl.col("start").dt.date())
         return ordered.filter((place < self.explained) | (daily < self.explained_daily))
@@ -212,12 +212,12 @@ class ScoreWriter(Callback):
             config=self.config,
             checkpoint=Path(str(trainer.ckpt_path)).name,
         )
-        for left in folder.glob(".scores.*"):  # of a test that was killed
-            shutil.rmtree(left, ignore_errors=True)
+        for stale in folder.glob(".scores.*"):  # of a test that was killed
+            shutil.rmtree(stale, ignore_errors=True)
         with full_disk_named(folder), tempfile.TemporaryDirectory(dir=folder, prefix=".scores.") as parts:
             self.write_parts(view, Path(parts))
             scored = pl.scan_parquet(sorted(Path(parts).iterdir()), glob=False)
-            write_scores(folder / SCORE_FILE, scored, about, lambda: forget_results(folder))
+            write_scores(folder / SCORE_FILE, scored, about, lambda: remove_results(folder))
         if self.cells:
             with written_beside(folder / EXPLANATION_FILE) as partial:
                 view.explanations(self.best, self.cells).write_parquet(partial)
@@ -226,18 +226,18 @@ class ScoreWriter(Callback):
         """Write the scores block by block, each user's in time order."""
         order = torch.argsort(torch.cat(self.units))
         numbers, scores = torch.cat(self.units)[order].numpy(), torch.cat(self.scores)[order].numpy()
-        for part, (here, rows) in enumerate(view.unit_rows(numbers)):
-            scored = rows.with_columns(score=scores[here].astype(float)).select(SCORES.names())
+        for part, (places, rows) in enumerate(view.unit_rows(numbers)):
+            scored = rows.with_columns(score=scores[places].astype(float)).select(SCORES.names())
             scored.sort("user", "start").write_parquet(folder / f"{part:06}.parquet")
 
 
-def limited(trainer: Trainer, stage: str) -> bool:
-    """Return whether only some batches of a stage were asked for."""
+def is_limited(trainer: Trainer, stage: str) -> bool:
+    """Return whether a stage runs on some of its batches only."""
     return bool(trainer.fast_dev_run) or getattr(trainer, f"limit_{stage}_batches") != 1.0  # type: ignore[attr-defined]
 
 
 def view_of(trainer: Trainer) -> View:
-    """The view that the trainer runs on."""
+    """Return the view that the trainer runs on."""
     view = trainer.datamodule  # type: ignore[attr-defined]  # Lightning sets it when given one
     if not isinstance(view, View):
         raise TypeError(f"scores need a View as the data module, got {type(view).__name__}")

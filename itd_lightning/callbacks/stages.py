@@ -1,4 +1,4 @@
-"""Training in stages: which part learns when, how fast, and from where each stage starts."""
+"""Trains a method in stages: the parts that learn in each, its learning rate and its start weights."""
 
 import re
 import shutil
@@ -16,7 +16,7 @@ from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import written_beside
 from itd_lightning.contracts.run_files import CHECKPOINTS
 
-TAKEN = ("best", "last")  # names of the run's own checkpoints
+RESERVED_NAMES = ("best", "last")  # of the run's own checkpoints
 
 
 @dataclass
@@ -24,7 +24,7 @@ class Stage:
     """One stage of a training.
 
     Attributes:
-        name: What the method calls it; its best checkpoint is ``checkpoints/NAME.ckpt``.
+        name: The method's name for it; its best checkpoint is ``checkpoints/NAME.ckpt``.
         epochs: Most epochs.
         lr: Learning rate.
         learns: Parts of the method that learn, by dotted names; all others rest. Empty for all that can.
@@ -43,7 +43,7 @@ class Stage:
 
 
 @runtime_checkable
-class Staged(Protocol):
+class StagedMethod(Protocol):
     """A method that trains in stages.
 
     Attributes:
@@ -59,7 +59,7 @@ class Staged(Protocol):
 
 
 class StageSchedule(Callback):
-    """Runs the stages one after another; each starts from the best weights of the one before.
+    """Run the stages one after another; each starts from the best weights of the one before.
 
     A stage ends after its epochs, or early; then its best checkpoint is kept under its name, the optimizer
     forgets its moments, and the next stage begins. A run that goes on from ``last.ckpt`` does so within its
@@ -80,9 +80,11 @@ class StageSchedule(Callback):
         names = [stage.name for stage in stages]
         if not stages or len(set(names)) < len(names):
             raise ValueError(f"stages need different names, at least one, got {names}")
-        if bad := [name for name in names if not re.fullmatch("[a-z][a-z0-9_]*", name) or name in TAKEN]:
+        if bad := [
+            name for name in names if not re.fullmatch("[a-z][a-z0-9_]*", name) or name in RESERVED_NAMES
+        ]:
             raise ValueError(
-                f"a stage is named in small letters, and not {' or '.join(TAKEN)}, got {bad[0]!r}"
+                f"a stage is named in small letters, and not {' or '.join(RESERVED_NAMES)}, got {bad[0]!r}"
             )
         if unknown := set(only) - set(names):
             raise ValueError(f"only names stages that there are, {', '.join(names)}; got {min(unknown)!r}")
@@ -100,51 +102,51 @@ class StageSchedule(Callback):
         self.stages, self.monitor = stages, monitor
         self.place = self.epochs = self.waited = 0
         self.best = float("inf")
-        self.able: set[str] = set()
+        self.learnable: set[str] = set()
         self.over = self.resumed = False
 
     @property
     def stage(self) -> Stage:
-        """The present stage."""
+        """Return the present stage."""
         return self.stages[self.place]
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Tell the method its stage before anything is measured."""
-        self.check(trainer, pl_module)
-        staged(pl_module).stage = self.stage.name
-        self.able = {name for name, weight in pl_module.named_parameters() if weight.requires_grad}
+        """Set the method's stage before the first validation."""
+        self.check_stages(trainer, pl_module)
+        staged_method(pl_module).stage = self.stage.name
+        self.learnable = {name for name, weight in pl_module.named_parameters() if weight.requires_grad}
 
-    def check(self, trainer: Trainer, method: LightningModule) -> None:
+    def check_stages(self, trainer: Trainer, method: LightningModule) -> None:
         """Refuse a schedule that cannot be run, before it costs anything.
 
         Raises:
             InputError: If the method knows no such stage or part, or the Trainer would stop too early.
         """
-        known = staged(method).stages
+        names = staged_method(method).stages
         weights = [name for name, _ in method.named_parameters()]
         for stage in self.stages:
-            if stage.name not in known:
+            if stage.name not in names:
                 raise InputError(
-                    f"{type(method).__name__} has no stage {stage.name!r}, only {', '.join(known)}"
+                    f"{type(method).__name__} has no stage {stage.name!r}, only {', '.join(names)}"
                 )
             for part in stage.learns:
                 if not any(name.startswith(f"{part}.") for name in weights):
                     raise InputError(f"{type(method).__name__} has no part {part!r} to learn in {stage.name}")
-        needed, given = sum(stage.epochs for stage in self.stages), trainer.max_epochs
-        if given is not None and 0 <= given < needed and not trainer.fast_dev_run:  # type: ignore[attr-defined]  # set by a connector
+        needed, limit = sum(stage.epochs for stage in self.stages), trainer.max_epochs
+        if limit is not None and 0 <= limit < needed and not trainer.fast_dev_run:  # type: ignore[attr-defined]  # set by a connector
             rank_zero_warn(
-                f"the stages take up to {needed} epochs and --trainer.max_epochs is {given}: the last ones "
+                f"the stages take up to {needed} epochs and --trainer.max_epochs is {limit}: the last ones "
                 "may be left out"
             )
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Begin the first stage, or go on with the present one; forget what an earlier run left."""
+        """Begin the first stage, or go on with the present one; remove the checkpoints of an earlier run."""
         for stage in self.stages[self.place :] if trainer.is_global_zero else ():
             if not (self.over and stage is self.stage):  # else its best was kept before a kill
-                self.kept(trainer, stage).unlink(missing_ok=True)
-        self.let_learn(pl_module)
+                self.stage_checkpoint(trainer, stage).unlink(missing_ok=True)
+        self.freeze_others(pl_module)
         if not self.resumed:
-            self.begin(trainer, pl_module)
+            self.begin_stage(trainer, pl_module)
         elif self.over and self.place + 1 == len(self.stages):  # killed behind the last epoch, or done
             trainer.should_stop = True
 
@@ -153,8 +155,8 @@ class StageSchedule(Callback):
         if self.over:
             self.restart_from_best(trainer, pl_module)
             self.place, self.epochs, self.waited, self.over = self.place + 1, 0, 0, False
-            self.let_learn(pl_module)
-            self.begin(trainer, pl_module)
+            self.freeze_others(pl_module)
+            self.begin_stage(trainer, pl_module)
         pl_module.log(
             "stage", float(self.place + 1), on_step=False, on_epoch=True, batch_size=1, sync_dist=True
         )
@@ -175,59 +177,59 @@ class StageSchedule(Callback):
         if self.over:
             self.keep_best(trainer)
 
-    def let_learn(self, method: LightningModule) -> None:
-        """Freeze what rests in the present stage."""
+    def freeze_others(self, method: LightningModule) -> None:
+        """Freeze the weights that do not learn in the present stage."""
         parts = tuple(f"{part}." for part in self.stage.learns) or ("",)
         for name, weight in method.named_parameters():
-            weight.requires_grad_(name in self.able and name.startswith(parts))
+            weight.requires_grad_(name in self.learnable and name.startswith(parts))
 
-    def begin(self, trainer: Trainer, method: LightningModule) -> None:
+    def begin_stage(self, trainer: Trainer, method: LightningModule) -> None:
         """Enter the present stage."""
         for optimizer in trainer.optimizers:
             optimizer.state = defaultdict(dict)  # moments of other weights, and another loss
             for group in optimizer.param_groups:
                 group["lr"] = self.stage.lr
-        staged(method).stage = self.stage.name
-        staged(method).on_stage_start()
+        staged_method(method).stage = self.stage.name
+        staged_method(method).on_stage_start()
 
     def restart_from_best(self, trainer: Trainer, method: LightningModule) -> None:
         """Load the best weights of the stage that is over, and look for the best of the next one."""
-        if (kept := self.keep_best(trainer)) is not None:
-            method.load_state_dict(load_checkpoint(kept)["state_dict"])
+        if (best := self.keep_best(trainer)) is not None:
+            method.load_state_dict(load_checkpoint(best)["state_dict"])
         if self.stages[self.place + 1].improves == self.stage.name and self.monitor.startswith("val/"):
             return
         self.best = float("inf")
         if isinstance(trainer.checkpoint_callback, Checkpoints):
-            trainer.checkpoint_callback.forget_best()
+            trainer.checkpoint_callback.reset_best()
 
     def keep_best(self, trainer: Trainer) -> Path | None:
         """Copy the best checkpoint to the stage's own name, unless that was done before a kill."""
-        kept, keeper = self.kept(trainer, self.stage), trainer.checkpoint_callback
+        target, checkpoints = self.stage_checkpoint(trainer, self.stage), trainer.checkpoint_callback
         best = (
-            Path(keeper.best_model_path)
-            if isinstance(keeper, Checkpoints) and keeper.best_model_path
+            Path(checkpoints.best_model_path)
+            if isinstance(checkpoints, Checkpoints) and checkpoints.best_model_path
             else None
         )
-        if trainer.is_global_zero and best is not None and best.is_file() and not kept.is_file():
-            with written_beside(kept) as partial:
+        if trainer.is_global_zero and best is not None and best.is_file() and not target.is_file():
+            with written_beside(target) as partial:
                 shutil.copyfile(best, partial)
         trainer.strategy.barrier()
-        return kept if kept.is_file() else None
+        return target if target.is_file() else None
 
-    def kept(self, trainer: Trainer, stage: Stage) -> Path:
-        """Where the best checkpoint of a stage lies."""
+    def stage_checkpoint(self, trainer: Trainer, stage: Stage) -> Path:
+        """Return the path of a stage's best checkpoint."""
         return Path(trainer.default_root_dir) / CHECKPOINTS / f"{stage.name}.ckpt"
 
     def state_dict(self) -> dict[str, Any]:
-        """Where the run stands; it travels in the checkpoint."""
+        """Return the progress of the schedule, for the checkpoint."""
         names = {"names": [stage.name for stage in self.stages]}
         return {name: getattr(self, name) for name in ("place", "epochs", "waited", "best", "over")} | names
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on where another run stood.
+        """Restore the progress of another run.
 
         Raises:
-            InputError: If its stages were others.
+            InputError: If that run had other stages.
         """
         names = [stage.name for stage in self.stages]
         if state_dict.get("names") != names:
@@ -240,8 +242,12 @@ class StageSchedule(Callback):
         self.resumed = True
 
 
-def staged(method: LightningModule) -> Staged:
-    """The method, if it has stages."""
-    if not isinstance(method, Staged):
+def staged_method(method: LightningModule) -> StagedMethod:
+    """Return the method as one that trains in stages.
+
+    Raises:
+        InputError: If it does not.
+    """
+    if not isinstance(method, StagedMethod):
         raise InputError(f"{type(method).__name__} does not train in stages: leave StageSchedule out")
     return method

@@ -1,4 +1,4 @@
-"""A run on W&B that says nothing of people, machines or paths."""
+"""Logs a run to W&B without anything about people, machines or paths."""
 
 import os
 import re
@@ -23,10 +23,10 @@ PROJECT = "itd_lightning"
 RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")  # part of a file's name
 
 
-class Tracked(NamedTuple):
-    """Where a run is on W&B; travels in its checkpoints, so that a fit that is resumed goes on there.
+class TrackedRun(NamedTuple):
+    """The place of a run on W&B; travels in its checkpoints, so that a resumed fit goes on there.
 
-    Project and entity are what the fit was given, and no place to send to: a checkpoint may be a stranger's.
+    Project and entity are those of the fit, and no place to send to: a checkpoint may be a stranger's.
     """
 
     id: str
@@ -35,7 +35,7 @@ class Tracked(NamedTuple):
     offline: bool
 
 
-def is_tracked(run: Tracked) -> bool:
+def is_tracked(run: TrackedRun) -> bool:
     """Return whether every field has its type, and the id can name a file."""
     texts = (run.id, run.project, "" if run.entity is None else run.entity)
     typed = all(isinstance(text, str) for text in texts) and isinstance(run.offline, bool)
@@ -43,17 +43,17 @@ def is_tracked(run: Tracked) -> bool:
 
 
 def wandb_mode(*, offline: bool) -> Literal["online", "offline", "disabled"]:
-    """Return the mode that the environment and a run allow: ``WANDB_MODE`` can only say less than the run."""
-    told = os.environ.get("WANDB_MODE", "")
-    if told == "disabled":
+    """Return the mode of a run; ``WANDB_MODE`` can only send less than the run asks for."""
+    environment_mode = os.environ.get("WANDB_MODE", "")
+    if environment_mode == "disabled":
         return "disabled"
-    return "offline" if offline or told in ("offline", "dryrun") else "online"
+    return "offline" if offline or environment_mode in ("offline", "dryrun") else "online"
 
 
 class WandbRun(WandbLogger):
-    """Logs losses and the experiment's description to W&B; ``itd track`` adds what was measured.
+    """Log losses and the experiment's config to W&B; ``itd track`` adds the results.
 
-    The environment wins: ``WANDB_MODE``, ``WANDB_ENTITY`` and ``WANDB_PROJECT`` over what is given here.
+    The environment wins: ``WANDB_MODE``, ``WANDB_ENTITY`` and ``WANDB_PROJECT`` over the arguments.
 
     Args:
         project: Name of the project.
@@ -90,17 +90,17 @@ class WandbRun(WandbLogger):
         self._wandb_init.pop("anonymous", None)  # wandb warns of it, even unset
 
     @property
-    def tracked(self) -> Tracked:
-        """Where this run is."""
-        return Tracked(str(self.experiment.id), self.project, self.entity, self.offline)
+    def tracked_run(self) -> TrackedRun:
+        """Return the place of this run."""
+        return TrackedRun(str(self.experiment.id), self.project, self.entity, self.offline)
 
-    def go_on(self, run: str) -> None:
+    def resume(self, run: str) -> None:
         """Continue a run that exists."""
         self._id = run
         self._wandb_init["id"] = run
 
     def log_hyperparams(self, params: object) -> None:
-        """Take no hyper-parameters as they are: a path may name a person. See ``describe``."""
+        """Take no hyper-parameters as they are: a path may name a person. See ``log_config``."""
 
     def finalize(self, status: str) -> None:
         """Close the run, so that another fit in the same process is another run."""
@@ -108,25 +108,25 @@ class WandbRun(WandbLogger):
         if self._experiment is not None:
             self._experiment.finish(exit_code=int(status != "success"))
 
-    def describe(self, config: Mapping[str, Any], fingerprint: str) -> None:
-        """Log the experiment's config without any path, and which store it stands on."""
-        described = {**without_paths(config), "store_fingerprint": fingerprint}
-        self.experiment.config.update(described, allow_val_change=True)
+    def log_config(self, config: Mapping[str, Any], fingerprint: str) -> None:
+        """Log the experiment's config without any path, and the fingerprint of its store."""
+        public = {**without_paths(config), "store_fingerprint": fingerprint}
+        self.experiment.config.update(public, allow_val_change=True)
 
 
 def without_paths(value: Any) -> Any:  # noqa: ANN401  # whatever a YAML may hold
-    """A config with every text left out that could be a path.
+    """Return a config without the texts that could be a path.
 
     Example:
         >>> without_paths({"lr": 0.1, "store": "/home/ann/store", "callbacks": ["EarlyStopping"]})
         {'lr': 0.1, 'callbacks': ['EarlyStopping']}
     """
     if isinstance(value, Mapping):
-        kept = {name: without_paths(part) for name, part in value.items() if name not in PLACES}
-        return {name: part for name, part in kept.items() if part is not None}
+        parts = {name: without_paths(part) for name, part in value.items() if name not in PATH_KEYS}
+        return {name: part for name, part in parts.items() if part is not None}
     if isinstance(value, list | tuple):
         return [part for part in map(without_paths, value) if part is not None]
     return None if isinstance(value, str) and ("/" in value or "\\" in value or "@" in value) else value
 
 
-PLACES = ("store", "default_root_dir", "save_dir", "dirpath", "logger", "plugins")
+PATH_KEYS = ("store", "default_root_dir", "save_dir", "dirpath", "logger", "plugins")

@@ -1,4 +1,4 @@
-"""What a view hands to a method. One NamedTuple a view; a row knows its unit and no label but a shown one.
+"""Batches that views hand to methods, one NamedTuple a view; a row holds no label but a shown one.
 
 Axes: B rows, T hours, F features, L places of behaviours, N behaviours that count, S sequences, D days.
 Trajectories: U users, T calendar days, D daily features, H hours of a day (24).
@@ -28,7 +28,7 @@ class WindowBatch(NamedTuple):
     following: Int[Tensor, " b"]
     unit: Int[Tensor, " b"]
 
-    def named(self, score: Float[Tensor, " b"]) -> UnitScores:
+    def name_scores(self, score: Float[Tensor, " b"]) -> UnitScores:
         """Name scores by the units they are of."""
         return UnitScores(self.unit, score)
 
@@ -40,33 +40,33 @@ class DayBatch(NamedTuple):
         features: What happened on the day, standardised, float32 ``(B, F)``.
         past: The same of the user's D preceding days, the latest first, float32 ``(B, D, F)``; 0 where there
             are fewer.
-        seen: Whether there is such a day, bool ``(B, D)``; where there is none, there is none before it.
-        user: Number of the user, int64 ``(B,)``; 0 for everybody whom training did not see.
+        has_past: Whether there is such a day, bool ``(B, D)``; where there is none, there is none before it.
+        user: Number of the user, int64 ``(B,)``; 0 for everybody who is not in training.
         unit: Row number in the view's table of units, int64 ``(B,)``: user, start, end and part.
-        label: What the split shows of the day, float32 ``(B,)``: 1 malicious, 0 harmless, NaN where it shows
+        label: Shown label of the day, float32 ``(B,)``: 1 malicious, 0 harmless, NaN where it shows
             nothing.
     """
 
     features: Float[Tensor, "b f"]
     past: Float[Tensor, "b d f"]
-    seen: Bool[Tensor, "b d"]
+    has_past: Bool[Tensor, "b d"]
     user: Int[Tensor, " b"]
     unit: Int[Tensor, " b"]
     label: Float[Tensor, " b"]
 
-    def named(self, score: Float[Tensor, " b"]) -> UnitScores:
+    def name_scores(self, score: Float[Tensor, " b"]) -> UnitScores:
         """Name scores by the days they are of."""
         return UnitScores(self.unit, score)
 
 
 class NarrativeBatch(NamedTuple):
-    """User-days told in words. Text stays text: each backbone cuts it into its own tokens.
+    """User-days in words; text stays text, as each backbone has its own tokens.
 
     Attributes:
         narrative: What the user did on the day, in sentences, B of them.
         contents: Texts of the day's mails and pages, in time order; empty where nothing had any.
         unit: Row number in the view's table of units, int64 ``(B,)``: user, start, end and part.
-        label: What the split shows of the day, float32 ``(B,)``: 1 malicious, 0 harmless, NaN where it shows
+        label: Shown label of the day, float32 ``(B,)``: 1 malicious, 0 harmless, NaN where it shows
             nothing.
     """
 
@@ -75,12 +75,12 @@ class NarrativeBatch(NamedTuple):
     unit: Int[Tensor, " b"]
     label: Float[Tensor, " b"]
 
-    def named(self, score: Float[Tensor, " b"]) -> UnitScores:
+    def name_scores(self, score: Float[Tensor, " b"]) -> UnitScores:
         """Name scores by the days they are of."""
         return UnitScores(self.unit, score)
 
     def where(self, days: Bool[Tensor, " b"]) -> "NarrativeBatch":
-        """The days that are chosen."""
+        """Return some of the days."""
         rows = days.nonzero()[:, 0].tolist()
         return NarrativeBatch(
             [self.narrative[row] for row in rows],
@@ -99,7 +99,7 @@ class SequenceBatch(NamedTuple):
         behaviour: Number of each behaviour in the view, int64 ``(B, L)``; -1 for padding, and for what is
             context only since another row of the sequence counts it.
         sequence: Number of the row's sequence in the view, int64 ``(B,)``; all rows of one are in one batch.
-        label: What the split shows of the row's sequence, float32 ``(B,)``: 1 malicious, 0 harmless, NaN
+        label: Shown label of the row's sequence, float32 ``(B,)``: 1 malicious, 0 harmless, NaN
             where it shows nothing. Nothing says which of the behaviours is malicious.
     """
 
@@ -110,22 +110,22 @@ class SequenceBatch(NamedTuple):
     label: Float[Tensor, " b"]
 
     @property
-    def counted(self) -> Bool[Tensor, "b l"]:
-        """Which places hold a behaviour that counts in this row; each one of a sequence does so once."""
+    def is_counted(self) -> Bool[Tensor, "b l"]:
+        """Return which places hold a behaviour that counts in this row; each behaviour counts in one row."""
         return self.behaviour >= 0
 
-    def named(self, score: Float[Tensor, "b l"]) -> UnitScores:
+    def name_scores(self, score: Float[Tensor, "b l"]) -> UnitScores:
         """Name scores by the behaviours they are of."""
-        return UnitScores(self.behaviour[self.counted], score[self.counted])
+        return UnitScores(self.behaviour[self.is_counted], score[self.is_counted])
 
     def bags(self) -> tuple[Int[Tensor, " n"], Float[Tensor, " s"]]:
-        """Which of the batch's S sequences each counted behaviour is of, and their labels."""
-        known, owner = self.sequence.unique(return_inverse=True)
-        labels = self.label.new_empty(len(known)).index_copy(0, owner, self.label)
-        return owner[:, None].expand_as(self.counted)[self.counted], labels
+        """Return the number of each counted behaviour's sequence, of S in the batch, and their labels."""
+        sequences, owner = self.sequence.unique(return_inverse=True)
+        labels = self.label.new_empty(len(sequences)).index_copy(0, owner, self.label)
+        return owner[:, None].expand_as(self.is_counted)[self.is_counted], labels
 
     def where(self, rows: Bool[Tensor, " b"]) -> "SequenceBatch":
-        """The rows that are chosen, without the padding that only others needed."""
+        """Return some of the rows, without padding that only the others needed."""
         lengths = self.lengths[rows]
         longest = int(lengths.max()) if len(lengths) else 0
         return SequenceBatch(
@@ -145,7 +145,7 @@ class SignalBatch(NamedTuple):
         lengths: Behaviours in each row, int64 ``(B,)``, at least 1.
         signals: Standardised counts of C channels, then their K modes, float32 ``(B, C (K + 1))``.
         unit: Row number in the view's table of units, int64 ``(B,)``.
-        label: What the split shows of the day, float32 ``(B,)``: 1 malicious, 0 harmless, NaN for nothing.
+        label: Shown label of the day, float32 ``(B,)``: 1 malicious, 0 harmless, NaN for nothing.
         weight: Weight of the row in a loss, float32 ``(B,)``.
     """
 
@@ -156,13 +156,13 @@ class SignalBatch(NamedTuple):
     label: Float[Tensor, " b"]
     weight: Float[Tensor, " b"]
 
-    def named(self, score: Float[Tensor, " b"]) -> UnitScores:
+    def name_scores(self, score: Float[Tensor, " b"]) -> UnitScores:
         """Name scores by the units they are of."""
         return UnitScores(self.unit, score)
 
 
 class TrajectoryBatch(NamedTuple):
-    """What every user of the company did, day by day, on one calendar: a column is the same day for all.
+    """Days of all users of the company on one calendar: a column is the same day for all.
 
     Attributes:
         values: Standardised daily features, float32 ``(U, T, D)``; a day without activity has the values of
@@ -173,7 +173,7 @@ class TrajectoryBatch(NamedTuple):
         group: Number of the user's department, as known on the day, int64 ``(U, T)``; -1 for unknown.
         unit: Row number in the view's table of units, int64 ``(U, T)``; -1 for days that are context only,
             and for those before a user's first or after the last active day.
-        label: What the split shows of the user-day, float32 ``(U, T)``: 1 malicious, 0 harmless, NaN nothing.
+        label: Shown label of the user-day, float32 ``(U, T)``: 1 malicious, 0 harmless, NaN nothing.
     """
 
     values: Float[Tensor, "u t d"]
@@ -185,10 +185,10 @@ class TrajectoryBatch(NamedTuple):
     label: Float[Tensor, "u t"]
 
     @property
-    def scored(self) -> Bool[Tensor, "u t"]:
-        """Which days are units to be scored here."""
+    def is_scored(self) -> Bool[Tensor, "u t"]:
+        """Return which days are units to be scored here."""
         return self.unit >= 0
 
-    def named(self, score: Float[Tensor, "u t"]) -> UnitScores:
+    def name_scores(self, score: Float[Tensor, "u t"]) -> UnitScores:
         """Name scores by the user-days they are of."""
-        return UnitScores(self.unit[self.scored], score[self.scored])
+        return UnitScores(self.unit[self.is_scored], score[self.is_scored])

@@ -1,4 +1,4 @@
-"""Tensors that a method hands out: the scores of a batch, and where they come from.
+"""Results of a method on a batch: scores, and their explanation by parts.
 
 Apart from ``contracts/scores.py``, which needs no torch. Axes: B rows, T hours, F features.
 """
@@ -13,7 +13,7 @@ class UnitScores(NamedTuple):
     """One score a unit.
 
     Attributes:
-        unit: Number of what is scored, in the order of its view, int64 ``(B,)``.
+        unit: Number of the scored unit, in the order of its view, int64 ``(B,)``.
         score: Anomaly score, float32 ``(B,)``; higher is more anomalous.
     """
 
@@ -22,15 +22,15 @@ class UnitScores(NamedTuple):
 
 
 class Explanation(NamedTuple):
-    """Where the scores of units come from.
+    """The parts of which the scores of units are made.
 
     Attributes:
-        parts: What each cell adds to the score, float32, ``(B, T, F)`` of windows and ``(B, F)`` of
+        parts: Share of each cell in the score, float32, ``(B, T, F)`` of windows and ``(B, F)`` of
             user-days; they sum to the score, but for a constant.
-        expected: What the method expected to see in the cell, of the same shape; the probability of activity
+        expected: Expected value of the cell, of the same shape; the probability of activity
             where the score is about presence, else the standardised value.
-        names: Of the last axis, where it is not that of the view's features. They may be of some units only:
-            where one adds nothing to a unit, it is not told of it.
+        names: Of the last axis, where it is not that of the view's features. A name may concern some units
+            only; the others have 0 there.
     """
 
     parts: Float[Tensor, "b ..."]

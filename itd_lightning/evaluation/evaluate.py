@@ -37,7 +37,7 @@ from itd_lightning.metrics.bootstrap import REPLICATES
 from itd_lightning.metrics.operating import at_prevalence, daily_list, recall_at_share, threshold_at_fpr
 from itd_lightning.metrics.ranking import Ranking
 from itd_lightning.scores.pool import POOLS
-from itd_lightning.splits.labels import label
+from itd_lightning.splits.labels import label_units
 from itd_lightning.store.key import Key
 
 SHARES = (0.05, 0.10, 0.15)  # of all test units
@@ -191,7 +191,9 @@ def pooled_numbers(table: ScoreTable, survey: Survey, days: pl.DataFrame) -> Poo
         days: Its labelled user-days.
     """
     sessions = table.behaviours
-    rows = label_sessions(table, survey) if sessions else label(survey.sequences, table.key, table.policy)
+    rows = (
+        label_sessions(table, survey) if sessions else label_units(survey.sequences, table.key, table.policy)
+    )
     pools: dict[str, PoolNumbers] = {pool: one_pool(rows, pool, table.about.seed) for pool in POOLS}
     user_days = ranking_numbers(rank_rows(days, "score"), table.about.seed)
     if sessions:

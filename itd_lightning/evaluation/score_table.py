@@ -11,7 +11,7 @@ from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.labels import LabelPolicy
 from itd_lightning.scores.chunks import row_chunks, user_chunks
 from itd_lightning.scores.table import scan_scores
-from itd_lightning.splits.labels import label
+from itd_lightning.splits.labels import label_units
 from itd_lightning.store.key import read_key
 from itd_lightning.store.read import Store
 
@@ -65,7 +65,7 @@ class ScoreTable:
         its interval stand for them.
         """
         without_events = self.about.moved_days and policy == "event" and units["event_id"].count()
-        return label(units, self.key, "interval" if without_events else policy)
+        return label_units(units, self.key, "interval" if without_events else policy)
 
     def user_chunks(self) -> Iterator[pl.DataFrame]:
         """Yield all rows, in the order of the file, whole users in each chunk."""
@@ -82,7 +82,11 @@ class ScoreTable:
         """Drop the units of the true campaigns in a null attack; else return all."""
         if not self.about.moved_days:
             return units
-        return label(units, self.true, "interval").filter(~pl.col("malicious")).drop("scenario", "malicious")
+        return (
+            label_units(units, self.true, "interval")
+            .filter(~pl.col("malicious"))
+            .drop("scenario", "malicious")
+        )
 
     def scores(self) -> Iterator[dict[str, Float[np.ndarray, " n"]]]:
         """Yield the scores of the test units, chunk by chunk."""

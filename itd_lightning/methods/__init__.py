@@ -1,4 +1,4 @@
-"""Detection methods, one file each: batches in, scores out."""
+"""Detection methods, one file or folder each: batches in, scores out."""
 
 from itd_lightning.methods.base import Method as Method
 from itd_lightning.methods.cate import CATE as CATE

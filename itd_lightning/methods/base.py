@@ -1,4 +1,4 @@
-"""What every method has in common: it trains on one view, then scores that view."""
+"""The base class of methods: each trains on the batches of one view, then scores them."""
 
 from abc import ABC, abstractmethod
 from typing import Generic, Protocol, TypeVar, runtime_checkable
@@ -15,10 +15,10 @@ from itd_lightning.contracts.unit_scores import Explanation, UnitScores
 
 @runtime_checkable
 class UnitBatch(Protocol):
-    """Any batch that knows what its scores are of."""
+    """A batch that knows the units of its scores."""
 
-    def named(self, score: Tensor) -> UnitScores:
-        """Name scores by what they are of: windows, behaviours, days."""
+    def name_scores(self, score: Tensor) -> UnitScores:
+        """Return scores with their units: windows, behaviours or days."""
 
 
 BatchT = TypeVar("BatchT", bound=UnitBatch)
@@ -38,50 +38,50 @@ class Method(LightningModule, ABC, Generic[BatchT]):
 
     @property
     def needs_one_device(self) -> bool:
-        """Whether training must see the whole training part in one process, as without gradients it does."""
+        """Return whether training needs all training units in one process, as without gradients it does."""
         return self.optimizer is None
 
     @abstractmethod
     def score(self, batch: BatchT) -> Float[Tensor, "b ..."]:
-        """Anomaly score of each row, or of each place of it; higher is more anomalous, the scale is free."""
+        """Return the anomaly score of each row, or of each place of it; higher is more anomalous."""
 
     def explain(self, batch: BatchT) -> Explanation | None:
-        """Where the score of each unit that the batch names comes from; None where a method cannot say."""
+        """Return the parts of each unit's score; None where a method cannot explain its scores."""
         return None
 
     def embed(self, batch: BatchT) -> Float[Tensor, "n d"] | None:
-        """What the method makes of each thing that it scores, as a vector; None where there is no such."""
+        """Return the embedding of each scored unit; None where a method has no embeddings."""
         return None
 
     def landmarks(self) -> Float[Tensor, "m d"] | None:
-        """Vectors to show beside what ``embed`` gives, such as centres of spheres; None for none."""
+        """Return vectors to draw beside the embeddings, such as centres of spheres; None for none."""
         return None
 
     # Lightning hands any output on to the callbacks, whatever its annotation says.
     def test_step(self, batch: BatchT, batch_idx: int) -> UnitScores:  # type: ignore[override]
-        """Name the scores of a batch by what they are of."""
-        return batch.named(self.score(batch))
+        """Return the scores of a batch with their units."""
+        return batch.name_scores(self.score(batch))
 
     def predict_step(self, batch: BatchT, batch_idx: int) -> UnitScores:
-        """Name the scores of a batch by what they are of."""
-        return batch.named(self.score(batch))
+        """Return the scores of a batch with their units."""
+        return batch.name_scores(self.score(batch))
 
-    def no_lesson(self) -> Tensor | None:
-        """Return the loss of a batch that teaches nothing: 0 on several devices, else None."""
-        if not several_ranks():
+    def zero_loss(self) -> Tensor | None:
+        """Return the loss of a batch without training units: 0 on several devices, else None."""
+        if not is_distributed():
             return None
         return torch.stack([weight.sum() * 0 for weight in self.parameters() if weight.requires_grad]).sum()
 
-    def on_any_device(self, value: bool) -> bool:
-        """Return whether this is so on any device; all of them must ask."""
-        return self.trainer.strategy.reduce_boolean_decision(value, all=False) if several_ranks() else value
+    def any_device(self, value: bool) -> bool:
+        """Return whether the value is true on any device; all devices must call this."""
+        return self.trainer.strategy.reduce_boolean_decision(value, all=False) if is_distributed() else value
 
     def configure_optimizers(self) -> Optimizer | None:
         """Build the optimizer that the config asks for."""
-        learning = (parameter for parameter in self.parameters() if parameter.requires_grad)
-        return self.optimizer(learning) if self.optimizer else None
+        trainable = (parameter for parameter in self.parameters() if parameter.requires_grad)
+        return self.optimizer(trainable) if self.optimizer else None
 
 
-def several_ranks() -> bool:
+def is_distributed() -> bool:
     """Return whether this process is one of several on several devices."""
     return distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1

@@ -1,4 +1,4 @@
-"""CATE: a day is anomalous by its statistics, which convolutions read, and by what led to it.
+"""CATE: a day is anomalous by its statistics, which convolutions read, and by the days before it.
 
 Axes: B days, L the day and those before it, F features, C channels, M width.
 """
@@ -9,7 +9,7 @@ from lightning.pytorch.cli import OptimizerCallable
 from torch import Tensor, nn
 
 from itd_lightning.contracts.batches import DayBatch
-from itd_lightning.methods.bases.day_classifier import DayClassifier, series, squashed
+from itd_lightning.methods.bases.day_classifier import DayClassifier, day_series, log_scale
 from itd_lightning.nn.encoders.base import Transformer
 
 
@@ -33,15 +33,15 @@ class Statistics(nn.Module):
 
     def forward(self, day: Float[Tensor, "b f"]) -> Float[Tensor, "b m"]:
         """Encode the features of days."""
-        seen: Tensor = self.convolve(day[:, None])
-        seen = seen * self.channel(seen.mean(dim=2))[..., None]
-        seen = seen * self.place(torch.stack([seen.mean(dim=1), seen.amax(dim=1)], dim=1))
-        encoded: Tensor = self.out(seen.flatten(1))
+        channels: Tensor = self.convolve(day[:, None])
+        channels = channels * self.channel(channels.mean(dim=2))[..., None]
+        channels = channels * self.place(torch.stack([channels.mean(dim=1), channels.amax(dim=1)], dim=1))
+        encoded: Tensor = self.out(channels.flatten(1))
         return encoded
 
 
 class CATE(DayClassifier):
-    """Convolutional attention on the day's statistics beside a Transformer on the sequence.
+    """A classifier by convolutional attention on the day's statistics and a Transformer on the last days.
 
     Args:
         optimizer: Builds the optimizer from the trainable parameters.
@@ -80,9 +80,9 @@ class CATE(DayClassifier):
         )
 
     def forward(self, batch: DayBatch) -> Float[Tensor, " b"]:
-        """Log-odds of each day being malicious."""
-        days, lengths = series(batch)
-        led_to = self.encoder(self.embedding(squashed(days)), lengths)[:, 0]
-        both = torch.cat([self.statistics(squashed(batch.features)), led_to], dim=1)
+        """Return the log-odds of each day being malicious."""
+        days, lengths = day_series(batch)
+        history = self.encoder(self.embedding(log_scale(days)), lengths)[:, 0]
+        both = torch.cat([self.statistics(log_scale(batch.features)), history], dim=1)
         logits: Tensor = self.head(both).squeeze(1)
         return logits

@@ -9,19 +9,19 @@ from torch import Tensor
 
 from itd_lightning.contracts.batches import DayBatch
 from itd_lightning.contracts.unit_scores import Explanation
-from itd_lightning.methods.bases.gathering import Gathering, thinned
+from itd_lightning.methods.bases.gathering import Gathering, sample_rows
 
 
-class ECOD(Gathering):
-    """Empirical cumulative distributions, feature by feature, without anything to choose.
+class ECOD(Gathering[DayBatch]):
+    """A detector by empirical cumulative distributions, feature by feature, without hyper-parameters.
 
     A day's tail is the share of days, itself included, that are as small (left) or as large (right) in a
     feature. Its score is the sum over features of minus the logarithm of a tail: the largest of the sums by
     the left, the right, and the tail on the side to which the feature is skewed.
 
     Args:
-        most: Training days to keep; where there are more, a choice by chance.
-        seed: Of that choice.
+        most: Training days to keep; where there are more, a random sample.
+        seed: Of that sample.
 
     Source:
         Li et al., ECOD, TKDE 2022, doi:10.1109/TKDE.2022.3159580, algorithm 1. Departure: a day is compared
@@ -38,12 +38,12 @@ class ECOD(Gathering):
         self.ordered: Tensor
         self.skewed_left: Tensor
 
-    def fit(self, features: Float[Tensor, "n f"], label: Float[Tensor, " n"]) -> None:
-        """Sort each feature and see to which side it is skewed; labels play no part."""
-        days = features[thinned(features, self.most, self.seed)]
-        deviation = days.double() - days.double().mean(dim=0)
-        self.keep(
-            ordered=days.T.sort(dim=1).values.contiguous(), skewed_left=deviation.pow(3).mean(dim=0) < 0
+    def fit(self, days: DayBatch) -> None:
+        """Sort each feature and find the side to which it is skewed; labels play no part."""
+        sample = days.features[sample_rows(days.features, self.most, self.seed)]
+        deviation = sample.double() - sample.double().mean(dim=0)
+        self.fill_buffers(
+            ordered=sample.T.sort(dim=1).values.contiguous(), skewed_left=deviation.pow(3).mean(dim=0) < 0
         )
 
     def score(self, batch: DayBatch) -> Float[Tensor, " b"]:
@@ -51,14 +51,14 @@ class ECOD(Gathering):
         return self.tails(batch).sum(dim=2).amax(dim=0)
 
     def explain(self, batch: DayBatch) -> Explanation:
-        """The improbability of each feature's tail, on the side that gives the score."""
+        """Return the improbability of each feature's tail, on the side that gives the score."""
         tails = self.tails(batch)
         side = tails.sum(dim=2).argmax(dim=0)
         parts = tails[side, torch.arange(len(side))]
         return Explanation(parts, torch.zeros_like(parts))
 
     def tails(self, batch: DayBatch) -> Float[Tensor, "3 b f"]:
-        """Improbability of each feature by the left tail, the right one, and the one it is skewed to."""
+        """Return the improbability of each feature by its left, its right, and its skewed tail."""
         values, days = batch.features.T.contiguous(), self.ordered.shape[1]
         left = torch.searchsorted(self.ordered, values, right=True) + 1
         right = days - torch.searchsorted(self.ordered, values) + 1

@@ -11,17 +11,17 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from itd_lightning.contracts.batches import DayBatch
-from itd_lightning.methods.bases.gathering import Gathering, library
+from itd_lightning.methods.bases.gathering import Gathering, load_library
 
 
 def usual_depth(days: Int[Tensor, "..."]) -> Float[Tensor, "..."]:
-    """Mean depth at which a search among so many days ends without success; equation 1 of the paper."""
+    """Return the mean depth of an unsuccessful search among so many days; equation 1 of the paper."""
     n = days.double()
     depth = 2 * ((n - 1).clamp(min=1).log() + np.euler_gamma) - 2 * (n - 1) / n
     return torch.where(days > 2, depth, (days == 2).double())
 
 
-class IsolationForest(Gathering):
+class IsolationForest(Gathering[DayBatch]):
     """Isolation forest, fitted by scikit-learn and kept as arrays of nodes.
 
     Args:
@@ -49,34 +49,35 @@ class IsolationForest(Gathering):
         self.cut: Tensor
         self.height: Tensor
 
-    def fit(self, features: Float[Tensor, "n f"], label: Float[Tensor, " n"]) -> None:
+    def fit(self, days: DayBatch) -> None:
         """Grow the forest; labels play no part."""
-        forest = library("sklearn.ensemble").IsolationForest(
+        forest = load_library("sklearn.ensemble").IsolationForest(
             n_estimators=self.trees,
-            max_samples=min(self.days, len(features)),
+            max_samples=min(self.days, len(days.features)),
             max_features=self.share,
             random_state=self.seed,
         )
-        forest.fit(features.numpy())
-        grown = [tree.tree_ for tree in forest.estimators_]
-        nodes = max(tree.node_count for tree in grown)
+        forest.fit(days.features.numpy())
+        trees = [tree.tree_ for tree in forest.estimators_]
+        nodes = max(tree.node_count for tree in trees)
 
-        def stacked(name: str, kind: type) -> np.ndarray:
-            rows = [getattr(tree, name) for tree in grown]
+        def stack_nodes(name: str, kind: type) -> np.ndarray:
+            rows = [getattr(tree, name) for tree in trees]
             return np.stack([np.pad(row, (0, nodes - len(row))) for row in rows]).astype(kind)
 
-        left, right = stacked("children_left", np.int64), stacked("children_right", np.int64)
-        here = np.broadcast_to(np.arange(nodes), left.shape)  # a leaf leads to itself
-        named = [
-            used[tree.feature.clip(0)] for tree, used in zip(grown, forest.estimators_features_, strict=True)
+        left, right = stack_nodes("children_left", np.int64), stack_nodes("children_right", np.int64)
+        itself = np.broadcast_to(np.arange(nodes), left.shape)  # a leaf leads to itself
+        features = [
+            columns[tree.feature.clip(0)]
+            for tree, columns in zip(trees, forest.estimators_features_, strict=True)
         ]
-        self.keep(
-            left=np.where(left < 0, here, left),
-            right=np.where(left < 0, here, right),
-            feature=np.stack([np.pad(row, (0, nodes - len(row))) for row in named]).astype(np.int64),
-            inside=stacked("n_node_samples", np.int64),
-            cut=stacked("threshold", np.float64),
-            height=np.array([max(tree.max_depth for tree in grown)]),
+        self.fill_buffers(
+            left=np.where(left < 0, itself, left),
+            right=np.where(left < 0, itself, right),
+            feature=np.stack([np.pad(row, (0, nodes - len(row))) for row in features]).astype(np.int64),
+            inside=stack_nodes("n_node_samples", np.int64),
+            cut=stack_nodes("threshold", np.float64),
+            height=np.array([max(tree.max_depth for tree in trees)]),
         )
 
     def score(self, batch: DayBatch) -> Float[Tensor, " b"]:

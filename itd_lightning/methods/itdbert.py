@@ -12,15 +12,14 @@ from torch import Tensor, nn
 
 from itd_lightning.contracts.batches import SequenceBatch
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.methods.bases.sequence_method import SequenceMethod
-from itd_lightning.nn.bags import balanced
+from itd_lightning.methods.bases.sequence_method import SequenceMethod, balanced_cross_entropy
 from itd_lightning.nn.encoders.bidirectional import Bidirectional
 
 
 def attention(
     energy: Float[Tensor, " n"], sequence: Int[Tensor, " n"], sequences: int
 ) -> Float[Tensor, " n"]:
-    """Softmax over the behaviours of each sequence.
+    """Return the softmax over the behaviours of each sequence.
 
     Example:
         >>> attention(torch.tensor([5.0, 5.0, 100.0]), torch.tensor([0, 0, 1]), 2)
@@ -34,10 +33,10 @@ def attention(
 
 
 class ITDBERT(SequenceMethod):
-    """Learns from labels of sequences which are malicious; the attention says which behaviours tell.
+    """A classifier of sequences, whose attention says which behaviours decided.
 
     A bidirectional LSTM reads the sequence; ``a = softmax(v tanh(W h + b))`` over its behaviours weighs its
-    outputs, and a linear layer judges their sum. All rows of a long sequence are judged as one.
+    outputs, and a linear layer classifies their sum. All rows of a long sequence are classified as one.
 
     Args:
         optimizer: Builds the optimizer from the trainable parameters.
@@ -46,7 +45,7 @@ class ITDBERT(SequenceMethod):
         hidden: Units of the LSTM in both directions together; even.
         layers: Layers of the LSTM.
         dropout: Share of units dropped between layers.
-        rule: What scores a behaviour: its ``attention``, as RMSL compares it, or that times the probability
+        rule: Score of a behaviour: its ``attention``, as RMSL compares it, or that times the probability
             that its sequence is malicious. Attention sums to 1 in a harmless sequence too, and is higher in a
             short one.
 
@@ -78,31 +77,31 @@ class ITDBERT(SequenceMethod):
         self.energy = nn.Sequential(nn.Linear(hidden, hidden), nn.Tanh(), nn.Linear(hidden, 1, bias=False))
         self.verdict = nn.Linear(hidden, 1)
 
-    def learned_from(self, batch: SequenceBatch) -> SequenceBatch:
-        """The sequences whose label is shown."""
-        known = ~batch.label.isnan()
-        if self.training and not known.any():
+    def training_rows(self, batch: SequenceBatch) -> SequenceBatch:
+        """Return the sequences whose label is shown."""
+        has_label = ~batch.label.isnan()
+        if self.training and not has_label.any():
             raise InputError(
                 "itdbert learns from labels of sequences, and the split shows none: "
                 "--data.split.shown '[train, val]'"
             )
-        return batch.where(known)
+        return batch.where(has_label)
 
-    def judge(self, rows: SequenceBatch) -> tuple[Float[Tensor, " n"], Float[Tensor, " s"]]:
-        """Attention to each behaviour that counts, and the probability that each sequence is malicious."""
+    def classify(self, rows: SequenceBatch) -> tuple[Float[Tensor, " n"], Float[Tensor, " s"]]:
+        """Return the attention to each behaviour that counts, and the probability of each sequence."""
         sequence, labels = rows.bags()
-        encoded = self.encoder(self.embedding(rows.tokens), rows.lengths)[rows.counted]
+        encoded = self.encoder(self.embedding(rows.tokens), rows.lengths)[rows.is_counted]
         weight = attention(self.energy(encoded).squeeze(1), sequence, len(labels))
         total = encoded.new_zeros(len(labels), encoded.shape[1])
         total = total.index_add(0, sequence, weight[:, None] * encoded)
         return weight, torch.sigmoid(self.verdict(total).squeeze(1))
 
     def loss(self, rows: SequenceBatch) -> Float[Tensor, ""]:
-        """Cross-entropy of the sequences, both kinds weighing the same."""
-        return balanced(self.judge(rows)[1], rows.bags()[1])
+        """Return the cross-entropy of the sequences, in which both classes weigh the same."""
+        return balanced_cross_entropy(self.classify(rows)[1], rows.bags()[1])
 
     def score(self, batch: SequenceBatch) -> Float[Tensor, "b l"]:
         """Score behaviours by the rule; 0 where none counts."""
-        weight, malicious = self.judge(batch)
+        weight, malicious = self.classify(batch)
         scores = weight if self.rule == "attention" else weight * malicious[batch.bags()[0]]
-        return scores.new_zeros(batch.tokens.shape).masked_scatter(batch.counted, scores)
+        return scores.new_zeros(batch.tokens.shape).masked_scatter(batch.is_counted, scores)

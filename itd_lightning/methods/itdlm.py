@@ -1,4 +1,4 @@
-"""Contrastive narratives: a day is anomalous when what it says lies nearer to attacks than to usual days.
+"""Contrastive narratives: a day is anomalous when its narrative lies nearer to attacks than to usual days.
 
 Axes: B days, D width of the language model.
 """
@@ -15,7 +15,7 @@ from torchmetrics import CatMetric
 from itd_lightning.contracts.batches import NarrativeBatch
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.methods.base import Method
-from itd_lightning.methods.bases.narrative_texts import outlined, refuse_without_labels, whole
+from itd_lightning.methods.bases.narrative_texts import all_days, check_labels, outline_days
 from itd_lightning.nn.language.backbone import Backbone
 from itd_lightning.nn.language.models import DEFAULT, Precision, Quantization
 from itd_lightning.nn.language.prompts import BEHAVIOUR, Prompter
@@ -28,12 +28,12 @@ MOMENTUM = 0.9  # of the centres, which follow the training batches
 def supervised_contrast(
     encoded: Float[Tensor, "b d"], label: Float[Tensor, " b"], temperature: float
 ) -> Float[Tensor, ""]:
-    """How badly days find others of their kind among all others; 0 where no two are alike.
+    """Return the contrastive loss of days against others of their class; 0 where no two are of one class.
 
     Args:
-        encoded: Of length 1.
-        label: Kinds.
-        temperature: Small to care about the nearest only.
+        encoded: Embeddings of length 1.
+        label: Classes.
+        temperature: The smaller, the more the nearest days weigh.
 
     Source:
         Khosla et al., Supervised contrastive learning, NeurIPS 2020, the loss "out".
@@ -48,7 +48,7 @@ def supervised_contrast(
 
 
 class ITDLM(Method[NarrativeBatch]):
-    """Fine-tunes a language model so that narratives of one kind lie together; supervised.
+    """A supervised method that fine-tunes a language model so that narratives of one class lie together.
 
     Args:
         optimizer: Builds the optimizer from the trainable parameters.
@@ -103,29 +103,29 @@ class ITDLM(Method[NarrativeBatch]):
         self.val_logits, self.val_labels = CatMetric(), CatMetric()
 
     def on_fit_start(self) -> None:
-        """Refuse days of one sort."""
+        """Refuse days of one class only."""
         data = self.trainer.datamodule  # type: ignore[attr-defined]
-        refuse_without_labels(outlined(whole(data.train_dataloader())), "training", ["behaviour"])
-        refuse_without_labels(outlined(whole(data.val_dataloader())), "validation", ["behaviour"])
+        check_labels(outline_days(all_days(data.train_dataloader())), "training", ["behaviour"])
+        check_labels(outline_days(all_days(data.val_dataloader())), "validation", ["behaviour"])
 
     def encode(self, narratives: Sequence[str], *, learns: bool) -> Float[Tensor, "b d"]:
-        """Where narratives lie, on a sphere."""
+        """Return the embeddings of narratives, of length 1."""
         prompts = [self.prompter(narrative) for narrative in narratives]
         if learns:
-            found = self.backbone.hidden([prompt.ids for prompt in prompts], ADAPTER, learns=True)
+            encoded = self.backbone.hidden([prompt.ids for prompt in prompts], ADAPTER, learns=True)
         else:
-            found = torch.zeros(len(prompts), self.backbone.width, device=self.device)
+            encoded = torch.zeros(len(prompts), self.backbone.width, device=self.device)
             for places in passes(prompts, self.backbone.device):
-                found[places] = self.backbone.hidden([prompts[place].ids for place in places], ADAPTER)
-        return normalize(found, dim=1)
+                encoded[places] = self.backbone.hidden([prompts[place].ids for place in places], ADAPTER)
+        return normalize(encoded, dim=1)
 
     def training_step(self, batch: NarrativeBatch, batch_idx: int) -> Tensor | None:
-        """Return the contrast of the batch, and let the centres follow."""
-        shown = [row for row, label in enumerate(batch.label.tolist()) if label == label]
-        if len(shown) < 2:
-            return self.no_lesson()
-        label = batch.label[shown]
-        encoded = self.encode([batch.narrative[row] for row in shown], learns=True)
+        """Return the contrast of the batch, and move the centres."""
+        labelled = [row for row, label in enumerate(batch.label.tolist()) if label == label]
+        if len(labelled) < 2:
+            return self.zero_loss()
+        label = batch.label[labelled]
+        encoded = self.encode([batch.narrative[row] for row in labelled], learns=True)
         for kind in (0, 1):
             if (label == kind).any():
                 now = encoded.detach()[label == kind].mean(0)
@@ -133,7 +133,7 @@ class ITDLM(Method[NarrativeBatch]):
                     now, self.centres[kind], MOMENTUM if self.centres[kind].any() else 0
                 )
         loss = supervised_contrast(encoded, label, self.temperature)
-        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(shown), sync_dist=True)
+        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(labelled), sync_dist=True)
         return loss
 
     def validation_step(self, batch: NarrativeBatch, batch_idx: int) -> None:
@@ -143,7 +143,7 @@ class ITDLM(Method[NarrativeBatch]):
         self.val_labels.update(batch.label[shown])
 
     def on_validation_epoch_end(self) -> None:
-        """Log the cross-entropy of the scores; both kinds of day weigh the same."""
+        """Log the cross-entropy of the scores; both classes weigh the same."""
         logit, label = (torch.as_tensor(metric.compute()) for metric in (self.val_logits, self.val_labels))
         kinds = [
             binary_cross_entropy_with_logits(logit[label == kind], label[label == kind])

@@ -1,4 +1,4 @@
-"""LAN: a day is anomalous by what led to it, seen beside the harmless histories that are most like it.
+"""LAN: a day is anomalous by its history, compared with the harmless histories that are most like it.
 
 Axes: B days, L the day and those before it, F features, M width, P pooled histories, K neighbours, H heads.
 """
@@ -10,24 +10,24 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from itd_lightning.contracts.batches import DayBatch
-from itd_lightning.methods.bases.day_classifier import DayClassifier, series, squashed
+from itd_lightning.methods.bases.day_classifier import DayClassifier, day_series, log_scale
 from itd_lightning.nn.encoders.base import LSTM
 
 
 def weighted_cosine(
     nodes: Float[Tensor, "b k m"], weights: Float[Tensor, "h m"], threshold: float
 ) -> Float[Tensor, "b k k"]:
-    """Likeness of pairs: their cosine after each head's weights, averaged; 0 up to a threshold."""
+    """Return the likeness of pairs: their cosine after each head's weights, averaged; 0 up to a threshold."""
     heads = normalize(nodes[:, None] * weights[:, None], dim=-1)
     likeness = (heads @ heads.mT).mean(dim=1)
     return likeness * (likeness > threshold)
 
 
 class LAN(DayClassifier):
-    """LSTM over the last days, whose encoding a graph of learned neighbours smooths before classification.
+    """An LSTM over the last days, whose encoding a graph of learned neighbours smooths before classification.
 
-    A pool of histories of harmless training days is encoded anew after each epoch; each day meets the
-    K of them that are most like it. Which of these are neighbours, and how much they count, is learned:
+    A pool of histories of harmless training days is encoded anew after each epoch; each day is
+    compared with the K of them that are most like it. Neighbours and their weights are learned:
     a weighted cosine of each pair, above a threshold. Two graph convolutions pass encodings along.
 
     Args:
@@ -35,13 +35,13 @@ class LAN(DayClassifier):
         width: Width M of encodings.
         layers: LSTM layers.
         heads: Weightings H of the cosine.
-        neighbours: Histories K that each day meets.
+        neighbours: Histories K that each day is compared with.
         pool: Most histories in the pool, P.
         threshold: Smallest likeness of neighbours.
         smoothness: Weight of the mean squared distance of neighbours, by their likeness, in the loss.
         sparsity: Weight of the mean squared likeness in the loss.
         dropout: Share of units that training drops.
-        seed: Of the choice of the pool.
+        seed: Of the sample in the pool.
 
     Source:
         Cai et al., LAN, TIFS 2024: encoder, pool of de-duplicated harmless histories, K = 14, weighted cosine
@@ -81,11 +81,11 @@ class LAN(DayClassifier):
         self.pool_unit: Tensor
 
     def encode(self, batch: DayBatch) -> Float[Tensor, "b m"]:
-        """Encode days with what led to them: the encoder's last state, the oldest day read first."""
-        days, lengths = series(batch)
+        """Return the encoder's last state of each day and its history, the oldest day read first."""
+        days, lengths = day_series(batch)
         place = lengths[:, None] - 1 - torch.arange(days.shape[1], device=days.device)
         oldest_first = days.gather(1, place.clamp(min=0)[..., None].expand_as(days))
-        encoded = self.encoder(self.embedding(squashed(oldest_first)), lengths)
+        encoded = self.encoder(self.embedding(log_scale(oldest_first)), lengths)
         last: Tensor = encoded[torch.arange(len(encoded), device=encoded.device), lengths - 1]
         return last
 
@@ -94,37 +94,37 @@ class LAN(DayClassifier):
         self.fill_pool()
 
     def on_validation_start(self) -> None:
-        """Encode the pool by the weights that are measured, once training has begun."""
+        """Encode the pool by the weights that are validated, once training has begun."""
         if self.trainer.train_dataloader is not None:
             self.fill_pool()
 
     def on_train_epoch_end(self) -> None:
-        """Encode the pool by the weights that are kept."""
+        """Encode the pool by the weights that are saved."""
         self.fill_pool()
 
     def fill_pool(self) -> None:
-        """Encode harmless training days, each different one once, chosen by chance."""
+        """Fill the pool with a random sample of harmless training days, equal ones once."""
         rows = self.trainer.train_dataloader.dataset  # type: ignore[union-attr]
         (harmless,) = torch.where(rows.labels == 0)
         draw = torch.Generator().manual_seed(self.seed)
-        chosen = harmless[torch.randperm(len(harmless), generator=draw)[: self.most]].sort().values
-        trains = self.training
+        sample = harmless[torch.randperm(len(harmless), generator=draw)[: self.most]].sort().values
+        is_training = self.training
         self.eval()
         with torch.no_grad():
             parts = [
                 self.transfer_batch_to_device(rows.__getitems__(part.tolist()), self.device, 0)
-                for part in chosen.split(512)
+                for part in sample.split(512)
             ]
-            found = torch.cat([self.encode(part) for part in parts])
-        self.train(trains)
-        first = distinct(found)
+            encoded = torch.cat([self.encode(part) for part in parts])
+        self.train(is_training)
+        first = first_rows(encoded)
         self.pool.zero_()
         self.pool_unit.fill_(-1)
-        self.pool[: len(first)] = found[first]
+        self.pool[: len(first)] = encoded[first]
         self.pool_unit[: len(first)] = torch.cat([part.unit for part in parts])[first]
 
     def graph(self, batch: DayBatch) -> tuple[Float[Tensor, "b k m"], Float[Tensor, "b k k"]]:
-        """Each day with its nearest histories, itself first, and the likeness of all pairs of them."""
+        """Return each day with its nearest histories, itself first, and the likeness of all pairs of them."""
         day = self.encode(batch)
         likeness = normalize(day, dim=1) @ normalize(self.pool, dim=1).T
         # A day is no neighbour of its own, and an empty place of the pool is nobody's.
@@ -133,18 +133,18 @@ class LAN(DayClassifier):
         likeness = likeness.masked_fill(hidden, -torch.inf)
         best = likeness.topk(min(self.neighbours, len(self.pool)), dim=1)
         nodes = torch.cat([day[:, None], self.pool[best.indices]], dim=1)
-        there = torch.cat([day.new_ones(len(day), 1), (best.values > -torch.inf).to(day.dtype)], dim=1)
-        pairs = there[:, :, None] * there[:, None]
+        exists = torch.cat([day.new_ones(len(day), 1), (best.values > -torch.inf).to(day.dtype)], dim=1)
+        pairs = exists[:, :, None] * exists[:, None]
         return nodes, weighted_cosine(nodes, self.weights, self.threshold) * pairs
 
     def forward(self, batch: DayBatch) -> Float[Tensor, " b"]:
-        """Log-odds of each day being malicious."""
-        return self.classified(*self.graph(batch))
+        """Return the log-odds of each day being malicious."""
+        return self.classify(*self.graph(batch))
 
-    def classified(
+    def classify(
         self, nodes: Float[Tensor, "b k m"], likeness: Float[Tensor, "b k k"]
     ) -> Float[Tensor, " b"]:
-        """Log-odds from a day's encoding, and from what its neighbours make of it."""
+        """Return the log-odds by a day's encoding, before and after smoothing by its neighbours."""
         share = likeness / likeness.sum(dim=2, keepdim=True).clamp(min=1e-6)
         mixed = nodes
         for hop in self.hops:
@@ -153,15 +153,15 @@ class LAN(DayClassifier):
         return logits
 
     def loss(self, batch: DayBatch) -> Float[Tensor, ""]:
-        """Weighted cross-entropy, and what keeps the graph smooth and sparse."""
+        """Return the weighted cross-entropy, plus the terms that keep the graph smooth and sparse."""
         nodes, likeness = self.graph(batch)
-        apart = (nodes[:, :, None] - nodes[:, None]).square().mean(dim=3)
-        graph = self.smoothness * (likeness * apart).mean() + self.sparsity * likeness.square().mean()
-        return self.cross_entropy(self.classified(nodes, likeness), batch.label) + graph
+        distance = (nodes[:, :, None] - nodes[:, None]).square().mean(dim=3)
+        graph = self.smoothness * (likeness * distance).mean() + self.sparsity * likeness.square().mean()
+        return self.cross_entropy(self.classify(nodes, likeness), batch.label) + graph
 
 
-def distinct(rows: Float[Tensor, "p m"]) -> Int[Tensor, " q"]:
-    """Numbers of the rows that equal no earlier one."""
-    known, number = rows.unique(dim=0, return_inverse=True)
-    first = torch.full((len(known),), len(rows), device=rows.device)
+def first_rows(rows: Float[Tensor, "p m"]) -> Int[Tensor, " q"]:
+    """Return the numbers of the rows that equal no earlier one."""
+    distinct, number = rows.unique(dim=0, return_inverse=True)
+    first = torch.full((len(distinct),), len(rows), device=rows.device)
     return first.scatter_reduce(0, number, torch.arange(len(rows), device=rows.device), "amin").sort().values

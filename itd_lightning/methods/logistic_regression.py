@@ -9,10 +9,10 @@ from torch import Tensor
 
 from itd_lightning.contracts.batches import DayBatch
 from itd_lightning.contracts.unit_scores import Explanation
-from itd_lightning.methods.bases.gathering import Gathering, library, shown
+from itd_lightning.methods.bases.gathering import Gathering, labelled_days, load_library
 
 
-class LogisticRegression(Gathering):
+class LogisticRegression(Gathering[DayBatch]):
     """Logistic regression with a penalty on squared weights, fitted by scikit-learn.
 
     Malicious and harmless days weigh the same in training, however few are malicious.
@@ -31,20 +31,20 @@ class LogisticRegression(Gathering):
         self.weights: Tensor
         self.offset: Tensor
 
-    def fit(self, features: Float[Tensor, "n f"], label: Float[Tensor, " n"]) -> None:
-        """Find the weights."""
-        days, malicious = shown(features, label)
-        model = library("sklearn.linear_model").LogisticRegression(
+    def fit(self, days: DayBatch) -> None:
+        """Fit the weights."""
+        features, malicious = labelled_days(days)
+        model = load_library("sklearn.linear_model").LogisticRegression(
             C=self.cost, max_iter=self.iterations, class_weight="balanced"
         )
-        model.fit(days.double().numpy(), malicious.numpy())
-        self.keep(weights=model.coef_[0], offset=model.intercept_[0])
+        model.fit(features.double().numpy(), malicious.numpy())
+        self.fill_buffers(weights=model.coef_[0], offset=model.intercept_[0])
 
     def score(self, batch: DayBatch) -> Float[Tensor, " b"]:
         """Score days by the log-odds of being malicious."""
         return (batch.features.double() @ self.weights + self.offset).float()
 
     def explain(self, batch: DayBatch) -> Explanation:
-        """Each feature times its weight."""
+        """Return each feature times its weight."""
         parts = (batch.features.double() * self.weights).float()
         return Explanation(parts, torch.zeros_like(parts))

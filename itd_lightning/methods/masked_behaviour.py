@@ -1,4 +1,4 @@
-"""Masked-behaviour prediction: a behaviour is anomalous when all others did not let it be expected.
+"""Masked-behaviour prediction: a behaviour is anomalous when it is improbable beside all others.
 
 Axes: B rows, L behaviours of a row, N behaviours that count, M width, P passes.
 """
@@ -9,13 +9,12 @@ from lightning.pytorch.cli import OptimizerCallable
 from torch import Tensor, nn
 
 from itd_lightning.contracts.batches import SequenceBatch
-from itd_lightning.methods.bases.prediction import Prediction
-from itd_lightning.methods.bases.sequence_method import SequenceMethod
+from itd_lightning.methods.bases.sequence_method import Prediction, SequenceMethod
 from itd_lightning.nn.encoders.context import Whole, whole_encoder
 
 
 class MaskedBehaviour(SequenceMethod):
-    """Predicts masked behaviours of a sequence from all others.
+    """A method that predicts masked behaviours of a sequence from all others.
 
     Training masks a share ``1 / passes`` of the behaviours, drawn anew for each batch. Scoring masks each of
     them exactly once, so that no score is a matter of luck: pass p masks places p, p + P, p + 2 P, ... of a
@@ -25,7 +24,7 @@ class MaskedBehaviour(SequenceMethod):
         optimizer: Builds the optimizer from the trainable parameters.
         vocabulary: Number of tokens V.
         width: Features M of a behaviour, in the embedding and in the encoder; even.
-        encoder: What reads the sequence; recurrent ones do so in both directions.
+        encoder: Encoder of the sequence; recurrent ones do so in both directions.
         layers: Layers of the encoder.
         heads: Attention heads; for ``transformer``.
         dropout: Share of units that training drops in the encoder.
@@ -65,16 +64,16 @@ class MaskedBehaviour(SequenceMethod):
     def surprise(
         self, rows: SequenceBatch, masked: Bool[Tensor, "b l"]
     ) -> tuple[Bool[Tensor, "b l"], Float[Tensor, " n"]]:
-        """Which masked behaviours count, and how improbable they are beside those that are not masked."""
-        asked = masked & rows.counted
-        shown = torch.where(masked[..., None], self.mask, self.embedding(rows.tokens))
-        encoded = self.encoder(shown, rows.lengths)[asked]
-        return asked, self.prediction.surprise(encoded, rows.tokens[asked])
+        """Return which masked behaviours count, and their surprise beside the others."""
+        predicted = masked & rows.is_counted
+        visible = torch.where(masked[..., None], self.mask, self.embedding(rows.tokens))
+        encoded = self.encoder(visible, rows.lengths)[predicted]
+        return predicted, self.prediction.surprise(encoded, rows.tokens[predicted])
 
     def loss(self, rows: SequenceBatch) -> Float[Tensor, ""]:
-        """Mean surprise, of a random share of the behaviours in training, else of all."""
+        """Return the mean surprise, of a random share of the behaviours in training, else of all."""
         if not self.training:
-            return self.score(rows)[rows.counted].mean()
+            return self.score(rows)[rows.is_counted].mean()
         masked = torch.rand(rows.tokens.shape, device=rows.tokens.device) < 1 / self.passes
         surprise = self.surprise(rows, masked)[1]
         return surprise.sum() / max(len(surprise), 1)  # a small batch may have none

@@ -1,4 +1,4 @@
-"""Narrative length: a day is anomalous when there is much to tell of it."""
+"""Narrative length: a day is anomalous when its narrative is long."""
 
 from typing import Literal
 
@@ -8,11 +8,10 @@ from torch import Tensor
 
 from itd_lightning.contracts.batches import NarrativeBatch
 from itd_lightning.methods.base import Method
-from itd_lightning.methods.bases.gathering_narratives import lengths
 
 
 class NarrativeLength(Method[NarrativeBatch]):
-    """The floor of methods that read: what they find beyond it is not that busy days make long texts.
+    """The baseline of methods that read texts: busy days have long ones.
 
     Args:
         counted: ``words`` of the narrative, or different ``contents``.
@@ -30,9 +29,9 @@ class NarrativeLength(Method[NarrativeBatch]):
         """Measure nothing: there are no epochs to choose from."""
 
     def score(self, batch: NarrativeBatch) -> Float[Tensor, " b"]:
-        """Score days by how many words or contents they have."""
+        """Score days by their number of words or of different contents."""
         if self.counted == "words":
-            found = lengths(batch.narrative)
+            counts = [float(len(text.split())) for text in batch.narrative]
         else:
-            found = torch.tensor([float(len(set(texts))) for texts in batch.contents])
-        return found.to(self.device)
+            counts = [float(len(set(texts))) for texts in batch.contents]
+        return torch.tensor(counts).to(self.device)

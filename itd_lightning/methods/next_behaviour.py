@@ -1,4 +1,4 @@
-"""Next-behaviour prediction: a behaviour is anomalous when those before it did not let it be expected.
+"""Next-behaviour prediction: a behaviour is anomalous when it is improbable after those before it.
 
 Axes: B rows, L behaviours of a row, N behaviours that count, M width.
 """
@@ -11,15 +11,14 @@ from lightning.pytorch.cli import OptimizerCallable
 from torch import Tensor, nn
 
 from itd_lightning.contracts.batches import SequenceBatch
-from itd_lightning.methods.bases.prediction import Prediction
-from itd_lightning.methods.bases.sequence_method import SequenceMethod
+from itd_lightning.methods.bases.sequence_method import Prediction, SequenceMethod
 from itd_lightning.nn.encoders.context import Past, past_encoder
 
 Rule = Literal["surprise", "top_g"]
 
 
 class NextBehaviour(SequenceMethod):
-    """Predicts each behaviour of a sequence from those before it; the first from a learned start.
+    """A method that predicts each behaviour from those before it, the first from a learned start.
 
     By the rule ``surprise`` a behaviour scores ``-log p(behaviour | those before)``. By DeepLog's rule
     ``top_g`` it scores its rank: how many behaviours were more probable. DeepLog calls it anomalous if it is
@@ -29,12 +28,12 @@ class NextBehaviour(SequenceMethod):
         optimizer: Builds the optimizer from the trainable parameters.
         vocabulary: Number of tokens V.
         width: Features M of a behaviour, in the embedding and in the encoder.
-        encoder: What reads the behaviours before: ``lstm`` is DeepLog, with two layers; ``array_lstm`` is
+        encoder: Encoder of the behaviours before: ``lstm`` is DeepLog, with two layers; ``array_lstm`` is
             TIRESIAS, with one. ``fmlp_circular`` has seen what it predicts: see ``nn.fmlp``.
         layers: Layers of the encoder.
         heads: Attention heads; for ``transformer`` and ``bst``.
         dropout: Share of units that training drops in the encoder.
-        rule: What scores: the surprise, or the rank.
+        rule: The score: the surprise, or the rank.
         normal: Whether it learns from no sequence that the split shows to be malicious, as published.
 
     Source:
@@ -65,26 +64,26 @@ class NextBehaviour(SequenceMethod):
         self.encoder = past_encoder(encoder, width, layers, heads, dropout)
         self.prediction = Prediction(width, vocabulary)
 
-    def learned_from(self, batch: SequenceBatch) -> SequenceBatch:
-        """The sequences that the method learns from."""
-        return super().learned_from(batch) if self.normal else batch
+    def training_rows(self, batch: SequenceBatch) -> SequenceBatch:
+        """Return the sequences that the method learns from."""
+        return super().training_rows(batch) if self.normal else batch
 
-    def before(self, rows: SequenceBatch) -> Float[Tensor, "b l m"]:
-        """What stands before each behaviour: the start, then the behaviours, one place later."""
+    def earlier(self, rows: SequenceBatch) -> Float[Tensor, "b l m"]:
+        """Return the embedding of the behaviour before each: the start, then all but the last."""
         start = self.start.expand(len(rows.tokens), 1, -1)
         return torch.cat([start, self.embedding(rows.tokens[:, :-1])], dim=1)
 
     def loss(self, rows: SequenceBatch) -> Float[Tensor, ""]:
-        """Mean surprise; in training, the encoder's own loss besides."""
-        before, counted = self.before(rows), rows.counted
-        encoded = self.encoder(before, rows.lengths)
-        surprise = self.prediction.surprise(encoded[counted], rows.tokens[counted]).mean()
-        return surprise + self.encoder.auxiliary(before, counted) if self.training else surprise
+        """Return the mean surprise; in training, plus the encoder's own loss."""
+        inputs, is_counted = self.earlier(rows), rows.is_counted
+        encoded = self.encoder(inputs, rows.lengths)
+        surprise = self.prediction.surprise(encoded[is_counted], rows.tokens[is_counted]).mean()
+        return surprise + self.encoder.auxiliary(inputs, is_counted) if self.training else surprise
 
     def score(self, batch: SequenceBatch) -> Float[Tensor, "b l"]:
         """Score behaviours by the rule; 0 where none counts."""
-        counted = batch.counted
-        encoded = self.encoder(self.before(batch), batch.lengths)[counted]
+        is_counted = batch.is_counted
+        encoded = self.encoder(self.earlier(batch), batch.lengths)[is_counted]
         rule = self.prediction.surprise if self.rule == "surprise" else self.prediction.rank
-        scores = rule(encoded, batch.tokens[counted])
-        return scores.new_zeros(counted.shape).masked_scatter(counted, scores)
+        scores = rule(encoded, batch.tokens[is_counted])
+        return scores.new_zeros(is_counted.shape).masked_scatter(is_counted, scores)

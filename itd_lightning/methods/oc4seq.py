@@ -13,20 +13,20 @@ from itd_lightning.contracts.errors import InputError
 from itd_lightning.methods.bases.sequence_method import SequenceMethod
 
 
-def off_zero(centre: Float[Tensor, "*c h"], least: float) -> Float[Tensor, "*c h"]:
-    """Centres none of whose units is nearer to 0 than ``least``, where a unit could be trivially constant.
+def away_from_zero(centre: Float[Tensor, "*c h"], least: float) -> Float[Tensor, "*c h"]:
+    """Return centres all of whose units are ``least`` or more from 0, where a unit could be constant.
 
     Example:
-        >>> off_zero(torch.tensor([0.5, 0.01, -0.02]), 0.1)
+        >>> away_from_zero(torch.tensor([0.5, 0.01, -0.02]), 0.1)
         tensor([ 0.5000,  0.1000, -0.1000])
     """
     return torch.where(centre.abs() < least, torch.where(centre < 0, -least, least), centre)
 
 
 class OC4Seq(SequenceMethod):
-    """Draws normal sequences to a global centre and their windows to a local one.
+    """A method that draws normal sequences to a global centre and their windows to a local one.
 
-    A GRU reads the sequence, another each window of K behaviours; what is wrong is the squared distance of
+    A GRU reads the sequence, another each window of K behaviours; the anomaly is the squared distance of
     the last state to the centre. The loss of a sequence is ``global + alpha * max over windows of local``.
     A behaviour scores the same sum with the window that ends in it: the highest score of a sequence is its
     loss.
@@ -67,15 +67,15 @@ class OC4Seq(SequenceMethod):
         self.embedding = nn.Embedding(vocabulary, width, padding_idx=0)
         self.whole = nn.GRU(width, hidden, layers, batch_first=True)
         self.part = nn.GRU(width, hidden, layers, batch_first=True)
-        self.register_buffer("centres", torch.zeros(2, hidden))  # global and local; 0 until they are found
+        self.register_buffer("centres", torch.zeros(2, hidden))  # global and local; 0 before training
         self.centres: Tensor
 
     def states(self, rows: SequenceBatch) -> tuple[Float[Tensor, "b h"], Float[Tensor, "n h"]]:
-        """State after each row, and after the window that ends in each behaviour that counts."""
+        """Return the state after each row, and after the window that ends in each behaviour that counts."""
         embedded = self.embedding(rows.tokens)
         row = torch.arange(len(embedded), device=embedded.device)
         last = self.whole(embedded)[0][row, rows.lengths.to(embedded.device) - 1]
-        owner, place = rows.counted.nonzero(as_tuple=True)
+        owner, place = rows.is_counted.nonzero(as_tuple=True)
         first = (place - self.window + 1).clamp(min=0)
         step = torch.arange(self.window, device=embedded.device)
         # What a short window reads beyond its behaviour comes later, and does not count.
@@ -84,14 +84,14 @@ class OC4Seq(SequenceMethod):
         return last, windows[torch.arange(len(place), device=place.device), place - first]
 
     def distances(self, rows: SequenceBatch) -> tuple[Float[Tensor, " b"], Float[Tensor, "b l"]]:
-        """Squared distances of rows to the global centre, of windows to the local one; 0 in padding."""
+        """Return squared distances of rows to the global centre, of windows to the local; 0 in padding."""
         last, windows = self.states(rows)
         far = (last - self.centres[0]).square().sum(1)
         local = (windows - self.centres[1]).square().sum(1)
-        return far, local.new_zeros(rows.tokens.shape).masked_scatter(rows.counted, local)
+        return far, local.new_zeros(rows.tokens.shape).masked_scatter(rows.is_counted, local)
 
     def on_train_start(self) -> None:
-        """Find the centres, by a pass over the training sequences; a run that goes on has them."""
+        """Compute the centres by a pass over the training sequences; a resumed run has them."""
         if self.centres.any():
             return
         totals, counts = torch.zeros_like(self.centres), self.centres.new_zeros(2, 1)
@@ -99,8 +99,8 @@ class OC4Seq(SequenceMethod):
         assert loader is not None
         with torch.no_grad():
             for batch, _ in zip(loader, range(int(self.trainer.num_training_batches)), strict=False):
-                rows = self.learned_from(self.transfer_batch_to_device(batch, self.device, 0))
-                if rows.counted.any():
+                rows = self.training_rows(self.transfer_batch_to_device(batch, self.device, 0))
+                if rows.is_counted.any():
                     for kind, state in enumerate(self.states(rows)):
                         totals[kind] += state.sum(0)
                         counts[kind] += len(state)
@@ -109,14 +109,14 @@ class OC4Seq(SequenceMethod):
             raise InputError(
                 "no training sequence that is not shown to be malicious, so there are no centres"
             )
-        self.centres.copy_(off_zero(totals / counts, self.least))
+        self.centres.copy_(away_from_zero(totals / counts, self.least))
 
     def loss(self, rows: SequenceBatch) -> Float[Tensor, ""]:
-        """Mean over rows of the global distance and the largest local one."""
+        """Return the mean over rows of the global distance and the largest local one."""
         far, local = self.distances(rows)
         return (far + self.alpha * local.amax(1)).mean()
 
     def score(self, batch: SequenceBatch) -> Float[Tensor, "b l"]:
         """Score behaviours by both distances; 0 where none counts."""
         far, local = self.distances(batch)
-        return (far[:, None] + self.alpha * local) * batch.counted
+        return (far[:, None] + self.alpha * local) * batch.is_counted

@@ -15,7 +15,7 @@ from itd_lightning.methods.base import Method
 
 
 class OwnHistoryZ(Method[DayBatch]):
-    """The floor that every other method must clear: deviations from the user's own training days.
+    """The baseline of all methods: deviations from the user's own training days.
 
     There is nothing left to learn: the view standardises by own history (``history: own``), or else by
     everybody's.
@@ -30,7 +30,7 @@ class OwnHistoryZ(Method[DayBatch]):
         self.scored = scored
 
     def training_step(self, batch: DayBatch, batch_idx: int) -> None:
-        """Learn nothing: the view has."""
+        """Learn nothing: the view standardises."""
 
     def validation_step(self, batch: DayBatch, batch_idx: int) -> None:
         """Measure nothing: there are no epochs to choose from."""
@@ -41,7 +41,7 @@ class OwnHistoryZ(Method[DayBatch]):
         return deviation.amax(dim=1) if self.scored == "max" else deviation.sum(dim=1)
 
     def explain(self, batch: DayBatch) -> Explanation:
-        """The deviation of each feature, of the largest alone where that is the score."""
+        """Return the deviation of each feature, or of the largest alone where that is the score."""
         deviation = batch.features.abs()
         if self.scored == "max":
             deviation = torch.where(deviation == deviation.amax(dim=1, keepdim=True), deviation, 0.0)

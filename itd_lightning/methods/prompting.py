@@ -1,4 +1,4 @@
-"""Prompting: a day is anomalous when a language model that learned nothing about it answers so.
+"""Prompting: a day is anomalous when a language model without fine-tuning answers so.
 
 Axes: B days.
 """
@@ -9,8 +9,7 @@ from torch import Tensor
 
 from itd_lightning.contracts.batches import NarrativeBatch
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.methods.bases.gathering import ONE_SORT
-from itd_lightning.methods.bases.gathering_narratives import GatheringNarratives
+from itd_lightning.methods.bases.gathering import ONE_CLASS, Gathering
 from itd_lightning.nn.language.backbone import Backbone
 from itd_lightning.nn.language.models import DEFAULT, Precision, Quantization
 from itd_lightning.nn.language.prompts import BEHAVIOUR, Prompter, answer_tokens
@@ -20,7 +19,7 @@ KINDS = ("normal", "abnormal")
 EXAMPLE = 96  # tokens of an example at most, its question included, since a context is short
 
 
-class Prompting(GatheringNarratives):
+class Prompting(Gathering[NarrativeBatch]):
     """Asks a language model as it is about each narrative, without or with examples of both kinds.
 
     The score is ``log p(" abnormal") - log p(" normal")`` at the place of the answer. No text is generated,
@@ -61,41 +60,43 @@ class Prompting(GatheringNarratives):
         self.answers = [answer_tokens(self.backbone.tokenizer, f" {kind}") for kind in KINDS]
         self.register_buffer("examples", torch.zeros(0, dtype=torch.long))
         self.examples: Tensor
-        self.prompter(self.context, [0] * (2 * shots * EXAMPLE))  # refuse a context that is too short early
+        self.build_prompter(
+            self.context, [0] * (2 * shots * EXAMPLE)
+        )  # refuse a context that is too short early
 
-    def prompter(self, context: int, examples: list[int]) -> Prompter:
-        """What asks, after these examples."""
+    def build_prompter(self, context: int, examples: list[int]) -> Prompter:
+        """Return the prompter that asks after these examples."""
         longest = max(len(answer) for answer in self.answers)
         return Prompter(self.backbone.tokenizer, BEHAVIOUR, context, longest, examples)
 
     def fit(self, days: NarrativeBatch) -> None:
-        """Take the examples: of each kind some that lie apart from each other, in turn."""
+        """Choose the examples: of each kind in turn, days that are evenly spaced."""
         if not self.shots:
             return
-        asked, found = self.prompter(EXAMPLE, []), list[int]()
-        newline = asked.encode("\n\n")
+        prompter, tokens = self.build_prompter(EXAMPLE, []), list[int]()
+        newline = prompter.encode("\n\n")
         kinds = [(days.label == kind).nonzero()[:, 0] for kind in (0, 1)]
         if min(len(rows) for rows in kinds) < self.shots:
-            raise InputError(f"{self.shots} examples of each kind: {ONE_SORT}")
+            raise InputError(f"{self.shots} examples of each kind: {ONE_CLASS}")
         for place in range(self.shots):
             for kind, rows in enumerate(kinds):
                 row = int(rows[place * len(rows) // self.shots])
-                prompt = asked(days.narrative[row]).ids[len(asked.start) :]
-                found += [*prompt, *self.answers[kind], *newline]
-        self.examples = torch.tensor(found, device=self.device)
+                prompt = prompter(days.narrative[row]).ids[len(prompter.start) :]
+                tokens += [*prompt, *self.answers[kind], *newline]
+        self.examples = torch.tensor(tokens, device=self.device)
 
     def answer(self, batch: NarrativeBatch) -> Float[Tensor, "b c"]:
-        """Log-probability of each answer."""
-        asked = self.prompter(self.context, self.examples.tolist())
-        prompts = [asked(narrative) for narrative in batch.narrative]
-        found = torch.zeros(len(prompts), len(KINDS), device=self.device)
+        """Return the log-probability of each answer."""
+        prompter = self.build_prompter(self.context, self.examples.tolist())
+        prompts = [prompter(narrative) for narrative in batch.narrative]
+        logp = torch.zeros(len(prompts), len(KINDS), device=self.device)
         for places in passes(prompts, self.backbone.device):
-            logp = answer_log_probs(self.backbone, [prompts[place] for place in places], self.answers)
-            found[places] = logp.to(found.device)
-        return found
+            part = answer_log_probs(self.backbone, [prompts[place] for place in places], self.answers)
+            logp[places] = part.to(logp.device)
+        return logp
 
     def validation_step(self, batch: NarrativeBatch, batch_idx: int) -> None:
-        """Log how much of the model's answer is one of ours."""
+        """Log the probability that the model's answer is one of the two labels."""
         mass = self.answer(batch).exp().sum(1).mean()
         self.log("val/label_mass", mass, batch_size=len(batch.unit), sync_dist=True)
 

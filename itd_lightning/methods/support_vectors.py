@@ -1,4 +1,4 @@
-"""Support vector machines, of one class and of two: which side of a surface does a day lie on, and how far?
+"""Support vector machines, of one class and of two: a day scores by its distance to a surface.
 
 Axes: B days, N training days, F features, S support vectors.
 """
@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from itd_lightning.contracts.batches import DayBatch
-from itd_lightning.methods.bases.gathering import Gathering, library, shown, thinned
+from itd_lightning.methods.bases.gathering import Gathering, labelled_days, load_library, sample_rows
 
 Kernel = Literal["rbf", "linear"]
 
@@ -18,7 +18,7 @@ Kernel = Literal["rbf", "linear"]
 def kernel_values(
     days: Float[Tensor, "b f"], vectors: Float[Tensor, "s f"], kernel: Kernel, gamma: Float[Tensor, ""]
 ) -> Float[Tensor, "b s"]:
-    """Likeness of days and support vectors: their product, or exp(-gamma times their squared distance)."""
+    """Return the kernel of days and support vectors: their product, or exp(-gamma * squared distance)."""
     product = days @ vectors.T
     if kernel == "linear":
         return product
@@ -26,14 +26,14 @@ def kernel_values(
     return (-gamma * squares.clamp(min=0)).exp()
 
 
-class SupportVectors(Gathering):
+class SupportVectors(Gathering[DayBatch]):
     """A machine that scikit-learn fits, kept as its support vectors and their weights.
 
     Args:
         kernel: Of the surface.
-        most: Training days to use, since the cost grows with their square; where there are more, a choice by
-            chance.
-        seed: Of that choice.
+        most: Training days to use, since the cost grows with their square; where there are more, a random
+            sample.
+        seed: Of that sample.
     """
 
     sign: float  # of scikit-learn's decision function, which makes the score
@@ -51,9 +51,9 @@ class SupportVectors(Gathering):
         self.offset: Tensor
         self.gamma: Tensor
 
-    def keep_machine(self, machine: Any) -> None:  # noqa: ANN401 - of a library without types
-        """Keep what the decision function needs."""
-        self.keep(
+    def fill_from(self, machine: Any) -> None:  # noqa: ANN401 - of a library without types
+        """Fill the buffers with the parameters of the decision function."""
+        self.fill_buffers(
             vectors=machine.support_vectors_,
             weights=machine.dual_coef_[0],
             offset=machine.intercept_[0],
@@ -87,11 +87,11 @@ class OneClassSVM(SupportVectors):
         self.save_hyperparameters()
         self.nu = nu
 
-    def fit(self, features: Float[Tensor, "n f"], label: Float[Tensor, " n"]) -> None:
+    def fit(self, days: DayBatch) -> None:
         """Find the surface; labels play no part."""
-        machine = library("sklearn.svm").OneClassSVM(nu=self.nu, kernel=self.kernel, gamma="scale")
-        days = features[thinned(features, self.most, self.seed)]
-        self.keep_machine(machine.fit(days.double().numpy()))
+        machine = load_library("sklearn.svm").OneClassSVM(nu=self.nu, kernel=self.kernel, gamma="scale")
+        sample = days.features[sample_rows(days.features, self.most, self.seed)]
+        self.fill_from(machine.fit(sample.double().numpy()))
 
 
 class SVM(SupportVectors):
@@ -102,7 +102,7 @@ class SVM(SupportVectors):
     Args:
         cost: Price C of a training day on the wrong side.
         kernel: Of the surface.
-        most: See the base class; all malicious days are among those used.
+        most: See the base class; the sample holds all malicious days.
         seed: See the base class.
 
     Source:
@@ -116,11 +116,11 @@ class SVM(SupportVectors):
         self.save_hyperparameters()
         self.cost = cost
 
-    def fit(self, features: Float[Tensor, "n f"], label: Float[Tensor, " n"]) -> None:
+    def fit(self, days: DayBatch) -> None:
         """Find the surface between harmless and malicious days."""
-        days, malicious = shown(features, label)
-        chosen = thinned(days, self.most, self.seed, keep=malicious)
-        machine = library("sklearn.svm").SVC(
+        features, malicious = labelled_days(days)
+        sample = sample_rows(features, self.most, self.seed, keep=malicious)
+        machine = load_library("sklearn.svm").SVC(
             C=self.cost, kernel=self.kernel, gamma="scale", class_weight="balanced"
         )
-        self.keep_machine(machine.fit(days[chosen].double().numpy(), malicious[chosen].numpy()))
+        self.fill_from(machine.fit(features[sample].double().numpy(), malicious[sample].numpy()))

@@ -1,4 +1,4 @@
-"""Words and logistic regression: a day is anomalous when its words are those of attacks.
+"""Logistic regression on TF-IDF: a day is anomalous when its words are those of attacks.
 
 Axes: B days, V places of words.
 """
@@ -12,13 +12,12 @@ from torch import Tensor
 
 from itd_lightning.contracts.batches import NarrativeBatch
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.methods.bases.gathering import ONE_SORT, library
-from itd_lightning.methods.bases.gathering_narratives import GatheringNarratives
-from itd_lightning.methods.bases.narrative_texts import distinct
+from itd_lightning.methods.bases.gathering import ONE_CLASS, Gathering, load_library
+from itd_lightning.methods.bases.narrative_texts import distinct_texts
 from itd_lightning.nn.language.prompts import clean
 
 
-class TfidfLogistic(GatheringNarratives):
+class TfidfLogistic(Gathering[NarrativeBatch]):
     """Logistic regression on weighted counts of words and pairs of words, fitted by scikit-learn.
 
     The row that a language model must clear before anybody says that it understands. Words are hashed, so
@@ -45,8 +44,8 @@ class TfidfLogistic(GatheringNarratives):
         self.offset: Tensor
 
     def counts(self, batch: NarrativeBatch) -> Any:  # noqa: ANN401 - a sparse matrix of SciPy
-        """Counts of words, each day's scaled to length 1 after words were weighed."""
-        hashing = library("sklearn.feature_extraction.text").HashingVectorizer(
+        """Return the counts of words and pairs of words of each day."""
+        hashing = load_library("sklearn.feature_extraction.text").HashingVectorizer(
             n_features=self.places,
             ngram_range=(1, 2),
             alternate_sign=False,
@@ -58,29 +57,29 @@ class TfidfLogistic(GatheringNarratives):
         )
 
     def text(self, narrative: str, contents: Sequence[str]) -> str:
-        """All words of a day."""
-        return clean("\n".join([narrative, *distinct(contents)] if self.contents else [narrative]))
+        """Return the whole text of a day."""
+        return clean("\n".join([narrative, *distinct_texts(contents)] if self.contents else [narrative]))
 
-    def weighed(self, batch: NarrativeBatch) -> Any:  # noqa: ANN401 - a sparse matrix of SciPy
-        """Counts times rarity, each day's scaled to length 1."""
-        found = self.counts(batch).multiply(self.rarity.cpu().numpy()).tocsr()
-        return library("sklearn.preprocessing").normalize(found)
+    def weigh_counts(self, batch: NarrativeBatch) -> Any:  # noqa: ANN401 - a sparse matrix of SciPy
+        """Return counts times rarity, each day's scaled to length 1."""
+        weighted = self.counts(batch).multiply(self.rarity.cpu().numpy()).tocsr()
+        return load_library("sklearn.preprocessing").normalize(weighted)
 
     def fit(self, days: NarrativeBatch) -> None:
-        """Find rarities and weights."""
-        shown = [row for row, label in enumerate(days.label.tolist()) if label == label]
-        if len(days.label[shown].unique()) < 2:
-            raise InputError(ONE_SORT)
-        there = torch.as_tensor((self.counts(days) > 0).sum(axis=0)).flatten().double()
-        self.rarity = torch.log((1 + len(days.unit)) / (1 + there)) + 1  # as TfidfTransformer has it
-        model = library("sklearn.linear_model").LogisticRegression(
+        """Fit rarities and weights."""
+        labelled = [row for row, label in enumerate(days.label.tolist()) if label == label]
+        if len(days.label[labelled].unique()) < 2:
+            raise InputError(ONE_CLASS)
+        days_with_word = torch.as_tensor((self.counts(days) > 0).sum(axis=0)).flatten().double()
+        self.rarity = torch.log((1 + len(days.unit)) / (1 + days_with_word)) + 1  # as TfidfTransformer has it
+        model = load_library("sklearn.linear_model").LogisticRegression(
             C=self.cost, max_iter=self.iterations, class_weight="balanced"
         )
-        model.fit(self.weighed(days)[shown], days.label[shown].numpy())
+        model.fit(self.weigh_counts(days)[labelled], days.label[labelled].numpy())
         self.weights = torch.as_tensor(model.coef_[0])
         self.offset = torch.as_tensor(model.intercept_[0])
 
     def score(self, batch: NarrativeBatch) -> Float[Tensor, " b"]:
         """Score days by the log-odds of being malicious."""
-        found = self.weighed(batch) @ self.weights.cpu().numpy() + float(self.offset)
-        return torch.as_tensor(found).float().to(self.device)
+        scores = self.weigh_counts(batch) @ self.weights.cpu().numpy() + float(self.offset)
+        return torch.as_tensor(scores).float().to(self.device)

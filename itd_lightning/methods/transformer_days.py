@@ -1,4 +1,4 @@
-"""Transformer over days: a day is anomalous when it and the days before it look like a malicious one's.
+"""Transformer over days: a day is anomalous when it and the days before it look like an attack.
 
 Axes: B days, L the day and those before it, F features, M width.
 """
@@ -8,12 +8,12 @@ from lightning.pytorch.cli import OptimizerCallable
 from torch import Tensor, nn
 
 from itd_lightning.contracts.batches import DayBatch
-from itd_lightning.methods.bases.day_classifier import DayClassifier, series, squashed
+from itd_lightning.methods.bases.day_classifier import DayClassifier, day_series, log_scale
 from itd_lightning.nn.encoders.base import Transformer
 
 
 class TransformerDays(DayClassifier):
-    """Transformer classifier over the last days of a user.
+    """A Transformer classifier over the last days of a user.
 
     Args:
         optimizer: Builds the optimizer from the trainable parameters.
@@ -43,8 +43,8 @@ class TransformerDays(DayClassifier):
         self.head = nn.Linear(width, 1)
 
     def forward(self, batch: DayBatch) -> Float[Tensor, " b"]:
-        """Log-odds of each day being malicious."""
-        days, lengths = series(batch)
-        encoded = self.encoder(self.embedding(squashed(days)), lengths)
+        """Return the log-odds of each day being malicious."""
+        days, lengths = day_series(batch)
+        encoded = self.encoder(self.embedding(log_scale(days)), lengths)
         logits: Tensor = self.head(encoded[:, 0]).squeeze(1)
         return logits

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from itd_lightning.contracts.batches import DayBatch
 from itd_lightning.contracts.unit_scores import Explanation
-from itd_lightning.methods.bases.gathering import Gathering, library, shown
+from itd_lightning.methods.bases.gathering import Gathering, labelled_days, load_library
 
 
-class XgboostTrees(Gathering):
+class XgboostTrees(Gathering[DayBatch]):
     """Gradient-boosted trees, kept as the bytes of XGBoost's own format (UBJSON).
 
     Malicious and harmless days weigh the same in training, however few are malicious.
@@ -49,10 +49,10 @@ class XgboostTrees(Gathering):
         self.register_buffer("model", torch.zeros(0, dtype=torch.uint8))
         self.model: Tensor
 
-    def fit(self, features: Float[Tensor, "n f"], label: Float[Tensor, " n"]) -> None:
+    def fit(self, days: DayBatch) -> None:
         """Grow the trees."""
-        days, malicious = shown(features, label)
-        xgboost = library("xgboost")
+        features, malicious = labelled_days(days)
+        xgboost = load_library("xgboost")
         balance = float((~malicious).sum() / malicious.sum())
         settings = {
             "objective": "binary:logistic",
@@ -64,20 +64,20 @@ class XgboostTrees(Gathering):
             "seed": self.seed,
             "nthread": torch.get_num_threads(),
         }
-        data = xgboost.DMatrix(days.numpy(), malicious.float().numpy())
+        data = xgboost.DMatrix(features.numpy(), malicious.float().numpy())
         booster = xgboost.train(settings, data, num_boost_round=self.trees)
-        self.keep(model=torch.frombuffer(booster.save_raw("ubj"), dtype=torch.uint8))
+        self.fill_buffers(model=torch.frombuffer(booster.save_raw("ubj"), dtype=torch.uint8))
         self.__dict__.pop("booster", None)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Forget trees that were read from other bytes."""
+        """Drop trees of other bytes."""
         super().on_load_checkpoint(checkpoint)
         self.__dict__.pop("booster", None)
 
     @cached_property
     def booster(self) -> Any:  # noqa: ANN401 - of a library without types
-        """The trees, as XGBoost holds them."""
-        return library("xgboost").Booster(model_file=bytearray(self.model.cpu().numpy().tobytes()))
+        """Return the trees as XGBoost's own object."""
+        return load_library("xgboost").Booster(model_file=bytearray(self.model.cpu().numpy().tobytes()))
 
     def score(self, batch: DayBatch) -> Float[Tensor, " b"]:
         """Score days by the log-odds of being malicious."""
@@ -85,8 +85,8 @@ class XgboostTrees(Gathering):
         return torch.from_numpy(margin).to(batch.features.device)
 
     def explain(self, batch: DayBatch) -> Explanation:
-        """How each feature moves the log-odds on the way down the trees (Saabas), for it is fast."""
-        data = library("xgboost").DMatrix(batch.features.cpu().numpy())
-        found = self.booster.predict(data, pred_contribs=True, approx_contribs=True)
-        parts = torch.from_numpy(found[:, :-1].copy())  # the last one is the constant
+        """Return how each feature moves the log-odds on the way down the trees (Saabas, which is fast)."""
+        data = load_library("xgboost").DMatrix(batch.features.cpu().numpy())
+        contributions = self.booster.predict(data, pred_contribs=True, approx_contribs=True)
+        parts = torch.from_numpy(contributions[:, :-1].copy())  # the last one is the constant
         return Explanation(parts, torch.zeros_like(parts))

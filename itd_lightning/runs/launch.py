@@ -25,19 +25,19 @@ from itd_lightning.callbacks import (
     AtomicCheckpointIO,
     Checkpoints,
     EmbeddingWriter,
-    NewScores,
     PictureWriter,
     QuietProgressBar,
     RandomState,
     RunLog,
-    SameBuffers,
     ScoreWriter,
-    Tracked,
+    StaleFiles,
+    SyncBuffers,
+    TrackedRun,
     WandbRun,
 )
 from itd_lightning.callbacks.checkpoints import load_checkpoint
 from itd_lightning.callbacks.own_files import CONFIG_KEY
-from itd_lightning.callbacks.stages import Staged
+from itd_lightning.callbacks.stages import StagedMethod
 from itd_lightning.callbacks.wandb_run import is_tracked
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import private_files, written_beside
@@ -107,7 +107,7 @@ class SaveConfig(SaveConfigCallback):
             partial.write_text(self.text, "utf-8")
         for logger in wandb_runs(trainer.loggers):
             config = yaml.safe_load(self.text)
-            logger.describe(config, Store(Path(config["data"]["init_args"]["store"])).fingerprint)
+            logger.log_config(config, Store(Path(config["data"]["init_args"]["store"])).fingerprint)
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
@@ -115,7 +115,7 @@ class SaveConfig(SaveConfigCallback):
         """Store the config in the checkpoint, so that ``itd test --ckpt_path X`` needs nothing else."""
         checkpoint[CONFIG_KEY] = self.text
         for logger in wandb_runs(trainer.loggers):
-            checkpoint[TRACKED_KEY] = logger.tracked._asdict()
+            checkpoint[TRACKED_KEY] = logger.tracked_run._asdict()
 
 
 def config_text(parser: LightningArgumentParser, config: Namespace) -> str:
@@ -197,7 +197,7 @@ class ExperimentCLI(LightningCLI):
         writer = ScoreWriter(seed=int(seed or 0), config=config_hash(text))
         chosen = self._get(self.config_init, "trainer")
         bar = [] if chosen["enable_progress_bar"] is False else [QuietProgressBar()]
-        own = [NewScores(), writer, EmbeddingWriter(), PictureWriter(), RandomState(), SameBuffers()]
+        own = [StaleFiles(), writer, EmbeddingWriter(), PictureWriter(), RandomState(), SyncBuffers()]
         self.trainer_defaults["callbacks"] = [*own, *bar]
         folder = chosen["default_root_dir"] or "runs/default"
         if chosen["logger"] is not False:
@@ -208,7 +208,7 @@ class ExperimentCLI(LightningCLI):
         plugins = [AtomicCheckpointIO(), *as_list(chosen["plugins"])]
         strategy = supported(chosen["strategy"])
         plain = strategy == "ddp" or (strategy == "auto" and several(devices))
-        if plain and isinstance(self.model, Staged):
+        if plain and isinstance(self.model, StagedMethod):
             strategy = "ddp_find_unused_parameters_true"  # a stage leaves weights out
         kwargs["strategy"] = strategy
         return super().instantiate_trainer(
@@ -223,14 +223,14 @@ class ExperimentCLI(LightningCLI):
         checkpoint = self._get(self.config, "ckpt_path")
         if checkpoint and (earlier := tracked_in(Path(checkpoint))):
             for logger in wandb_runs(given):
-                logger.go_on(earlier.id)
+                logger.resume(earlier.id)
         return own + given
 
     @property
     def trained(self) -> bool:
         """Return whether the fit had an epoch left to train."""
         callbacks = self.trainer.callbacks  # type: ignore[attr-defined]  # set by a connector
-        return any(isinstance(callback, NewScores) and callback.begun for callback in callbacks)
+        return any(isinstance(callback, StaleFiles) and callback.has_started for callback in callbacks)
 
     def before_fit(self) -> None:
         """Refuse several devices for a method that needs one; keep the losses before a resumption."""
@@ -283,7 +283,7 @@ def several(devices: object) -> bool:
     return len(names) > 1 or (names[0].isdigit() and int(names[0]) > 1)
 
 
-def tracked_in(checkpoint: Path) -> Tracked | None:
+def tracked_in(checkpoint: Path) -> TrackedRun | None:
     """Return the W&B run of the fit that wrote a checkpoint; None if it was not tracked.
 
     Raises:
@@ -293,7 +293,7 @@ def tracked_in(checkpoint: Path) -> Tracked | None:
     if found is None:
         return None
     try:
-        tracked = Tracked(**found)
+        tracked = TrackedRun(**found)
     except TypeError as error:
         raise InputError(f"{checkpoint} does not say where its run is tracked") from error
     if not is_tracked(tracked):

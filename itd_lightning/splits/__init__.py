@@ -1,4 +1,4 @@
-"""Who and when trains, validates and tests; what each way of splitting leaks."""
+"""Splits: which users and days train, validate and test, and what each way of splitting leaks."""
 
 from itd_lightning.splits.base import Split as Split
 from itd_lightning.splits.campaigns import Campaigns as Campaigns

@@ -1,4 +1,4 @@
-"""What every split has in common: units in, units with their part out."""
+"""The base class of splits: units in, units with their part out."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
@@ -8,14 +8,25 @@ from typing import Literal
 import polars as pl
 
 from itd_lightning.contracts.labels import LabelPolicy
-from itd_lightning.splits.labels import label
+from itd_lightning.splits.labels import label_units
 from itd_lightning.store.key import read_key
 
 Shown = Literal["train", "val"]
 
 
+def check_share(name: str, value: float) -> float:
+    """Return a share of units unchanged.
+
+    Raises:
+        ValueError: If it lies outside 0 .. 1.
+    """
+    if not 0 <= value < 1:
+        raise ValueError(f"{name} must lie in 0 .. 1, got {value}")
+    return value
+
+
 class Split(ABC):
-    """Assigns each unit to train, val, test or unused.
+    """A way to split units into train, val, test and unused.
 
     Args:
         labels: Which units count as malicious in the evaluation: those that hold a malicious event
@@ -39,16 +50,6 @@ class Split(ABC):
         self.labels: LabelPolicy = labels
         self.moved_days, self.shown = moved_days, tuple(shown)
 
-    def share(self, name: str, value: float) -> float:
-        """A share of units, if it is one.
-
-        Raises:
-            ValueError: If it lies outside 0 .. 1.
-        """
-        if not 0 <= value < 1:
-            raise ValueError(f"{name} must lie in 0 .. 1, got {value}")
-        return value
-
     @abstractmethod
     def assign(self, units: pl.DataFrame, store: Path) -> pl.DataFrame:
         """Add the column ``part``.
@@ -61,27 +62,27 @@ class Split(ABC):
             The same rows in the same order, the columns of ``contracts.scores.UNITS``.
         """
 
-    def labels_shown(
-        self, units: pl.DataFrame, store: Path, held: Iterable[pl.DataFrame] | None = None
+    def shown_labels(
+        self, units: pl.DataFrame, store: Path, unit_events: Iterable[pl.DataFrame] | None = None
     ) -> pl.Series:
-        """What a method may know of each unit: whether it is malicious; null where nothing is shown.
+        """Return whether each unit is malicious, as far as a method may know; null where nothing is shown.
 
         Args:
             units: The columns of ``contracts.scores.UNITS``.
             store: The store with the key, which is read only if anything is shown.
-            held: Where a unit does not hold all that its user did in its time, as with sessions at two PCs:
-                the events of the units, as ``user``, ``event_id`` and ``unit``, a row number. Under the
-                policy ``event`` a unit is malicious if one of them is.
+            unit_events: Where a unit does not hold all that its user did in its time, as with sessions at
+                two PCs: the events of the units, as ``user``, ``event_id`` and ``unit``, a row number. Under
+                the policy ``event`` a unit is malicious if one of them is.
         """
         if not self.shown:
             return pl.Series("malicious", [None], dtype=pl.Boolean).new_from_index(0, len(units))
         key = read_key(store).moved(self.moved_days)
-        labelled = label(units, key, self.labels)
+        labelled = label_units(units, key, self.labels)
         # A moved campaign has no events at its new time, so there its interval decides.
-        if held is not None and self.labels == "event" and not self.moved_days:
+        if unit_events is not None and self.labels == "event" and not self.moved_days:
             ids = key.events.select("user", "event_id")
-            found = [block.join(ids, on=["user", "event_id"], how="semi")["unit"] for block in held]
-            hit = pl.int_range(pl.len()).is_in(pl.concat(found).unique().implode())
-            labelled = labelled.with_columns(malicious=hit)
+            hits = [block.join(ids, on=["user", "event_id"], how="semi")["unit"] for block in unit_events]
+            is_hit = pl.int_range(pl.len()).is_in(pl.concat(hits).unique().implode())
+            labelled = labelled.with_columns(malicious=is_hit)
         visible = pl.when(pl.col("part").is_in(self.shown)).then("malicious")
         return labelled.select(malicious=visible).to_series()

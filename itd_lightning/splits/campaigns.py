@@ -9,12 +9,12 @@ import polars as pl
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.labels import LabelPolicy
 from itd_lightning.contracts.scores import UNITS
-from itd_lightning.splits.base import Shown, Split
+from itd_lightning.splits.base import Shown, Split, check_share
 from itd_lightning.store.key import read_key
 
 
 class Campaigns(Split):
-    """Insiders only; each one's quiet windows train in time order, the rest and the campaign test.
+    """A split of insiders only: quiet windows train in time order, the rest and the campaign test.
 
     A user counts whose campaign lasts more than ``min_hours`` and less than ``max_hours``. Units that touch
     neither the campaign nor the buffer around it are normal; the first ``train_share`` of them train, the
@@ -61,27 +61,29 @@ class Campaigns(Split):
         if not 0 <= min_hours < max_hours:
             raise ValueError(f"min_hours must be smaller than max_hours = {max_hours}, got {min_hours}")
         self.train_share, self.val_share = (
-            self.share("train_share", train_share),
-            self.share("val_share", val_share),
+            check_share("train_share", train_share),
+            check_share("val_share", val_share),
         )
         self.buffer = timedelta(days=buffer_days)
         self.min_length, self.max_length = timedelta(hours=min_hours), timedelta(hours=max_hours)
 
     def campaigns(self, store: Path) -> pl.DataFrame:
-        """Campaigns that count: ``user``, ``start``, ``end`` and ``until``, the end of what may be used."""
+        """Return the campaigns that count: ``user``, ``start``, ``end``; ``until`` ends the usable time."""
         key = read_key(store)
-        kept = (pl.col("end") - pl.col("start")).is_between(self.min_length, self.max_length, closed="none")
-        found = key.moved(self.moved_days).campaigns.filter(kept)
-        if found.is_empty():
+        in_range = (pl.col("end") - pl.col("start")).is_between(
+            self.min_length, self.max_length, closed="none"
+        )
+        campaigns = key.moved(self.moved_days).campaigns.filter(in_range)
+        if campaigns.is_empty():
             limits = f"{self.min_length} and {self.max_length}"
             raise InputError(f"the key of {store} has no campaign that lasts between {limits}")
         if not self.moved_days:
-            return found.select("user", "start", "end", pl.lit(None, pl.Datetime("us")).alias("until"))
+            return campaigns.select("user", "start", "end", pl.lit(None, pl.Datetime("us")).alias("until"))
         true = key.campaigns.select("user", until=pl.col("start") - self.buffer)
-        return found.select("user", "start", "end").join(true, on="user", maintain_order="left")
+        return campaigns.select("user", "start", "end").join(true, on="user", maintain_order="left")
 
     def published_starts(self, spans: pl.DataFrame, hours: int, store: Path) -> pl.DataFrame:
-        """Starts of windows as the authors' code cuts them, which depends on when each attack begins.
+        """Return the starts of windows as the authors' code cuts them, by the start of each attack.
 
         Before a campaign, windows start at the user's first active hour and step by ``hours``; during it, at
         the hour of the first malicious event; after it, at the moment of the last one plus the buffer. That
@@ -99,18 +101,18 @@ class Campaigns(Split):
         end_before = pl.col("start") - self.buffer - step
         begin_after = pl.col("end") + self.buffer
         end_after = pl.min_horizontal("last", "until") - step
-        known = spans.join(self.campaigns(store), on="user").filter(pl.col("start") > pl.col("first"))
+        insiders = spans.join(self.campaigns(store), on="user").filter(pl.col("start") > pl.col("first"))
         stretches = [
-            known.filter(pl.col("first") <= end_before).select(
+            insiders.filter(pl.col("first") <= end_before).select(
                 "user", pl.datetime_ranges("first", end_before, step).alias("start")
             ),
-            known.select(
+            insiders.select(
                 "user",
                 pl.datetime_ranges(pl.col("start").dt.truncate("1h"), "end", step, closed="left").alias(
                     "start"
                 ),
             ),
-            known.filter(begin_after <= end_after).select(
+            insiders.filter(begin_after <= end_after).select(
                 "user", pl.datetime_ranges(begin_after, end_after, step).alias("start")
             ),
         ]
@@ -125,9 +127,9 @@ class Campaigns(Split):
         quiet = (pl.col("end") <= pl.col("from") - self.buffer) | (
             pl.col("start") >= pl.col("to") + self.buffer
         )
-        usable = pl.col("until").is_null() | (pl.col("end") <= pl.col("until"))
-        marked = units.join(campaigns, on="user", how="left", maintain_order="left").with_columns(
-            attack=(attack & usable).fill_null(value=False), normal=(quiet & usable).fill_null(value=False)
+        in_time = pl.col("until").is_null() | (pl.col("end") <= pl.col("until"))
+        rows = units.join(campaigns, on="user", how="left", maintain_order="left").with_columns(
+            attack=(attack & in_time).fill_null(value=False), normal=(quiet & in_time).fill_null(value=False)
         )
         rank = pl.col("normal").cum_sum().over("user") - 1
         trains = (pl.col("normal").sum().over("user") * self.train_share).floor()
@@ -141,4 +143,4 @@ class Campaigns(Split):
             .then(pl.lit("train"))
             .otherwise(pl.lit("unused"))
         )
-        return marked.with_columns(part=part.cast(UNITS["part"])).select(UNITS.names())
+        return rows.with_columns(part=part.cast(UNITS["part"])).select(UNITS.names())

@@ -7,11 +7,11 @@ import polars as pl
 
 from itd_lightning.contracts.labels import LabelPolicy
 from itd_lightning.contracts.scores import UNITS
-from itd_lightning.splits.base import Shown, Split
+from itd_lightning.splits.base import Shown, Split, check_share
 
 
 class Chronological(Split):
-    """Of each user's units in time order, the first train, then some validate, the last test.
+    """A split of each user's own time: the first units train, later ones validate, the last test.
 
     Args:
         test_share: Share of a user's units, the latest, that test.
@@ -39,17 +39,17 @@ class Chronological(Split):
     ) -> None:
         super().__init__(labels, moved_days, shown)
         self.test_share, self.val_share = (
-            self.share("test_share", test_share),
-            self.share("val_share", val_share),
+            check_share("test_share", test_share),
+            check_share("val_share", val_share),
         )
 
     def assign(self, units: pl.DataFrame, store: Path) -> pl.DataFrame:
         """Add the part of each unit."""
         place = pl.col("start").rank("ordinal").over("user") - 1
-        seen = (pl.len().over("user") * (1 - self.test_share)).floor()
-        fits = seen - (seen * self.val_share).floor()
+        untested = (pl.len().over("user") * (1 - self.test_share)).floor()
+        fits = untested - (untested * self.val_share).floor()
         part = (
-            pl.when(place >= seen).then(pl.lit("test"))
+            pl.when(place >= untested).then(pl.lit("test"))
             .when(place >= fits).then(pl.lit("val"))
             .otherwise(pl.lit("train"))
         )  # fmt: skip

@@ -12,7 +12,7 @@ from itd_lightning.splits.base import Shown, Split
 
 
 class Dates(Split):
-    """Units that start before ``val_from`` train, those before ``test_from`` validate, later ones test.
+    """A split by date: units before ``val_from`` train, those before ``test_from`` validate, later ones test.
 
     Args:
         val_from: First validation day.

@@ -1,4 +1,4 @@
-"""Which units count as malicious, under a named policy."""
+"""Labels units as malicious, under a named policy; for splits, evaluation and audits."""
 
 import polars as pl
 
@@ -6,7 +6,7 @@ from itd_lightning.contracts.labels import LabelPolicy
 from itd_lightning.store.key import Key
 
 
-def label(units: pl.DataFrame, key: Key, policy: LabelPolicy) -> pl.DataFrame:
+def label_units(units: pl.DataFrame, key: Key, policy: LabelPolicy) -> pl.DataFrame:
     """Add ``malicious`` and ``scenario`` (null where not malicious) to units.
 
     Args:
@@ -18,8 +18,8 @@ def label(units: pl.DataFrame, key: Key, policy: LabelPolicy) -> pl.DataFrame:
     """
     if policy == "event" and "event_id" in units and units["event_id"].count():
         hits = key.events.group_by("user", "event_id").agg(pl.col("scenario").min())
-        named = units.join(hits, on=["user", "event_id"], how="left", maintain_order="left")
-        return named.with_columns(malicious=pl.col("scenario").is_not_null())
+        rows = units.join(hits, on=["user", "event_id"], how="left", maintain_order="left")
+        return rows.with_columns(malicious=pl.col("scenario").is_not_null())
     spans = {
         "event": key.events.select(
             "user", "scenario", pl.col("time").alias("from"), pl.col("time").alias("to")

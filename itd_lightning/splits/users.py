@@ -1,4 +1,4 @@
-"""Split by user: whoever tests was never seen."""
+"""Split by user: no test user is in another part."""
 
 from collections.abc import Sequence
 from hashlib import blake2b
@@ -8,11 +8,11 @@ import polars as pl
 
 from itd_lightning.contracts.labels import LabelPolicy
 from itd_lightning.contracts.scores import UNITS
-from itd_lightning.splits.base import Shown, Split
+from itd_lightning.splits.base import Shown, Split, check_share
 
 
 class Users(Split):
-    """All units of a user are in one part.
+    """A split that puts all units of a user into one part.
 
     Args:
         test_share: Share of the users who test, about.
@@ -39,8 +39,8 @@ class Users(Split):
     ) -> None:
         super().__init__(labels, moved_days, shown)
         self.test_share, self.val_share = (
-            self.share("test_share", test_share),
-            self.share("val_share", val_share),
+            check_share("test_share", test_share),
+            check_share("val_share", val_share),
         )
         self.seed = seed
 
@@ -52,7 +52,7 @@ class Users(Split):
         return units.with_columns(part.cast(UNITS["part"]))
 
     def part_of(self, user: str) -> str:
-        """Part of a user, by a hash that no other user enters."""
+        """Return the part of a user, by a hash that no other user enters."""
         digest = blake2b(f"{self.seed} {user}".encode(), digest_size=8).digest()
         draw = int.from_bytes(digest, "big") / 2**64
         if draw < self.test_share:

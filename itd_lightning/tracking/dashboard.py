@@ -10,7 +10,7 @@ import polars as pl
 from jaxtyping import Float, Int
 
 from itd_lightning.alerts.lists import ranked_days
-from itd_lightning.callbacks import Tracked
+from itd_lightning.callbacks import TrackedRun
 from itd_lightning.callbacks.wandb_run import PRIVATE, PROJECT, wandb_mode
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.results import Numbers
@@ -111,7 +111,7 @@ def top_alerts(days: pl.DataFrame) -> list[tuple[int, str, str, float, bool]]:
     ]
 
 
-def publish(folder: Path, tracked: Tracked) -> None:
+def publish(folder: Path, tracked: TrackedRun) -> None:
     """Add the panels to the W&B run that tracked the fit.
 
     Args:
@@ -150,7 +150,7 @@ def publish(folder: Path, tracked: Tracked) -> None:
         run.log({**tables, **scores, **content.summary})
 
 
-def own_place(tracked: Tracked, project: str | None, entity: str | None) -> Tracked:
+def own_place(tracked: TrackedRun, project: str | None, entity: str | None) -> TrackedRun:
     """Return the user's own destination of panels: the options, else the environment, else the account.
 
     Args:

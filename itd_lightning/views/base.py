@@ -133,7 +133,7 @@ class View(LightningDataModule):
         """Return what the split shows of each unit, NaN for nothing; scoring is shown nothing."""
         if stage not in ("fit", "validate"):
             return np.full(len(self.units), np.nan, dtype=np.float32)
-        shown = self.split.labels_shown(self.units, self.store, self.unit_events())
+        shown = self.split.shown_labels(self.units, self.store, self.unit_events())
         return shown.cast(pl.Float32).fill_null(float("nan")).to_numpy(writable=True)
 
     def unit_events(self) -> Iterable[pl.DataFrame] | None:

@@ -1,4 +1,4 @@
-"""What checkpoints promise."""
+"""Tests of checkpoints and of the callback that writes them."""
 
 import os
 import pickle

@@ -1,4 +1,4 @@
-"""What the writer of pictures promises."""
+"""Tests of the writer of pictures."""
 
 from datetime import datetime, timedelta
 

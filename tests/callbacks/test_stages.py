@@ -1,4 +1,4 @@
-"""What training in stages promises, on a method of two weights."""
+"""Tests of training in stages, on a method of two weights."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What every method on the days view promises, and that each scores as its library does."""
+"""Tests of every method on the days view, and of each beside its library."""
 
 import copy
 from collections.abc import Callable
@@ -29,10 +29,9 @@ from itd_lightning.methods import (
     TransformerDays,
     XgboostTrees,
 )
-from itd_lightning.methods.bases import gathering
-from itd_lightning.methods.bases.gathering import Gathering, thinned
+from itd_lightning.methods.bases.gathering import Gathering
 from itd_lightning.methods.isolation_forest import usual_depth
-from itd_lightning.methods.lan import distinct, weighted_cosine
+from itd_lightning.methods.lan import first_rows, weighted_cosine
 from itd_lightning.runs.launch import quiet
 from itd_lightning.splits import Dates
 from itd_lightning.views import Days
@@ -125,10 +124,10 @@ def test_a_method_fits_and_its_checkpoint_scores_alike(
     assert scores.isfinite().all()
     assert scores.unique().numel() > 10
     state = load_checkpoint(checkpoint)  # without running code from it
-    again = METHODS[name]()
-    again.on_load_checkpoint(state)  # as Lightning does
-    again.load_state_dict(state["state_dict"])
-    assert torch.equal(scored(again, batch), scores)
+    reloaded = METHODS[name]()
+    reloaded.on_load_checkpoint(state)  # as Lightning does
+    reloaded.load_state_dict(state["state_dict"])
+    assert torch.equal(scored(reloaded, batch), scores)
     torch.manual_seed(0)
     repeated = METHODS[name]()
     fit(repeated, view, tmp_path / "again")
@@ -193,12 +192,12 @@ def test_a_checkpoint_cannot_set_what_is_no_tensor_of_the_method(
     method = METHODS[name]()
     state = load_checkpoint(fit(method, view, tmp_path))
     state["state_dict"] |= {"seed": torch.ones(1), "score": torch.ones(1)}
-    again = METHODS[name]()
-    again.on_load_checkpoint(state)
-    assert callable(again.score)
-    assert vars(again).get("seed") == vars(METHODS[name]()).get("seed")
+    reloaded = METHODS[name]()
+    reloaded.on_load_checkpoint(state)
+    assert callable(reloaded.score)
+    assert vars(reloaded).get("seed") == vars(METHODS[name]()).get("seed")
     with pytest.raises(RuntimeError, match="Unexpected key"):
-        again.load_state_dict(state["state_dict"])
+        reloaded.load_state_dict(state["state_dict"])
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -239,10 +238,10 @@ def table() -> tuple[Float[Tensor, "n f"], Bool[Tensor, " n"], Float[Tensor, "b 
     return features, malicious, torch.randn(80, 6, generator=draw).exp().round() * 1.5
 
 
-def learned(method: Gathering, table: tuple[Tensor, Tensor, Tensor]) -> Float[np.ndarray, " b"]:
+def learned(method: Gathering[DayBatch], table: tuple[Tensor, Tensor, Tensor]) -> Float[np.ndarray, " b"]:
     """Scores of the days to score."""
     features, malicious, days = table
-    method.fit(features, malicious.float())
+    method.fit(days_of(features)._replace(label=malicious.float()))
     return scored(method, days_of(days)).numpy()
 
 
@@ -329,20 +328,6 @@ def test_own_history_z_is_the_largest_or_the_sum_of_the_deviations() -> None:
 # Small parts
 
 
-def test_thinning_keeps_what_must_be_kept() -> None:
-    features, keep = torch.zeros(100, 1), torch.arange(100) >= 90
-    chosen = thinned(features, 15, seed=0, keep=keep)
-    assert int(chosen.sum()) == 15
-    assert chosen[keep].all()
-    assert torch.equal(chosen, thinned(features, 15, seed=0, keep=keep))
-    assert thinned(features, 1000, seed=0).all()
-
-
-def test_a_missing_library_is_named_with_the_extra_that_brings_it() -> None:
-    with pytest.raises(InputError, match=r"needs nothere: pip install 'itd-lightning\[baselines\]'"):
-        gathering.library("nothere.svm")
-
-
 def test_distant_nodes_are_no_neighbours_and_each_is_its_own() -> None:
     nodes = torch.tensor([[[1.0, 0.0], [2.0, 0.0], [0.0, 3.0]]])
     found = weighted_cosine(nodes, torch.ones(2, 2), threshold=0.5)
@@ -350,7 +335,7 @@ def test_distant_nodes_are_no_neighbours_and_each_is_its_own() -> None:
 
 
 def test_equal_histories_are_pooled_once() -> None:
-    assert distinct(torch.tensor([[1.0], [0.0], [1.0], [2.0], [0.0]])).tolist() == [0, 1, 3]
+    assert first_rows(torch.tensor([[1.0], [0.0], [1.0], [2.0], [0.0]])).tolist() == [0, 1, 3]
 
 
 def test_lan_meets_harmless_days_only_and_in_training_never_itself(view: Days, tmp_path: Path) -> None:

@@ -182,7 +182,7 @@ def test_what_stands_in_place_of_days_that_a_user_does_not_have_changes_no_score
     if isinstance(method, LAN):
         method.pool.normal_()
         method.pool_unit.copy_(-2 - torch.arange(len(method.pool)))
-    lacking = ~batch.seen
+    lacking = ~batch.has_past
     assert lacking.any(dim=1).sum() > 1
     before = score_of(method, batch)
     torch.testing.assert_close(

@@ -23,7 +23,7 @@ def model(rule: Literal["attention", "weighted"] = "attention") -> ITDBERT:
 
 def test_attention_and_verdict_are_those_of_their_equations() -> None:
     method, rows = model(), batch()
-    weight, verdict = method.score(rows), method.judge(rows)[1]
+    weight, verdict = method.score(rows), method.classify(rows)[1]
     for row, length in enumerate(LENGTHS):
         one = rows.where(torch.arange(4) == row)
         encoded = method.encoder(method.embedding(one.tokens), one.lengths)[0]
@@ -39,7 +39,7 @@ def test_attention_sums_to_one_in_each_sequence_however_many_rows_it_has() -> No
     rows = long_sequences()[[0, 1, 2]]
     method = model()
     sequence, labels = rows.bags()
-    shares = torch.zeros(3).index_add(0, sequence, method.score(rows)[rows.counted])
+    shares = torch.zeros(3).index_add(0, sequence, method.score(rows)[rows.is_counted])
     assert len(rows.tokens) > len(labels)
     torch.testing.assert_close(shares, torch.ones(3))
 
@@ -51,13 +51,13 @@ def test_attention_does_not_overflow() -> None:
 
 def test_the_weighted_rule_multiplies_attention_by_the_verdict() -> None:
     rows = batch()
-    verdict = model().judge(rows)[1]
+    verdict = model().classify(rows)[1]
     torch.testing.assert_close(model("weighted").score(rows), model().score(rows) * verdict[:, None])
 
 
 def test_both_kinds_of_sequence_weigh_the_same() -> None:
     method, rows = model(), batch()._replace(label=torch.tensor([0.0, 0.0, 0.0, 1.0]))
-    verdict = method.judge(rows)[1]
+    verdict = method.classify(rows)[1]
     normal = binary_cross_entropy(verdict[:3], torch.zeros(3))
     malicious = binary_cross_entropy(verdict[3:], torch.ones(1))
     torch.testing.assert_close(method.loss(rows), (normal + malicious) / 2)

@@ -1,4 +1,4 @@
-"""What the rows beside DMFI promise."""
+"""Tests of the methods on the narratives view that DMFI is compared with."""
 
 from collections.abc import Callable
 from functools import partial
@@ -80,7 +80,7 @@ def test_words_score_as_the_library_does(tmp_path: Path) -> None:
     method = TfidfLogistic(places=2**10)
     fit(method, tmp_path)
     data = HandMade()
-    told = NarrativeBatch(
+    train = NarrativeBatch(
         [*data.train[0].narrative, *data.train[1].narrative],
         [*data.train[0].contents, *data.train[1].contents],
         torch.arange(18),
@@ -88,7 +88,7 @@ def test_words_score_as_the_library_does(tmp_path: Path) -> None:
     )
     weigh = TfidfTransformer()
     model = LogisticRegression(C=10.0, max_iter=1000, class_weight="balanced")
-    model.fit(weigh.fit_transform(method.counts(told)), told.label.numpy())
+    model.fit(weigh.fit_transform(method.counts(train)), train.label.numpy())
     batch = days(6, 40)
     expected = model.decision_function(weigh.transform(method.counts(batch)))
     assert torch.allclose(method.score(batch), torch.tensor(expected).float(), atol=1e-4)
@@ -98,8 +98,8 @@ def test_examples_are_of_both_kinds_and_known_to_the_prompt(small_llama: str, tm
     method = Prompting(small_llama, shots=2, context=900, precision="float32")
     before = method.score(days(3))
     fit(method.train(), tmp_path)
-    told = method.backbone.tokenizer.decode(method.examples)
-    assert told.count("Prediction: normal\n") == told.count("Prediction: abnormal\n") == 2
+    text = method.backbone.tokenizer.decode(method.examples)
+    assert text.count("Prediction: normal\n") == text.count("Prediction: abnormal\n") == 2
     assert not before.equal(method.score(days(3)))
 
 

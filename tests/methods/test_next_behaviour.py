@@ -34,24 +34,24 @@ def test_the_surprise_is_that_of_an_lstm_that_reads_the_behaviours_before() -> N
 def test_the_loss_is_the_mean_surprise_of_what_counts() -> None:
     method, rows = model(), batch()
     half = rows._replace(behaviour=torch.where(torch.arange(9) < 4, rows.behaviour, -1))
-    torch.testing.assert_close(method.loss(half), method.score(half)[half.counted].mean())
+    torch.testing.assert_close(method.loss(half), method.score(half)[half.is_counted].mean())
 
 
 @pytest.mark.parametrize("g", [1, 3, 9])
 def test_a_behaviour_is_among_the_top_g_where_its_rank_is_below_g(g: int) -> None:
     method, rows = model(rule="top_g"), batch()
-    encoded = method.encoder(method.before(rows), rows.lengths)
+    encoded = method.encoder(method.earlier(rows), rows.lengths)
     top = method.prediction.logits(encoded).topk(g, dim=2).indices + 1
     missed = (top != rows.tokens[..., None]).all(2)
-    assert torch.equal((method.score(rows) >= g)[rows.counted], missed[rows.counted])
+    assert torch.equal((method.score(rows) >= g)[rows.is_counted], missed[rows.is_counted])
 
 
 def test_malicious_sequences_train_only_where_they_are_asked_to() -> None:
     rows = batch()
-    assert len(model().learned_from(rows).tokens) == 2
-    assert len(model(normal=False).learned_from(rows).tokens) == 4
+    assert len(model().training_rows(rows).tokens) == 2
+    assert len(model(normal=False).training_rows(rows).tokens) == 4
     hidden = rows._replace(label=torch.full((4,), torch.nan))
-    assert len(model().learned_from(hidden).tokens) == 4
+    assert len(model().training_rows(hidden).tokens) == 4
 
 
 def test_a_batch_of_malicious_sequences_teaches_nothing() -> None:
@@ -62,5 +62,5 @@ def test_a_batch_of_malicious_sequences_teaches_nothing() -> None:
 def test_the_own_loss_of_an_encoder_counts_in_training_only() -> None:
     method, rows = model(encoder="dien", layers=1), batch()
     plain = method.loss(rows)
-    torch.testing.assert_close(plain, method.score(rows)[rows.counted].mean())
+    torch.testing.assert_close(plain, method.score(rows)[rows.is_counted].mean())
     assert method.train().loss(rows) > plain

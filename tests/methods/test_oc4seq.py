@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from itd_lightning.methods import OC4Seq
-from itd_lightning.methods.oc4seq import off_zero
+from itd_lightning.methods.oc4seq import away_from_zero
 from tests.methods.test_sequence_methods import LENGTHS, batch, build, trained, view
 
 ADAM = partial(torch.optim.Adam, lr=1e-2)
@@ -42,7 +42,7 @@ def test_the_loss_of_a_sequence_is_the_score_of_its_worst_behaviour() -> None:
 
 
 def test_no_unit_of_a_centre_is_near_zero() -> None:
-    centre = off_zero(torch.tensor([0.0, -0.05, 0.3, -2.0]), 0.1)
+    centre = away_from_zero(torch.tensor([0.0, -0.05, 0.3, -2.0]), 0.1)
     torch.testing.assert_close(centre, torch.tensor([0.1, -0.1, 0.3, -2.0]))
 
 
@@ -62,7 +62,9 @@ def test_centres_are_means_of_normal_sequences_before_the_first_step_and_stay(
         for row in (rows.label != 1).nonzero()[:, 0].tolist():
             embedded = method.embedding(rows.tokens[row, : rows.lengths[row]])
             last.append(method.whole(embedded)[0][-1])
-            counted = rows.counted[row].nonzero()[:, 0].tolist()
+            counted = rows.is_counted[row].nonzero()[:, 0].tolist()
             windows.extend(method.part(embedded[max(place - 6, 0) : place + 1])[0][-1] for place in counted)
     for found, states in zip(one, (last, windows), strict=True):
-        torch.testing.assert_close(found, off_zero(torch.stack(states).mean(0), 0.1), atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(
+            found, away_from_zero(torch.stack(states).mean(0), 0.1), atol=1e-5, rtol=1e-5
+        )

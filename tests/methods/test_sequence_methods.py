@@ -1,4 +1,4 @@
-"""What every method that scores behaviours of sequences promises; one test, all shipped configs."""
+"""Tests of every method that scores behaviours of sequences, by all shipped configs."""
 
 from datetime import date
 from functools import cache, partial
@@ -29,7 +29,7 @@ every_method = pytest.mark.parametrize("name", NAMES)
 
 
 def tiny(name: str) -> dict[str, object]:
-    """What makes a method small, of what it has."""
+    """Return the settings that make a method small."""
     settings = yaml.safe_load((CONFIGS / f"{name}.yaml").read_text("utf-8"))["model"]["init_args"]
     return {key: value for key, value in TINY.items() if key in settings}
 
@@ -49,7 +49,7 @@ def build(name: str) -> Method[SequenceBatch]:
 
 
 def batch() -> SequenceBatch:
-    """Four sequences, the last two malicious, the second of one behaviour."""
+    """Return four sequences, the last two malicious, the second of one behaviour."""
     draw = torch.Generator().manual_seed(4)
     known = torch.arange(9) < torch.tensor(LENGTHS)[:, None]
     tokens = torch.randint(1, 20, (4, 9), generator=draw) * known
@@ -58,11 +58,11 @@ def batch() -> SequenceBatch:
     return SequenceBatch(tokens, torch.tensor(LENGTHS), behaviour, torch.arange(4), labels)
 
 
-def trained(name: str, store: Path, folder: Path, epochs: int, again: bool = False) -> Trainer:
+def trained(name: str, store: Path, folder: Path, epochs: int, resume: bool = False) -> Trainer:
     """Train on a few batches of the small slice, as ``itd fit`` does, or go on from the last checkpoint."""
     method = build(name).train()
     if isinstance(method, OC4Seq):
-        method.centres.zero_()  # they are found when training starts
+        method.centres.zero_()  # computed when training starts
     method.hparams.clear()  # a class, such as the optimizer; the command line puts plain text there
     staged = [Stage("warm_up", 1, 1e-3), Stage("multiple_instance", 1, 1e-3)]
     trainer = Trainer(
@@ -78,12 +78,12 @@ def trained(name: str, store: Path, folder: Path, epochs: int, again: bool = Fal
         plugins=[AtomicCheckpointIO()],
         callbacks=[Checkpoints(), RandomState(), *([StageSchedule(staged)] if name == "rmsl" else [])],
     )
-    trainer.fit(method, view(store, name), ckpt_path=folder / "checkpoints" / "last.ckpt" if again else None)
+    trainer.fit(method, view(store, name), ckpt_path=folder / "checkpoints" / "last.ckpt" if resume else None)
     return trainer
 
 
 def view(store: Path, name: str) -> Sequences:
-    """The small slice, with labels of sequences."""
+    """Return the small slice, with labels of sequences."""
     split = Dates(date(2010, 3, 1), date(2010, 3, 15), shown=["train", "val"])
     needs = int(name in ("rmsl", "itdbert"))
     return Sequences(store, split, vocabulary=20, batch_size=8, malicious=8 * needs, budget=4096)
@@ -95,7 +95,7 @@ def test_a_run_that_stopped_ends_with_the_weights_of_one_that_did_not(
 ) -> None:
     straight = trained(name, store, tmp_path / "straight", epochs=2)
     trained(name, store, tmp_path / "stopped", epochs=1)
-    stopped = trained(name, store, tmp_path / "stopped", epochs=2, again=True)
+    stopped = trained(name, store, tmp_path / "stopped", epochs=2, resume=True)
     one, other = straight.lightning_module.state_dict(), stopped.lightning_module.state_dict()
     assert straight.global_step == stopped.global_step == 4
     assert any(not torch.equal(one[weight], start) for weight, start in build(name).state_dict().items())
@@ -109,8 +109,8 @@ def test_scores_have_the_shape_of_the_batch_and_no_padding_has_one(name: str) ->
     score = build(name).score(batch())
     assert score.shape == (4, 9)
     assert score.dtype == torch.float32
-    assert not score[~batch().counted].any()
-    assert score[batch().counted].isfinite().all()
+    assert not score[~batch().is_counted].any()
+    assert score[batch().is_counted].isfinite().all()
 
 
 @every_method
@@ -124,7 +124,7 @@ def test_padding_and_company_change_no_score(name: str) -> None:
 
 @cache
 def long_sequences() -> SequenceDataset:
-    """Sequences of 25, 1 and 12 behaviours in rows of at most 10 that share 4."""
+    """Return sequences of 25, 1 and 12 behaviours in rows of at most 10 that share 4."""
     tokens = torch.randint(1, 20, (38,), generator=torch.Generator().manual_seed(2)).to(torch.int16).numpy()
     length = torch.tensor([25, 1, 12]).numpy()
     first, label = length.cumsum() - length, torch.tensor([1.0, 0.0, 0.0]).numpy()
@@ -134,9 +134,9 @@ def long_sequences() -> SequenceDataset:
 @every_method
 def test_each_behaviour_of_a_long_sequence_is_scored_once(name: str) -> None:
     rows = long_sequences()[[0, 1, 2]]
-    named = rows.named(build(name).score(rows))
-    assert sorted(named.unit.tolist()) == list(range(38))
-    assert named.score.isfinite().all()
+    scores = rows.name_scores(build(name).score(rows))
+    assert sorted(scores.unit.tolist()) == list(range(38))
+    assert scores.score.isfinite().all()
 
 
 @every_method

@@ -1,4 +1,4 @@
-"""What the split by campaign promises."""
+"""Tests of the split by campaign."""
 
 from datetime import datetime, timedelta
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the split by date promises."""
+"""Tests of the split by date."""
 
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -83,8 +83,8 @@ def test_labels_are_shown_of_chosen_parts_and_never_of_the_test(store: Path) -> 
     users = Store(store).presence().select(pl.col("user").unique(maintain_order=True))
     units = users.join(starts, how="cross").with_columns(end=pl.col("start") + timedelta(days=1))
     parted = split.assign(units, store)
-    shown = split.labels_shown(parted, store)
+    shown = split.shown_labels(parted, store)
     assert (shown.is_not_null() == (parted["part"] == "train")).all()
     assert 0 < shown.sum() < len(parted)
-    nothing = Dates(date(2010, 2, 20), date(2010, 3, 10)).labels_shown(parted, store)
+    nothing = Dates(date(2010, 2, 20), date(2010, 3, 10)).shown_labels(parted, store)
     assert nothing.null_count() == len(parted)

@@ -1,4 +1,4 @@
-"""What the label policies promise."""
+"""Tests of the label policies."""
 
 from datetime import datetime, timedelta
 
@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from itd_lightning.contracts.labels import LabelPolicy
-from itd_lightning.splits.labels import label
+from itd_lightning.splits.labels import label_units
 from itd_lightning.store.key import Key
 
 START = datetime(2010, 3, 1)
@@ -38,23 +38,23 @@ def days(user: str) -> pl.DataFrame:
     [("event", [3, 6]), ("interval", [3, 4, 5, 6]), ("user", [1, 2, 3, 4, 5, 6, 7, 8])],
 )
 def test_each_policy_marks_its_days_of_march(policy: LabelPolicy, marked: list[int]) -> None:
-    labelled = label(days("a"), KEY, policy)
+    labelled = label_units(days("a"), KEY, policy)
     assert [day.day for day in labelled.filter("malicious")["start"]] == marked
     assert labelled.filter("malicious")["scenario"].unique().to_list() == [1]
 
 
 @pytest.mark.parametrize("policy", ["event", "interval", "user"])
 def test_another_user_is_never_marked(policy: LabelPolicy) -> None:
-    assert not label(days("b"), KEY, policy)["malicious"].any()
+    assert not label_units(days("b"), KEY, policy)["malicious"].any()
 
 
 def test_the_order_and_number_of_units_stay() -> None:
     units = pl.concat([days("b"), days("a")])
-    assert label(units, KEY, "event").select(units.columns).equals(units)
+    assert label_units(units, KEY, "event").select(units.columns).equals(units)
 
 
 def test_a_moved_key_marks_the_days_that_many_weeks_before() -> None:
-    labelled = label(
+    labelled = label_units(
         days("a").with_columns(pl.col("start", "end") - timedelta(days=14)), KEY.moved(14), "event"
     )
     assert [day.day for day in labelled.filter("malicious")["start"]] == [17, 20]
@@ -68,5 +68,5 @@ def test_a_behaviour_is_malicious_by_its_id_and_not_by_its_moment() -> None:
         pl.DataFrame({"user": ["ann"], "scenario": ["1"], "start": [START], "end": [START]}),
         pl.DataFrame({"user": ["ann"], "scenario": ["1"], "time": [START], "event_id": ["bad"]}),
     )
-    assert label(rows, key, "event")["malicious"].to_list() == [True, False]
-    assert label(rows, key, "interval")["malicious"].to_list() == [True, True]
+    assert label_units(rows, key, "event")["malicious"].to_list() == [True, False]
+    assert label_units(rows, key, "interval")["malicious"].to_list() == [True, True]

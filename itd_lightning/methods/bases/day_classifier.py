@@ -1,4 +1,4 @@
-"""What classifiers of days have in common: they learn by gradient from days whose labels are shown.
+"""The base of classifiers of days, which learn by gradient from days whose labels are shown.
 
 Axes: B days, D preceding days, F features, L = 1 + D.
 """
@@ -14,22 +14,22 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from itd_lightning.contracts.batches import DayBatch
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.methods.base import Method
-from itd_lightning.methods.bases.gathering import ONE_SORT
+from itd_lightning.methods.bases.gathering import ONE_CLASS
 
 
-def squashed(values: Float[Tensor, "b ..."]) -> Float[Tensor, "b ..."]:
-    """Standard deviations on a logarithmic scale: counts have long tails, in which a network would drown."""
+def log_scale(values: Float[Tensor, "b ..."]) -> Float[Tensor, "b ..."]:
+    """Return values on a signed logarithmic scale: counts have long tails, in which a network would drown."""
     return values.sign() * values.abs().log1p()
 
 
-def series(batch: DayBatch) -> tuple[Float[Tensor, "b l f"], Int[Tensor, " b"]]:
-    """The day itself, then those before it, the latest first; and how many there are."""
+def day_series(batch: DayBatch) -> tuple[Float[Tensor, "b l f"], Int[Tensor, " b"]]:
+    """Return each day with those before it, the latest first, and the length of this series."""
     days = torch.cat([batch.features[:, None], batch.past], dim=1)
-    return days, 1 + batch.seen.sum(dim=1)
+    return days, 1 + batch.has_past.sum(dim=1)
 
 
 class DayClassifier(Method[DayBatch]):
-    """Tells malicious from harmless days; both weigh the same in training, however few are malicious.
+    """A classifier of days; both classes weigh the same in training, however few days are malicious.
 
     Args:
         optimizer: Builds the optimizer from the trainable parameters.
@@ -42,33 +42,33 @@ class DayClassifier(Method[DayBatch]):
 
     @abstractmethod
     def forward(self, batch: DayBatch) -> Float[Tensor, " b"]:
-        """Log-odds of each day being malicious."""
+        """Return the log-odds of each day being malicious."""
 
     def setup(self, stage: str) -> None:
-        """Look at a day, which tells the first layer how wide it must be, before DDP asks for it."""
+        """Run one day through the network, so that lazy layers have their width before DDP starts."""
         if stage == "fit" and len(rows := self.trainer.datamodule.train_dataloader().dataset):  # type: ignore[attr-defined]
             with torch.no_grad():
                 self(rows[0])
 
     def on_fit_start(self) -> None:
-        """Weigh the two sorts of days."""
+        """Set the weight of malicious days by the counts of both classes."""
         rows = self.trainer.datamodule.train_dataloader().dataset  # type: ignore[attr-defined]
         malicious, harmless = int((rows.labels == 1).sum()), int((rows.labels == 0).sum())
         if not malicious or not harmless:
-            raise InputError(ONE_SORT)
+            raise InputError(ONE_CLASS)
         self.balance.fill_(harmless / malicious)
 
     def loss(self, batch: DayBatch) -> Float[Tensor, ""]:
-        """Training loss of a batch."""
+        """Return the training loss of a batch."""
         return self.cross_entropy(self(batch), batch.label)
 
     def cross_entropy(self, logits: Float[Tensor, " b"], label: Float[Tensor, " b"]) -> Float[Tensor, ""]:
-        """Weighted cross-entropy over the days whose labels are shown; 0 without any."""
-        known = ~label.isnan()
+        """Return the weighted cross-entropy over the days whose labels are shown; 0 without any."""
+        has_label = ~label.isnan()
         total = binary_cross_entropy_with_logits(
-            logits[known], label[known], pos_weight=self.balance, reduction="sum"
+            logits[has_label], label[has_label], pos_weight=self.balance, reduction="sum"
         )
-        return total / known.sum().clamp(min=1)
+        return total / has_label.sum().clamp(min=1)
 
     def training_step(self, batch: DayBatch, batch_idx: int) -> Tensor:
         """Return the loss of the batch."""

@@ -141,7 +141,7 @@ class Chronos(Method[TrajectoryBatch]):
         """Learn the weights, where they are to be learned; log the mean score of the units."""
         if self.weighting == "learned" and not self.trainer.sanity_checking:
             self.learn_weights(self.surprises(batch), batch)
-        score = self.score(batch)[batch.scored]
+        score = self.score(batch)[batch.is_scored]
         self.log("val/loss", score.mean(), batch_size=len(score), sync_dist=True)
 
     def score(self, batch: TrajectoryBatch) -> Float[Tensor, "u t"]:
@@ -150,7 +150,7 @@ class Chronos(Method[TrajectoryBatch]):
 
     def explain(self, batch: TrajectoryBatch) -> Explanation:
         """What each signal adds, and the department where it counts."""
-        parts = self.parts(batch)[batch.scored]
+        parts = self.parts(batch)[batch.is_scored]
         names = (*self.signals, "department") if self.hierarchical else self.signals
         return Explanation(parts, torch.zeros_like(parts), names)
 
@@ -241,7 +241,7 @@ class Chronos(Method[TrajectoryBatch]):
         Raises:
             InputError: If the split shows no malicious validation day.
         """
-        shown = batch.scored & batch.active & ~batch.label.isnan()
+        shown = batch.is_scored & batch.active & ~batch.label.isnan()
         label, features = batch.label[shown], surprises[shown]
         if not (label == 1).any() or (label == 1).all():
             raise InputError(

@@ -1,1 +1,1 @@
-"""DMFI: the method and the parts that only it uses."""
+"""DMFI: the method, its branches, its fusion head and its texts."""

@@ -1,6 +1,6 @@
 """DMFI's branches: adapters of one language model that learn from normal and from abnormal texts.
 
-Axes: N texts, C what a branch says of each: one likelihood, or an answer for each kind.
+Axes: N texts, C outputs of a branch for each: one likelihood, or an answer for each kind.
 """
 
 from collections.abc import Sequence
@@ -19,18 +19,18 @@ Strategy = Literal["unified", "dual"]
 Likelihood = Literal["mean", "sum"]
 KINDS = ("normal", "abnormal")
 WORDINGS: dict[str, Wording] = {"semantic": SEMANTIC, "behaviour": BEHAVIOUR}
-KNOWN_TEXTS = 200_000  # margins that are kept, since most pages come up again
+CACHE_SIZE = 200_000  # margins in memory, since most pages come up again
 
 
-def branches_of(views: Sequence[Side], strategy: Strategy) -> list[str]:
-    """Names of the adapters: one a view, or two, such as ``semantic_normal``."""
+def branch_names(views: Sequence[Side], strategy: Strategy) -> list[str]:
+    """Return the names of the adapters: one a view, or two, such as ``semantic_normal``."""
     if strategy == "unified":
         return list(views)
     return [f"{view}_{kind}" for view in views for kind in KINDS]
 
 
 class LanguageBranches(nn.Module):
-    """How abnormal texts are by the adapters of their view, before any calibration: the margin.
+    """The adapters of each view, and the margin by which they find a text abnormal, before calibration.
 
     - ``unified`` (DMFI-A): one adapter a view, which learns to answer; the margin is
       ``log p(" abnormal") - log p(" normal")`` at the place of the answer.
@@ -38,8 +38,8 @@ class LanguageBranches(nn.Module):
       ``f_abnormal - f_normal``, where f is the log-likelihood of the text.
 
     Args:
-        backbone: The language model with the adapters of ``branches_of``.
-        views: Those that take part.
+        backbone: The language model with the adapters of ``branch_names``.
+        views: Views that take part.
         strategy: See above.
         likelihood: f is the ``mean`` of a text's tokens, or their ``sum``, which grows with the length.
         context: Most tokens of a prompt.
@@ -68,10 +68,10 @@ class LanguageBranches(nn.Module):
         self.prompters: dict[str, Prompter] = {
             view: Prompter(backbone.tokenizer, WORDINGS[view], room, answer) for view in views
         }
-        self.known: dict[tuple[str, str], float] = {}
+        self.margin_cache: dict[tuple[str, str], float] = {}
 
     def losses(self, branch: str, texts: Sequence[str], *, learns: bool) -> Float[Tensor, "n c"]:
-        """What the texts cost a branch; of a unified one, by the right answer (equations 6, 8)."""
+        """Return the losses of texts by a branch; of a unified one, of each answer (equations 6, 8)."""
         view, _, kind = branch.partition("_")
         prompts = [self.prompters[view](text) for text in texts]
         if kind:
@@ -80,19 +80,21 @@ class LanguageBranches(nn.Module):
 
     @torch.no_grad()
     def margins(self, view: str, texts: Sequence[str]) -> Float[Tensor, " n"]:
-        """Margin of each text; what is known of a text is not measured again."""
-        new = [text for text in dict.fromkeys(texts) if (view, text) not in self.known]
+        """Return the margin of each text, from the cache where it is there."""
+        new = [text for text in dict.fromkeys(texts) if (view, text) not in self.margin_cache]
         prompts = [self.prompters[view](text) for text in new]
         for places in passes(prompts, self.backbone.device):
-            found = self.measured(view, [prompts[place] for place in places])
-            self.known.update(zip([(view, new[place]) for place in places], found.tolist(), strict=True))
-        margins = torch.tensor([self.known[view, text] for text in texts], device=self.backbone.device)
-        if len(self.known) > KNOWN_TEXTS:
-            self.known.clear()
+            new_margins = self.compute_margins(view, [prompts[place] for place in places])
+            self.margin_cache.update(
+                zip([(view, new[place]) for place in places], new_margins.tolist(), strict=True)
+            )
+        margins = torch.tensor([self.margin_cache[view, text] for text in texts], device=self.backbone.device)
+        if len(self.margin_cache) > CACHE_SIZE:
+            self.margin_cache.clear()
         return margins
 
-    def measured(self, view: str, prompts: Sequence[Prompt]) -> Float[Tensor, " n"]:
-        """Margin of each prompt; equation 7 without its sigmoid, or equation 10 without it."""
+    def compute_margins(self, view: str, prompts: Sequence[Prompt]) -> Float[Tensor, " n"]:
+        """Return the margin of each prompt: equation 7 or 10 without the sigmoid."""
         if self.strategy == "unified":
             logp = answer_log_probs(self.backbone, prompts, self.answers, view)
             return logp[:, 1] - logp[:, 0]

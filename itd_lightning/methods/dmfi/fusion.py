@@ -1,4 +1,4 @@
-"""Scores of a day's texts and of its behaviour become one: fixed statistics, then a small network.
+"""Fuses the scores of a day's texts and of its behaviour: fixed statistics, then a small network.
 
 Axes: B days, M texts of a day, S statistics, F features.
 """
@@ -18,27 +18,27 @@ STATISTICS: dict[Pooling, tuple[str, ...]] = {
 }
 
 
-def pooled(scores: Float[Tensor, " m"], pooling: Pooling = "full") -> Float[Tensor, " s"]:
-    """Statistics of the scores of a day's texts, equation 12; NaN where there is no text.
+def pool_scores(scores: Float[Tensor, " m"], pooling: Pooling = "full") -> Float[Tensor, " s"]:
+    """Return statistics of the scores of a day's texts, equation 12; NaN where there is no text.
 
     Example:
         >>> from torch import tensor
-        >>> pooled(tensor([0.25, 0.75]))
+        >>> pool_scores(tensor([0.25, 0.75]))
         tensor([0.5000, 0.7500, 0.2500, 0.2500])
     """
     if not len(scores):
         return scores.new_full((len(STATISTICS[pooling]),), torch.nan)
-    known = {
+    statistics = {
         "mean": scores.mean(),
         "max": scores.max(),
         "std": scores.std(correction=0),
         "min": scores.min(),
     }
-    return torch.stack([known[name] for name in STATISTICS[pooling]])
+    return torch.stack([statistics[name] for name in STATISTICS[pooling]])
 
 
 class FusionHead(nn.Module):
-    """Log-odds of a day by the statistics of its texts and the score of its behaviour.
+    """A network for the log-odds of a day by the statistics of its texts and the score of its behaviour.
 
     Features are standardised by training days. A day without texts has those of the usual day, 0 standard
     deviations; and no day scores lower than it would with them. So texts can raise the score of a day and
@@ -63,16 +63,16 @@ class FusionHead(nn.Module):
         self.spread: Tensor
 
     def fit(self, features: Float[Tensor, "n f"]) -> None:
-        """Learn from training days what is usual."""
-        known = ~features.isnan()
-        count = known.sum(0).clamp(min=1)
+        """Fit the mean and spread of the features to training days."""
+        exists = ~features.isnan()
+        count = exists.sum(0).clamp(min=1)
         mean = features.nan_to_num(0.0).sum(0) / count
-        variance = torch.where(known, features - mean, 0.0).square().sum(0) / count
+        variance = torch.where(exists, features - mean, 0.0).square().sum(0) / count
         self.mean.copy_(mean)
         self.spread.copy_(torch.where(variance > 0, variance.sqrt(), 1.0))
 
     def forward(self, features: Float[Tensor, "b f"]) -> Float[Tensor, " b"]:
-        """Log-odds of each day."""
+        """Return the log-odds of each day."""
         unit = ((features - self.mean) / self.spread).nan_to_num(0.0)
         logit: Tensor = self.layers(unit)[:, 0]
         if not self.floor:

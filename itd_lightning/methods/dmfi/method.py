@@ -18,25 +18,23 @@ from itd_lightning.contracts.batches import NarrativeBatch
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.unit_scores import Explanation
 from itd_lightning.methods.base import Method
-from itd_lightning.methods.bases.narrative_texts import (
-    distinct,
-    drawn_apart,
-    labelled_texts,
-    left_out,
-    outlined,
-    refuse_without_labels,
-    some_of,
-    tracked,
-)
+from itd_lightning.methods.bases.narrative_texts import check_labels, distinct_texts, outline_days
 from itd_lightning.methods.dmfi.branches import (
     KINDS,
     LanguageBranches,
     Likelihood,
     Side,
     Strategy,
-    branches_of,
+    branch_names,
 )
-from itd_lightning.methods.dmfi.fusion import STATISTICS, FusionHead, Pooling, pooled
+from itd_lightning.methods.dmfi.fusion import STATISTICS, FusionHead, Pooling, pool_scores
+from itd_lightning.methods.dmfi.texts import (
+    hold_out,
+    labelled_texts,
+    leave_one_out,
+    sample_texts,
+    with_progress,
+)
 from itd_lightning.nn.language.backbone import QUERY_AND_VALUE, Backbone
 from itd_lightning.nn.language.models import DEFAULT, Precision, Quantization
 from itd_lightning.numerics.calibration import platt
@@ -45,9 +43,9 @@ VIEWS: tuple[Side, ...] = ("semantic", "behaviour")
 
 
 class DMFI(Method[NarrativeBatch]):
-    """Scores contents and behaviour of a day by adapted language models, then fuses them; supervised.
+    """A supervised method that scores contents and behaviour by adapted language models, then fuses them.
 
-    The margin of a text, by ``nn.LanguageBranches``, becomes a probability by a sigmoid whose slope and
+    The margin of a text, by ``LanguageBranches``, becomes a probability by a sigmoid whose slope and
     offset are fitted to validation days. The ``DualBranch`` callback runs the stages: the branches, then the
     fusion.
 
@@ -71,7 +69,7 @@ class DMFI(Method[NarrativeBatch]):
         hidden: Width of the hidden layers of the fusion.
         held_out: Share of the training days from which the fusion learns and the branches do not, since
             branches are too sure of days that they have read. 0 lets both learn from all, as the paper may.
-        reasons: Explain days by sentences: what the score loses without each. Testing takes a few times
+        reasons: Explain days by sentences: the loss of score without each. Testing takes a few times
             as long.
 
     Raises:
@@ -116,7 +114,7 @@ class DMFI(Method[NarrativeBatch]):
                 f"got {list(views)}, {contents}, {held_out}"
             )
         self.pooling, self.contents, self.held_out, self.reasons = pooling, contents, held_out, reasons
-        names = branches_of(self.views, strategy)
+        names = branch_names(self.views, strategy)
         self.stage, self.stages = "", (*names, "fusion")
         model = Backbone(backbone, names, rank, alpha, lora_dropout, targets, top, quantization, precision)
         self.branches = LanguageBranches(model, self.views, strategy, likelihood, context)
@@ -124,34 +122,34 @@ class DMFI(Method[NarrativeBatch]):
         self.head = FusionHead(semantic, "behaviour" in self.views, hidden)
         self.register_buffer("lines", torch.tensor([[1.0, 0.0]] * 3))  # of semantic, behaviour, fused
         self.lines: Tensor
-        self.held = torch.zeros(0, dtype=torch.long)  # units of the training days held out
+        self.fusion_units = torch.zeros(0, dtype=torch.long)  # training days held out for the fusion
         self.val_loss, self.label_mass = MeanMetric(), MeanMetric()
         self.val_logits, self.val_labels = CatMetric(), CatMetric()
 
     @property
     def needs_one_device(self) -> bool:
-        """Margins and features are calibrated on whole parts between the stages."""
+        """Return True: margins and features are calibrated on whole parts between the stages."""
         return True
 
     def on_fit_start(self) -> None:
-        """Refuse what would fail after hours: no schedule, or labels of one sort only."""
+        """Refuse a fit without a schedule, or with labels of one class only, before it costs hours."""
         if not self.stage:
             raise InputError(
                 "dmfi trains in stages: let the trainer run the callback DualBranch, as its config does"
             )
         data = self.trainer.datamodule  # type: ignore[attr-defined]
-        train = outlined(data.train_dataloader())
-        held = drawn_apart(len(train.unit), self.held_out)
-        refuse_without_labels(train.where(~held), "training", self.views)
+        train = outline_days(data.train_dataloader())
+        is_held_out = hold_out(len(train.unit), self.held_out)
+        check_labels(train.where(~is_held_out), "training", self.views)
         if self.held_out:
             remedy = "more of them (--model.held_out, --data.train_days)"
-            refuse_without_labels(train.where(held), "held-out training", self.views, remedy)
-        refuse_without_labels(outlined(data.val_dataloader()), "validation", self.views)
-        self.held = train.unit[held]
+            check_labels(train.where(is_held_out), "held-out training", self.views, remedy)
+        check_labels(outline_days(data.val_dataloader()), "validation", self.views)
+        self.fusion_units = train.unit[is_held_out]
 
     def on_stage_start(self) -> None:
-        """Begin a stage; before the fusion, calibrate margins and learn what is usual."""
-        self.branches.known.clear()
+        """Begin a stage; before the fusion, calibrate the margins and the scale of the features."""
+        self.branches.margin_cache.clear()
         if self.stage == "fusion":
             self.calibrate()
 
@@ -159,39 +157,39 @@ class DMFI(Method[NarrativeBatch]):
     def calibrate(self) -> None:
         """Fit the sigmoids of the views to validation days, and the scale of features to training days."""
         data = self.trainer.datamodule  # type: ignore[attr-defined]
-        found: dict[Side, list[Tensor]] = {view: [] for view in self.views}
-        for batch in tracked(data.val_dataloader(), "scoring validation days"):
+        margins: dict[Side, list[Tensor]] = {view: [] for view in self.views}
+        for batch in with_progress(data.val_dataloader(), "scoring validation days"):
             for view in self.views:
                 texts, label = labelled_texts(batch, view, self.contents)
                 if texts:
-                    found[view].append(torch.stack([self.branches.margins(view, texts).cpu(), label]))
-        for side, pieces in found.items():
+                    margins[view].append(torch.stack([self.branches.margins(view, texts).cpu(), label]))
+        for side, pieces in margins.items():
             margin, label = torch.cat(pieces, dim=1) if pieces else torch.zeros(2, 0)
             if len(label.unique()) == 2:
                 self.lines[VIEWS.index(side)] = torch.tensor(platt(margin, label, balanced=True))
-        train = tracked(data.train_dataloader(), "scoring training days")
-        days = [self.lesson(batch, fusion=True) for batch in train]
+        train = with_progress(data.train_dataloader(), "scoring training days")
+        days = [self.training_days(batch, fusion=True) for batch in train]
         self.head.fit(torch.cat([self.features(batch) for batch in days if len(batch.unit)]))
 
     def training_step(self, batch: NarrativeBatch, batch_idx: int) -> Tensor | None:
-        """Return the loss of the stage; None where the batch holds nothing to learn from."""
-        lesson = self.lesson(batch, fusion=self.stage == "fusion")
-        loss = self.loss(lesson, learns=True)
+        """Return the loss of the stage; None of a batch without training days."""
+        days = self.training_days(batch, fusion=self.stage == "fusion")
+        loss = self.loss(days, learns=True)
         if loss is not None:
             self.log(
-                "train/loss", loss, on_step=False, on_epoch=True, batch_size=len(lesson.unit), sync_dist=True
+                "train/loss", loss, on_step=False, on_epoch=True, batch_size=len(days.unit), sync_dist=True
             )
         return loss
 
-    def lesson(self, batch: NarrativeBatch, *, fusion: bool) -> NarrativeBatch:
-        """The days that the fusion learns from, or the branches."""
+    def training_days(self, batch: NarrativeBatch, *, fusion: bool) -> NarrativeBatch:
+        """Return the days that the fusion, or else the branches, learn from."""
         if not self.held_out:
             return batch
-        held = torch.isin(batch.unit, self.held.to(batch.unit.device))
-        return batch.where(held if fusion else ~held)
+        for_fusion = torch.isin(batch.unit, self.fusion_units.to(batch.unit.device))
+        return batch.where(for_fusion if fusion else ~for_fusion)
 
     def loss(self, batch: NarrativeBatch, *, learns: bool) -> Float[Tensor, ""] | None:
-        """Loss of the stage on the days whose labels are shown."""
+        """Return the loss of the stage on the days whose labels are shown; None without any."""
         if self.stage == "fusion":
             shown = ~batch.label.isnan()
             if not shown.any():
@@ -199,7 +197,7 @@ class DMFI(Method[NarrativeBatch]):
             return binary_cross_entropy_with_logits(self(batch)[shown], batch.label[shown])
         view, _, kind = self.stage.partition("_")
         texts, label = labelled_texts(batch, view, self.contents, KINDS.index(kind) if kind else None)
-        texts, label = some_of(texts, label, len(batch.unit), by_chance=learns)
+        texts, label = sample_texts(texts, label, len(batch.unit), at_random=learns)
         if not texts:
             return None
         losses = self.branches.losses(self.stage, texts, learns=learns)
@@ -230,30 +228,30 @@ class DMFI(Method[NarrativeBatch]):
         if self.stage == "fusion" and not self.trainer.sanity_checking:
             label = torch.as_tensor(self.val_labels.compute())
             if len(label.unique()) == 2:
-                fitted = platt(torch.as_tensor(self.val_logits.compute()).cpu(), label.cpu())
-                self.lines[2] = torch.tensor(fitted)
+                line = platt(torch.as_tensor(self.val_logits.compute()).cpu(), label.cpu())
+                self.lines[2] = torch.tensor(line)
         for metric in (self.val_loss, self.label_mass, self.val_logits, self.val_labels):
             metric.reset()
 
     def probabilities(self, view: str, texts: Sequence[str]) -> Float[Tensor, " n"]:
-        """How probably each text is abnormal, were both sorts equally frequent."""
+        """Return the probability that each text is abnormal, were both kinds equally frequent."""
         slope, offset = self.lines[VIEWS.index(view)]
         return torch.sigmoid(slope * self.branches.margins(view, texts) + offset)
 
     def features(self, batch: NarrativeBatch) -> Float[Tensor, "b f"]:
-        """Statistics of the semantic scores, then the behaviour score; equation 14. NaN for no text."""
+        """Return statistics of semantic scores, then the behaviour score; equation 14. NaN without texts."""
         parts = []
         if "semantic" in self.views:
-            texts = [distinct(day, self.contents) for day in batch.contents]
+            texts = [distinct_texts(day, self.contents) for day in batch.contents]
             scores = self.probabilities("semantic", [text for day in texts for text in day])
             days = scores.split([len(day) for day in texts])
-            parts.append(torch.stack([pooled(day, self.pooling) for day in days]))
+            parts.append(torch.stack([pool_scores(day, self.pooling) for day in days]))
         if "behaviour" in self.views:
             parts.append(self.probabilities("behaviour", batch.narrative)[:, None])
         return torch.cat(parts, dim=1)
 
     def forward(self, batch: NarrativeBatch) -> Float[Tensor, " b"]:
-        """Fused log-odds before their calibration; equation 15."""
+        """Return the fused log-odds before their calibration; equation 15."""
         logit: Tensor = self.head(self.features(batch))
         return logit
 
@@ -263,10 +261,10 @@ class DMFI(Method[NarrativeBatch]):
         return logit * self.lines[2, 0] + self.lines[2, 1]
 
     def explain(self, batch: NarrativeBatch) -> Explanation | None:
-        """What the score loses without each sentence of the narrative, and without each content."""
+        """Return the loss of score without each sentence of the narrative, and without each content."""
         if not self.reasons:
             return None
-        variants, row, column, names = left_out(batch, self.contents)
+        variants, row, column, names = leave_one_out(batch, self.contents)
         score = self.score(batch)
         parts = score.new_zeros(len(score), len(names))
         if len(row):
@@ -274,10 +272,10 @@ class DMFI(Method[NarrativeBatch]):
         return Explanation(parts, torch.zeros_like(parts), names)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Forget what other weights said."""
-        self.branches.known.clear()
+        """Drop the margins of other weights."""
+        self.branches.margin_cache.clear()
 
     def configure_optimizers(self) -> Optimizer | None:
-        """Build the optimizer of all adapters and the head, whichever of them rest at the moment."""
+        """Build the optimizer of all adapters and the head, of which only some learn in a stage."""
         assert self.optimizer is not None
         return self.optimizer([*self.branches.backbone.adapter_weights(), *self.head.parameters()])

@@ -1,1 +1,1 @@
-"""Log2Sig."""
+"""Log2Sig: the method."""

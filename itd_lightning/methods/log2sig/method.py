@@ -1,4 +1,4 @@
-"""Log2Sig: a day is anomalous when what was done, and the rhythms of how often, look like an attack.
+"""Log2Sig: a day is anomalous when its behaviours and the rhythms of their counts look like an attack.
 
 Axes: B days, L behaviours of a day, C channels, K modes, D features.
 """
@@ -20,11 +20,11 @@ from itd_lightning.methods.base import Method
 from itd_lightning.nn.encoders.base import encoder
 from itd_lightning.nn.mamba import Backend
 
-CHANNELS = 8  # that the view counts
+CHANNELS = 8  # of counts in the view
 
 
 class Log2Sig(Method[SignalBatch]):
-    """Reads the day's behaviours in order, and beside them its counts and their modes; supervised.
+    """A supervised classifier of the day's behaviours in order, beside its counts and their modes.
 
     Args:
         optimizer: Builds the optimizer from the trainable parameters; its learning rate falls as a cosine.
@@ -33,10 +33,11 @@ class Log2Sig(Method[SignalBatch]):
         modes: Number of modes K; 0 for counts alone (the paper's "w/o MVMD").
         width: Features D of a behaviour and of a component.
         layers: Layers of the encoder.
-        sequence: What reads the behaviours: ``mamba`` as published, ``lstm``, ``gru`` or ``transformer``;
+        sequence: Encoder of the behaviours: ``mamba`` as published, ``lstm``, ``gru`` or ``transformer``;
             ``none`` takes each by itself (the paper's "w/o Mamba").
-        backend: What runs Mamba: its kernels on a GPU, plain torch, or a scan that is ``compiled`` on this
-            machine, twice as fast on a CPU; ``auto`` takes the first two, so that results repeat elsewhere.
+        backend: Implementation of Mamba: its kernels on a GPU, plain torch, or a scan that is ``compiled`` on
+            this machine, twice as fast on a CPU; ``auto`` takes the first two, so that results repeat
+            elsewhere.
         hidden: Widths of the classifier's layers.
         dropout: Share of units that training drops in the classifier.
 
@@ -46,7 +47,7 @@ class Log2Sig(Method[SignalBatch]):
     Source:
         Log2Sig: Frequency-Aware Insider Threat Detection via Multivariate Behavioral Signal Decomposition,
         section IV and table II. The paper leaves open, and this is ours: the schedule (a cosine), L and C.
-        Departure: Mamba is the block of its authors, which equations 3 and 4 tell with full matrices and
+        Departure: Mamba is the block of its authors, which equations 3 and 4 write with full matrices and
         another gate.
     """
 
@@ -80,17 +81,17 @@ class Log2Sig(Method[SignalBatch]):
         self.classifier = nn.Sequential(nn.Flatten(), *dense, nn.Linear(sizes[-1], 1))
 
     def forward(self, batch: SignalBatch) -> Float[Tensor, " b"]:
-        """Logit that each day is malicious. Equations 10 to 15."""
-        read = self.embedding(batch.tokens)
+        """Return the logit that each day is malicious. Equations 10 to 15."""
+        encoded = self.embedding(batch.tokens)
         if self.encoder is not None:
-            read = self.encoder(read, batch.lengths)
-        read = pad(read, (0, 0, 0, self.behaviours - read.shape[1]))
+            encoded = self.encoder(encoded, batch.lengths)
+        encoded = pad(encoded, (0, 0, 0, self.behaviours - encoded.shape[1]))
         rhythms = self.component(batch.signals[..., None])
-        logit: Tensor = self.classifier(torch.cat([read, rhythms], dim=1))[:, 0]
+        logit: Tensor = self.classifier(torch.cat([encoded, rhythms], dim=1))[:, 0]
         return logit
 
     def loss(self, batch: SignalBatch) -> Float[Tensor, ""]:
-        """Cross-entropy of equation 16, each day by its weight."""
+        """Return the cross-entropy of equation 16, each day by its weight."""
         if batch.label.isnan().any():
             raise InputError(
                 "log2sig learns from labels of days, and the split does not show them: "

@@ -1,1 +1,1 @@
-"""The mask/value autoencoder."""
+"""The mask/value autoencoder: the method."""

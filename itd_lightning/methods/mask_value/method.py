@@ -1,4 +1,4 @@
-"""Mask/value autoencoder: a window is anomalous when what happened, and when, restores badly.
+"""Mask/value autoencoder: a window is anomalous when its activity, and the counts of it, restore badly.
 
 Axes: B windows, C channels (mask, value), T hours, F features, D latent units.
 """
@@ -21,14 +21,14 @@ Variant = Literal["mask_value", "mask", "value", "standard"]
 def presence_error(
     logits: Float[Tensor, "b t f"], mask: Bool[Tensor, "b t f"], pos_weight: Float[Tensor, ""] | None = None
 ) -> Float[Tensor, "b t f"]:
-    """Cross-entropy of each cell's activity; active cells count ``pos_weight`` times. Mask loss, III-C."""
+    """Return the cross-entropy of each cell, active ones times ``pos_weight``. Mask loss, III-C."""
     return binary_cross_entropy_with_logits(
         logits, mask.to(logits.dtype), pos_weight=pos_weight, reduction="none"
     )
 
 
 def latent_step(latent: Float[Tensor, "b d"], following: Int[Tensor, " b"]) -> Float[Tensor, ""]:
-    """Mean squared step between the latents of consecutive windows; 0 without any. Temporal loss, III-C.
+    """Return the mean squared step between latents of consecutive windows, or 0. Temporal loss, III-C.
 
     The norm of the step is averaged over the D units too, as in the authors' code.
     """
@@ -39,7 +39,7 @@ def latent_step(latent: Float[Tensor, "b d"], following: Int[Tensor, " b"]) -> F
 
 
 class MaskValueAutoencoder(Method[WindowBatch]):
-    """Convolutional autoencoder that restores when something happened apart from how often.
+    """A convolutional autoencoder that restores activity and counts in two channels.
 
     Loss: ``mask + value_weight * value + step_weight * step``, where ``mask`` is the weighted cross-entropy
     over all cells, ``value`` the mean squared error over active cells, and ``step`` the latent step between
@@ -55,7 +55,7 @@ class MaskValueAutoencoder(Method[WindowBatch]):
         dropout: Share of channels, latent or hidden units that training drops.
         variant: Channels in and out: both (``mask_value``), one (``mask``, ``value``: error over active cells
             only), or ``standard``, the usual autoencoder on values, with the error over all cells.
-        scored: Which error is the score: ``mask`` (the paper's headline), ``value``, or ``combined``, their
+        scored: Error that is the score: ``mask`` (the paper's headline), ``value``, or ``combined``, their
             sum with the value weighted. A variant with one channel is scored by it.
 
     Raises:
@@ -113,14 +113,14 @@ class MaskValueAutoencoder(Method[WindowBatch]):
         )
 
     def forward(self, batch: WindowBatch) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b c t f"]]:
-        """Encode and restore windows: latent code; then mask logits and values, as far as there are any."""
-        seen = [batch.mask.to(batch.values.dtype)] * self.has_mask + [batch.values] * self.has_value
-        latent: Tensor = self.encoder(torch.stack(seen, dim=1))
+        """Return the latent code of windows; then mask logits and values, of the channels that there are."""
+        channels = [batch.mask.to(batch.values.dtype)] * self.has_mask + [batch.values] * self.has_value
+        latent: Tensor = self.encoder(torch.stack(channels, dim=1))
         restored: Tensor = self.decoder(latent)
         return latent, restored
 
     def on_train_start(self) -> None:
-        """Weigh active cells by silent over active cells of the training windows, each counted once."""
+        """Set the weight of active cells to silent over active cells of the training windows, each once."""
         # The dataset, not the loader: the iterator of its workers is in use already.
         rows = self.trainer.train_dataloader.dataset  # type: ignore[union-attr]
         active: dict[int, int] = {}
@@ -129,18 +129,18 @@ class MaskValueAutoencoder(Method[WindowBatch]):
             batch: WindowBatch = rows.__getitems__(list(range(start, min(start + 256, len(rows)))))
             active.update(zip(batch.unit.tolist(), batch.mask.sum(dim=(1, 2)).tolist(), strict=True))
             cells = batch.mask[0].numel()
-        happened = sum(active.values())
-        self.pos_weight.fill_((len(active) * cells - happened) / max(happened, 1))
+        active_cells = sum(active.values())
+        self.pos_weight.fill_((len(active) * cells - active_cells) / max(active_cells, 1))
 
     def loss(self, batch: WindowBatch) -> Float[Tensor, ""]:
-        """Training loss of a batch."""
+        """Return the training loss of a batch."""
         latent, restored = self(batch)
         loss = self.step_weight * latent_step(latent, batch.following)
         if self.has_mask:
             loss = loss + presence_error(restored[:, 0], batch.mask, self.pos_weight).mean()
         if self.has_value:
-            counted = torch.ones_like(batch.mask) if self.dense else batch.mask
-            error = ((restored[:, -1] - batch.values).square() * counted).sum() / counted.sum().clamp(min=1)
+            cells = torch.ones_like(batch.mask) if self.dense else batch.mask
+            error = ((restored[:, -1] - batch.values).square() * cells).sum() / cells.sum().clamp(min=1)
             loss = loss + (self.value_weight if self.has_mask else 1.0) * error
         return loss
 
@@ -159,13 +159,13 @@ class MaskValueAutoencoder(Method[WindowBatch]):
         return self.explain(batch).parts.sum(dim=(1, 2))
 
     def explain(self, batch: WindowBatch) -> Explanation:
-        """Split each score into its cells; an empty window has no value error."""
+        """Return the share of each cell in the score; an empty window has no value error."""
         _, restored = self(batch)
         parts = torch.zeros_like(batch.values)
         expected = restored[:, -1]
         if self.scored != "mask":
-            counted = torch.ones_like(batch.mask) if self.dense else batch.mask
-            share = counted / counted.sum(dim=(1, 2), keepdim=True).clamp(min=1)
+            cells = torch.ones_like(batch.mask) if self.dense else batch.mask
+            share = cells / cells.sum(dim=(1, 2), keepdim=True).clamp(min=1)
             weight = self.value_weight if self.scored == "combined" else 1.0
             parts = weight * share * (restored[:, -1] - batch.values).square()
         if self.scored != "value":

@@ -1,1 +1,1 @@
-"""RMSL: the method and the parts that only it uses."""
+"""RMSL: the method, its network, its bags and its pseudo labels."""

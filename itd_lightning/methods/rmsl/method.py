@@ -16,6 +16,8 @@ from torchmetrics import MeanMetric
 from itd_lightning.contracts.batches import SequenceBatch
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.methods.base import Method
+from itd_lightning.methods.bases.sequence_method import balanced_cross_entropy
+from itd_lightning.methods.rmsl.bags import bag_scores, sequence_means
 from itd_lightning.methods.rmsl.pseudo_labels import (
     PseudoLabels,
     confident_loss,
@@ -23,11 +25,9 @@ from itd_lightning.methods.rmsl.pseudo_labels import (
     pseudo_labels,
 )
 from itd_lightning.methods.rmsl.spheres import Detector, deviation, multi_centre, separability
-from itd_lightning.nn.bags import bag_scores, balanced, sequence_means
 
 RMSLStage = Literal["warm_up", "multiple_instance", "self_training"]
-CLEAR = 0.5
-"""Where ``tau_c`` begins."""
+CLEAR = 0.5  # start value of tau_c
 
 
 class RMSL(Method[SequenceBatch]):
@@ -35,7 +35,7 @@ class RMSL(Method[SequenceBatch]):
 
     ``warm_up`` draws normal behaviours to spheres; ``multiple_instance`` makes the highest scores of
     malicious sequences exceed those of normal ones; ``self_training`` learns from the behaviours of
-    malicious sequences of which the model is sure. Before a stage trains the classifier, the score is the
+    malicious sequences of which the model is certain. Before a stage trains the classifier, the score is the
     deviation alone.
 
     Args:
@@ -109,7 +109,9 @@ class RMSL(Method[SequenceBatch]):
         self.stage, self.stages = "", get_args(RMSLStage)
         self.register_buffer("spread", torch.zeros(()))
         self.register_buffer("classifies", torch.zeros((), dtype=torch.bool))
-        self.register_buffer("anomalous_from", torch.tensor(torch.inf))  # tau_a, once normal ones were seen
+        self.register_buffer(
+            "anomalous_from", torch.tensor(torch.inf)
+        )  # tau_a; infinite before the first normal batch
         self.register_buffer("clear", torch.tensor(CLEAR))
         self.spread: Tensor
         self.classifies: Tensor
@@ -135,28 +137,28 @@ class RMSL(Method[SequenceBatch]):
         self.teacher.update_parameters(self.detector)
 
     def on_train_batch_end(self, outputs: object, batch: SequenceBatch, batch_idx: int) -> None:
-        """Let the teacher follow."""
+        """Update the teacher's moving average."""
         if self.stage == "self_training":
             self.teacher.update_parameters(self.detector)
 
     def training_step(self, batch: SequenceBatch, batch_idx: int) -> Tensor | None:
-        """Return the loss of the stage; ``no_lesson`` where the batch holds nothing to learn from."""
+        """Return the loss of the stage; ``zero_loss`` of a batch without training sequences."""
         normal = batch.where(batch.label != 1)
         if self.spread == 0:  # there was no warm-up, or it begins
-            self.measure(normal)
+            self.start_spread(normal)
         if self.stage == "self_training":
-            self.follow_scores(batch.where(batch.label == 0))
-        rows = self.learned_from(batch)
+            self.update_anomaly_threshold(batch.where(batch.label == 0))
+        rows = self.training_rows(batch)
         if not len(rows.tokens) or (self.stage == "self_training" and self.anomalous_from.isinf()):
-            return self.no_lesson()
+            return self.zero_loss()
         loss = self.loss(rows)
         self.log(
             "train/loss", loss, on_step=False, on_epoch=True, batch_size=len(rows.tokens), sync_dist=True
         )
         return loss
 
-    def learned_from(self, batch: SequenceBatch) -> SequenceBatch:
-        """The sequences that the stage learns from."""
+    def training_rows(self, batch: SequenceBatch) -> SequenceBatch:
+        """Return the sequences that the stage learns from."""
         if self.stage == "warm_up":
             return batch.where(batch.label != 1)
         if batch.label.isnan().all():
@@ -167,35 +169,35 @@ class RMSL(Method[SequenceBatch]):
         return batch.where(~batch.label.isnan() if self.stage == "multiple_instance" else batch.label == 1)
 
     def loss(self, rows: SequenceBatch) -> Float[Tensor, ""]:
-        """Loss of the stage on sequences that it learns from."""
+        """Return the loss of the stage on its training sequences."""
         sequence, labels = rows.bags()
         if self.stage == "warm_up":
             near, far = self.detector.distances(self.detector.encode(rows))
-            nearest, second = near[rows.counted], far[rows.counted]
-            self.follow(nearest)
+            nearest, second = near[rows.is_counted], far[rows.is_counted]
+            self.update_spread(nearest)
             losses = multi_centre(nearest) + self.separation * separability(nearest, second)
             return sequence_means(losses, sequence, len(labels)).mean()
         if self.stage == "multiple_instance":
-            return balanced(*self.bags(rows))
-        pseudo, soft = self.taught(rows)
+            return balanced_cross_entropy(*self.score_bags(rows))
+        pseudo, soft = self.teach(rows)
         scores = self.scores(self.detector, rows)
-        sure = confident_loss(scores, pseudo, sequence, len(labels))
-        return sure + corrected_loss(scores, soft, pseudo, sequence, len(labels), self.hard_weight)
+        confident = confident_loss(scores, pseudo, sequence, len(labels))
+        return confident + corrected_loss(scores, soft, pseudo, sequence, len(labels), self.hard_weight)
 
-    def bags(self, rows: SequenceBatch) -> tuple[Float[Tensor, " s"], Float[Tensor, " s"]]:
-        """Scores and labels of sequences; kind by kind, since the malicious ones are longer as a rule."""
-        scores, known = [], []
+    def score_bags(self, rows: SequenceBatch) -> tuple[Float[Tensor, " s"], Float[Tensor, " s"]]:
+        """Return scores and labels of sequences; class by class, since malicious ones are usually longer."""
+        scores, classes = [], []
         for kind in (0, 1):
             part = rows.where(rows.label == kind)
             if len(part.tokens):
                 sequence, labels = part.bags()
                 scores.append(bag_scores(self.scores(self.detector, part), sequence, len(labels)))
-                known.append(labels)
-        return torch.cat(scores), torch.cat(known)
+                classes.append(labels)
+        return torch.cat(scores), torch.cat(classes)
 
     @torch.no_grad()
-    def taught(self, rows: SequenceBatch) -> tuple[PseudoLabels, Float[Tensor, " n"]]:
-        """Hard labels by the student's passes with dropout, soft ones by the teacher; moves ``tau_c``."""
+    def teach(self, rows: SequenceBatch) -> tuple[PseudoLabels, Float[Tensor, " n"]]:
+        """Return hard labels by passes with dropout, and soft ones by the teacher; update ``tau_c``."""
         sequence, labels = rows.bags()
         passes = torch.stack([self.scores(self.detector, rows) for _ in range(self.passes)])
         shares = (self.high_share, self.middle_share, float(self.anomalous_from), float(self.clear))
@@ -204,80 +206,81 @@ class RMSL(Method[SequenceBatch]):
         return pseudo, self.teacher_scores(rows)
 
     def teacher_scores(self, rows: SequenceBatch) -> Float[Tensor, " n"]:
-        """Score of each behaviour by the teacher, without dropout."""
+        """Return the teacher's score of each behaviour, without dropout."""
         return self.scores(cast(Detector, self.teacher.eval().module), rows)
 
     @torch.no_grad()
-    def follow_scores(self, normal: SequenceBatch) -> None:
-        """Let ``tau_a`` follow the score that few behaviours of normal sequences exceed."""
+    def update_anomaly_threshold(self, normal: SequenceBatch) -> None:
+        """Move ``tau_a`` towards the score that few behaviours of normal sequences exceed."""
         if len(normal.tokens):
-            reached = self.teacher_scores(normal).float().quantile(1 - self.false_share)
-            known = not self.anomalous_from.isinf()
-            self.anomalous_from.copy_(self.anomalous_from.lerp(reached, 0.1) if known else reached)
+            quantile = self.teacher_scores(normal).float().quantile(1 - self.false_share)
+            has_threshold = not self.anomalous_from.isinf()
+            self.anomalous_from.copy_(self.anomalous_from.lerp(quantile, 0.1) if has_threshold else quantile)
 
     @torch.no_grad()
-    def measure(self, normal: SequenceBatch) -> None:
-        """Learn from one batch how far from the spheres normal behaviours lie."""
+    def start_spread(self, normal: SequenceBatch) -> None:
+        """Set the usual distance from the spheres by one batch of normal behaviours."""
         if len(normal.tokens):
-            self.follow(self.detector.distances(self.detector.encode(normal))[0][normal.counted])
+            self.update_spread(self.detector.distances(self.detector.encode(normal))[0][normal.is_counted])
 
-    def follow(self, nearest: Float[Tensor, " n"]) -> None:
-        """Let the usual distance follow that of a training batch."""
+    def update_spread(self, nearest: Float[Tensor, " n"]) -> None:
+        """Move the usual distance towards that of a training batch."""
         if self.training:
             usual = nearest.detach().square().mean()
             self.spread.copy_(usual if self.spread == 0 else self.spread.lerp(usual, 0.01))
 
     def validation_step(self, batch: SequenceBatch, batch_idx: int) -> None:
-        """Measure the loss: of the warm-up on normal sequences, later that of the second stage.
+        """Measure the loss: of the warm-up on normal sequences, later of the second stage.
 
-        What self-training learns from are its own labels, so that its loss says nothing about how good it is.
+        Self-training learns from its own labels, so that its loss does not measure its quality.
         """
         if self.stage == "warm_up":
-            rows = self.learned_from(batch)
+            rows = self.training_rows(batch)
             if len(rows.tokens):
                 self.val_normal.update(self.loss(rows), weight=len(rows.bags()[1]))
             return
         rows = batch.where(~batch.label.isnan())
         if not len(rows.tokens):
             return
-        scores, labels = self.bags(rows)
+        scores, labels = self.score_bags(rows)
         for kind, metric in enumerate((self.val_normal, self.val_malicious)):
-            here = labels == kind
-            if here.any():
-                metric.update(binary_cross_entropy(scores[here], labels[here], reduction="none"))
+            in_class = labels == kind
+            if in_class.any():
+                loss = binary_cross_entropy(scores[in_class], labels[in_class], reduction="none")
+                metric.update(loss)
 
     def on_validation_epoch_end(self) -> None:
-        """Log the loss; both kinds of sequence weigh the same."""
+        """Log the loss; both classes of sequence weigh the same."""
         metrics = (self.val_normal, self.val_malicious)
-        measured = [metric.compute() for metric in metrics if self.on_any_device(metric.update_called)]
-        if not measured and self.trainer.sanity_checking:  # two batches, which may hold one kind only
+        losses = [metric.compute() for metric in metrics if self.any_device(metric.update_called)]
+        if not losses and self.trainer.sanity_checking:  # two batches, which may hold one kind only
             return
-        if not measured:
+        if not losses:
             raise InputError(
                 f"the stage {self.stage} needs validation sequences whose label is shown, and there is none: "
                 "--data.split.shown '[train, val]'"
             )
-        self.log("val/loss", torch.stack(measured).mean(), prog_bar=True, sync_dist=True)
+        self.log("val/loss", torch.stack(losses).mean(), prog_bar=True, sync_dist=True)
         for metric in metrics:
             metric.reset()
 
     def embed(self, batch: SequenceBatch) -> Float[Tensor, "n d"]:
-        """Behaviours in the context of their sequence; figures 5 and 6."""
-        return self.detector.encode(batch)[batch.counted]
+        """Return behaviours in the context of their sequence; figures 5 and 6."""
+        return self.detector.encode(batch)[batch.is_counted]
 
     def landmarks(self) -> Float[Tensor, "m d"]:
-        """Centres of the spheres."""
+        """Return the centres of the spheres."""
         return self.detector.centres.weight
 
     def scores(self, detector: Detector, batch: SequenceBatch) -> Float[Tensor, " n"]:
-        """Score of each behaviour that counts. Equation 5."""
+        """Return the score of each behaviour that counts. Equation 5."""
         encoded = detector.encode(batch)
         score = deviation(detector.distances(encoded)[0], self.spread)
         if self.classifies:
             score = self.alpha * detector.classify(encoded, batch) + (1 - self.alpha) * score
-        return score[batch.counted]
+        return score[batch.is_counted]
 
     def score(self, batch: SequenceBatch) -> Float[Tensor, "b l"]:
         """Score behaviours; 0 in the padding."""
         scores = self.scores(self.detector, batch)
-        return scores.new_zeros(batch.tokens.shape).masked_scatter(batch.counted, scores)
+        return scores.new_zeros(batch.tokens.shape).masked_scatter(batch.is_counted, scores)

@@ -1,4 +1,4 @@
-"""Pseudo labels for self-training, by how sure a model is of each behaviour.
+"""Pseudo labels for self-training, by the certainty of a model about each behaviour.
 
 Axes: P passes, N behaviours, S sequences.
 
@@ -13,11 +13,11 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy
 
-from itd_lightning.nn.bags import ranks, sequence_means
+from itd_lightning.methods.rmsl.bags import ranks, sequence_means
 
 
 class PseudoLabels(NamedTuple):
-    """What self-training learns from. Equations 9 to 12.
+    """The labels that self-training learns from. Equations 9 to 12.
 
     Attributes:
         high: Behaviours whose scores vary least between passes; their hard label is trusted.
@@ -43,12 +43,12 @@ def pseudo_labels(
     threshold: float,
     clear: float,
 ) -> PseudoLabels:
-    """Sort behaviours by how sure the model is of them.
+    """Return the behaviours of which the model is surest, with their labels.
 
     Args:
         passes: Scores of several passes with dropout, at least two.
         sequence: Number of each behaviour's sequence.
-        sequences: How many there are.
+        sequences: Number of sequences.
         high_share: Share ``r_hi`` of a sequence's behaviours, rounded down.
         middle_share: Share ``r_mid`` of the next ones, rounded down.
         threshold: Score ``tau_a`` above which a behaviour is anomalous.
@@ -59,9 +59,9 @@ def pseudo_labels(
     rank, size = ranks(variance, sequence, sequences)
     high = rank < (high_share * size).long()[sequence]
     middle = ~high & (rank < (high_share * size).long()[sequence] + (middle_share * size).long()[sequence])
-    unsure = torch.full_like(mean, torch.nan)
+    undecided = torch.full_like(mean, torch.nan)
     high_enough, low_enough = mean > max(clear, threshold), mean < min(1 - clear, threshold)
-    careful = torch.where(high_enough, 1.0, torch.where(low_enough, 0.0, unsure))
+    careful = torch.where(high_enough, 1.0, torch.where(low_enough, 0.0, undecided))
     inverse = 1 / variance.clamp(min=1e-12)
     return PseudoLabels(high, middle, (mean > threshold).to(mean), careful, (inverse / inverse.max()).mean())
 
@@ -69,7 +69,7 @@ def pseudo_labels(
 def confident_loss(
     scores: Float[Tensor, " n"], pseudo: PseudoLabels, sequence: Int[Tensor, " n"], sequences: int
 ) -> Float[Tensor, ""]:
-    """Cross-entropy of the surest behaviours with their hard labels. Equation 11, averaged over sequences."""
+    """Return the cross-entropy of the surest behaviours. Equation 11, mean over sequences."""
     high = pseudo.high
     losses = binary_cross_entropy(scores[high], pseudo.hard[high], reduction="none")
     return sequence_means(losses, sequence[high], sequences).mean()
@@ -83,16 +83,16 @@ def corrected_loss(
     sequences: int,
     hard_weight: float,
 ) -> Float[Tensor, ""]:
-    """Cross-entropy of less sure behaviours with hard and soft labels. Equation 12, averaged over sequences.
+    """Return the cross-entropy of less sure behaviours with both labels. Equation 12, mean over sequences.
 
     A behaviour whose hard label stays open learns from its soft one alone.
 
     Args:
-        scores: What is learned, 0 .. 1.
+        scores: Scores of the student, 0 .. 1.
         soft: Scores of the teacher.
-        pseudo: Hard labels, and which behaviours these are.
+        pseudo: Hard labels, and the behaviours that have them.
         sequence: Number of each behaviour's sequence.
-        sequences: How many there are.
+        sequences: Number of sequences.
         hard_weight: Weight ``lambda_pse`` of the hard label.
     """
     middle = pseudo.middle

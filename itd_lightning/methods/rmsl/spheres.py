@@ -1,4 +1,4 @@
-"""RMSL's network: what is normal lies in one of many spheres; and the losses that draw it there.
+"""RMSL's network, in which normal behaviours lie in one of many spheres, and the losses that draw them there.
 
 Axes: B rows, L behaviours of a row, N behaviours that count, M spheres, D features.
 
@@ -16,12 +16,12 @@ from itd_lightning.nn.encoders.bidirectional import Bidirectional
 
 
 def multi_centre(nearest: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
-    """Squared distance of each behaviour to its nearest centre. Equation 6, before its mean."""
+    """Return the squared distance of each behaviour to its nearest centre. Equation 6, before its mean."""
     return nearest.square()
 
 
 def separability(nearest: Float[Tensor, " n"], second: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
-    """How little nearer the nearest centre is than the second one. Equation 7, before its mean.
+    """Return the separability loss of the two nearest centres. Equation 7, before its mean.
 
     ``BCE(exp(second) / (exp(nearest) + exp(second)), 1)`` is ``log(1 + exp(nearest - second))``; this form
     does not overflow.
@@ -30,7 +30,7 @@ def separability(nearest: Float[Tensor, " n"], second: Float[Tensor, " n"]) -> F
 
 
 def deviation(nearest: Float[Tensor, "*n"], spread: Float[Tensor, ""]) -> Float[Tensor, "*n"]:
-    """Distance to the nearest sphere, squashed to 0 .. 1: one half at three times the usual distance.
+    """Return the distance to the nearest sphere, squashed to 0 .. 1: 0.5 at three times the usual distance.
 
     Departure: equation 3 scores the distance itself, which the cross-entropy of equations 8 to 12 cannot
     take. The squashing is monotone, so that this score alone ranks as the distance does.
@@ -65,22 +65,22 @@ class Detector(nn.Module):
         self.classifier = nn.Linear(width, 1)
 
     def encode(self, batch: SequenceBatch) -> Float[Tensor, "b l d"]:
-        """Behaviours in the context of their sequence."""
+        """Return behaviours in the context of their sequence."""
         encoded: Tensor = self.encoder(self.embedding(batch.tokens), batch.lengths)
         return encoded
 
     def distances(self, encoded: Float[Tensor, "b l d"]) -> tuple[Float[Tensor, "b l"], Float[Tensor, "b l"]]:
-        """Distances of behaviours to the nearest and to the second nearest centre; infinite without one."""
+        """Return the distances of behaviours to the two nearest centres; infinite without a second one."""
         near = torch.cdist(encoded.flatten(0, 1), self.centres.weight).view(*encoded.shape[:2], -1)
         values = near.topk(min(2, near.shape[-1]), largest=False).values
         nearest = values[..., 0]
         return nearest, values[..., 1] if near.shape[-1] > 1 else torch.full_like(nearest, torch.inf)
 
     def classify(self, encoded: Float[Tensor, "b l d"], batch: SequenceBatch) -> Float[Tensor, "b l"]:
-        """Probability that each behaviour is anomalous; equation 4 with one head, a residual and its norm."""
+        """Return the probability of an anomaly; equation 4 with one head, a residual and its norm."""
         query, key, value = self.attention(encoded)[:, None].split(self.sizes, dim=-1)
-        known = torch.arange(encoded.shape[1], device=encoded.device) < batch.lengths[:, None].to(
+        real = torch.arange(encoded.shape[1], device=encoded.device) < batch.lengths[:, None].to(
             encoded.device
         )
-        attended = scaled_dot_product_attention(query, key, value, attn_mask=known[:, None, None])[:, 0]
+        attended = scaled_dot_product_attention(query, key, value, attn_mask=real[:, None, None])[:, 0]
         return torch.sigmoid(self.classifier(self.norm(encoded + attended)).squeeze(-1))

@@ -145,7 +145,7 @@ class DayDataset(Dataset[DayBatch]):
         return DayBatch(
             features=self.standardise(unit),
             past=self.standardise(past) * seen[:, :, None],
-            seen=seen,
+            has_past=seen,
             user=self.user[unit],
             unit=unit,
             label=self.label[unit],

@@ -101,7 +101,7 @@ class Trajectories(View):
     def arrange(self) -> None:
         """Lay the days on the calendar."""
         self.whole = self.company_batch(self.days)
-        scored = self.whole.scored
+        scored = self.whole.is_scored
         self.whole.label[scored] = torch.from_numpy(self.label)[self.whole.unit[scored]]
         del self.days  # large
 
@@ -143,7 +143,7 @@ class Trajectories(View):
     def of_parts(self, *names: str) -> Bool[Tensor, "u t"]:
         """Which days on the calendar are units of these parts."""
         in_parts = torch.from_numpy(self.units["part"].is_in(names).to_numpy())
-        return self.whole.scored & in_parts[self.whole.unit.clamp(min=0)]
+        return self.whole.is_scored & in_parts[self.whole.unit.clamp(min=0)]
 
     def batch(self, *names: str, context: bool) -> TrajectoryBatch:
         """The company with the days of these parts as units, as far as the last of them.

@@ -196,7 +196,7 @@ def test_impossible_settings_are_refused(options: dict[str, object]) -> None:
 
 def named(batch: TrajectoryBatch, score: Tensor) -> list[int]:
     """Units that a score names."""
-    return batch.named(score).unit.tolist()
+    return batch.name_scores(score).unit.tolist()
 
 
 def test_only_units_are_named(method: Chronos) -> None:
@@ -212,5 +212,5 @@ def test_signals_and_the_department_sum_to_the_score(hierarchical: bool) -> None
     method.training_step(batch, 0)
     explained = method.explain(batch)
     assert explained.names == (*SIGNALS, *["department"] * hierarchical)
-    assert explained.parts.shape == (int(batch.scored.sum()), len(explained.names))
-    torch.testing.assert_close(explained.parts.sum(dim=1), method.score(batch)[batch.scored])
+    assert explained.parts.shape == (int(batch.is_scored.sum()), len(explained.names))
+    torch.testing.assert_close(explained.parts.sum(dim=1), method.score(batch)[batch.is_scored])

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from itd_lightning.methods.dmfi.fusion import FusionHead, pooled
+from itd_lightning.methods.dmfi.fusion import FusionHead, pool_scores
 
 
 def test_a_day_without_texts_is_the_usual_day() -> None:
@@ -11,7 +11,7 @@ def test_a_day_without_texts_is_the_usual_day() -> None:
     features = torch.rand(50, 5)
     head.fit(features)
     usual = torch.cat([features[:, :4].mean(0), torch.tensor([0.9])])
-    silent = torch.cat([pooled(torch.tensor([])), torch.tensor([0.9])])
+    silent = torch.cat([pool_scores(torch.tensor([])), torch.tensor([0.9])])
     assert torch.allclose(head(silent[None]), head(usual[None]), atol=1e-5)
 
 

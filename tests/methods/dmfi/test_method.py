@@ -20,7 +20,8 @@ from itd_lightning.contracts.batches import NarrativeBatch
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.events import EVENTS
 from itd_lightning.methods import DMFI
-from itd_lightning.methods.bases.narrative_texts import drawn_apart, outlined
+from itd_lightning.methods.bases.narrative_texts import outline_days
+from itd_lightning.methods.dmfi.texts import hold_out
 from itd_lightning.nn.language.models import Quantization
 from itd_lightning.views.narratives.features import NEEDED, contents, narrative_events
 from itd_lightning.views.narratives.sentences import merged_narratives
@@ -55,7 +56,7 @@ def stirred(method: DMFI) -> DMFI:
             weight.add_(0.3 * torch.randn(weight.shape, generator=generator))
         for weight in method.head.parameters():
             weight.add_(torch.randn(weight.shape, generator=generator))
-    method.branches.known.clear()
+    method.branches.margin_cache.clear()
     return method.eval()
 
 
@@ -167,7 +168,7 @@ def test_two_branches_score_as_two_separate_models_do(small_llama: str, tmp_path
 def test_scores_do_not_depend_on_the_batch(small_llama: str, strategy: str) -> None:
     method = stirred(made(small_llama, strategy=strategy))
     together = method.score(days(6))
-    method.branches.known.clear()
+    method.branches.margin_cache.clear()
     apart = torch.cat([method.score(days(1, day)) for day in range(6)])
     assert torch.allclose(together, apart, atol=1e-4)
 
@@ -202,7 +203,7 @@ def test_a_second_branch_costs_little_memory(small_llama: str) -> None:
 def test_answers_of_several_tokens_are_learned_and_compared(small_llama: str) -> None:
     method = made(small_llama, strategy="unified")
     before = method.score(days(4))
-    method.branches.known.clear()
+    method.branches.margin_cache.clear()
     method.branches.answers = [
         method.branches.answers[0],
         [*method.branches.answers[1], *method.branches.answers[0]],
@@ -245,7 +246,9 @@ def test_the_default_backbone_learns_at_the_memory_of_one() -> None:
 def test_the_fusion_learns_from_days_that_no_branch_has_read(small_llama: str, tmp_path: Path) -> None:
     method = made(small_llama, held_out=0.5)
     fit(method, tmp_path / "some")
-    branches, fusion = (method.lesson(days(18), fusion=fusion).unit.tolist() for fusion in (False, True))
+    branches, fusion = (
+        method.training_days(days(18), fusion=fusion).unit.tolist() for fusion in (False, True)
+    )
     assert len(branches) == len(fusion) == 9
     assert sorted(branches + fusion) == list(range(18))
     # Other words on the days that only the fusion reads teach the branches nothing.
@@ -272,13 +275,15 @@ def test_the_fusion_learns_from_days_that_no_branch_has_read(small_llama: str, t
 
 
 def test_which_days_are_held_out_depends_on_training_days_alone(small_llama: str, tmp_path: Path) -> None:
-    assert drawn_apart(12, 0.25).sum() == 3
-    assert drawn_apart(12, 0.25).equal(drawn_apart(12, 0.25))
-    outline = outlined([days(9, 9), days(9)])
+    assert hold_out(12, 0.25).sum() == 3
+    assert hold_out(12, 0.25).equal(hold_out(12, 0.25))
+    outline = outline_days([days(9, 9), days(9)])
     assert outline.unit.tolist() == list(range(18))
     assert outline.label.equal(days(18).label)
     whole = fit(made(small_llama, held_out=0.0), tmp_path)
-    assert all(whole.lesson(days(18), fusion=fusion).unit.equal(days(18).unit) for fusion in (False, True))
+    assert all(
+        whole.training_days(days(18), fusion=fusion).unit.equal(days(18).unit) for fusion in (False, True)
+    )
 
 
 def test_held_out_days_of_one_sort_are_refused(small_llama: str, tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ def test_the_score_is_that_of_equations_4_and_5() -> None:
 def test_before_the_classifier_learned_the_score_is_the_deviation() -> None:
     rmsl, rows = model("warm_up").eval(), batch()
     near = rmsl.detector.distances(rmsl.detector.encode(rows))[0]
-    torch.testing.assert_close(rmsl.score(rows), deviation(near, rmsl.spread) * rows.counted)
+    torch.testing.assert_close(rmsl.score(rows), deviation(near, rmsl.spread) * rows.is_counted)
 
 
 def test_the_second_stage_is_the_cross_entropy_of_bags() -> None:

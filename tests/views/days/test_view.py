@@ -143,8 +143,8 @@ def test_the_past_is_the_users_own_and_the_latest_comes_first(small: Path) -> No
     view = ready(small, days=3)
     batch = whole(view, "train", "val", "test")
     first = np.flatnonzero((view.units["user"] == "bob").to_numpy())[0]
-    assert batch.seen[first].tolist() == [False, False, False]
-    assert batch.seen[first + 2].tolist() == [True, True, False]
+    assert batch.has_past[first].tolist() == [False, False, False]
+    assert batch.has_past[first + 2].tolist() == [True, True, False]
     assert torch.equal(batch.past[first + 4], batch.features[[first + 3, first + 2, first + 1]])
     assert not batch.past[first].any()
     assert batch.past.shape == (len(batch.unit), 3, 336)

@@ -56,16 +56,16 @@ def test_each_event_is_one_behaviour(sessions: Sequences, store: Path) -> None:
 @pytest.mark.parametrize(("chunk", "overlap"), [(8, 4), (7, 2), (5, 0), (100, 10)])
 def test_every_behaviour_counts_once_in_the_row_that_knows_most_around_it(chunk: int, overlap: int) -> None:
     rows = dataset([30, 1, 8, 9, 5], chunk, overlap)[[0, 1, 2, 3, 4]]
-    counted = rows.behaviour[rows.counted]
+    counted = rows.behaviour[rows.is_counted]
     assert sorted(counted.tolist()) == list(range(53))
-    assert (rows.tokens[rows.counted] == counted + 2).all()
+    assert (rows.tokens[rows.is_counted] == counted + 2).all()
     assert (rows.tokens == 0).sum() == (rows.lengths[:, None] <= torch.arange(rows.tokens.shape[1])).sum()
     assert rows.lengths.max() <= chunk
     if chunk > 8:
         return
     place = torch.arange(rows.tokens.shape[1]).expand_as(rows.tokens)
-    inner = rows.counted & (rows.sequence == 0)[:, None]
-    begins = rows.behaviour.masked_fill(~rows.counted, 10**6).min(dim=1).values
+    inner = rows.is_counted & (rows.sequence == 0)[:, None]
+    begins = rows.behaviour.masked_fill(~rows.is_counted, 10**6).min(dim=1).values
     later = inner & (begins > 0)[:, None]  # rows that continue a sequence
     assert (place[later] >= overlap // 2).all()
 
@@ -80,13 +80,13 @@ def test_rows_of_a_sequence_share_a_batch(store: Path) -> None:
             assert not here & seen
             seen |= here
             for number in here:
-                assert int(batch.counted[batch.sequence == number].sum()) == chunked.length[number]
+                assert int(batch.is_counted[batch.sequence == number].sum()) == chunked.length[number]
 
 
 def test_a_session_of_30_000_behaviours_is_one_batch() -> None:
     rows = dataset([30_000], 512, 64)[[0]]
     assert rows.tokens.shape == (67, 512)
-    assert int(rows.counted.sum()) == 30_000
+    assert int(rows.is_counted.sum()) == 30_000
 
 
 def test_training_batches_mix_normal_and_malicious_sequences(sessions: Sequences) -> None:
@@ -124,7 +124,7 @@ def test_a_session_is_malicious_by_what_it_holds_not_by_when_it_is(tmp_path: Pat
     held = pl.DataFrame({"user": ["ann"] * 3, "event_id": ["x", "bad", "y"], "unit": [0, 1, 1]})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(base, "read_key", lambda _: key)
-        shown = Dates(*DATES, shown=["train"]).labels_shown(units, tmp_path, [held])
+        shown = Dates(*DATES, shown=["train"]).shown_labels(units, tmp_path, [held])
     assert shown.to_list() == [False, True]
 
 

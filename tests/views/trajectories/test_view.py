@@ -148,11 +148,11 @@ def test_the_grid_holds_what_was_counted(view: Trajectories) -> None:
 
 def test_units_are_named_once_and_know_their_user_and_day(view: Trajectories) -> None:
     batch = view.batch("val", "test", context=True)
-    found = view.units[batch.named(torch.zeros_like(batch.label)).unit.numpy()]
+    found = view.units[batch.name_scores(torch.zeros_like(batch.label)).unit.numpy()]
     assert found.select("user", "start").is_unique().all()
     assert set(found["part"]) == {"val", "test"}
     assert len(found) == view.units["part"].is_in(["val", "test"]).sum()
-    user, column = batch.scored.nonzero()[100].tolist()
+    user, column = batch.is_scored.nonzero()[100].tolist()
     unit = view.units.row(int(batch.unit[user, column]), named=True)
     assert unit["user"] == sorted(view.units["user"].unique())[user]
     assert (unit["start"].date() - date(1970, 1, 1)).days == batch.day[column]
@@ -161,7 +161,7 @@ def test_units_are_named_once_and_know_their_user_and_day(view: Trajectories) ->
 def test_training_sees_training_days_only(view: Trajectories) -> None:
     batch = view.batch("train", context=False)
     assert int(batch.day[-1]) < (date(2010, 2, 20) - date(1970, 1, 1)).days
-    assert not (batch.active & ~batch.scored).any()
+    assert not (batch.active & ~batch.is_scored).any()
     known = batch.values[batch.active]
     assert known.median(dim=0).values.abs().max() < 1e-5
 
@@ -179,8 +179,8 @@ def test_labels_reach_a_batch_only_where_they_are_shown(store: Path, view: Traje
     shown.prepare_data()
     shown.setup("fit")
     batch = shown.batch("val", context=True)
-    assert not batch.label[batch.scored].isnan().any()
-    assert batch.label[~batch.scored].isnan().all()
+    assert not batch.label[batch.is_scored].isnan().any()
+    assert batch.label[~batch.is_scored].isnan().all()
     assert shown.batch("train", context=False).label.isnan().all()
 
 

@@ -1,8 +1,11 @@
-"""What a prediction promises."""
+"""Tests of the parts that methods on sequences share."""
 
+import math
+
+import pytest
 import torch
 
-from itd_lightning.methods.bases.prediction import Prediction
+from itd_lightning.methods.bases.sequence_method import Prediction, balanced_cross_entropy
 
 
 def test_probabilities_of_all_behaviours_sum_to_one_and_padding_is_none() -> None:
@@ -17,3 +20,12 @@ def test_the_most_probable_behaviour_has_rank_0_and_the_least_probable_the_last(
     encoded = torch.randn(1, 4).expand(5, 4)
     surprise, rank = (rule(encoded, torch.arange(1, 6)) for rule in (prediction.surprise, prediction.rank))
     assert rank[surprise.argsort()].tolist() == [0, 1, 2, 3, 4]
+
+
+def test_both_kinds_weigh_the_same_however_many_there_are() -> None:
+    loss = balanced_cross_entropy(torch.tensor([0.2, 0.4, 0.1, 0.6]), torch.tensor([0.0, 0.0, 0.0, 1.0]))
+    normal = -(math.log(0.8) + math.log(0.6) + math.log(0.9)) / 3
+    assert loss.item() == pytest.approx((normal - math.log(0.6)) / 2, abs=1e-6)
+    assert balanced_cross_entropy(torch.tensor([0.2]), torch.tensor([0.0])).item() == pytest.approx(
+        -math.log(0.8), abs=1e-6
+    )
