@@ -377,7 +377,7 @@ def run_cli(args: list[str] | dict[str, Any]) -> ExperimentCLI:
     """
     try:
         return ExperimentCLI(
-            args[0],
+            args["subcommand"] if isinstance(args, dict) else args[0],
             subclass_mode_model=True,
             subclass_mode_data=True,
             auto_configure_optimizers=False,
