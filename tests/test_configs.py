@@ -1,8 +1,10 @@
 """Every shipped config trains, tests and predicts; every overlay fits its config."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 from itd_lightning.cli.parser import main
 from itd_lightning.nn.language import models as language_models
@@ -27,23 +29,49 @@ def fitting(config: Path, store: Path, folder: Path) -> list[str]:
     return [f"--config={config}", *where, *dates, *small, *told]
 
 
-@pytest.mark.parametrize("name", ["itd", "lightning"])
-@pytest.mark.parametrize("config", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
-def test_config_trains(name: str, config: Path, store: Path, tmp_path: Path) -> None:
-    main(["fit", *fitting(config, store, tmp_path / name), "--trainer.fast_dev_run=true"])
+def method(config: Path) -> str:
+    """Return the class of a config's method."""
+    return str(yaml.safe_load(config.read_text("utf-8"))["model"]["class_path"])
 
 
-@pytest.mark.parametrize("config", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
+def first_of_each_method(configs: list[Path]) -> list[Path]:
+    """Return one config of each method class; each class is trained on one view only."""
+    return list({method(config): config for config in reversed(configs)}.values())
+
+
+def once_whole(configs: list[Path]) -> list[object]:
+    """Return all configs as parameters; those of a method that another one stands for are slow."""
+    quick = first_of_each_method(configs)
+    slow = [pytest.mark.slow]
+    return [pytest.param(path, id=path.stem, marks=[] if path in quick else slow) for path in configs]
+
+
+def test_both_names_of_the_program_are_one_function() -> None:
+    text = (CONFIGS.parent / "pyproject.toml").read_text("utf-8")
+    scripts = tomllib.loads(text)["project"]["scripts"]
+    assert scripts["lightning"] == scripts["itd"] == "itd_lightning.cli:main"
+
+
+CONFIGURED = sorted(CONFIGS.glob("*.yaml"))
+
+
+# Those of the other methods are fitted whole below.
+@pytest.mark.parametrize(
+    "config",
+    [path for path in CONFIGURED if path not in first_of_each_method(CONFIGURED)],
+    ids=lambda path: path.stem,
+)
+def test_config_trains(config: Path, store: Path, tmp_path: Path) -> None:
+    main(["fit", *fitting(config, store, tmp_path), "--trainer.fast_dev_run=true"])
+
+
+@pytest.mark.parametrize("config", once_whole(CONFIGURED))
 def test_config_tests_and_predicts(config: Path, store: Path, tmp_path: Path) -> None:
-    short = [f"--trainer.{name}=2" for name in ("limit_train_batches", "limit_val_batches")]
+    short = [f"--trainer.{name}=1" for name in ("limit_train_batches", "limit_val_batches")]
     main(["fit", *fitting(config, store, tmp_path), *short, "--trainer.max_epochs=1"])
-    of_behaviours = any(
-        f"class_path: {view}" in config.read_text("utf-8") for view in ("Sequences", "Signals")
-    )
-    assert (tmp_path / "tokens.csv").is_file() == of_behaviours
     checkpoint = f"--ckpt_path={tmp_path / 'checkpoints' / 'best.ckpt'}"
-    main(["test", checkpoint, "--trainer.limit_test_batches=4"])
-    main(["predict", checkpoint, "--trainer.limit_predict_batches=2"])
+    main(["test", checkpoint, "--trainer.limit_test_batches=2"])
+    main(["predict", checkpoint, "--trainer.limit_predict_batches=1"])
     assert (tmp_path / "evaluation.json").is_file()
     assert (tmp_path / "predict" / "scores.parquet").is_file()
 

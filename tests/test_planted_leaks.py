@@ -19,6 +19,7 @@ from itd_lightning.evaluation.evaluate import evaluate
 from itd_lightning.methods import OwnHistoryZ
 from itd_lightning.runs.rescore import LightningRescorer
 from itd_lightning.splits import Dates
+from itd_lightning.store.build.build import build_store
 from itd_lightning.store.key import read_key
 from itd_lightning.store.truncate import derive_store
 from itd_lightning.views import Days, Narratives
@@ -27,6 +28,14 @@ from tests.audits.probe import probe_future
 CONFIGS = Path(__file__).parents[1] / "configs"
 DATES = ["--data.split.val_from=2010-03-01", "--data.split.test_from=2010-03-08"]
 Change = Callable[[Days], pl.DataFrame]
+
+
+@pytest.fixture(scope="module")
+def store(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the store of the slice in one shard: each probe builds views of stores cut from it anew."""
+    folder = tmp_path_factory.mktemp("whole") / "store"
+    build_store([release], folder, shards=1)
+    return folder
 
 
 def scored(config: str, store: Path, folder: Path, *more: str) -> Path:

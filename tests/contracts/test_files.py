@@ -103,6 +103,7 @@ def test_a_failed_write_names_the_folder_and_leaves_the_old_file(tmp_path: Path)
     assert read_json(target) == {}
 
 
+@pytest.mark.slow  # another process imports all anew
 def test_a_checkpoint_that_does_not_fit_leaves_the_one_before(tmp_path: Path) -> None:
     target = tmp_path / "last.ckpt"
     ended = subprocess.run([sys.executable, "-c", SAVE, target], capture_output=True, text=True, check=True)

@@ -26,6 +26,11 @@ TINY = {"width": 16, "spheres": 4, "passes": 2, "hidden": 8}
 LENGTHS = [9, 1, 5, 9]
 pytestmark = pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists")  # of a run that goes on
 every_method = pytest.mark.parametrize("name", NAMES)
+ONE_OF_EACH_CLASS = ("itdbert", "m_gru", "oc4seq", "rmsl", "transformer")  # the others differ in the encoder
+one_of_each_class = pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[] if name in ONE_OF_EACH_CLASS else pytest.mark.slow) for name in NAMES],
+)
 
 
 def tiny(name: str) -> dict[str, object]:
@@ -89,7 +94,7 @@ def view(store: Path, name: str) -> Sequences:
     return Sequences(store, split, vocabulary=20, batch_size=8, malicious=8 * needs, budget=4096)
 
 
-@every_method
+@one_of_each_class
 def test_a_run_that_stopped_ends_with_the_weights_of_one_that_did_not(
     name: str, store: Path, tmp_path: Path
 ) -> None:

@@ -113,7 +113,10 @@ def test_training_makes_a_branch_find_its_own_texts_likelier(small_llama: str, t
     assert score[batch.label == 1].mean() > score[batch.label == 0].mean()
 
 
-@pytest.mark.parametrize("stop", [1, 4, 7, 10])
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize("stop", [4, *(pytest.param(stop, marks=SLOW) for stop in (1, 7, 10))])
 def test_a_run_goes_on_where_it_stopped(small_llama: str, tmp_path: Path, stop: int) -> None:
     whole = fit(made(small_llama, lora_dropout=0.0), tmp_path / "whole")
     fit(made(small_llama, lora_dropout=0.0), tmp_path / "stopped", epochs=stop)
@@ -403,14 +406,15 @@ def day_with(bodies: Sequence[str]) -> NarrativeBatch:
 
 
 @pytest.mark.parametrize("strategy", ["dual", "unified"])
+@pytest.mark.parametrize("step", [10, pytest.param(1, marks=SLOW)], ids=["every tenth", "all"])
 def test_a_hundred_injections_in_mails_file_names_and_urls_of_events_hide_nothing(
-    small_llama: str, strategy: str, monkeypatch: pytest.MonkeyPatch
+    small_llama: str, strategy: str, step: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     method = stirred(made(small_llama, strategy=strategy))
     method.head.fit(method.features(days(9)))
     obedient(method, monkeypatch)
     alone = method.score(without_contents(day_with(["plans"])))
-    for injection in INJECTIONS:
+    for injection in INJECTIONS[::step]:
         day = day_with([injection])
         assert "gnore" not in day.narrative[0]
         assert any(injection in text for text in day.contents[0])

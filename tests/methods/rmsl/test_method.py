@@ -252,6 +252,7 @@ def stages(*named: str) -> str:
     return f"--trainer.callbacks.stages=[{', '.join(made)}]"
 
 
+@pytest.mark.slow
 def test_a_run_that_stopped_within_a_stage_ends_with_the_same_weights(store: Path, tmp_path: Path) -> None:
     plan = stages("warm_up:1:1e-3", "multiple_instance:2:1e-3", "self_training:2:1e-4")
     few = ["--trainer.limit_train_batches=3", "--trainer.limit_val_batches=2", plan]
@@ -294,7 +295,7 @@ def planted(count: int, seed: int) -> tuple[SequenceBatch, Tensor]:
     return batch, batch.tokens == ATTACK
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 def test_labels_of_sequences_tell_the_attack_from_a_harmless_oddity(seed: int) -> None:
     """The order of the ablation in small: the first two stages find attacks better than the first alone."""
     torch.manual_seed(seed)

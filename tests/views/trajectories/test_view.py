@@ -193,6 +193,7 @@ def test_mail_received_is_there_with_people(store: Path) -> None:
     assert len(SETS["notebook"].names) == len(SETS["docs"].names) == 12
 
 
+@pytest.mark.slow  # each process imports all anew
 def test_more_processes_build_the_same_view(store: Path, view: Trajectories, tmp_path: Path) -> None:
     before = view.path.read_bytes()
     view.folder.rename(tmp_path / "built")
