@@ -1,4 +1,4 @@
-"""What a user did on a day, as numbers: the day feature matrix of Le et al., vectorised.
+"""The features of a user-day: the day feature matrix of Le et al., vectorised.
 
 A feature's name tells what it holds: ``GROUP[_TYPE][_PART][_HOURS]_count`` or ``..._mean``.
 
@@ -54,7 +54,7 @@ PCS = ("own", "shared", "other", "supervisor")
 
 
 class Group(NamedTuple):
-    """Events of one sort.
+    """A sort of events and the quantities that are counted and averaged of it.
 
     Attributes:
         kinds: Which events they are.
@@ -120,7 +120,7 @@ def records(events: pl.DataFrame) -> pl.DataFrame:
 
 
 class Feature(NamedTuple):
-    """Which cells a feature sums up.
+    """The cells that a feature sums up.
 
     Attributes:
         group: Key of ``GROUPS``, or ``all``.
@@ -174,7 +174,7 @@ def features(recorded: dict[str, bool]) -> list[Feature]:
 
 
 def parts(group: str, sort: Group, recorded: dict[str, bool]) -> Iterator[tuple[str, str]]:
-    """Yield what is counted and averaged of a group."""
+    """Yield the counted and averaged quantities of a group."""
     yield "", "count"
     yield from ((f"{pc}_pc", "count") for pc in PCS)
     for names, how in ((sort.counts, "count"), (sort.means, "mean")):
@@ -212,14 +212,14 @@ def build(
     for group in GROUPS:
         of_group = cells.filter(pl.col("group") == group).group_by(keys)
         tables.append(of_group.agg(one.value() for one in names if one.group == group))
-    whole, *others = tables
-    for table in others:
-        whole = whole.join(table, on=keys, how="left")
-    return whole.select(*keys, *(pl.col(one.name).fill_null(0.0) for one in names)).sort(keys)
+    result, *further = tables
+    for table in further:
+        result = result.join(table, on=keys, how="left")
+    return result.select(*keys, *(pl.col(one.name).fill_null(0.0) for one in names)).sort(keys)
 
 
 def place_events(events: pl.DataFrame, own: pl.DataFrame, people: pl.DataFrame | None) -> pl.DataFrame:
-    """Return events with their ``day``, whether they are ``late``, and whose PC it was: ``own_pc`` etc."""
+    """Return events with ``day``, ``late`` and relations to their PCs: ``own_pc`` etc."""
     relation = event_relations(events, own, people)
     return events.with_columns(
         *((relation == pc).alias(f"{pc}_pc") for pc in PCS),
@@ -262,7 +262,7 @@ def contents() -> dict[str, pl.Expr]:
 
 
 def usb(rows: pl.DataFrame) -> pl.DataFrame:
-    """Return connections, and for how many seconds; unknown where no disconnection follows at the PC."""
+    """Return connections and their seconds; null where no disconnection follows at the PC."""
     place = ["user", "pc"]
     plugged = rows.filter(pl.col("kind").is_in(["connect", "disconnect"])).sort(
         *place, "time", maintain_order=True
@@ -273,7 +273,7 @@ def usb(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def files(rows: pl.DataFrame, file_types: FileTypes) -> pl.DataFrame:
-    """Return file events with type, depth of the path, and what was done."""
+    """Return file events with type, depth of the path, and action."""
     actions = {kind.removeprefix("file_"): pl.col("kind") == kind for kind in FILE_KINDS}
     return rows.filter(IS_FILE).with_columns(
         type=file_type(file_types), depth=FOLDERS, **contents(), **actions
@@ -281,17 +281,17 @@ def files(rows: pl.DataFrame, file_types: FileTypes) -> pl.DataFrame:
 
 
 def mails(rows: pl.DataFrame, company: Sequence[str]) -> pl.DataFrame:
-    """Return mails with numbers of their recipients, and whether any of these is external."""
+    """Return mails with numbers of their recipients, and whether any recipient is external."""
     counts = {
         "copies": count_addresses(COPIED),
         "recipients": count_addresses(DIRECT) + count_addresses(COPIED),
         "external_recipients": count_external(company),
         "external_copies": count_external(company, COPIED),
     }
-    sent = pl.when(pl.col("kind") == "email_view").then(pl.lit("viewed")).otherwise(pl.lit("sent"))
+    activity = pl.when(pl.col("kind") == "email_view").then(pl.lit("viewed")).otherwise(pl.lit("sent"))
     return (
         rows.filter(IS_MAIL)
-        .with_columns(**counts, **contents(), type=sent)
+        .with_columns(**counts, **contents(), type=activity)
         .with_columns(external=pl.col("external_recipients") > 0, external_copy=pl.col("external_copies") > 0)
     )
 

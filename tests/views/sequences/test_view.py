@@ -246,7 +246,7 @@ def test_a_young_store_says_that_nothing_can_be_new(store: Path) -> None:
     sequences = view(store, "fit")
     spans = sequences.units.select("user", "start", "end")
     with pytest.warns(UserWarning, match=r"spans \d+ days, and in the first 28"):
-        sequences.warn_of_a_young_store(spans.filter(pl.col("start") < datetime(2010, 1, 12)))
+        sequences.warn_of_short_store(spans.filter(pl.col("start") < datetime(2010, 1, 12)))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        sequences.warn_of_a_young_store(spans)
+        sequences.warn_of_short_store(spans)
