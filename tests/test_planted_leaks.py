@@ -19,7 +19,7 @@ from itd_lightning.evaluation.evaluate import evaluate
 from itd_lightning.methods import OwnHistoryZ
 from itd_lightning.runs.rescore import LightningRescorer
 from itd_lightning.splits import Dates
-from itd_lightning.store.build.build import build_store
+from itd_lightning.ingest import build_store
 from itd_lightning.store.key import read_key
 from itd_lightning.store.truncate import derive_store
 from itd_lightning.views import Days, Narratives

@@ -1,1 +1,1 @@
-"""The meaning of events for all views, one module a notion: mail, files, web, PCs, hours, days, people."""
+"""The meaning of events for all views, one module per notion: mail, files, web, PCs, hours, days, people."""

@@ -1,4 +1,4 @@
-"""What can be said of an event without fitting anything: PC relation, object class, site and habit."""
+"""Annotations of events that need no fitting: PC relation, object class, site and habit."""
 
 from collections.abc import Sequence
 
@@ -49,9 +49,9 @@ def file_class() -> pl.Expr:
 
 def mail_class(company: Sequence[str]) -> pl.Expr:
     """Return whether any recipient, copies included, is external, and whether anything is attached."""
-    where = pl.when(is_external(company)).then(pl.lit("external")).otherwise(pl.lit("internal"))
-    attached = pl.when(pl.col("attachments") > 0).then(pl.lit("+attachment")).otherwise(pl.lit(""))
-    return where + attached
+    side = pl.when(is_external(company)).then(pl.lit("external")).otherwise(pl.lit("internal"))
+    attachment = pl.when(pl.col("attachments") > 0).then(pl.lit("+attachment")).otherwise(pl.lit(""))
+    return side + attachment
 
 
 def earlier_days(rows: pl.DataFrame, same: Sequence[str]) -> pl.Series:
@@ -75,9 +75,11 @@ def habits(rows: pl.DataFrame) -> pl.Series:
     Args:
         rows: ``user``, ``time``, ``kind``, ``pc``, ``object_class`` and ``site`` of whole users.
     """
-    what = pl.struct("kind", "site", pl.when(pl.col("site").is_null()).then(pl.struct("pc", "object_class")))
-    actions = rows.select("user", day=pl.col("time").dt.date(), what=what)
-    actions = actions.with_columns(before=earlier_days(actions, ["what"]))
+    action = pl.struct(
+        "kind", "site", pl.when(pl.col("site").is_null()).then(pl.struct("pc", "object_class"))
+    )
+    actions = rows.select("user", day=pl.col("time").dt.date(), action=action)
+    actions = actions.with_columns(before=earlier_days(actions, ["action"]))
     day = pl.col("day") - pl.col("day").min().over("user")
     return actions.select(
         habit=pl.when(day < pl.duration(days=WARM_UP)).then(pl.lit("usual"))

@@ -1,4 +1,4 @@
-"""Working hours: usual ones of each user, fixed ones of publications, and which moments lie outside."""
+"""Working hours: usual ones of each user, fixed ones of publications, and moments outside of them."""
 
 from datetime import time
 from typing import Literal, NamedTuple
@@ -19,7 +19,7 @@ HOURS = pl.Schema(
 
 # Work at night makes a day's first event earlier and its last one later, never the other way round: so the
 # late quantile of the first and the early quantile of the last hold although most days begin or end at night.
-LATE, EARLY = 0.8, 0.2
+LATE_QUANTILE, EARLY_QUANTILE = 0.8, 0.2
 MIN_DAYS = 10  # two weeks of work
 SLACK = 1.0  # hours; the first logon of half of the users of r4.2 has a standard deviation below 0.12
 
@@ -38,7 +38,7 @@ class FixedHours(NamedTuple):
     closed: Literal["both", "left"]
 
     def after_hours(self, moment: pl.Expr) -> pl.Expr:
-        """Return whether a moment lies outside."""
+        """Return whether a moment lies outside these hours."""
         return ~moment.dt.time().is_between(self.start, self.end, self.closed)
 
 
@@ -75,8 +75,8 @@ def work_hours(presence: pl.DataFrame, calendar: pl.DataFrame, days: pl.Series) 
         ``end`` (hours since midnight), ``own``.
     """
     work_days = calendar.filter(pl.col("kind") == "work", pl.col("day").is_in(days.unique().implode()))
-    first = hour_of("first", pl.col("day")).quantile(LATE, "nearest")
-    last = hour_of("last", pl.col("day")).quantile(EARLY, "nearest")
+    first = hour_of("first", pl.col("day")).quantile(LATE_QUANTILE, "nearest")
+    last = hour_of("last", pl.col("day")).quantile(EARLY_QUANTILE, "nearest")
     profiles = (
         presence.join(work_days.select("day"), on="day", how="semi")
         .group_by("user")
@@ -136,6 +136,6 @@ def after_hours(
     )
     hour = hour_of("time", pl.col("day"))
     start, end = (pl.coalesce(name, pl.lit(median[name].item(), pl.Float64)) for name in ("start", "end"))
-    off = pl.coalesce(pl.col("kind") != "work", is_weekend(pl.col("day")))
-    outside = (hour < start - slack) | (hour > end + slack)
-    return moments.select(after_hours=off | outside).to_series()
+    day_off = pl.coalesce(pl.col("kind") != "work", is_weekend(pl.col("day")))
+    outside_hours = (hour < start - slack) | (hour > end + slack)
+    return moments.select(after_hours=day_off | outside_hours).to_series()

@@ -1,4 +1,4 @@
-"""Mail: the company's domains, who a mail goes to, and which of these addresses are external."""
+"""Mail: the company's domains, the recipients of a mail, and which of these addresses are external."""
 
 from collections.abc import Sequence
 from typing import Literal

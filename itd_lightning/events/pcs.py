@@ -1,4 +1,4 @@
-"""PCs: each user's own one, and whose PC an event happened at: own, supervisor's, shared, or other."""
+"""PCs: each user's own PC, and the relation of an event's PC to its user."""
 
 import polars as pl
 
@@ -19,12 +19,12 @@ def own_pcs(use: pl.DataFrame) -> pl.DataFrame:
     Returns:
         ``user``, ``pc``, sorted by user; a PC stands in several rows where several users call it their own.
     """
-    ranked = use.sort("user", "days", "logons", "first", "pc", descending=[False, True, True, False, False])
-    return ranked.unique("user", keep="first", maintain_order=True).select("user", "pc")
+    ordered = use.sort("user", "days", "logons", "first", "pc", descending=[False, True, True, False, False])
+    return ordered.unique("user", keep="first", maintain_order=True).select("user", "pc")
 
 
 def relation(rows: pl.DataFrame, own: pl.DataFrame) -> pl.Series:
-    """Return what each row's PC is to its user: the first of these that fits.
+    """Return the relation of each row's PC to its user: the first one that applies.
 
     - ``own``: the user's own, even if others call it theirs too.
     - ``supervisor``: the own PC of the supervisor that the row names.
@@ -42,7 +42,7 @@ def relation(rows: pl.DataFrame, own: pl.DataFrame) -> pl.Series:
         ``relation``, one value a row in the order of the rows; null where the row has no PC.
     """
     owners = own.group_by("pc").agg(owners=pl.len())
-    owned = (
+    rows_with_owners = (
         rows.select("user", "pc", "supervisor")
         .join(own.select("user", own_pc="pc"), on="user", how="left", maintain_order="left")
         .join(
@@ -53,7 +53,7 @@ def relation(rows: pl.DataFrame, own: pl.DataFrame) -> pl.Series:
         )
         .join(owners, on="pc", how="left", maintain_order="left")
     )
-    fits = (
+    pc_relation = (
         pl.when(pl.col("pc") == pl.col("own_pc"))
         .then(pl.lit("own"))
         .when(pl.col("pc") == pl.col("supervisor_pc"))
@@ -62,8 +62,8 @@ def relation(rows: pl.DataFrame, own: pl.DataFrame) -> pl.Series:
         .then(pl.lit("other"))
         .otherwise(pl.lit("shared"))
     )
-    whose = pl.when(pl.col("pc").is_not_null()).then(fits)
-    return owned.select(relation=whose.cast(Relation)).to_series()
+    result = pl.when(pl.col("pc").is_not_null()).then(pc_relation)
+    return rows_with_owners.select(relation=result.cast(Relation)).to_series()
 
 
 def pc_days(events: pl.DataFrame, people: pl.DataFrame | None) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""People: team, department, role and supervisor of a user on a day, and who has left."""
+"""People: team, department, role and supervisor of a user on a day, and users who left."""
 
 import polars as pl
 
@@ -23,7 +23,7 @@ def as_of(people: pl.DataFrame, rows: pl.DataFrame, lag: int = 1) -> pl.DataFram
         The rows in their order, and ``team``, ``department``, ``role``, ``supervisor`` (a user).
     """
     entries = people.with_columns(pl.col("valid_from", "valid_to").dt.offset_by(f"{lag}mo"))
-    attributed = (
+    rows_with_people = (
         rows.with_row_index("row")
         .sort("day")
         .join_asof(
@@ -37,7 +37,7 @@ def as_of(people: pl.DataFrame, rows: pl.DataFrame, lag: int = 1) -> pl.DataFram
         .rename({"supervisor": "supervisor_name"})
     )
     return (
-        attributed.join(bearers(entries, attributed), on=["supervisor_name", "day"], how="left")
+        rows_with_people.join(bearers(entries, rows_with_people), on=["supervisor_name", "day"], how="left")
         .sort("row")
         .select(*rows.columns, *ATTRIBUTES)
     )

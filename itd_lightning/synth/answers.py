@@ -7,7 +7,7 @@ import numpy as np
 from itd_lightning.sources.cert.releases import Release
 from itd_lightning.synth.company.calendar import DateText
 from itd_lightning.synth.company.people import People
-from itd_lightning.synth.layout import mails_are_seen, own_columns
+from itd_lightning.synth.layout import own_columns, records_mail_reads
 from itd_lightning.synth.scenarios.campaigns import Campaign, KeyRow
 
 HEADER = "dataset,scenario,details,user,start,end"
@@ -18,16 +18,16 @@ OTHER_RELEASES = (
     "4.2,2,r4.2-2-QQC9903.csv,QQC9903,07/07/2010 10:02:14,09/01/2010 15:12:20",
     "5.2,2,r5.2-2-QQB9902.csv,QQB9902,07/06/2010 09:12:44,08/30/2010 16:02:31",
 )
-IN_FOLDERS = ("r4.2", "r5.2")  # of detail files, one folder a scenario
-UNPADDED = (("r6.2", 1), ("r6.2", 3))  # dates without zero padding
-MONTHLESS = ("r6.2", 4)  # the start of the campaign lacks its month
+FOLDER_RELEASES = ("r4.2", "r5.2")  # of detail files, one folder a scenario
+NO_PADDING = (("r6.2", 1), ("r6.2", 3))  # dates without zero padding
+NO_START_MONTH = ("r6.2", 4)  # the start of the campaign lacks its month
 
 
-def unpadded(date: str) -> str:
-    """A date without zero padding.
+def strip_padding(date: str) -> str:
+    """Return a date without zero padding.
 
     Example:
-        >>> unpadded("03/04/2010 02:05:09")
+        >>> strip_padding("03/04/2010 02:05:09")
         '3/4/2010 2:05:09'
     """
     month, day, rest = date.split("/")
@@ -35,35 +35,35 @@ def unpadded(date: str) -> str:
     return f"{int(month)}/{int(day)}/{year} {clock[1:] if clock[0] == '0' else clock}"
 
 
-def _quoted(text: str) -> str:
-    """A field in quotes, those inside doubled."""
+def _quote(text: str) -> str:
+    """Return a field in quotes, with inner quotes doubled."""
     return '"' + text.replace('"', '""') + '"'
 
 
 def key_line(row: KeyRow, date: str, release: Release, scenario: int) -> str:
-    """A row of a detail file: the type of its log, its columns, and since r5 its topic before its content.
+    """Return a row of a detail file: log type, columns, and since r5 the topic before the content.
 
     In r6 rows are quoted but those of http, whose content has neither commas nor quotes here.
     """
     columns = list(own_columns(release.by_name[row.log]))
     values = [row.values[column] for column in columns]
     plain_file = row.log == "file" and scenario == 4 and not release.decoys
-    if row.topic and mails_are_seen(release) and not plain_file:
+    if row.topic and records_mail_reads(release) and not plain_file:
         values.insert(columns.index("content"), row.topic)
     cells = [row.log, row.id, date, row.user, row.pc, *values]
     if not release.decoys:
         return ",".join(cells)
     if row.log == "http":
         return ",".join([*cells[:-1], cells[-1].replace(",", "").replace('"', "")])
-    return ",".join(_quoted(cell) for cell in cells)
+    return ",".join(_quote(cell) for cell in cells)
 
 
-def _details(release: Release, scenario: int, user: str, alone: bool) -> Path:
-    """Where the detail file of a campaign lies; one file a scenario bears no user's name."""
+def _details_path(release: Release, scenario: int, user: str, only_one: bool) -> Path:
+    """Return the path of a campaign's detail file; without the user's name if its scenario has only one."""
     name = f"{release.name}-{scenario}"
-    if release.name in IN_FOLDERS:
+    if release.name in FOLDER_RELEASES:
         return Path(name) / f"{name}-{user}.csv"
-    return Path(f"{name}.csv" if alone else f"{name}-{user}.csv")
+    return Path(f"{name}.csv" if only_one else f"{name}-{user}.csv")
 
 
 def write_answers(
@@ -76,15 +76,15 @@ def write_answers(
     key = [HEADER, *(line for line in OTHER_RELEASES if line.split(",")[0] < release.dataset)]
     for campaign in sorted(campaigns, key=lambda c: (c.scenario, people.user[c.actor])):
         user, scenario = people.user[campaign.actor], campaign.scenario
-        details = answers / _details(release, scenario, user, scenarios.count(scenario) == 1)
+        details = answers / _details_path(release, scenario, user, scenarios.count(scenario) == 1)
         details.parent.mkdir(exist_ok=True)
-        rows = [row for row in campaign.rows if row.keyed]
+        rows = [row for row in campaign.rows if row.in_key]
         dates: list[str] = date_text(np.array([row.t for row in rows])).to_list()
-        if (release.name, scenario) in UNPADDED:
-            dates = [unpadded(date) for date in dates]
+        if (release.name, scenario) in NO_PADDING:
+            dates = [strip_padding(date) for date in dates]
         lines = [key_line(row, date, release, scenario) for row, date in zip(rows, dates, strict=True)]
         details.write_text("\n".join(lines) + "\n", newline="\n")
-        start = dates[0].lstrip("0123456789") if (release.name, scenario) == MONTHLESS else dates[0]
+        start = dates[0].lstrip("0123456789") if (release.name, scenario) == NO_START_MONTH else dates[0]
         key.append(f"{release.dataset},{scenario},{details.name},{user},{start},{dates[-1]}")
     key += [line for line in OTHER_RELEASES if line.split(",")[0] > release.dataset]
     (answers / "insiders.csv").write_text("\n".join(key) + "\n", newline="\n")

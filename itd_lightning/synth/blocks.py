@@ -1,4 +1,4 @@
-"""Draw and write a block of days; a function of its number and the settings, whatever process does it."""
+"""Draw and write blocks of days; a block depends on its number and the settings, not on the process."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -11,56 +11,56 @@ from itd_lightning.synth.logs.email import email_rows
 from itd_lightning.synth.logs.file import file_rows
 from itd_lightning.synth.logs.http import http_rows
 from itd_lightning.synth.logs.presence import device_rows, drive_uses, logon_rows
-from itd_lightning.synth.logs.rows import Logs, between, write_rows
+from itd_lightning.synth.logs.rows import Logs, rows_between, write_rows
 from itd_lightning.synth.logs.sessions import short_sessions, work_days
 from itd_lightning.synth.story import draw_story
 from itd_lightning.synth.world import DAYS, Settings, World
 
-LONGEST = 14  # days
-USER_DAYS = 14_000  # in a block: about 1.2 million rows of r4.2, 1.5 million of r5.2
-EARLY = 6 * HOUR  # every session past midnight has ended by then
+MAX_DAYS = 14  # days
+MAX_USER_DAYS = 14_000  # in a block: about 1.2 million rows of r4.2, 1.5 million of r5.2
+OVERLAP = 6 * HOUR  # every session past midnight has ended by then
 
 
 class Block(NamedTuple):
-    """Some days of the release, and their number in the order of blocks."""
+    """A range of days of the release, with its number in the order of blocks."""
 
     number: int
     days: range
 
 
-class Drawn(NamedTuple):
-    """What a block adds to the release.
+class BlockRows(NamedTuple):
+    """The rows that a block adds to the release.
 
     Attributes:
-        early: Rows of its first hours, to be merged with what the block before reaches into them.
-        beyond: Rows after its last midnight.
+        head: Rows of its first hours, to be merged with what the block before reaches into them.
+        overflow: Rows after its last midnight.
         rows: Rows of each log in between; they are in files (``part_file``).
     """
 
-    early: Logs
-    beyond: Logs
+    head: Logs
+    overflow: Logs
     rows: list[int]
 
 
-def blocks(users: int, days: int) -> list[Block]:
+def split_days(users: int, days: int) -> list[Block]:
     """Split the period so that a block fits into memory, however many users there are.
 
     Example:
-        >>> [block.days for block in blocks(users=100, days=30)]
+        >>> [block.days for block in split_days(users=100, days=30)]
         [range(0, 14), range(14, 28), range(28, 30)]
     """
-    length = max(1, min(LONGEST, USER_DAYS // users))
+    length = max(1, min(MAX_DAYS, MAX_USER_DAYS // users))
     firsts = range(0, days, length)
     return [Block(number, range(first, min(first + length, days))) for number, first in enumerate(firsts)]
 
 
 def part_file(folder: Path, block: Block, log: str) -> Path:
-    """The file in which a block's rows of a log wait for their turn."""
+    """Return the path of a block's rows of a log, which are kept there until they are appended."""
     return folder / f"{log}-{block.number}.part"
 
 
 def draw_block(world: World, block: Block, seed: int) -> Logs:
-    """Ordinary rows of a block."""
+    """Draw the ordinary rows of a block."""
     streams = [np.random.default_rng([seed, DAYS, block.number, k]) for k in range(5)]
     work = work_days(world.people, world.calendar, block.days, streams[0])
     other = short_sessions(world.people, world.calendar, work, block.days, streams[0])
@@ -74,19 +74,21 @@ def draw_block(world: World, block: Block, seed: int) -> Logs:
     )
 
 
-def write_block(settings: Settings, folder: Path, block: Block) -> Drawn:
+def write_block(settings: Settings, folder: Path, block: Block) -> BlockRows:
     """Draw a block, write most of its rows to part files, and return the few that touch other blocks."""
     story = draw_story(settings)
-    drawn = draw_block(story.world, block, settings.seed)
+    ordinary_logs = draw_block(story.world, block, settings.seed)
     first, end = block.days.start * DAY, block.days.stop * DAY
-    early, beyond, rows = [], [], []
-    for log, planted, ordinary in zip(story.world.release.logs, story.planted, drawn, strict=True):
-        both = [between(planted, first, end), ordinary.select(planted.columns)]
-        table = pl.concat(both).sort("t", maintain_order=True)
-        late = between(table, first + EARLY, end)
+    head, overflow, rows = [], [], []
+    for log, campaign, ordinary in zip(
+        story.world.release.logs, story.campaign_rows, ordinary_logs, strict=True
+    ):
+        rows_of_log = [rows_between(campaign, first, end), ordinary.select(campaign.columns)]
+        table = pl.concat(rows_of_log).sort("t", maintain_order=True)
+        body = rows_between(table, first + OVERLAP, end)
         with part_file(folder, block, log.name).open("wb") as file:
-            write_rows(file, log, late, story.date_text)
-        early.append(between(table, first, first + EARLY))
-        beyond.append(between(table, end, end + EARLY))
-        rows.append(late.height)
-    return Drawn(Logs(*early), Logs(*beyond), rows)
+            write_rows(file, log, body, story.date_text)
+        head.append(rows_between(table, first, first + OVERLAP))
+        overflow.append(rows_between(table, end, end + OVERLAP))
+        rows.append(body.height)
+    return BlockRows(Logs(*head), Logs(*overflow), rows)

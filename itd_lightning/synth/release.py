@@ -16,7 +16,7 @@ import polars as pl
 from itd_lightning.executors import open_executor
 from itd_lightning.sources.cert.releases import SYNTHETIC, find_release
 from itd_lightning.synth.answers import write_answers
-from itd_lightning.synth.blocks import blocks, part_file, write_block
+from itd_lightning.synth.blocks import part_file, split_days, write_block
 from itd_lightning.synth.company.directory import write_decoys, write_directory, write_psychometric
 from itd_lightning.synth.logs.rows import header, write_rows
 from itd_lightning.synth.story import Story, draw_story
@@ -113,35 +113,35 @@ def _write_logs(
     workers: int,
     on_progress: Callable[[int, int], None] | None,
 ) -> dict[str, int]:
-    """Write the blocks in any order and put them together in theirs; returns the rows of each log.
+    """Write the blocks in any order and append them in theirs; return the rows of each log.
 
     What reaches beyond the last midnight is no part of the release.
     """
     story = draw_story(settings)
     logs = story.world.release.logs
-    todo = blocks(settings.users, settings.days)
+    blocks = split_days(settings.users, settings.days)
     rows = dict.fromkeys((log.name for log in logs), 0)
     with ExitStack() as stack:
         executor = stack.enter_context(open_executor(workers))
         files = [stack.enter_context((folder / f"{log.name}.csv").open("wb", buffering=0)) for log in logs]
         for file, log in zip(files, logs, strict=True):
             file.write(header(log))
-        beyond: list[pl.DataFrame] = []
-        drawn = executor.map(partial(write_block, settings, folder), todo)
-        for number, (block, part) in enumerate(zip(todo, drawn, strict=True), 1):
+        overflow: list[pl.DataFrame] = []
+        results = executor.map(partial(write_block, settings, folder), blocks)
+        for number, (block, part) in enumerate(zip(blocks, results, strict=True), 1):
             for k, (file, log) in enumerate(zip(files, logs, strict=True)):
-                early = pl.concat([*beyond[k : k + 1], part.early[k]]).sort("t", maintain_order=True)
-                write_rows(file, log, early, story.date_text)
-                _pour(part_file(folder, block, log.name), file)
-                rows[log.name] += early.height + part.rows[k]
-            beyond = list(part.beyond)
+                head = pl.concat([*overflow[k : k + 1], part.head[k]]).sort("t", maintain_order=True)
+                write_rows(file, log, head, story.date_text)
+                _append_part(part_file(folder, block, log.name), file)
+                rows[log.name] += head.height + part.rows[k]
+            overflow = list(part.overflow)
             if on_progress is not None:
-                on_progress(number, len(todo))
+                on_progress(number, len(blocks))
     return rows
 
 
-def _pour(part: Path, file: BinaryIO) -> None:
-    """Move the content of a part file to the end of a file."""
+def _append_part(part: Path, file: BinaryIO) -> None:
+    """Append the content of a part file to a file."""
     with part.open("rb") as source:
         if sys.platform == "linux":  # within the kernel, six times faster
             with suppress(OSError):  # where a file system cannot

@@ -1,4 +1,4 @@
-"""The world and the campaigns planned in it."""
+"""The release's world, with the campaigns planned in it."""
 
 from functools import lru_cache
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from itd_lightning.synth.scenarios import four as scenario_four
 from itd_lightning.synth.scenarios import one as scenario_one
 from itd_lightning.synth.scenarios import three as scenario_three
 from itd_lightning.synth.scenarios import two as scenario_two
-from itd_lightning.synth.scenarios.campaigns import Campaign, planted
+from itd_lightning.synth.scenarios.campaigns import Campaign, campaign_rows
 from itd_lightning.synth.world import CAMPAIGNS, Settings, World, draw_world
 
 _PLANS = (scenario_one.plan, scenario_two.plan, scenario_three.plan, scenario_four.plan, scenario_five.plan)
@@ -23,13 +23,13 @@ class Story(NamedTuple):
 
     world: World
     campaigns: list[Campaign]
-    planted: Logs
+    campaign_rows: Logs
     date_text: DateText
 
 
 @lru_cache(maxsize=1)  # a process asks for the same story at every block
 def draw_story(settings: Settings) -> Story:
-    """Draw the world, plan one campaign for each insider, and let those leave who leave by it."""
+    """Draw the world, plan one campaign for each insider, and set the last days of those who leave by it."""
     world = draw_world(settings)
     rng = np.random.default_rng([settings.seed, CAMPAIGNS])
     campaigns = [
@@ -41,4 +41,4 @@ def draw_story(settings: Settings) -> Story:
     for campaign in campaigns:
         for user, day in campaign.departures.items():
             leaves[user] = min(leaves[user], day)
-    return Story(world, campaigns, planted(campaigns, world.release), DateText(world.calendar))
+    return Story(world, campaigns, campaign_rows(campaigns, world.release), DateText(world.calendar))

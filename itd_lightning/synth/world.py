@@ -1,4 +1,4 @@
-"""All that is settled before the first day: the company, its habits, the web, the texts, the layout."""
+"""Everything that is fixed before the first day: company, habits, web, texts and layout."""
 
 from datetime import date
 from typing import NamedTuple
@@ -7,10 +7,10 @@ import numpy as np
 
 from itd_lightning.sources.cert.releases import Release, find_release
 from itd_lightning.synth.company.calendar import Calendar, make_calendar
-from itd_lightning.synth.company.contacts import Contacts, meet
+from itd_lightning.synth.company.contacts import Contacts, draw_contacts
 from itd_lightning.synth.company.folders import Folders, make_folders
-from itd_lightning.synth.company.habits import settle
-from itd_lightning.synth.company.organisation import hire
+from itd_lightning.synth.company.habits import draw_people
+from itd_lightning.synth.company.organisation import draw_roster
 from itd_lightning.synth.company.pages import Pages, favourite_pages, make_pages
 from itd_lightning.synth.company.people import Ints, People
 from itd_lightning.synth.company.texts import Texts
@@ -21,7 +21,7 @@ PEOPLE, CAMPAIGNS, DAYS, FOLDERS, PROJECTS = range(5)  # independent streams of 
 
 
 class Settings(NamedTuple):
-    """What a release is drawn from; equal settings give equal releases."""
+    """Arguments of a release; equal settings give equal releases."""
 
     release: str
     users: int
@@ -32,7 +32,7 @@ class Settings(NamedTuple):
 
 
 class World(NamedTuple):
-    """What every row is drawn from; ``favourites`` are (n, k) pages that a user visits, most liked first."""
+    """Everything that rows are drawn from; ``favourites`` are (n, k) pages of a user, most liked first."""
 
     release: Release
     calendar: Calendar
@@ -48,7 +48,7 @@ class World(NamedTuple):
 
     @property
     def first_day(self) -> int:
-        """First day on which a campaign may begin."""
+        """Return the first day on which a campaign may begin."""
         return int(np.ceil(QUIET * self.calendar.days))
 
 
@@ -57,10 +57,10 @@ def draw_world(settings: Settings) -> World:
     release = find_release(settings.release)
     calendar = make_calendar(settings.start, settings.days)
     rng = np.random.default_rng([settings.seed, PEOPLE])
-    roster = hire(settings.users, rng)
+    roster = draw_roster(settings.users, rng)
     cast = choose_insiders(roster, release, settings.insiders, rng)
-    people = settle(roster, cast, calendar, rng)
-    contacts = meet(people, calendar.days, rng)
+    people = draw_people(roster, cast, calendar, rng)
+    contacts = draw_contacts(people, calendar.days, rng)
     pages = make_pages(rng)
     natural = release.decoys  # r6 writes sentences, earlier releases words
     # Words of a web page, a mail and a file, as measured on r4.2.

@@ -23,17 +23,17 @@ from itd_lightning.store.source_hash import source_hash
 from itd_lightning.views.loading import Loading
 from itd_lightning.views.rank_batches import RankBatches
 
-Learned = TypeVar("Learned")
+State = TypeVar("State")
 
 
 class EpochShuffle(Sampler[int]):
-    """A permutation that depends on the seed and the epoch alone, so that resuming needs no saved state."""
+    """A permutation given by seed and epoch alone, so that a resumed run needs no saved state."""
 
     def __init__(self, rows: int, seed: int) -> None:
         self.rows, self.seed, self.epoch = rows, seed, 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Remember the epoch; the Trainer says it before each one."""
+        """Set the epoch; the Trainer calls it before each one."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -79,17 +79,17 @@ class View(LightningDataModule):
 
     @property
     def leaks(self) -> str:
-        """What reaches a part from where it should not, in words."""
+        """Return the leaks of the split, in words."""
         return self.split.leaks
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Arguments of the view that change what is built; ``builder`` takes them by name."""
+        """Return the view's arguments that change the built files; ``builder`` takes them by name."""
         return {}
 
     @property
     def folder(self) -> Path:
-        """Folder of the built view."""
+        """Return the folder of the built view."""
         source = source_hash(self.builder.__module__)
         return Store(self.store).view_folder(self.name, self.settings, source)
 
@@ -130,11 +130,11 @@ class View(LightningDataModule):
         return self.split.assign(units, self.store)
 
     def shown_labels(self, stage: str) -> Float[np.ndarray, " n"]:
-        """Return what the split shows of each unit, NaN for nothing; scoring is shown nothing."""
+        """Return the labels that the split shows, NaN for none; scoring stages see none."""
         if stage not in ("fit", "validate"):
             return np.full(len(self.units), np.nan, dtype=np.float32)
-        shown = self.split.shown_labels(self.units, self.store, self.unit_events())
-        return shown.cast(pl.Float32).fill_null(float("nan")).to_numpy(writable=True)
+        labels = self.split.shown_labels(self.units, self.store, self.unit_events())
+        return labels.cast(pl.Float32).fill_null(float("nan")).to_numpy(writable=True)
 
     def unit_events(self) -> Iterable[pl.DataFrame] | None:
         """Return ``user``, ``event_id`` and ``unit`` of all events, block by block.
@@ -144,13 +144,13 @@ class View(LightningDataModule):
         return None
 
     def arrange(self) -> None:
-        """Arrange what batches are made of, now that units have parts and labels."""
+        """Prepare the data of batches, now that units have parts and labels."""
 
     def fit(self) -> None:
-        """Learn from training units; what is learned travels in the checkpoint."""
+        """Fit on training units; the result is stored in the checkpoint."""
 
     def part(self, *names: str) -> Int[np.ndarray, " m"]:
-        """Row numbers of the units of these parts."""
+        """Return the row numbers of the units of these parts."""
         return np.flatnonzero(self.units["part"].is_in(names).to_numpy())
 
     def count_scores(self, *parts: str) -> int:
@@ -158,26 +158,26 @@ class View(LightningDataModule):
         return len(self.part(*parts))
 
     def in_order(self, *parts: str) -> DataLoader[Any]:
-        """All units of these parts, each once, in an order that nothing changes.
+        """Return a loader of all units of these parts, each once, in a fixed order.
 
         Views override it, or the three loaders that are made of it.
         """
         raise NotImplementedError(f"{type(self).__name__} does not hand out its units")
 
     def val_dataloader(self) -> DataLoader[Any] | list[DataLoader[Any]]:
-        """Validation units; none where the split has no validation part."""
+        """Return the validation units; no loader where the split has no validation part."""
         return self.in_order("val") if len(self.part("val")) else []
 
     def test_dataloader(self) -> DataLoader[Any]:
-        """Validation and test units: thresholds come from the former."""
+        """Return the validation and test units: thresholds come from the former."""
         return self.in_order("val", "test")
 
     def predict_dataloader(self) -> DataLoader[Any]:
-        """All units of the store."""
+        """Return all units of the store."""
         return self.in_order("predict")
 
     def unit_rows(self, numbers: Int[np.ndarray, " n"]) -> Iterator[tuple[slice, pl.DataFrame]]:
-        """Yield which units these are, block by block.
+        """Yield the rows of units by number, block by block.
 
         Args:
             numbers: As batches name what is scored, rising.
@@ -186,8 +186,8 @@ class View(LightningDataModule):
             Which of the numbers, and one row for each of them: the columns of ``contracts.scores.SCORES`` but
             the score. All rows of a user are in one block.
         """
-        nothing = {name: pl.lit(None, SCORES[name]) for name in ("event_id", "sequence")}
-        yield slice(0, len(numbers)), self.units[numbers].with_columns(**nothing)
+        nulls = {name: pl.lit(None, SCORES[name]) for name in ("event_id", "sequence")}
+        yield slice(0, len(numbers)), self.units[numbers].with_columns(**nulls)
 
     def cells(self, unit: int) -> pl.DataFrame:
         """Return the cells of a unit: ``hour``, null where there is none, ``feature``, value ``seen``.
@@ -197,7 +197,7 @@ class View(LightningDataModule):
         raise NotImplementedError(f"{type(self).__name__} has no features to explain scores by")
 
     def explanations(self, best: pl.DataFrame, cells: dict[int, Explanation]) -> pl.DataFrame:
-        """One row a cell of the units that are explained.
+        """Return one row per cell of the explained units.
 
         Args:
             best: ``unit`` and ``score`` of these units.
@@ -225,7 +225,7 @@ class View(LightningDataModule):
         return pl.concat(tables).join(keyed, on="unit", maintain_order="left").drop("unit")
 
     def pictures(self, users: Sequence[str], settings: Mapping[str, Any]) -> dict[str, pl.DataFrame]:
-        """Return what the report draws of some users, by the file names of ``contracts.pictures.PICTURES``.
+        """Return tables for the report's pictures of some users, keyed by file name (``contracts.pictures``).
 
         It is called when the test part was scored. Most views have nothing to draw.
 
@@ -238,7 +238,7 @@ class View(LightningDataModule):
     def loader(
         self, rows: Dataset[Any], sampler: Sampler[Any] | None = None, batch_size: int | None = 0
     ) -> DataLoader[Any]:
-        """A loader over a dataset that hands out whole batches.
+        """Return a loader over a dataset that hands out whole batches.
 
         Args:
             rows: Gives them by ``__getitems__``; by ``__getitem__`` where the sampler names batches.
@@ -247,13 +247,13 @@ class View(LightningDataModule):
         """
         size = self.loading.batch_size if batch_size == 0 else batch_size
         if self.trainer is not None and self.trainer.world_size > 1:
-            sampler, size = self.of_rank(rows, sampler, size), None
+            sampler, size = self.rank_batches(rows, sampler, size), None
         return DataLoader(
             rows,
             batch_size=size,
             sampler=sampler,
             num_workers=self.loading.num_workers,
-            collate_fn=as_it_is,
+            collate_fn=collate_ready,
             # Else an epoch draws from the global stream or not, as there are workers, and so would dropout.
             generator=torch.Generator(),
             # Forked workers could inherit Polars' locked threads and hang.
@@ -261,8 +261,8 @@ class View(LightningDataModule):
             persistent_workers=self.loading.num_workers > 0,
         )
 
-    def of_rank(self, rows: Dataset[Any], sampler: Sampler[Any] | None, size: int | None) -> RankBatches:
-        """The batches of this rank; as many as on every other in training, where they are shuffled."""
+    def rank_batches(self, rows: Dataset[Any], sampler: Sampler[Any] | None, size: int | None) -> RankBatches:
+        """Return the batches of this rank; in training, where they shuffle, equally many per rank."""
         assert self.trainer is not None
         order: Any = SequentialSampler(rows) if sampler is None else sampler  # type: ignore[arg-type]  # sized
         ranks, rank = self.trainer.world_size, self.trainer.global_rank
@@ -272,7 +272,7 @@ class View(LightningDataModule):
 
 
 def map_shards(executor: Executor, store: Store, function: Callable[[Path], pl.DataFrame]) -> pl.DataFrame:
-    """Return what a function makes of each shard, one below the other.
+    """Return the results of a function for all shards, one below the other.
 
     Args:
         executor: Where it runs.
@@ -282,17 +282,17 @@ def map_shards(executor: Executor, store: Store, function: Callable[[Path], pl.D
     return pl.concat(list(executor.map(function, store.shards)))
 
 
-def require_fitted(fitted: Learned | None, what: str) -> Learned:
-    """Return what was learned from training units.
+def require_fitted(fitted: State | None, source: str) -> State:
+    """Return the fitted state of a view, or raise.
 
     Raises:
         InputError: If nothing was fitted, nor loaded from a checkpoint, which happens after ``setup``.
     """
     if fitted is None:
-        raise InputError(f"{what} from training: fit first, or give a checkpoint with --ckpt_path")
+        raise InputError(f"{source} from training: fit first, or give a checkpoint with --ckpt_path")
     return fitted
 
 
-def as_it_is(batch: Any) -> Any:  # noqa: ANN401 - each view has its own batch type
-    """Collate a batch that the dataset has put together already."""
+def collate_ready(batch: Any) -> Any:  # noqa: ANN401 - each view has its own batch type
+    """Return a batch that the dataset has collated already."""
     return batch

@@ -1,4 +1,4 @@
-"""How a view's rows reach a method, and who builds the view: the arguments that all views share."""
+"""The arguments that all views share: batch size, processes and seed."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ from itd_lightning.executors import Place
 
 
 class Loading(NamedTuple):
-    """What decides speed and order, not what a view holds.
+    """Arguments that decide speed and order, not the content of a view.
 
     Attributes:
         batch_size: Rows per batch.

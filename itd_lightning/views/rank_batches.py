@@ -1,4 +1,4 @@
-"""Splits the batches of a loader over the ranks of a run on several devices; ``View.loader`` uses it."""
+"""The split of a loader's batches over the ranks of a run on several devices; ``View.loader`` uses it."""
 
 from collections.abc import Iterator
 from itertools import chain, islice
@@ -33,7 +33,7 @@ class RankBatches(DistributedSampler[list[int]]):
             )
 
     def set_epoch(self, epoch: int) -> None:
-        """Tell the epoch to what shuffles."""
+        """Set the epoch of the shuffling sampler."""
         super().set_epoch(epoch)
         shuffle = getattr(self.batches, "sampler", self.batches)
         if hasattr(shuffle, "set_epoch"):
@@ -46,5 +46,5 @@ class RankBatches(DistributedSampler[list[int]]):
     def __iter__(self) -> Iterator[list[int]]:
         # Lazy, as the samplers are: a resumed Trainer makes the iterator before it says the epoch.
         stop = len(self) * self.ranks if self.even else None
-        again = self.batches if self.even else ()
-        return islice(chain(self.batches, again), self.rank, stop, self.ranks)
+        repeats = self.batches if self.even else ()
+        return islice(chain(self.batches, repeats), self.rank, stop, self.ranks)

@@ -1,4 +1,4 @@
-"""More of the few, or fewer of the many: rows between malicious rows, or a draw of harmless ones."""
+"""Resampling of training rows: synthetic malicious rows, or a draw of harmless ones."""
 
 import importlib.util
 
@@ -31,7 +31,7 @@ def draw_balanced(
         [90, 92, 94, 95]
     """
     draw = np.random.default_rng(seed)
-    malicious, harmless, unknown = (
+    malicious, harmless, unlabeled = (
         draw.permutation(np.flatnonzero(kind)) for kind in (label == 1, label == 0, np.isnan(label))
     )
     if share is not None:
@@ -42,8 +42,8 @@ def draw_balanced(
                 "(--data.benign_share null)"
             )
         harmless = harmless[: max(round(len(malicious) * share / (1 - share)), 1)]
-        unknown = unknown[:0]
-    days = np.concatenate([malicious, unknown, harmless])
+        unlabeled = unlabeled[:0]
+    days = np.concatenate([malicious, unlabeled, harmless])
     if most is not None and most < len(days):
         # Evenly, so of each kind in proportion, and both ends, so that neither labelled kind vanishes.
         days = days[np.arange(most) * (len(days) - 1) // max(most - 1, 1)]

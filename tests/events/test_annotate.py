@@ -14,7 +14,7 @@ OWN = pl.DataFrame({"user": ["ann", "bob", "eve"], "pc": ["PC-1", "PC-2", "PC-3"
 def event(
     kind: str, thing: str = "", pc: str | None = "PC-1", hours: float = 0.0, **more: object
 ) -> pl.DataFrame:
-    """One event of ann, so many hours after Monday 10:00."""
+    """Return one event of ann, so many hours after Monday 10:00."""
     row = {"user": "ann", "time": MONDAY + timedelta(hours=hours), "pc": pc, "kind": kind, "object": thing}
     schema = {"attachments": pl.Int32, "to_removable": pl.Boolean, "from_removable": pl.Boolean}
     rest = {name: more.get(name) for name in schema}
@@ -22,7 +22,7 @@ def event(
 
 
 def class_of(row: pl.DataFrame) -> str:
-    """The class of what an event is about."""
+    """Return the object class of an event."""
     return str(annotate_events(row, OWN, None, ["dtaa.com"])["object_class"].item())
 
 
@@ -82,10 +82,10 @@ def test_habits_count_earlier_days_only() -> None:
     rows = pl.concat(
         [event("http_visit", "http://a.com", hours=24.0 * day + n / 60) for n, day in enumerate(days)]
     )
-    found = annotate_events(rows, OWN, None, [])["habit"].to_list()
-    assert found == ["usual", *["seldom"] * 10, *["usual"] * 3]
+    habit = annotate_events(rows, OWN, None, [])["habit"].to_list()
+    assert habit == ["usual", *["seldom"] * 10, *["usual"] * 3]
     other = pl.concat([rows, event("http_visit", "http://b.com", hours=24.0 * 50)])
-    assert annotate_events(other, OWN, None, [])["habit"].to_list() == [*found, "new"]
+    assert annotate_events(other, OWN, None, [])["habit"].to_list() == [*habit, "new"]
 
 
 def test_the_future_changes_no_description() -> None:

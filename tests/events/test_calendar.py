@@ -12,18 +12,18 @@ MONDAY, SATURDAY = date(2010, 1, 4), date(2010, 1, 9)
 
 
 def january(day: int, hour: int = 9, minute: int = 0, second: int = 0) -> datetime:
-    """A moment in January 2010."""
+    """Return a moment in January 2010."""
     return datetime(2010, 1, day, hour, minute, second)
 
 
 def events(*rows: tuple[str, datetime, str]) -> pl.DataFrame:
-    """Events in the columns that the calendar reads."""
+    """Return the events in the columns that the calendar reads."""
     schema = {"user": pl.String(), "time": pl.Datetime("us"), "kind": pl.String()}
     return pl.DataFrame(list(rows), schema=schema, orient="row")
 
 
 def present(days: dict[int, str]) -> pl.DataFrame:
-    """Presence in January 2010: for each day the users who were there, one letter each."""
+    """Return the presence in January 2010: for each day the users who were there, one letter each."""
     rows = [
         (user, january(day).date(), january(day), january(day, 17))
         for day, users in days.items()
@@ -33,7 +33,7 @@ def present(days: dict[int, str]) -> pl.DataFrame:
 
 
 def kinds(days: dict[int, str]) -> dict[int, str]:
-    """Kind of each day in January 2010."""
+    """Return the kind of each day in January 2010."""
     return {day.day: kind for day, kind in work_calendar(present(days)).select("day", "kind").rows()}
 
 
@@ -75,9 +75,9 @@ def test_partials_of_two_shards_merge_to_that_of_both() -> None:
     ann = [("ann", january(4), "logon"), ("ann", january(5), "logon")]
     bob = [("bob", january(4), "logon"), ("bob", january(9), "logon")]
     parts = [days_present(events(*bob)), days_present(events(*ann))]
-    whole = days_present(events(*ann, *bob))
-    assert pl.concat(parts).sort("user", "day").equals(whole)
-    assert work_calendar(pl.concat(parts)).equals(work_calendar(whole))
+    at_once = days_present(events(*ann, *bob))
+    assert pl.concat(parts).sort("user", "day").equals(at_once)
+    assert work_calendar(pl.concat(parts)).equals(work_calendar(at_once))
 
 
 def test_without_events_there_are_no_days() -> None:
@@ -122,17 +122,17 @@ def test_the_first_day_of_all_is_a_work_day_if_it_is_a_weekday() -> None:
 
 def test_later_days_never_change_earlier_ones() -> None:
     days = {2: "a", 4: "abcde", 5: "a", 8: "abd", 9: "abce", 13: "fg", 24: "e", 25: "abcdefgh", 26: "h"}
-    whole = work_calendar(present(days))
+    at_once = work_calendar(present(days))
     for last in days:
         until = work_calendar(present({day: users for day, users in days.items() if day <= last}))
-        assert until.equals(whole.head(len(until)))
+        assert until.equals(at_once.head(len(until)))
         assert until["day"][-1].day == last
 
 
 def test_staff_are_those_seen_in_the_fourteen_days_up_to_the_day() -> None:
     staff = work_calendar(present({4: "ab", 5: "a", 17: "c", 18: "c", 19: "c", 20: "c"}))
-    seen = {day.day: number for day, number in staff.select("day", "staff").rows()}
-    assert [seen[day] for day in (4, 5, 16, 17, 18, 19)] == [2, 2, 2, 3, 2, 1]
+    staff_by_day = {day.day: number for day, number in staff.select("day", "staff").rows()}
+    assert [staff_by_day[day] for day in (4, 5, 16, 17, 18, 19)] == [2, 2, 2, 3, 2, 1]
 
 
 def test_a_user_who_starts_later_counts_from_the_first_day_and_once() -> None:
@@ -142,8 +142,8 @@ def test_a_user_who_starts_later_counts_from_the_first_day_and_once() -> None:
 
 
 def test_after_a_gap_without_any_staff_a_lone_weekend_worker_makes_no_work_day() -> None:
-    found = kinds({4: "abc", 23: "a", 25: "abc"})
-    assert (found[18], found[23], found[25]) == ("holiday", "weekend", "work")
+    result = kinds({4: "abc", 23: "a", 25: "abc"})
+    assert (result[18], result[23], result[25]) == ("holiday", "weekend", "work")
 
 
 def test_days_are_filled_between_the_first_and_the_last_of_each_user() -> None:

@@ -8,7 +8,7 @@ from itd_lightning.events.files import DIRECTION, ENDINGS, FileTypes, file_type
 
 
 def types(name: str | None, kind: str = "file_copy") -> list[str]:
-    """The type of a file by each table."""
+    """Return the type of a file by each table."""
     row = pl.DataFrame({"kind": [kind], "object": [name]}, schema={"kind": Kind, "object": pl.String})
     tables: list[FileTypes] = ["common", "le2020"]
     return [row.select(file_type(table)).item() for table in tables]

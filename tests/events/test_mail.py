@@ -20,12 +20,12 @@ COMPANY = ["corp.example"]
 
 
 def mail(recipients: str | None, kind: str = "email_send") -> pl.DataFrame:
-    """One mail."""
+    """Return one mail."""
     return pl.DataFrame({"kind": [kind], "object": [recipients]}, schema={"kind": Kind, "object": pl.String})
 
 
 def people(*emails: str | None) -> pl.DataFrame:
-    """A directory of these addresses."""
+    """Return a directory of these addresses."""
     return pl.DataFrame({"email": emails}, schema={"email": pl.String})
 
 

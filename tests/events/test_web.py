@@ -8,7 +8,7 @@ from itd_lightning.events.web import PROPER_SITE, SITE, URL_DEPTH, domain, site_
 
 
 def page(url: str | None, kind: str = "http_visit") -> pl.DataFrame:
-    """One event."""
+    """Return one page event."""
     return pl.DataFrame({"kind": [kind], "object": [url]}, schema={"kind": Kind, "object": pl.String})
 
 

@@ -36,21 +36,21 @@ PAYLOADS = {
 
 
 def tags(page: str) -> list[str]:
-    """All tags in order, as a browser's parser finds them."""
-    found: list[str] = []
+    """Return all tags in order, as a browser's parser finds them."""
+    texts: list[str] = []
 
     class Tags(HTMLParser):
         def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-            found.append(f"{tag} {' '.join(sorted(name for name, _ in attrs))}")
+            texts.append(f"{tag} {' '.join(sorted(name for name, _ in attrs))}")
 
     parser = Tags()
     parser.feed(page)
     parser.close()
-    return found
+    return texts
 
 
 def figures(page: str) -> list[object]:
-    """What Plotly is given."""
+    """Return the figures that Plotly gets."""
     block = re.search(r'<script type="application/json" id="figures">(.*?)</script>', page, re.DOTALL)
     assert block is not None
     content: list[object] = json.loads(block[1])
@@ -58,7 +58,7 @@ def figures(page: str) -> list[object]:
 
 
 def strings(node: object) -> Iterator[str]:
-    """Every string in a JSON document."""
+    """Yield every string in a JSON document."""
     if isinstance(node, str):
         yield node
     elif isinstance(node, dict):
@@ -106,14 +106,14 @@ def test_a_browser_draws_the_page_and_runs_nothing_else(make_run: MakeRun, tmp_p
     payload = PAYLOADS["image"] + PAYLOADS["ends the script in capitals"] + PAYLOADS["link"]
     page = write_report([make_run("hostile", text=payload)], tmp_path / "out")
     plots = len(figures(page.read_text("utf-8")))
-    shown = browse(page, tmp_path / "profile")
-    assert shown.stdout.count('class="main-svg"') >= plots
-    assert "<title>taken</title>" not in shown.stdout
-    drawn = re.findall(r'<svg class="main-svg".*?</svg>', shown.stdout, re.DOTALL)
-    assert not any("<a " in drawing for drawing in drawn)
-    assert "&lt;img" in "".join(drawn)
-    said = [line for line in shown.stderr.splitlines() if "CONSOLE" in line or "Refused to" in line]
-    assert said == []
+    browser = browse(page, tmp_path / "profile")
+    assert browser.stdout.count('class="main-svg"') >= plots
+    assert "<title>taken</title>" not in browser.stdout
+    drawings = re.findall(r'<svg class="main-svg".*?</svg>', browser.stdout, re.DOTALL)
+    assert not any("<a " in drawing for drawing in drawings)
+    assert "&lt;img" in "".join(drawings)
+    console = [line for line in browser.stderr.splitlines() if "CONSOLE" in line or "Refused to" in line]
+    assert console == []
 
 
 def browse(page: Path, profile: Path) -> subprocess.CompletedProcess[str]:

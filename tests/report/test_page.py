@@ -34,17 +34,19 @@ class Outline(HTMLParser):
 
     @property
     def text(self) -> str:
-        """What a reader sees, spaces squeezed."""
+        """Return the visible text of the page, with single spaces."""
         return re.sub(r"\s+", " ", " ".join(self.words))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Note the tag and what it refers to."""
         self.tags.append(tag)
         self.inside = tag if tag in ("script", "style") else ""
-        known = dict(attrs)
-        self.references += [known[name] or "" for name in ("src", "href", "srcset", "data") if name in known]
-        if known.get("http-equiv") == "Content-Security-Policy":
-            self.policy = known["content"] or ""
+        attributes = dict(attrs)
+        self.references += [
+            attributes[name] or "" for name in ("src", "href", "srcset", "data") if name in attributes
+        ]
+        if attributes.get("http-equiv") == "Content-Security-Policy":
+            self.policy = attributes["content"] or ""
 
     def handle_endtag(self, tag: str) -> None:
         """Leave the script or style."""
@@ -110,7 +112,7 @@ def test_runs_of_one_name_are_told_apart(make_run: MakeRun, tmp_path: Path) -> N
 
 def test_a_missing_number_shows_its_reason(make_run: MakeRun, tmp_path: Path) -> None:
     reason = "no unit is malicious, so nothing can be found"
-    nothing = {
+    empty = {
         "pr_auc": None,
         "roc_auc": None,
         "clean_recall": None,
@@ -119,7 +121,7 @@ def test_a_missing_number_shows_its_reason(make_run: MakeRun, tmp_path: Path) ->
         "scenarios": {},
         "budgets": {"share": {"0.05": None}, "per_day": {"1": None}},
     }
-    path = write_report([make_run(changes=nothing)], tmp_path / "out")
+    path = write_report([make_run(changes=empty)], tmp_path / "out")
     page = Outline(path.read_text("utf-8"))
     assert f"PR-AUC is not defined: {reason}." in page.text
     assert "no validation units" in page.text
@@ -229,8 +231,8 @@ def test_a_section_is_one_class_and_one_line(
     single = write_report([make_run("one")], tmp_path / "a").read_text("utf-8")
     assert '<a href="#notes">Notes</a>' in single
     assert re.search(r'<h2 id="notes">Notes on the run</h2>\s*<p>&lt;one&gt;</p>', single)
-    both = write_report([make_run("two"), make_run("three")], tmp_path / "b").read_text("utf-8")
-    assert "Notes" not in both
+    two_runs = write_report([make_run("two"), make_run("three")], tmp_path / "b").read_text("utf-8")
+    assert "Notes" not in two_runs
 
 
 def test_no_two_sections_share_an_anchor() -> None:

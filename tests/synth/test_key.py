@@ -13,7 +13,7 @@ import pytest
 
 from itd_lightning.sources.cert.releases import RELEASES
 from itd_lightning.synth import write_release
-from itd_lightning.synth.answers import unpadded
+from itd_lightning.synth.answers import strip_padding
 
 FORMAT = "%m/%d/%Y %H:%M:%S"
 WIDTHS = {
@@ -34,7 +34,7 @@ class Campaign(NamedTuple):
     rows: list[list[str]]
 
     def kinds(self, log: str) -> list[list[str]]:
-        """Rows of one log."""
+        """Return the rows of one log."""
         return [row for row in self.rows if row[0] == log]
 
 
@@ -44,11 +44,11 @@ def read_key(release: Path) -> list[Campaign]:
         for row in csv.DictReader(file):
             if f"r{row['dataset']}" != release.name:
                 continue
-            (found,) = (release / "answers").rglob(row["details"])
-            lines = found.read_text().splitlines()
+            (folder,) = (release / "answers").rglob(row["details"])
+            lines = folder.read_text().splitlines()
             cells = [next(csv.reader([line])) for line in lines]
             campaigns.append(
-                Campaign(row["scenario"], row["user"], row["start"], row["end"], found, lines, cells)
+                Campaign(row["scenario"], row["user"], row["start"], row["end"], folder, lines, cells)
             )
     return campaigns
 
@@ -74,8 +74,8 @@ def six(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module", params=["five", "six"])
 def release(request: pytest.FixtureRequest) -> Path:
     """Return each of the two in turn."""
-    found: Path = request.getfixturevalue(request.param)
-    return found
+    folder: Path = request.getfixturevalue(request.param)
+    return folder
 
 
 def table(release: Path, log: str) -> pl.DataFrame:
@@ -85,7 +85,7 @@ def table(release: Path, log: str) -> pl.DataFrame:
 
 
 def keyed(release: Path, log: str) -> dict[str, dict[str, str]]:
-    """Rows of a log that the key names, by id."""
+    """Return the rows of a log that the key names, by id."""
     ids = [row[1] for campaign in read_key(release) for row in campaign.kinds(log)]
     return {row["id"]: row for row in table(release, log).filter(pl.col("id").is_in(ids)).to_dicts()}
 
@@ -122,8 +122,8 @@ def test_detail_files_lie_where_the_genuine_ones_do(tmp_path: Path) -> None:
 def test_the_key_keeps_rows_of_other_releases_but_none_of_ours(release: Path) -> None:
     lines = (release / "answers" / "insiders.csv").read_text().splitlines()
     assert lines[0] == "dataset,scenario,details,user,start,end"
-    others = [line for line in lines[1:] if f"r{line.split(',')[0]}" != release.name]
-    assert {line.split(",")[0] for line in others} == {"2", "4.2", "5.2"} - {release.name[1:]}
+    other_releases = [line for line in lines[1:] if f"r{line.split(',')[0]}" != release.name]
+    assert {line.split(",")[0] for line in other_releases} == {"2", "4.2", "5.2"} - {release.name[1:]}
 
 
 def test_rows_are_as_wide_as_those_of_the_genuine_key(release: Path) -> None:
@@ -137,10 +137,10 @@ def test_rows_are_as_wide_as_those_of_the_genuine_key(release: Path) -> None:
 def test_every_key_row_stands_in_its_log(release: Path) -> None:
     logs = {log: keyed(release, log) for log in WIDTHS[release.name]}
     for campaign in read_key(release):
-        for log, event, when, user, pc, *_ in campaign.rows:
+        for log, event, date, user, pc, *_ in campaign.rows:
             row = logs[log][event]
             assert (row["user"], row["pc"]) == (user, pc)
-            assert when in (row["date"], unpadded(row["date"]))
+            assert date in (row["date"], strip_padding(row["date"]))
 
 
 def test_the_topic_stands_before_the_content_in_plain_words(release: Path) -> None:
@@ -201,28 +201,28 @@ def test_scenario_four_visits_other_pcs_and_mails_files_home(five: Path) -> None
     people = dict(zip(directory["user_id"], directory["email"], strict=True))
     for campaign in of(five, 4):
         mails = campaign.kinds("email")
-        sends, seen = ([row for row in mails if row[9] == kind] for kind in ("Send", "Receive"))
-        opened = campaign.kinds("file")
-        assert 8 <= len(sends) == len(seen) == len(campaign.kinds("logon")) // 2 <= 15
+        sends, reads = ([row for row in mails if row[9] == kind] for kind in ("Send", "Receive"))
+        files = campaign.kinds("file")
+        assert 8 <= len(sends) == len(reads) == len(campaign.kinds("logon")) // 2 <= 15
         assert len({row[4] for row in sends}) == len(sends), "another PC each time"
-        assert {row[4] for row in seen}.isdisjoint({row[4] for row in sends})
+        assert {row[4] for row in reads}.isdisjoint({row[4] for row in sends})
         assert all("@dtaa.com" not in row[5] and row[11] for row in sends)
         assert {row[8] for row in sends} == {people[campaign.user]}
-        assert 3.5 < len(opened) / len(sends) < 7.5
-        assert {row[6] for row in opened} == {"File Open"}
-        assert all(row[5].startswith("C:\\") for row in opened)
+        assert 3.5 < len(files) / len(sends) < 7.5
+        assert {row[6] for row in files} == {"File Open"}
+        assert all(row[5].startswith("C:\\") for row in files)
         assert len({row[2][:10] for row in campaign.rows}) <= 2 * len(sends)
 
 
 def test_scenario_four_lasts_one_to_five_months_and_gets_faster(five: Path) -> None:
-    early, late = [], []
+    first_gaps, last_gaps = [], []
     for campaign in of(five, 4):
         assert timedelta(days=30) < moment(campaign.end) - moment(campaign.start) < timedelta(days=165)
         visits = [moment(row[2]) for row in campaign.kinds("email") if row[9] == "Send"]
         gaps = [(b - a).days for a, b in pairwise(visits)]
-        early.append(mean(gaps[: len(gaps) // 2]))
-        late.append(mean(gaps[len(gaps) // 2 :]))
-    assert mean(early) > 1.3 * mean(late)
+        first_gaps.append(mean(gaps[: len(gaps) // 2]))
+        last_gaps.append(mean(gaps[len(gaps) // 2 :]))
+    assert mean(first_gaps) > 1.3 * mean(last_gaps)
 
 
 def test_honest_people_mail_to_their_private_address_from_other_pcs_too(five: Path) -> None:
@@ -235,8 +235,8 @@ def test_honest_people_mail_to_their_private_address_from_other_pcs_too(five: Pa
     assert home["user"].n_unique() >= 10
     assert (home["attachments"] != "").all()
     sent = table(five, "email").filter(pl.col("activity") == "Send")
-    both = sent.join(home, on=["user", "to", "size", "content"])
-    assert (both["pc"] != both["pc_right"]).sum() >= 5
+    copies = sent.join(home, on=["user", "to", "size", "content"])
+    assert (copies["pc"] != copies["pc_right"]).sum() >= 5
 
 
 def test_scenario_five_is_uploads_within_minutes_after_colleagues_left(six: Path) -> None:

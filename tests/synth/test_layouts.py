@@ -108,38 +108,38 @@ def test_every_act_on_files_and_pages_occurs(release: Path) -> None:
 
 
 def test_attachments_are_named_since_r5(release: Path) -> None:
-    attached = [row["attachments"] for row in rows(release, "email")]
+    attachments = [row["attachments"] for row in rows(release, "email")]
     if not activities(release):
-        assert all(text.isdigit() for text in attached)
+        assert all(text.isdigit() for text in attachments)
         return
-    names = [name for text in attached if text for name in text.split(";")]
-    assert 0.1 < sum(text != "" for text in attached) / len(attached) < 0.35
+    names = [name for text in attachments if text for name in text.split(";")]
+    assert 0.1 < sum(text != "" for text in attachments) / len(attachments) < 0.35
     assert all(name.endswith(")") and name.split("(")[1][:-1].isdigit() for name in names)
 
 
 def test_a_mail_is_seen_after_it_was_sent_by_a_colleague_it_names(release: Path) -> None:
     email = rows(release, "email")
-    seen = [row for row in email if row.get("activity", "Send") != "Send"]
-    assert bool(seen) == activities(release)
+    reads = [row for row in email if row.get("activity", "Send") != "Send"]
+    assert bool(reads) == activities(release)
     people = {row["user_id"]: row["email"] for row in rows(release, "LDAP/2009-12")}
-    sent: dict[tuple[str, ...], str] = {}
-    same = ("to", "cc", "bcc", "from", "size", "content")
+    senders: dict[tuple[str, ...], str] = {}
+    columns = ("to", "cc", "bcc", "from", "size", "content")
     for row in email:
-        mail = tuple(row[name] for name in same)
+        mail = tuple(row[name] for name in columns)
         if row.get("activity", "Send") == "Send":
-            sent[mail] = row["user"]
+            senders[mail] = row["user"]
             continue
         assert row["activity"] == ("View" if quoted(release) else "Receive")
         recipients = ";".join(mail[:3]).split(";")
-        assert mail in sent
-        assert people[row["user"]] in recipients or row["user"] == sent[mail]
+        assert mail in senders
+        assert people[row["user"]] in recipients or row["user"] == senders[mail]
 
 
 def test_mails_are_seen_by_nobody_who_is_not_at_work(release: Path) -> None:
     days = {(row["user"], row["date"][:10]) for row in rows(release, "logon")}
-    seen = [row for row in rows(release, "email") if row.get("activity", "Send") != "Send"]
-    absent = [row for row in seen if (row["user"], row["date"][:10]) not in days]
-    assert len(absent) <= 0.01 * len(seen), "but for the Logons that are missing on purpose"
+    reads = [row for row in rows(release, "email") if row.get("activity", "Send") != "Send"]
+    absent = [row for row in reads if (row["user"], row["date"][:10]) not in days]
+    assert len(absent) <= 0.01 * len(reads), "but for the Logons that are missing on purpose"
 
 
 def test_decoy_files_lie_on_pcs_of_the_company(release: Path) -> None:

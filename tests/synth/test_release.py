@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from itd_lightning.synth import write_release
-from itd_lightning.synth.blocks import EARLY, blocks, draw_block
+from itd_lightning.synth.blocks import OVERLAP, draw_block, split_days
 from itd_lightning.synth.company.calendar import DAY
 from itd_lightning.synth.world import Settings, draw_world
 
@@ -119,16 +119,16 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(release: Pat
     write_release(tmp_path / "same", users=12, days=35, seed=3)
     write_release(tmp_path / "other", users=12, days=35, seed=4)
     assert digest(tmp_path / "same") == digest(release)
-    changed = set(digest(tmp_path / "other")) - set(digest(release))
-    assert {f"{log}.csv" for log in LOGS} <= {name for name, _ in changed}
+    differences = set(digest(tmp_path / "other")) - set(digest(release))
+    assert {f"{log}.csv" for log in LOGS} <= {name for name, _ in differences}
 
 
 def test_progress_counts_the_blocks(tmp_path: Path) -> None:
-    seen: list[tuple[int, int]] = []
+    progress: list[tuple[int, int]] = []
     write_release(
-        tmp_path / "r", users=8, days=29, on_progress=lambda done, total: seen.append((done, total))
+        tmp_path / "r", users=8, days=29, on_progress=lambda done, total: progress.append((done, total))
     )
-    assert seen == [(1, 3), (2, 3), (3, 3)]
+    assert progress == [(1, 3), (2, 3), (3, 3)]
 
 
 def test_an_interrupted_release_leaves_nothing_under_its_name(tmp_path: Path) -> None:
@@ -143,9 +143,9 @@ def test_an_interrupted_release_leaves_nothing_under_its_name(tmp_path: Path) ->
 
 
 def test_what_a_killed_run_left_is_cleaned_up_by_the_next(tmp_path: Path) -> None:
-    left = tmp_path / ".r.partial"
-    left.mkdir()
-    (left / "http-0.part").write_text("half a row")
+    partial = tmp_path / ".r.partial"
+    partial.mkdir()
+    (partial / "http-0.part").write_text("half a row")
     write_release(tmp_path / "r", users=8, days=28)
     assert [path.name for path in tmp_path.iterdir()] == ["r"]
     assert not list((tmp_path / "r").rglob("*.part"))
@@ -160,14 +160,14 @@ def test_any_number_of_workers_gives_the_same_bytes(tmp_path: Path, name: str) -
 
 def test_no_session_reaches_further_into_the_next_day_than_is_merged() -> None:
     world = draw_world(Settings("r4.2", 1_000, 56, seed=1, start=date(2010, 1, 2), insiders=0.0))
-    block = blocks(1_000, 56)[1]
+    block = split_days(1_000, 56)[1]
     latest = [rows["t"].to_numpy().max() for rows in draw_block(world, block, seed=1)]
-    assert block.days.stop * DAY < max(latest) < block.days.stop * DAY + EARLY
+    assert block.days.stop * DAY < max(latest) < block.days.stop * DAY + OVERLAP
 
 
 def test_many_users_are_drawn_in_shorter_blocks() -> None:
-    assert [len(block.days) for block in blocks(users=1_000, days=30)] == [14, 14, 2]
-    assert {len(block.days) for block in blocks(users=9_000, days=30)} == {1}
+    assert [len(block.days) for block in split_days(users=1_000, days=30)] == [14, 14, 2]
+    assert {len(block.days) for block in split_days(users=9_000, days=30)} == {1}
 
 
 @pytest.mark.parametrize(

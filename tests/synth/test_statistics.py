@@ -85,8 +85,8 @@ def median(column: pl.Series) -> float:
     return float(column.median())  # type: ignore[arg-type]  # numeric columns only
 
 
-def between(rows: pl.DataFrame, first: int, last: int) -> float:
-    """Share of rows in the hours ``first`` .. ``last`` of the day; past midnight where first is larger."""
+def hour_share(rows: pl.DataFrame, first: int, last: int) -> float:
+    """Return the share of rows from hour ``first`` to ``last``; past midnight where first is larger."""
     inside = rows["hour"].is_between(first, last + 1, closed="left")
     if first > last:
         inside = (rows["hour"] >= first) | (rows["hour"] < last + 1)
@@ -112,14 +112,14 @@ def logon_statistics(logon: pl.DataFrame, admins: list[str]) -> list[float]:
         mean(days["on"] < days["off"]),
         mean(days["on"] == 0),
         mean(logon["day"].dt.weekday() > 5),
-        between(logons, 20, 5),
+        hour_share(logons, 20, 5),
         mean(days["pcs"]),
         *quantiles,
         median(usual["deviation"]),
         mean(usual["deviation"]),
         mean(pcs["pc"] == 1),
-        *(between(logons, first_hour, last) for first_hour, last in ((7, 7), (8, 8), (9, 9), (11, 13))),
-        between(logon.filter(pl.col("activity") == "Logoff"), 15, 19),
+        *(hour_share(logons, first_hour, last) for first_hour, last in ((7, 7), (8, 8), (9, 9), (11, 13))),
+        hour_share(logon.filter(pl.col("activity") == "Logoff"), 15, 19),
     ]
 
 
@@ -137,7 +137,7 @@ def device_statistics(device: pl.DataFrame, file: pl.DataFrame, logon: pl.DataFr
 
 
 def a_day(rows: pl.DataFrame, logon: pl.DataFrame, quantiles: tuple[float, ...]) -> list[float]:
-    """Mean and quantiles of the rows of each user-day with logons."""
+    """Return the mean and quantiles of the rows of each user-day with logons."""
     days = logon.select("user", "day").unique()
     count = days.join(rows.group_by("user", "day").len(), on=["user", "day"], how="left")["len"].fill_null(0)
     return [mean(count), *(count.quantile(q) or 0.0 for q in quantiles)]
@@ -146,23 +146,23 @@ def a_day(rows: pl.DataFrame, logon: pl.DataFrame, quantiles: tuple[float, ...])
 def email_statistics(email: pl.DataFrame, logon: pl.DataFrame) -> list[float]:
     lists = [pl.col(name).replace("", None) for name in ("to", "cc", "bcc")]
     everyone = email.select(pl.concat_str(lists, separator=";", ignore_nulls=True).str.split(";")).to_series()
-    outside = everyone.list.eval(~pl.element().str.ends_with("@dtaa.com")).list.any()
+    has_outsider = everyone.list.eval(~pl.element().str.ends_with("@dtaa.com")).list.any()
     return [
         *a_day(email, logon, (0.1, 0.5, 0.9, 0.99)),
-        mean(outside),
+        mean(has_outsider),
         mean(email["attachments"] != "0"),
         mean(email["cc"].fill_null("") != ""),
         mean(email["bcc"].fill_null("") != ""),
         mean(~email["from"].str.ends_with("@dtaa.com")),
         mean(everyone.list.len()),
         median(email["size"].cast(pl.Int64)) / 1000,
-        between(email, 22, 6),
+        hour_share(email, 22, 6),
     ]
 
 
 @pytest.fixture(scope="module")
-def ours(tmp_path_factory: pytest.TempPathFactory) -> list[float]:
-    """Our value for each line of the table, of 600 honest users and 42 days."""
+def measurements(tmp_path_factory: pytest.TempPathFactory) -> list[float]:
+    """Return our value for each line of the table, of 600 honest users and 42 days."""
     out = tmp_path_factory.mktemp("release") / "r4.2"
     write_release(out, users=600, days=42, seed=5, insiders=0.0)
     logon, device, file, email, http = (
@@ -175,18 +175,18 @@ def ours(tmp_path_factory: pytest.TempPathFactory) -> list[float]:
         *device_statistics(device, file, logon),
         *email_statistics(email, logon),
         *a_day(http, logon, (0.1, 0.5, 0.9, 0.99)),
-        between(http, 8, 16),
-        between(http, 22, 6),
+        hour_share(http, 8, 16),
+        hour_share(http, 22, 6),
         median(http["url"].str.len_chars()),
         mean(pl.read_csv(out / "psychometric.csv")["O"]),
     ]
 
 
-def test_the_table_has_one_value_a_line(ours: list[float]) -> None:
-    assert len(ours) == len(TABLE)
+def test_the_table_has_one_value_a_line(measurements: list[float]) -> None:
+    assert len(measurements) == len(TABLE)
 
 
 @pytest.mark.parametrize("line", range(len(TABLE)), ids=[row.sentence for row in TABLE])
-def test_statistics_are_near_those_of_the_genuine_release(ours: list[float], line: int) -> None:
+def test_statistics_are_near_those_of_the_genuine_release(measurements: list[float], line: int) -> None:
     sentence, real, tolerance = TABLE[line]
-    assert ours[line] == pytest.approx(real, rel=0, abs=tolerance), sentence
+    assert measurements[line] == pytest.approx(real, rel=0, abs=tolerance), sentence

@@ -35,13 +35,13 @@ Event = Mapping[str, Any]
 
 
 def file_type(name: str) -> str:
-    """Type of a file."""
+    """Return the type of a file."""
     ending = name.lower().rsplit(".", 1)[-1] if "." in name else ""
     return next((kind for kind, endings in ENDINGS.items() if ending in endings.split()), "other")
 
 
 def page_type(url: str) -> str:
-    """Type of a web page."""
+    """Return the type of a web page."""
     url = url.lower()
     domain = url.split("//", 1)[-1]
     for mark in "/:?#":
@@ -60,7 +60,7 @@ def page_type(url: str) -> str:
 
 
 class Company:
-    """Whose PC is whose, who supervises whom, and which addresses are inside."""
+    """Owners of PCs, supervisors, and the company's mail domains."""
 
     def __init__(self, own: pl.DataFrame, people: pl.DataFrame | None) -> None:
         self.own = dict(own.select("user", "pc").iter_rows())
@@ -68,7 +68,7 @@ class Company:
         self.domains = domains_of(people)
 
     def boss(self, user: str, day: date) -> str | None:
-        """The user's supervisor on the day."""
+        """Return the user's supervisor on the day."""
         if self.people is None:
             return None
         if (user, day) not in self.bosses:
@@ -76,8 +76,8 @@ class Company:
             self.bosses[user, day] = as_of(self.people, rows)["supervisor"][0]
         return self.bosses[user, day]
 
-    def whose(self, event: Event) -> str | None:
-        """Whose PC an event happened at."""
+    def owner_kind(self, event: Event) -> str | None:
+        """Return whose PC an event happened at."""
         pc = event["pc"]
         if pc is None:
             return None
@@ -89,39 +89,39 @@ class Company:
         owners = sum(theirs == pc for theirs in self.own.values())
         return "other" if owners == 1 else "shared"
 
-    def outside(self, addresses: list[str]) -> int:
-        """How many addresses are of none of the company's domains."""
+    def count_external(self, addresses: list[str]) -> int:
+        """Return the number of addresses outside the company's domains."""
         return sum(address.lower().split("@")[1].strip() not in self.domains for address in addresses)
 
 
 def content_numbers(event: Event) -> dict[str, int]:
-    """What is measured on the content."""
+    """Return the measures of the content."""
     text = event["content"]
     return {} if text is None else {"length": len(text), "words": text.count(" ") + 1}
 
 
 def mail(event: Event, company: Company) -> tuple[str, list[str], dict[str, int]]:
-    """Type, what is true, and the numbers of a mail."""
+    """Return type, flags and numbers of a mail."""
     direct, _, copied = (event["object"] or "").partition(";;")
     to, copies = ([one for one in text.split(";") if "@" in one] for text in (direct, copied))
     numbers = {
         "recipients": len(to + copies),
-        "external_recipients": company.outside(to + copies),
+        "external_recipients": company.count_external(to + copies),
         "copies": len(copies),
         **content_numbers(event),
     }
     numbers |= {name: event[name] for name in ("attachments", "size") if event[name] is not None}
     true = [
-        *["external"] * (company.outside(to + copies) > 0),
-        *["external_copy"] * (company.outside(copies) > 0),
+        *["external"] * (company.count_external(to + copies) > 0),
+        *["external_copy"] * (company.count_external(copies) > 0),
     ]
     return ("viewed" if event["kind"] == "email_view" else "sent"), true, numbers
 
 
-def described(
+def event_facts(
     event: Event, later: Iterable[Event], company: Company
 ) -> tuple[str | None, str, list[str], dict[str, int]]:
-    """Group, type, what is true, and the numbers of an event."""
+    """Return group, type, flags and numbers of an event."""
     kind, name = event["kind"], event["object"] or ""
     if kind == "logon":
         return "logon", "", [], {}
@@ -146,31 +146,31 @@ def described(
 def literal_days(
     events: pl.DataFrame, own: pl.DataFrame, people: pl.DataFrame | None
 ) -> dict[tuple[str, date], dict[str, float]]:
-    """The features of each user-day that are not 0, by name; those that a store does not record, too."""
+    """Return the features of each user-day that are not 0, recorded by the store or not, by name."""
     company = Company(own, people)
     sums: dict[tuple[str, date], dict[str, float]] = defaultdict(lambda: defaultdict(float))
-    known: dict[tuple[str, date], dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    results: dict[tuple[str, date], dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for user in events["user"].unique().to_list():
         rows = list(events.filter(pl.col("user") == user).iter_rows(named=True))
         for place, event in enumerate(rows):
-            when: datetime = event["time"]
-            day = (user, when.date())
-            early, late = when.time() < time(7, 30), when.time() > time(17, 30)
-            halves = ["", "_after_hours" if early or late else "_work_hours"]
+            moment: datetime = event["time"]
+            day = (user, moment.date())
+            before_hours, after_hours = moment.time() < time(7, 30), moment.time() > time(17, 30)
+            hours = ["", "_after_hours" if before_hours or after_hours else "_work_hours"]
             later = (rows[number] for number in range(place + 1, len(rows)))
-            group, kind, true, numbers = described(event, later, company)
-            whose = company.whose(event)
-            true = [*true, *([f"{whose}_pc"] if whose else [])]
+            group, kind, true, numbers = event_facts(event, later, company)
+            owner_kind = company.owner_kind(event)
+            true = [*true, *([f"{owner_kind}_pc"] if owner_kind else [])]
             names = ["all", *([group] if group else []), *([f"{group}_{kind}"] if kind else [])]
-            for half in halves:
+            for half in hours:
                 for name in names:
                     sums[day][f"{name}{half}_count"] += 1
                     for part in true:
                         sums[day][f"{name}_{part}{half}_count"] += 1
                     for part, number in numbers.items():
                         sums[day][f"{name}_{part}{half}_mean"] += number
-                        known[day][f"{name}_{part}{half}_mean"] += 1
+                        results[day][f"{name}_{part}{half}_mean"] += 1
     return {
-        day: {name: total / known[day].get(name, 1) for name, total in found.items()}
-        for day, found in sums.items()
+        day: {name: total / results[day].get(name, 1) for name, total in sums_of_day.items()}
+        for day, sums_of_day in sums.items()
     }

@@ -24,14 +24,14 @@ PAGES = {
 
 
 def domains_of(people: pl.DataFrame | None) -> set[str]:
-    """Domains of at least a tenth of the addresses."""
+    """Return the domains of at least a tenth of the addresses."""
     addresses = set() if people is None else {email.lower() for email in people["email"].drop_nulls()}
     counts = Counter(address.split("@")[1] for address in addresses)
     return {name for name, count in counts.items() if count * 10 >= counts.total()}
 
 
 class Teller:
-    """Who tells what happened.
+    """Facts of events, looked up one by one.
 
     Args:
         own: Own PCs.
@@ -48,14 +48,14 @@ class Teller:
         self.hours = {
             user: (start, end) for user, start, end in hours.select("user", "start", "end").iter_rows()
         }
-        mine = hours.filter("own")
-        self.usual = (median(mine["start"]), median(mine["end"])) if len(mine) else None
+        own_hours = hours.filter("own")
+        self.usual = (median(own_hours["start"]), median(own_hours["end"])) if len(own_hours) else None
         self.calendar = dict(calendar.select("day", "kind").iter_rows())
         self.company = domains_of(people)
         self.days = defaultdict[tuple[str, str, str | None], set[date]](set)
 
     def entry(self, user: str, day: date) -> Mapping[str, Any]:
-        """What the people table says of a user."""
+        """Return the user's entry in the people table."""
         if self.people is None:
             return {"supervisor": None, "department": None}
         if (user, day) not in self.entries:
@@ -65,7 +65,7 @@ class Teller:
         return self.entries[user, day]
 
     def late(self, event: Event) -> bool:
-        """Whether an event was after hours."""
+        """Return whether an event was after hours."""
         time: datetime = event["time"]
         kind = self.calendar.get(time.date(), "weekend" if time.weekday() > 4 else "work")
         start, end = self.hours.get(event["user"], self.usual) or (None, None)
@@ -77,19 +77,19 @@ class Teller:
         return bool(hour < start - SLACK or hour > end + SLACK)
 
     def place(self, event: Event) -> str | None:
-        """Whose PC it was."""
+        """Return whose PC an event happened at."""
         user, pc, day = event["user"], event["pc"], event["time"].date()
         if pc is None or self.own.get(user) == pc:
             return None if pc is None else "Self-PC"
-        mine = self.entry(user, day)
-        if mine["supervisor"] is not None and self.own.get(mine["supervisor"]) == pc:
+        entry = self.entry(user, day)
+        if entry["supervisor"] is not None and self.own.get(entry["supervisor"]) == pc:
             return "Supervisor-PC"
         owners = [owner for owner, theirs in self.own.items() if theirs == pc]
         departments = [self.entry(owner, day)["department"] for owner in owners]
-        return "Department-PC" if mine["department"] and mine["department"] in departments else "Other-PC"
+        return "Department-PC" if entry["department"] and entry["department"] in departments else "Other-PC"
 
     def thing(self, event: Event) -> str | None:
-        """With what something was done."""
+        """Return the thing of an event."""
         kind, name = event["kind"], event["object"] or ""
         if kind in PAGES:
             site = re.sub(r"^\w+://", "", name.lower()).split("/")[0].split("?")[0].split("#")[0]
@@ -104,26 +104,26 @@ class Teller:
         return None
 
     def addresses(self, event: Event) -> str:
-        """From whom to whom."""
+        """Return sender and recipient of a mail."""
         parts = re.split("[;,<> ]", (event["object"] or "").lower())
         domains = [part.partition("@")[2] for part in parts if "@" in part]
-        outside = any(domain not in self.company for domain in domains)
-        who = "unknown" if not self.company else "outsider" if outside else "insider"
+        external = any(domain not in self.company for domain in domains)
+        party = "unknown" if not self.company else "outsider" if external else "insider"
         sender = "from insider address " if event["kind"] == "email_send" else ""
-        attached = " with attachment" if (event["attachments"] or 0) > 0 else ""
-        return f"{sender}to {who} address{attached}"
+        suffix = " with attachment" if (event["attachments"] or 0) > 0 else ""
+        return f"{sender}to {party} address{suffix}"
 
-    def told(self, event: Event) -> dict[str, Any]:
-        """All that a narrative says of an event."""
+    def facts(self, event: Event) -> dict[str, Any]:
+        """Return all facts of an event that a narrative has."""
         kind, thing, user, day = event["kind"], self.thing(event), event["user"], event["time"].date()
         way = "to" if event["to_removable"] else "from" if event["from_removable"] else ""
         action = f"{kind} {way}" if kind in VERBS and way else kind
-        seen = self.days[user, action, thing]
-        before = len(seen - {day})
-        seen.add(day)
-        place, when = self.place(event), "After" if self.late(event) else "During"
+        earlier = self.days[user, action, thing]
+        before = len(earlier - {day})
+        earlier.add(day)
+        place, period = self.place(event), "After" if self.late(event) else "During"
         return {
-            "when": f"{when} working hours",
+            "when": f"{period} working hours",
             "place": place,
             "action": action,
             "thing": thing,
@@ -132,7 +132,7 @@ class Teller:
 
 
 def words(action: str, many: bool, plain: bool) -> str:
-    """What was done."""
+    """Return the words for an action."""
     kind, _, way = action.partition(" ")
     media = f" {way} removable media" if way else ""
     several = "multiple " if many else ""
@@ -151,84 +151,88 @@ def words(action: str, many: bool, plain: bool) -> str:
     }[kind]
 
 
-def plain_sentence(told: Mapping[str, Any]) -> str:
-    """One event."""
-    action, thing, place = told["action"], told["thing"], told["place"]
+def plain_sentence(facts: Mapping[str, Any]) -> str:
+    """Return the sentence for one event."""
+    action, thing, place = facts["action"], facts["thing"], facts["place"]
     text = words(action, many=False, plain=True)
     if thing:
         text += f" ({thing})" if action.startswith("file") else f" {thing}"
     if not place:
-        return f"{told['when']}, {text}."
+        return f"{facts['when']}, {text}."
     return (
-        f"{told['when']}, {text} at {place}." if action == "logon" else f"{told['when']}, at {place}, {text}."
+        f"{facts['when']}, {text} at {place}."
+        if action == "logon"
+        else f"{facts['when']}, at {place}, {text}."
     )
 
 
 def merged_phrase(action: str, things: Counter[str | None], before: dict[str | None, int], names: int) -> str:
-    """All that one action was done to."""
+    """Return the phrase for an action and all its things."""
     if len(things) == 1:
         thing, total = next(iter(things.items()))
         text = words(action, many=False, plain=False)
         if thing:
             text += f" {thing}" if action.startswith("http") else f" ({thing})"
         return text if total == 1 else f"{text} x{total}"
-    named = set(sorted(things, key=lambda thing: before[thing])[:names])
+    names_listed = set(sorted(things, key=lambda thing: before[thing])[:names])
     if len(things) == names + 1:
-        named = set(things)
-    listed = ", ".join(
-        f"{thing}" if (n := things[thing]) == 1 else f"{thing} x{n}" for thing in things if thing in named
+        names_listed = set(things)
+    list_text = ", ".join(
+        f"{thing}" if (n := things[thing]) == 1 else f"{thing} x{n}"
+        for thing in things
+        if thing in names_listed
     )
-    rest = f" and {len(things) - len(named)} others" if len(things) > len(named) else ""
-    return f"{words(action, many=True, plain=False)} ({listed}{rest})"
+    rest = f" and {len(things) - len(names_listed)} others" if len(things) > len(names_listed) else ""
+    return f"{words(action, many=True, plain=False)} ({list_text}{rest})"
 
 
 def sentences(day: list[dict[str, Any]], most: int) -> list[list[dict[str, Any]]]:
-    """What is told in one sentence."""
+    """Return groups of events that share a sentence."""
     place = None
-    for told in day:
-        place = told["place"] = told["place"] or place
-    where = itemgetter("when", "place")
-    found = [list(group) for _, group in groupby(day, key=where)]
-    if len(found) > most:
-        whole = defaultdict[Any, list[dict[str, Any]]](list)
-        for told in day:
-            whole[where(told)].append(told)
-        found = list(whole.values())
-    return found
+    for facts in day:
+        place = facts["place"] = facts["place"] or place
+    key = itemgetter("when", "place")
+    groups = [list(group) for _, group in groupby(day, key=key)]
+    if len(groups) > most:
+        by_key = defaultdict[Any, list[dict[str, Any]]](list)
+        for facts in day:
+            by_key[key(facts)].append(facts)
+        groups = list(by_key.values())
+    return groups
 
 
 def merged_day(day: list[dict[str, Any]], most: int, names: int) -> str:
-    """All sentences of a day."""
-    texts, place = [], None
+    """Return all sentences of a day."""
+    sentence_list, place = [], None
     for group in sentences(day, most):
         phrases: list[tuple[int, str, str]] = []
-        for action in dict.fromkeys(told["action"] for told in group):
-            mine = [(at, told) for at, told in enumerate(group) if told["action"] == action]
-            before = {told["thing"]: told["before"] for _, told in mine}
-            text = merged_phrase(action, Counter(told["thing"] for _, told in mine), before, names)
-            phrases.append((mine[-1 if action in ("logoff", "disconnect") else 0][0], action, text))
+        for action in dict.fromkeys(facts["action"] for facts in group):
+            acts = [(at, facts) for at, facts in enumerate(group) if facts["action"] == action]
+            before = {facts["thing"]: facts["before"] for _, facts in acts}
+            text = merged_phrase(action, Counter(facts["thing"] for _, facts in acts), before, names)
+            phrases.append((acts[-1 if action in ("logoff", "disconnect") else 0][0], action, text))
         phrases.sort()
-        here = group[0]["place"]
-        said = [text for _, _, text in phrases]
+        new_place = group[0]["place"]
+        texts = [text for _, _, text in phrases]
         opening = ""
-        if here is not None and here != place:
+        if new_place is not None and new_place != place:
             if phrases[0][1] == "logon":
-                said[0] = said[0].replace("login", f"login at {here}", 1)
+                texts[0] = texts[0].replace("login", f"login at {new_place}", 1)
             else:
-                opening = f"at {here}, "
-        place = here
-        end = [" and ".join(["", said[-1]])] if len(said) > 2 else said[1:] and [" and then " + said[1]]
-        first = ", then ".join(said[:-1]) if len(said) > 1 else said[0]
-        texts.append(f"{group[0]['when']}, {opening}{','.join([first, *end])}.")
-    return " ".join(texts)
+                opening = f"at {new_place}, "
+        place = new_place
+        end = [" and ".join(["", texts[-1]])] if len(texts) > 2 else texts[1:] and [" and then " + texts[1]]
+        first = ", then ".join(texts[:-1]) if len(texts) > 1 else texts[0]
+        sentence_list.append(f"{group[0]['when']}, {opening}{','.join([first, *end])}.")
+    return " ".join(sentence_list)
 
 
 def literal_narratives(
     events: pl.DataFrame, teller: Teller, *, plain: bool, most: int = 20, names: int = 10
 ) -> Iterator[tuple[str, date, str]]:
-    """User, day and narrative of whole users' events."""
+    """Yield the user, day and narrative of whole users' events."""
     rows = events.iter_rows(named=True)
     for (user, day), group in groupby(rows, key=lambda event: (event["user"], event["time"].date())):
-        told = [teller.told(event) for event in group]
-        text = " ".join(map(plain_sentence, told)) if plain else merged_day(told, most, names)
+        facts = [teller.facts(event) for event in group]
+        text = " ".join(map(plain_sentence, facts)) if plain else merged_day(facts, most, names)
         yield user, day, text

@@ -39,8 +39,10 @@ def test_the_source_that_keys_a_view_is_what_builds_it_and_not_the_world(view: t
     # What sequences learn from events comes after the build.
     meaning = "events.annotate" if view is Sequences else f"views.{view.name}.features"
     assert f"itd_lightning.{meaning}" in modules
-    others = ("contracts.batches", "splits", "methods", "views.base", "executors", "numerics", "nn")
-    assert not [name for name in modules for other in others if name.startswith(f"itd_lightning.{other}")]
+    heavy_modules = ("contracts.batches", "splits", "methods", "views.base", "executors", "numerics", "nn")
+    assert not [
+        name for name in modules for other in heavy_modules if name.startswith(f"itd_lightning.{other}")
+    ]
 
 
 def test_changed_code_is_another_folder_and_a_comment_is_not(
@@ -57,9 +59,9 @@ def test_changed_code_is_another_folder_and_a_comment_is_not(
         return days.folder, windows.folder
 
     assert folders("comment", "\n# A remark.\n") == before
-    changed = folders("code", "\nANOTHER = 1\n")
-    assert changed[0] != before[0]
-    assert changed[1] == before[1]
+    changed_folder = folders("code", "\nANOTHER = 1\n")
+    assert changed_folder[0] != before[0]
+    assert changed_folder[1] == before[1]
 
 
 @pytest.mark.slow

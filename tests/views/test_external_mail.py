@@ -9,7 +9,7 @@ import pytest
 
 from itd_lightning.splits import Dates
 from itd_lightning.views import Days, Narratives, Sequences, Trajectories, Windows
-from tests.views.narratives.test_view import finished
+from tests.views.narratives.test_view import add_tables
 from tests.views.windows.test_view import event, write_store
 
 SPLIT = Dates(date(2010, 3, 5), date(2010, 3, 7))
@@ -29,7 +29,7 @@ def corp(tmp_path_factory: pytest.TempPathFactory) -> Path:
         event("email_send", f"03-{day:02d} 10:00:00", object=recipients)
         for day, recipients in enumerate(RECIPIENTS, start=1)
     ]
-    folder = finished(write_store(tmp_path_factory.mktemp("corp"), [mails]))
+    folder = add_tables(write_store(tmp_path_factory.mktemp("corp"), [mails]))
     users = [f"user{number}" for number in range(100)]
     emails = [*(f"{user}@corp.example" for user in users[:99]), "boss@gmail.com"]
     pl.DataFrame({"user": users, "name": users, "email": emails}).with_columns(
@@ -41,7 +41,7 @@ def corp(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def by_windows(store: Path) -> pl.Series:
-    """External mails of each day."""
+    """Return the external mails of each day."""
     view = Windows(store, SPLIT)
     view.prepare_data()
     view.setup("predict")
@@ -49,7 +49,7 @@ def by_windows(store: Path) -> pl.Series:
 
 
 def by_sequences(store: Path) -> pl.Series:
-    """External mails of each day."""
+    """Return the external mails of each day."""
     view = Sequences(store, SPLIT, unit="day")
     view.prepare_data()
     rows = pl.concat(pl.read_parquet(shard, glob=False) for shard in view.shards)
@@ -57,7 +57,7 @@ def by_sequences(store: Path) -> pl.Series:
 
 
 def by_days(store: Path) -> pl.Series:
-    """External mails of each day."""
+    """Return the external mails of each day."""
     view = Days(store, SPLIT)
     view.prepare_data()
     view.setup("predict")
@@ -65,7 +65,7 @@ def by_days(store: Path) -> pl.Series:
 
 
 def by_narratives(store: Path) -> pl.Series:
-    """External mails of each day."""
+    """Return the external mails of each day."""
     view = Narratives(store, SPLIT)
     view.prepare_data()
     rows = pl.read_parquet(next(iter(view.folder.glob("shard=*.parquet"))), glob=False)
@@ -73,7 +73,7 @@ def by_narratives(store: Path) -> pl.Series:
 
 
 def by_trajectories(store: Path) -> pl.Series:
-    """External mails of each day."""
+    """Return the external mails of each day."""
     view = Trajectories(store, SPLIT)
     view.prepare_data()
     return pl.read_parquet(view.path, glob=False)["email_external"] > 0

@@ -27,8 +27,8 @@ def test_ranks_score_each_batch_of_one_device_once() -> None:
 def test_ranks_train_on_as_many_batches_and_on_all_of_them() -> None:
     shares = [RankBatches(sampler(41, shuffled=True), 3, rank, even=True) for rank in range(3)]
     batches = [list(share) for share in shares]
-    assert [len(share) for share in shares] == [len(found) for found in batches] == [4, 4, 4]
-    assert {row for found in batches for batch in found for row in batch} == set(range(41))
+    assert [len(share) for share in shares] == [len(batch_list) for batch_list in batches] == [4, 4, 4]
+    assert {row for batch_list in batches for batch in batch_list for row in batch} == set(range(41))
 
 
 def test_the_epoch_reaches_what_shuffles() -> None:
@@ -63,15 +63,15 @@ def windows(store: Path, ranks: int, rank: int) -> View:
 
 
 def test_the_loaders_of_all_ranks_hold_each_unit_of_the_view_once(store: Path) -> None:
-    found = [
+    batch_list = [
         unit
         for rank in range(3)
         for batch in windows(store, 3, rank).test_dataloader()
         for unit in batch.unit
     ]
     view = windows(store, 1, 0)
-    assert sorted(int(unit) for unit in found) == view.part("val", "test").tolist()
-    assert len(found) == view.count_scores("val", "test")
+    assert sorted(int(unit) for unit in batch_list) == view.part("val", "test").tolist()
+    assert len(batch_list) == view.count_scores("val", "test")
 
 
 def test_batches_get_smaller_where_there_are_fewer_than_devices(store: Path) -> None:

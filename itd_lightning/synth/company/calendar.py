@@ -1,4 +1,4 @@
-"""Working days, holidays and the text of dates. Days are counted from the first day of the release, 0."""
+"""Working days, holidays and the text of dates; days are counted from 0, the first day of the release."""
 
 from datetime import date, timedelta
 from typing import NamedTuple
@@ -28,14 +28,14 @@ class Calendar(NamedTuple):
     office: NDArray[np.bool_]
 
     def next_office_day(self, day: int, step: int = 1) -> int:
-        """The nearest open day from ``day`` on, going by ``step``; may lie outside the release."""
+        """Return the nearest open day from ``day`` on, in steps of ``step``; may lie outside the release."""
         while 0 <= day < self.days and not self.office[day]:
             day += step
         return day
 
 
 def nth_weekday(year: int, month: int, weekday: int, nth: int) -> date:
-    """The nth such weekday of a month; ``nth=-1`` is the last.
+    """Return the nth such weekday of a month; ``nth=-1`` is the last.
 
     Example:
         >>> nth_weekday(2010, 11, THURSDAY, 4)
@@ -48,21 +48,21 @@ def nth_weekday(year: int, month: int, weekday: int, nth: int) -> date:
     return first + timedelta(days=(weekday - first.weekday()) % 7 + 7 * (nth - 1))
 
 
-def observed(day: date) -> date:
-    """A holiday on a Saturday is kept on the Friday before, one on a Sunday on the Monday after."""
+def observed_holiday(day: date) -> date:
+    """Return the day on which a holiday is kept: Friday for a Saturday, Monday for a Sunday."""
     return day + timedelta(days={SATURDAY: -1, SUNDAY: 1}.get(day.weekday(), 0))
 
 
 def holidays(year: int) -> set[date]:
-    """Public holidays on which the office is closed."""
+    """Return the public holidays on which the office is closed."""
     return {
-        observed(date(year, 1, 1)),
+        observed_holiday(date(year, 1, 1)),
         nth_weekday(year, 5, MONDAY, -1),
-        observed(date(year, 7, 4)),
+        observed_holiday(date(year, 7, 4)),
         nth_weekday(year, 9, MONDAY, 1),
         nth_weekday(year, 11, THURSDAY, 4),
-        observed(date(year, 12, 24)),
-        observed(date(year, 12, 25)),
+        observed_holiday(date(year, 12, 24)),
+        observed_holiday(date(year, 12, 25)),
     }
 
 
@@ -76,7 +76,7 @@ def make_calendar(start: date, days: int) -> Calendar:
 
 
 class DateText:
-    """Seconds since the release's first midnight as ``MM/DD/YYYY HH:MM:SS``, by two look-ups.
+    """Formats seconds since the release's first midnight as ``MM/DD/YYYY HH:MM:SS``, by two look-ups.
 
     Formatting each row costs as much as drawing it; joining two short strings does not.
     """
@@ -87,6 +87,6 @@ class DateText:
         self.clock = pl.Series([f"{s // 3600:02d}:{s // 60 % 60:02d}:{s % 60:02d}" for s in range(DAY)])
 
     def __call__(self, seconds: NDArray[np.int64]) -> pl.Series:
-        """The date column of rows at these seconds."""
+        """Return the date column of rows at these seconds."""
         parts = [self.days.gather(seconds // DAY).alias("d"), self.clock.gather(seconds % DAY).alias("c")]
         return pl.select(date=pl.concat_str([pl.lit(part) for part in parts], separator=" ")).to_series()

@@ -27,7 +27,7 @@ COLUMNS = (
 
 
 def months(calendar: Calendar) -> list[date]:
-    """First days of the months from the one before the release to its last."""
+    """Return the first days of the months from the one before the release to its last."""
     month = (calendar.start.replace(day=1) - timedelta(days=1)).replace(day=1)
     last = calendar.start + timedelta(days=calendar.days - 1)
     firsts = []
@@ -38,35 +38,35 @@ def months(calendar: Calendar) -> list[date]:
 
 
 def projects(users: int, rng: np.random.Generator) -> list[str]:
-    """The project of each user; empty for most."""
+    """Return the project of each user; empty for most."""
     names = rng.permutation([f"{head}{tail}" for head in words.SITE_HEADS for tail in words.PROJECT_TAILS])
     names = names[: max(2, users // 25)]
     return [str(rng.choice(names)) if rng.random() < PROJECT_SHARE else "" for _ in range(users)]
 
 
 def _entry(person: Employee, moved_to: int, people: People) -> tuple[str, ...]:
-    """One line of the directory; who changed role shows the new one, and its department."""
+    """Return one line of the directory; after a change of role it has the new role and its department."""
     role, team = (person.role, person.team) if moved_to < 0 else (ROLES[moved_to], "")
     boss = people.roster[person.supervisor].name if person.supervisor >= 0 else ""
     return (person.name, person.user, person.email, role.name, "1", role.unit, role.department, team, boss)
 
 
 def write_directory(folder: Path, world: World, rng: np.random.Generator) -> None:
-    """Write ``LDAP/YYYY-MM.csv``: each month shows who is there on its first day, and in which role."""
+    """Write ``LDAP/YYYY-MM.csv``: each month lists the staff of its first day, with their roles."""
     people, calendar = world.people, world.calendar
     (folder / "LDAP").mkdir()
     project = pl.Series("projects", projects(len(people.roster), rng))
     names = [*COLUMNS[:4], *["projects"] * world.release.projects, *COLUMNS[4:]]
     for month in months(calendar):
         today = max((month - calendar.start).days, 0)
-        moved = [
+        moved_to = [
             int(role) if day <= today else -1
             for day, role in zip(people.fates.changes, people.fates.new_role, strict=True)
         ]
-        entries = [_entry(person, to, people) for person, to in zip(people.roster, moved, strict=True)]
+        entries = [_entry(person, to, people) for person, to in zip(people.roster, moved_to, strict=True)]
         table = pl.DataFrame(entries, schema=dict.fromkeys(COLUMNS, pl.String), orient="row")
-        there = table.with_columns(project).filter(pl.Series(people.fates.leaves > today))
-        there.select(names).write_csv(folder / "LDAP" / f"{month:%Y-%m}.csv", quote_style="never")
+        staff = table.with_columns(project).filter(pl.Series(people.fates.leaves > today))
+        staff.select(names).write_csv(folder / "LDAP" / f"{month:%Y-%m}.csv", quote_style="never")
 
 
 def write_psychometric(folder: Path, people: People) -> None:

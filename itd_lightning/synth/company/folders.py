@@ -22,29 +22,29 @@ EXECUTABLE = EXTENSIONS.index("exe")
 
 
 class Folders(NamedTuple):
-    r"""Names that rows point into.
+    r"""Names of files and folders; rows hold indices of them.
 
     Attributes:
         path: Each file on a PC, ``C:\...``; then each on a drive, ``R:\...``; then the decoy files.
         kind: Index into EXTENSIONS of each of these.
         tree: Folders of a drive, joined by ``;``.
-        attached: (MOST_ATTACHED + 1, LISTS) lists of attachments, flat; row k holds lists of k.
+        attachment_lists: (MOST_ATTACHED + 1, LISTS) lists of attachments, flat; row k holds lists of k.
         decoy_at: Index of the decoy file on each PC, -1 where there is none.
     """
 
     path: pl.Series
     kind: Ints
     tree: pl.Series
-    attached: pl.Series
+    attachment_lists: pl.Series
     decoy_at: Ints
 
     def attachments(self, count: Ints, rng: np.random.Generator) -> pl.Series:
-        """A list ``name(size);name(size)`` for each number of attachments."""
-        return self.attached.gather(count * LISTS + rng.integers(0, LISTS, len(count)))
+        """Return a list ``name(size);name(size)`` for each number of attachments."""
+        return self.attachment_lists.gather(count * LISTS + rng.integers(0, LISTS, len(count)))
 
 
 def make_folders(people: People, release: Release, rng: np.random.Generator) -> Folders:
-    """Invent the names; files of one topic lie together."""
+    """Invent the names; files of one topic have neighbouring numbers."""
     kind = rng.choice(len(EXTENSIONS), FILES, p=EXTENSION_SHARE)
     stems = zip(*(column.to_list() for column in file_stems(FILES, rng)), strict=True)
     names = [f"{''.join(stem)}.{EXTENSIONS[k]}" for stem, k in zip(stems, kind, strict=True)]
@@ -57,13 +57,13 @@ def make_folders(people: People, release: Release, rng: np.random.Generator) -> 
         ";".join(["R:\\", *(f"R:\\{topic}" for topic in sorted(rng.choice(topics, count, replace=False)))])
         for count in rng.integers(1, 7, DRIVES)
     ]
-    attached = [""] * LISTS
+    attachment_lists = [""] * LISTS
     for count in range(1, MOST_ATTACHED + 1):
-        chosen = rng.integers(0, FILES, (LISTS, count)).tolist()
+        picks = rng.integers(0, FILES, (LISTS, count)).tolist()
         sizes = np.rint(60_000 * np.exp(0.9 * rng.standard_normal((LISTS, count)))).astype(np.int64).tolist()
-        attached += [
+        attachment_lists += [
             ";".join(f"{names[file]}({size})" for file, size in zip(*row, strict=True))
-            for row in zip(chosen, sizes, strict=True)
+            for row in zip(picks, sizes, strict=True)
         ]
     pcs = len(people.places.pcs)
     decoy_at = np.full(pcs, -1)
@@ -76,6 +76,6 @@ def make_folders(people: People, release: Release, rng: np.random.Generator) -> 
         ),
         kind=np.concatenate([kind, kind, kind[decoys]]),
         tree=pl.Series(trees),
-        attached=pl.Series(attached),
+        attachment_lists=pl.Series(attachment_lists),
         decoy_at=decoy_at,
     )

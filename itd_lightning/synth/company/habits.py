@@ -1,4 +1,4 @@
-"""Draw everyone's habits. The constants are calibrated to the genuine r4.2 (section 7 of the reference)."""
+"""Draws everyone's habits. The constants are calibrated to the genuine r4.2 (section 7 of the reference)."""
 
 from typing import NamedTuple
 
@@ -42,7 +42,7 @@ class _Kinds(NamedTuple):
     two: Bools
 
 
-def settle(roster: list[Employee], cast: Cast, calendar: Calendar, rng: np.random.Generator) -> People:
+def draw_people(roster: list[Employee], cast: Cast, calendar: Calendar, rng: np.random.Generator) -> People:
     """Draw everyone's habits.
 
     Scenario 1 actors never use removable media and never work at night; scenario 2 actors do use them.
@@ -71,15 +71,15 @@ def settle(roster: list[Employee], cast: Cast, calendar: Calendar, rng: np.rando
 
 
 def _pick(share: float, candidates: Bools, rng: np.random.Generator) -> Bools:
-    """Random candidates, as many as ``share`` of all users, or all of them where there are fewer."""
-    allowed = rng.permutation(np.flatnonzero(candidates))
-    chosen = np.zeros(len(candidates), dtype=bool)
-    chosen[allowed[: round(share * len(candidates))]] = True
-    return chosen
+    """Return a random mask of candidates, as many as ``share`` of all users, or all where there are fewer."""
+    order = rng.permutation(np.flatnonzero(candidates))
+    mask = np.zeros(len(candidates), dtype=bool)
+    mask[order[: round(share * len(candidates))]] = True
+    return mask
 
 
 def _spread(n: int, sigma: float, rng: np.random.Generator) -> Floats:
-    """Factors with median 1 and a heavy upper tail."""
+    """Return factors with median 1 and a heavy upper tail."""
     return np.exp(sigma * rng.standard_normal(n))
 
 
@@ -88,22 +88,22 @@ def _hours(roster: list[Employee], kinds: _Kinds, traits: Ints, days: int, rng: 
     n = len(roster)
     length = rng.choice(_LENGTHS, n, p=_LENGTHS_SHARE)
     # The readme: conscientiousness drives late arrivals; so the careless half has most of the odd days.
-    erratic = rng.random(n) < np.where(traits[:, 1] < 31, 0.26, 0.10)
-    odd = np.exp(rng.uniform(np.log(0.005), np.log(0.10), n))
+    irregular = rng.random(n) < np.where(traits[:, 1] < 31, 0.26, 0.10)
+    odd_share = np.exp(rng.uniform(np.log(0.005), np.log(0.10), n))
     nocturnal = _pick(0.035, ~kinds.admin & kinds.benign, rng)
     group = np.array([person.group for person in roster])
     weeks = (group.max() + 1, days // 7 + 2)
-    late = (rng.random(weeks) < 1 / 8) & (rng.random((weeks[0], 1)) < 0.4)
+    late_weeks = (rng.random(weeks) < 1 / 8) & (rng.random((weeks[0], 1)) < 0.4)
     return Hours(
         start=rng.choice(_ARRIVALS, n, p=_ARRIVALS_SHARE),
         sd=0.11 * _spread(n, 0.25, rng),
         length=np.where(kinds.one, np.minimum(length, 10.0), length),
-        odd=np.where(erratic & ~kinds.one & ~kinds.boss, odd, 0.0),
+        odd=np.where(irregular & ~kinds.one & ~kinds.boss, odd_share, 0.0),
         weekend=np.where(_pick(0.07, kinds.benign & ~kinds.admin, rng), rng.uniform(0.75, 0.98, n), 0.0),
         unlock=np.where(rng.random(n) < 0.31, rng.uniform(0.7, 0.98, n), 0.0),
         night=np.where(nocturnal, rng.uniform(0.1, 0.5, n), 0.0),
         # Scenario 3 needs the supervisors' PCs free in the evening.
-        late=late[group] & ~(kinds.boss | kinds.one)[:, None],
+        late=late_weeks[group] & ~(kinds.boss | kinds.one)[:, None],
         quiet=kinds.one,
     )
 
@@ -111,19 +111,21 @@ def _hours(roster: list[Employee], kinds: _Kinds, traits: Ints, days: int, rng: 
 def _places(kinds: _Kinds, rng: np.random.Generator) -> Places:
     """Draw other PCs: none for seven in ten, one or two for most of the rest; administrators go anywhere."""
     n = len(kinds.admin)
-    shared = max(1, n // 300)
+    shared_pcs = max(1, n // 300)
     other = rng.integers(0, n, (n, OTHER_PCS))
     few = rng.random(n)
     two, one = few < 0.45, few > 0.5
     other[two] = other[two][:, [0, 0, 0, 1]]
     other[one] = other[one][:, [0, 0, 0, 0]]
     laboratory = rng.random(n) < 0.4
-    other[laboratory, 0] = n + rng.integers(0, shared, laboratory.sum())
+    other[laboratory, 0] = n + rng.integers(0, shared_pcs, laboratory.sum())
     other[other == np.arange(n)[:, None]] = n
     visitor = _pick(0.28, ~kinds.admin & ~kinds.one, rng)
     visits = np.where(visitor, np.minimum(0.1 * _spread(n, 0.8, rng), 0.9), 0.0)
     return Places(
-        pcs=pl.Series([f"PC-{number:04d}" for number in rng.permutation(np.arange(1, 10_000))[: n + shared]]),
+        pcs=pl.Series(
+            [f"PC-{number:04d}" for number in rng.permutation(np.arange(1, 10_000))[: n + shared_pcs]]
+        ),
         visits=np.where(kinds.admin, 2.3 * _spread(n, 0.15, rng), visits),
         other=other,
     )
@@ -147,10 +149,10 @@ def _media(kinds: _Kinds, days: int, rng: np.random.Generator) -> Media:
 
 def _volumes(roster: list[Employee], rng: np.random.Generator) -> Volumes:
     """Draw how much people mail and browse: the role decides nearly all of it."""
-    own = _spread(len(roster), 0.03, rng)
+    factor = _spread(len(roster), 0.03, rng)
     return Volumes(
-        mails=np.array([person.role.mails for person in roster]) * own,
-        pages=np.array([person.role.visits for person in roster]) * own,
+        mails=np.array([person.role.mails for person in roster]) * factor,
+        pages=np.array([person.role.visits for person in roster]) * factor,
         noise=0.015 * _spread(len(roster), 0.9, rng),
     )
 

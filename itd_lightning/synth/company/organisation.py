@@ -1,4 +1,4 @@
-"""The invented company: who works where, with which role, under whom."""
+"""The invented company: departments, teams, roles and supervisors."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ from itd_lightning.synth.company import words
 
 
 class Role(NamedTuple):
-    """A role, where it sits, how common it is and how much its holders mail and browse.
+    """A role: its department, its frequency, and how much its holders mail and browse.
 
     Attributes:
         name: As LDAP writes it.
@@ -80,7 +80,7 @@ ROLES = (
 
 
 class Employee(NamedTuple):
-    """One person as the directory (LDAP) shows them; ``supervisor`` is a roster index, -1 for none."""
+    """A person as in the directory (LDAP); ``supervisor`` is a roster index, -1 for none."""
 
     name: str
     user: str
@@ -92,7 +92,7 @@ class Employee(NamedTuple):
 
 
 def head_counts(users: int) -> list[int]:
-    """People per role of ``ROLES`` by largest remainder; one president and at least one ITAdmin."""
+    """Return the people per role of ``ROLES`` by largest remainder; one president, at least one ITAdmin."""
     shares = np.array([role.share for role in ROLES])
     exact = shares / shares.sum() * (users - 1)
     counts = np.floor(exact).astype(int)
@@ -107,7 +107,7 @@ def head_counts(users: int) -> list[int]:
 
 
 def full_names(count: int, rng: np.random.Generator) -> list[str]:
-    """Distinct invented names, First Middle Last."""
+    """Return distinct invented names, First Middle Last."""
     sizes = (len(words.FIRST), len(words.MIDDLE), len(words.LAST))
     codes = rng.choice(int(np.prod(sizes)), count, replace=False)
     first, middle, last = np.unravel_index(codes, sizes)
@@ -116,13 +116,13 @@ def full_names(count: int, rng: np.random.Generator) -> list[str]:
 
 
 def user_ids(names: list[str], rng: np.random.Generator) -> list[str]:
-    """Initials and four digits; the digits alone are distinct."""
+    """Return ids of initials and four digits; the digits alone are distinct."""
     digits = rng.choice(9999, len(names), replace=False) + 1
     initials = ("".join(part[0] for part in name.split()) for name in names)
     return [f"{letters}{number:04d}" for letters, number in zip(initials, digits, strict=True)]
 
 
-def hire(users: int, rng: np.random.Generator) -> list[Employee]:
+def draw_roster(users: int, rng: np.random.Generator) -> list[Employee]:
     """Draw the roster: roles, teams, managers.
 
     Users 0 .. are shuffled over roles, so an index tells nothing. Managers share the teams among them;

@@ -1,4 +1,4 @@
-"""The web as the company sees it: sites in communities, those that the scenarios need, favourites."""
+"""The company's web: sites in communities, sites that the scenarios need, and favourites."""
 
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ _ENDINGS = (".html", ".htm", ".php", ".jsp", ".asp", ".aspx")
 
 
 class Pages(NamedTuple):
-    """All pages; the fields after ``topic`` hold indices of some of them.
+    """All pages; the fields after ``topic`` hold indices of pages.
 
     Attributes:
         url: Address of each page.
@@ -41,7 +41,7 @@ class Pages(NamedTuple):
 
 
 class _PageList:
-    """Pages in the making."""
+    """Collects pages while the web is invented."""
 
     def __init__(self, rng: np.random.Generator) -> None:
         self.rng = rng
@@ -49,7 +49,7 @@ class _PageList:
         self.topics: list[int] = []
 
     def add_host(self, host: str, topic: words.Topic, pages: int) -> None:
-        """Write the addresses of one host."""
+        """Add the pages of one host."""
         for _ in range(pages):
             slug = "".join(self.rng.choice(topic.words, 4))
             section, number = self.rng.choice(topic.words), self.rng.integers(10**8, 2 * 10**9)
@@ -58,7 +58,7 @@ class _PageList:
             self.topics.append(words.ALL_TOPICS.index(topic))
 
     def add_hosts(self, hosts: tuple[str, ...], topic: words.Topic, pages: int) -> Ints:
-        """Write the addresses of several hosts and return their indices."""
+        """Add the pages of several hosts and return their indices."""
         first = len(self.urls)
         for host in hosts:
             self.add_host(host, topic, pages)
@@ -84,11 +84,11 @@ def make_pages(rng: np.random.Generator) -> Pages:
 
 
 def favourite_pages(people: People, pages: Pages, rng: np.random.Generator) -> Ints:
-    """(n, FAVOURITES) page indices: mostly of the user's own community, one in six of any."""
+    """Return (n, FAVOURITES) page indices: mostly of the user's own community, one in six of any."""
     n = len(people.roster)
     community = rng.integers(0, COMMUNITIES, n)
-    within = rng.integers(0, pages.community.shape[1], (n, FAVOURITES))
-    anywhere = rng.integers(0, pages.community.size, (n, FAVOURITES))
+    in_community = rng.integers(0, pages.community.shape[1], (n, FAVOURITES))
+    any_page = rng.integers(0, pages.community.size, (n, FAVOURITES))
     return np.where(
-        rng.random((n, FAVOURITES)) < 1 / 6, anywhere, pages.community[community[:, None], within]
+        rng.random((n, FAVOURITES)) < 1 / 6, any_page, pages.community[community[:, None], in_community]
     )

@@ -1,4 +1,4 @@
-"""The people's habits: when they work, where, what they use, when they leave. ``habits`` draws them, once.
+"""The people's habits: working hours, PCs, drives, volumes, last days. ``habits`` draws them once.
 
 Arrays have one element a user, in roster order (axis n). Days count from the release's first day;
 a day equal to ``calendar.days`` means never.
@@ -18,7 +18,7 @@ Bools = NDArray[np.bool_]
 
 
 class Hours(NamedTuple):
-    """When people work.
+    """Working hours.
 
     Attributes:
         start: Hour of arrival; ``sd`` is its deviation from day to day, hours.
@@ -43,7 +43,7 @@ class Hours(NamedTuple):
 
 
 class Places(NamedTuple):
-    """Where people work.
+    """PCs that people use.
 
     Attributes:
         pcs: Names of the PCs: each user's own, then shared ones.
@@ -81,7 +81,7 @@ class Volumes(NamedTuple):
 
 
 class Fates(NamedTuple):
-    """What happens to people.
+    """Departures, changes of role and job searches.
 
     Attributes:
         leaves: First day without the user.
@@ -113,15 +113,15 @@ class People(NamedTuple):
 
     @property
     def home(self) -> Floats:
-        """Hour of departure on an ordinary day."""
+        """Return the hour of departure on an ordinary day."""
         return self.hours.start + self.hours.length
 
     def mails(self, user: Ints, day: Ints) -> Floats:
-        """Mails a day of (user, day) pairs, those of the new role after a change."""
+        """Return the mails a day of (user, day) pairs, those of the new role after a change."""
         new = np.array([float(role.mails) for role in ROLES])[self.fates.new_role[user]]
         return np.where(day >= self.fates.changes[user], new, self.volumes.mails[user])
 
     def pages(self, user: Ints, day: Ints) -> Floats:
-        """Web visits a day of (user, day) pairs, those of the new role after a change."""
+        """Return the web visits a day of (user, day) pairs, those of the new role after a change."""
         new = np.array([float(role.visits) for role in ROLES])[self.fates.new_role[user]]
         return np.where(day >= self.fates.changes[user], new, self.volumes.pages[user])

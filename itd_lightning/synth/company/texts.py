@@ -1,4 +1,4 @@
-"""Ids, file names, and pools of contents; rows hold views of these strings, not copies."""
+"""Ids, file names, and pools of texts; rows hold views of these strings, not copies."""
 
 import numpy as np
 import polars as pl
@@ -26,7 +26,7 @@ _SENTENCES = (
 
 
 def event_ids(count: int, rng: np.random.Generator) -> pl.Series:
-    """Ids ``{XXXX-XXXXXXXX-XXXXXXXX}`` of 80 random bits: 30 million of them repeat with chance 4e-10."""
+    """Return ids ``{XXXX-XXXXXXXX-XXXXXXXX}`` of 80 random bits: 30 million repeat with chance 4e-10."""
     parts = rng.integers(0, 1 << 16, (5, count))
     a, b, c, d, e = (pl.lit(_HEX.gather(part)) for part in parts)
     return pl.select(
@@ -35,31 +35,31 @@ def event_ids(count: int, rng: np.random.Generator) -> pl.Series:
 
 
 def event_id(rng: np.random.Generator) -> str:
-    """A single id, in the form of ``event_ids``."""
+    """Return a single id, in the form of ``event_ids``."""
     a, b, c = rng.integers(0, (1 << 16, 1 << 32, 1 << 32))
     return f"{{{a:04X}-{b:08X}-{c:08X}}}"
 
 
 def file_stems(count: int, rng: np.random.Generator) -> list[pl.Series]:
-    """Four columns of two characters each: the random part of a file name."""
+    """Return four columns of two characters each: the random part of a file name."""
     return [_PAIRS.gather(part) for part in rng.integers(0, len(_PAIRS), (4, count))]
 
 
 def key_words(pool: list[str], length: int, rng: np.random.Generator) -> list[str]:
-    """``VARIANTS`` texts of about ``length`` words, one after the other."""
-    drawn = np.array(pool)[rng.integers(0, len(pool), (VARIANTS, length + 2))].tolist()
+    """Return ``VARIANTS`` texts of about ``length`` words, one after the other."""
+    tokens = np.array(pool)[rng.integers(0, len(pool), (VARIANTS, length + 2))].tolist()
     counts = rng.integers(length - 2, length + 3, VARIANTS)
-    return [" ".join(row[:count]) for row, count in zip(drawn, counts, strict=True)]
+    return [" ".join(row[:count]) for row, count in zip(tokens, counts, strict=True)]
 
 
 def prose(pool: list[str], length: int, rng: np.random.Generator) -> list[str]:
-    """``VARIANTS`` texts of about ``length`` words in sentences, with commas and quotes."""
+    """Return ``VARIANTS`` texts of about ``length`` words in sentences, with commas and quotes."""
     shape = (VARIANTS, round(length / 11))  # words a sentence
     forms = rng.integers(0, len(_SENTENCES), shape).tolist()
-    drawn = np.array(pool)[rng.integers(0, len(pool), (*shape, 3))].tolist()
+    tokens = np.array(pool)[rng.integers(0, len(pool), (*shape, 3))].tolist()
     return [
         " ".join(_SENTENCES[form].format(*nouns) for form, nouns in zip(*text, strict=True))
-        for text in zip(forms, drawn, strict=True)
+        for text in zip(forms, tokens, strict=True)
     ]
 
 
@@ -76,9 +76,9 @@ class Texts:
         self.pool = pl.Series(texts)
 
     def pick(self, topic: Ints, rng: np.random.Generator) -> pl.Series:
-        """One text for each topic index."""
+        """Return one text for each topic index."""
         return self.pool.gather(topic * VARIANTS + rng.integers(0, VARIANTS, len(topic)))
 
     def one(self, topic: words.Topic, rng: np.random.Generator) -> str:
-        """One text about a topic."""
+        """Return one text about a topic."""
         return str(self.pick(np.array([words.ALL_TOPICS.index(topic)]), rng)[0])

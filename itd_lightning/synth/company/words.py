@@ -69,14 +69,14 @@ SECURITY_HOSTS = ("patchbulletin", "firewallnotes", "adminwatch", "cveroundup", 
 
 
 class Topic(NamedTuple):
-    """What a page, a mail or a file is about, and the words that say so."""
+    """A topic of pages, mails and files, with its words."""
 
     name: str
     words: tuple[str, ...]
 
     @property
     def plain(self) -> str:
-        """Its name in plain words, as the answer key gives it."""
+        """Return the name in plain words, as in the answer key."""
         return self.name.replace("_", " ").lower()
 
 

@@ -1,4 +1,4 @@
-"""file.csv of ordinary days: copies to a drive in r4, all that is done to files since r5."""
+"""file.csv of ordinary days: copies to a drive in r4, all acts on files since r5."""
 
 from typing import NamedTuple
 
@@ -9,18 +9,18 @@ from itd_lightning.synth.company import words
 from itd_lightning.synth.company.folders import EXTENSION_SHARE, EXTENSIONS, FILES
 from itd_lightning.synth.company.people import Ints, People
 from itd_lightning.synth.company.texts import file_stems
-from itd_lightning.synth.layout import records
+from itd_lightning.synth.layout import has_column
 from itd_lightning.synth.logs.presence import Uses
 from itd_lightning.synth.logs.rows import frame
 from itd_lightning.synth.logs.sessions import Sessions, WorkDays
 from itd_lightning.synth.world import World
 
 COPY_DAYS = 0.72  # share of days with a drive on which files are copied: r4.2 .291 / .403
-RECORDED = 0.55  # share of those acts since r5, where acts without a drive come beside them
+RECORDED_SHARE = 0.55  # share of those acts since r5, where acts without a drive come beside them
 AT_DESK = 0.5  # acts on files of the PC, a working day
 AT_OTHER_PC = 1.2  # the same, in a session on another PC
 DECOY = 0.02  # share of the acts at a PC with a decoy file that touch it
-USED = 300  # files of a user
+FILES_PER_USER = 300  # files of a user
 
 # First bytes by file type, public facts; text files get the bytes of a byte-order mark.
 HEADERS = pl.Series(
@@ -36,7 +36,7 @@ HEADERS = pl.Series(
 
 
 class Act(NamedTuple):
-    """What is done to a file.
+    """An act on a file.
 
     Attributes:
         activity: As the log names it.
@@ -51,7 +51,7 @@ class Act(NamedTuple):
     source: bool
 
     def columns(self) -> dict[str, str]:
-        """Its columns of the log."""
+        """Return its columns of the log."""
         return {
             "activity": self.activity,
             "to_removable_media": str(self.to),
@@ -81,22 +81,22 @@ _ACTS = (
     DELETE,
 )
 _WITH_DRIVE = (0.48, 0.24, 0.14, 0.10, 0.04, 0, 0, 0, 0)
-_WITHOUT = (0, 0, 0, 0, 0, 0.62, 0.26, 0.06, 0.06)
+_WITHOUT_DRIVE = (0, 0, 0, 0, 0, 0.62, 0.26, 0.06, 0.06)
 
 
 def _drive_times(people: People, uses: Uses, rng: np.random.Generator) -> tuple[Ints, Ints]:
-    """Group and time of each act on most days with a drive, spread over that day's connections."""
+    """Return group and time of each act on most days with a drive, spread over that day's connections."""
     groups = np.arange(len(uses.user))
     first = np.searchsorted(uses.group, groups)
     count = np.searchsorted(uses.group, groups, side="right") - first
-    copied = 1 + rng.poisson(np.maximum(people.media.copies[uses.user] - 1.0, 0.0))
-    at = np.repeat(groups, np.where(rng.random(len(groups)) < COPY_DAYS, copied, 0))
+    copies = 1 + rng.poisson(np.maximum(people.media.copies[uses.user] - 1.0, 0.0))
+    at = np.repeat(groups, np.where(rng.random(len(groups)) < COPY_DAYS, copies, 0))
     use = first[at] + np.floor(rng.random(len(at)) * count[at]).astype(np.int64)
     return at, uses.start[use] + np.rint(rng.random(len(at)) * (uses.end - uses.start)[use]).astype(np.int64)
 
 
 def _contents(world: World, kind: Ints, rng: np.random.Generator) -> pl.Series:
-    """A header by the type of the file, and words."""
+    """Return a header by the type of the file, and words."""
     topic = rng.integers(0, len(words.TOPICS), len(kind))
     parts = [pl.lit(HEADERS.gather(kind)), pl.lit(world.file_texts.pick(topic, rng))]
     return pl.select(pl.concat_str(parts, separator=" ")).to_series()
@@ -105,11 +105,11 @@ def _contents(world: World, kind: Ints, rng: np.random.Generator) -> pl.Series:
 def file_rows(
     world: World, work: WorkDays, other: Sessions, uses: Uses, rng: np.random.Generator
 ) -> pl.DataFrame:
-    """Rows of the working days and sessions, in the form of the release."""
+    """Return the rows of the working days and sessions, in the form of the release."""
     at, t = _drive_times(world.people, uses, rng)
-    if records(world.release, "file", "activity"):
-        kept = rng.random(len(at)) < RECORDED
-        at, t = at[kept], t[kept]
+    if has_column(world.release, "file", "activity"):
+        mask = rng.random(len(at)) < RECORDED_SHARE
+        at, t = at[mask], t[mask]
         return _acts(world, work, other, (uses.user[at], uses.pc[at], t), rng)
     kind = rng.choice(len(EXTENSIONS), len(at), p=EXTENSION_SHARE)
     content = _contents(world, kind, rng)
@@ -120,7 +120,7 @@ def file_rows(
 
 
 def _spread(start: Ints, end: Ints, rate: float, rng: np.random.Generator) -> tuple[Ints, Ints]:
-    """Session and time of ``rate`` acts a session."""
+    """Return session and time of ``rate`` acts a session."""
     at = np.repeat(np.arange(len(start)), rng.poisson(rate, len(start)))
     return at, start[at] + np.floor(rng.random(len(at)) * (end - start)[at]).astype(np.int64)
 
@@ -132,27 +132,27 @@ def _acts(
     on_drive: tuple[Ints, Ints, Ints],
     rng: np.random.Generator,
 ) -> pl.DataFrame:
-    """Acts with a drive, at the own desk and on other PCs; ``on_drive`` holds user, PC and time."""
+    """Return acts with a drive, at the own desk and on other PCs; ``on_drive`` is user, PC and time."""
     desk, desk_t = _spread(work.start, work.end, AT_DESK, rng)
-    away, away_t = _spread(other.start, other.end, AT_OTHER_PC, rng)
+    away_at, away_t = _spread(other.start, other.end, AT_OTHER_PC, rng)
     places = (
         on_drive,
         (work.user[desk], work.user[desk], desk_t),
-        (other.user[away], other.pc[away], away_t),
+        (other.user[away_at], other.pc[away_at], away_t),
     )
     user, pc, t = (np.concatenate(part) for part in zip(*places, strict=True))
-    driven = len(on_drive[0])
+    drive_count = len(on_drive[0])
     act = np.concatenate(
         [
-            rng.choice(len(_ACTS), driven, p=_WITH_DRIVE),
-            rng.choice(len(_ACTS), len(t) - driven, p=_WITHOUT),
+            rng.choice(len(_ACTS), drive_count, p=_WITH_DRIVE),
+            rng.choice(len(_ACTS), len(t) - drive_count, p=_WITHOUT_DRIVE),
         ]
     )
-    own = np.floor(USED * rng.random(len(t)) ** 2).astype(np.int64)
-    file = (user * 61 + own) % FILES + FILES * np.array([kind.drive for kind in _ACTS])[act]
+    file_number = np.floor(FILES_PER_USER * rng.random(len(t)) ** 2).astype(np.int64)
+    file = (user * 61 + file_number) % FILES + FILES * np.array([kind.drive for kind in _ACTS])[act]
     decoy = world.folders.decoy_at[pc]
-    lured = (np.arange(len(t)) >= driven) & (decoy >= 0) & (rng.random(len(t)) < DECOY)
-    file = np.where(lured, decoy, file)
+    is_decoy = (np.arange(len(t)) >= drive_count) & (decoy >= 0) & (rng.random(len(t)) < DECOY)
+    file = np.where(is_decoy, decoy, file)
     table = pl.DataFrame([kind.columns() for kind in _ACTS])[act]
     return frame(
         world.people,

@@ -6,7 +6,7 @@ import polars as pl
 from itd_lightning.synth.company.calendar import DAY, HOUR
 from itd_lightning.synth.company.pages import FAVOURITES
 from itd_lightning.synth.company.people import Bools, Floats, Ints, People
-from itd_lightning.synth.layout import records
+from itd_lightning.synth.layout import has_column
 from itd_lightning.synth.logs.rows import frame
 from itd_lightning.synth.logs.sessions import Sessions, WorkDays, gather_bursts
 from itd_lightning.synth.world import World
@@ -20,40 +20,40 @@ _USUAL, _IN_CLOUD = (0.97, 0.024, 0.006), (0.3, 0.25, 0.45)  # chances of the ac
 
 
 def _ordinary(people: People, work: WorkDays, rng: np.random.Generator) -> tuple[Ints, Ints]:
-    """Working day and time of each visit to a favourite, none before 07:00 but at odd hours."""
+    """Return the working day and time of each visit to a favourite, none before 07:00 but at odd hours."""
     rate = people.pages(work.user, work.day)
     noise = 1 + people.volumes.noise[work.user] * rng.standard_normal(len(rate))
     count = np.maximum(np.rint(rate * noise), 0).astype(np.int64)
-    opens = np.maximum(work.start + 120, work.day * DAY + 7 * HOUR)
-    span = np.maximum(work.end - 60 - opens, 60)
+    earliest = np.maximum(work.start + 120, work.day * DAY + 7 * HOUR)
+    span = np.maximum(work.end - 60 - earliest, 60)
     at = np.repeat(np.arange(len(rate)), count)
-    t = opens[at] + np.floor(rng.random(len(at)) * span[at]).astype(np.int64)
-    return at, gather_bursts(t, at, 0.33, 25.0, (opens + span)[at], rng)
+    t = earliest[at] + np.floor(rng.random(len(at)) * span[at]).astype(np.int64)
+    return at, gather_bursts(t, at, 0.33, 25.0, (earliest + span)[at], rng)
 
 
 def _extra(rate: Floats, work: WorkDays, rng: np.random.Generator) -> tuple[Ints, Ints]:
-    """User and time of ``rate`` additional visits a working day."""
+    """Return user and time of ``rate`` additional visits a working day."""
     at = np.repeat(np.arange(len(work.user)), rng.poisson(rate))
     share = rng.uniform(0.05, 0.95, len(at))
     return work.user[at], work.start[at] + np.rint(share * (work.end - work.start)[at]).astype(np.int64)
 
 
 def _cloud(work: WorkDays, rng: np.random.Generator) -> tuple[Ints, Ints]:
-    """User and time of visits to cloud storage, a few within minutes."""
+    """Return user and time of visits to cloud storage, a few within minutes."""
     user, t = _extra(np.full(len(work.user), CLOUD_PER_DAY), work, rng)
     at = np.repeat(np.arange(len(user)), 1 + rng.poisson(1.5, len(user)))
     return user[at], t[at] + np.floor(rng.uniform(0, 600, len(at))).astype(np.int64)
 
 
 def _activities(in_cloud: Bools, rng: np.random.Generator) -> pl.Series:
-    """What is done on each page; storage is there to upload to."""
+    """Return the activity on each page; cloud storage gets most of the uploads."""
     u = rng.random(len(in_cloud))
     limits = np.where(in_cloud, np.cumsum(_IN_CLOUD)[:2, None], np.cumsum(_USUAL)[:2, None])
     return _ACTIVITIES.gather((u >= limits).sum(axis=0))
 
 
 def http_rows(world: World, work: WorkDays, other: Sessions, rng: np.random.Generator) -> pl.DataFrame:
-    """Visits of the working days and of night sessions."""
+    """Return the visits of the working days and of night sessions."""
     people, pages, favourites = world.people, world.pages, world.favourites
     at, t = _ordinary(people, work, rng)
     user = work.user[at]
@@ -83,6 +83,6 @@ def http_rows(world: World, work: WorkDays, other: Sessions, rng: np.random.Gene
         ]
     )
     columns = {"url": pages.url.gather(page), "content": world.page_texts.pick(pages.topic[page], rng)}
-    if records(world.release, "http", "activity"):
+    if has_column(world.release, "http", "activity"):
         columns["activity"] = _activities(page >= pages.cloud[0], rng)
     return frame(people, t, user, user, rng, **columns)

@@ -1,4 +1,4 @@
-"""Mails where they are seen: at the own PCs of their readers in the company, while these work."""
+"""Rows of mails at the PCs of their readers in the company, during their working hours."""
 
 import numpy as np
 import polars as pl
@@ -6,7 +6,7 @@ import polars as pl
 from itd_lightning.synth.company.calendar import DAY
 from itd_lightning.synth.company.people import Ints
 from itd_lightning.synth.company.texts import event_ids
-from itd_lightning.synth.layout import seen
+from itd_lightning.synth.layout import read_activity
 from itd_lightning.synth.logs.sessions import WorkDays
 from itd_lightning.synth.world import World
 
@@ -14,8 +14,8 @@ DELAY = 20 * 60.0  # seconds until a mail is read, mean
 BEFORE_LEAVING = 60  # seconds
 
 
-def _who_reads(world: World, table: Ints, mass: dict[int, Ints]) -> tuple[Ints, Ints]:
-    """Row of the mail and reader of each copy; everyone reads the mail to their private address, too."""
+def _mail_readers(world: World, table: Ints, mass: dict[int, Ints]) -> tuple[Ints, Ints]:
+    """Return the mail's row and the reader of each copy; mail to a private address is read there, too."""
     n = len(world.people.roster)
     ordinary = table.copy()
     ordinary[list(mass)] = len(world.contacts.address) - 1
@@ -25,7 +25,7 @@ def _who_reads(world: World, table: Ints, mass: dict[int, Ints]) -> tuple[Ints, 
     return np.concatenate([mail, many]), np.concatenate([reader, *mass.values()])
 
 
-def seen_rows(
+def read_rows(
     world: World,
     sent: pl.DataFrame,
     table: Ints,
@@ -33,7 +33,7 @@ def seen_rows(
     work: WorkDays,
     rng: np.random.Generator,
 ) -> pl.DataFrame:
-    """Copies of sent mails; whoever does not come to work any more in the block gets none.
+    """Return the read copies of sent mails; a reader with no later working day in the block has none.
 
     Args:
         world: Where it happens.
@@ -43,21 +43,21 @@ def seen_rows(
         work: Working days of the block, by user and day.
         rng: Source of randomness.
     """
-    mail, reader = _who_reads(world, table, mass)
+    mail, reader = _mail_readers(world, table, mass)
     t = sent["t"].to_numpy()[mail]
-    far = (world.calendar.days + 2) * DAY  # apart: the days of one user and the next
-    closes = work.end - BEFORE_LEAVING
-    at = np.searchsorted(work.user * far + closes, reader * far + t, side="right")
-    here = at < len(closes)
-    here[here] = work.user[at[here]] == reader[here]
-    mail, reader, t, at = mail[here], reader[here], t[here], at[here]
+    user_span = (world.calendar.days + 2) * DAY  # apart: the days of one user and the next
+    latest = work.end - BEFORE_LEAVING
+    at = np.searchsorted(work.user * user_span + latest, reader * user_span + t, side="right")
+    at_work = at < len(latest)
+    at_work[at_work] = work.user[at[at_work]] == reader[at_work]
+    mail, reader, t, at = mail[at_work], reader[at_work], t[at_work], at[at_work]
     delay = np.ceil(rng.exponential(DELAY, len(t))).astype(np.int64)
-    t = np.minimum(np.maximum(t, work.start[at] + BEFORE_LEAVING) + delay, closes[at])
+    t = np.minimum(np.maximum(t, work.start[at] + BEFORE_LEAVING) + delay, latest[at])
     copies: pl.DataFrame = sent[mail]
     return copies.with_columns(
         t=pl.Series(t),
         id=event_ids(len(t), rng),
         user=world.people.user.gather(reader),
         pc=world.people.places.pcs.gather(reader),
-        activity=pl.lit(seen(world.release)),
+        activity=pl.lit(read_activity(world.release)),
     )

@@ -1,4 +1,4 @@
-"""Frames of rows, and the CSV text that they become.
+"""Frames of rows, and their CSV text.
 
 A frame has the columns of its log, but ``t``, seconds since the first midnight, stands for ``date``.
 """
@@ -27,7 +27,7 @@ class Logs(NamedTuple):
 def frame(
     people: People, t: Ints, user: Ints, pc: Ints, rng: np.random.Generator, **rest: pl.Series
 ) -> pl.DataFrame:
-    """Put rows together and give them ids."""
+    """Return rows as a frame, with new ids."""
     common = {
         "t": pl.Series(t),
         "id": event_ids(len(t), rng),
@@ -38,7 +38,7 @@ def frame(
 
 
 def header(log: Log) -> bytes:
-    """The first line of a log."""
+    """Return the first line of a log."""
     return (",".join(log.columns) + "\n").encode()
 
 
@@ -51,7 +51,7 @@ def write_rows(file: BinaryIO, log: Log, rows: pl.DataFrame, date_text: DateText
     table.write_csv(file, include_header=False, quote_style="necessary" if log.quoted else "never")
 
 
-def between(rows: pl.DataFrame, first: int, end: int) -> pl.DataFrame:
-    """Rows at ``first`` .. ``end`` seconds, the end left out; the rows are in time order."""
+def rows_between(rows: pl.DataFrame, first: int, end: int) -> pl.DataFrame:
+    """Return the rows at ``first`` .. ``end`` seconds, the end left out; the rows are in time order."""
     cut: Ints = np.searchsorted(rows["t"].to_numpy(), (first, end))
     return rows[int(cut[0]) : int(cut[1])]

@@ -1,4 +1,4 @@
-"""Who is at which PC from when to when, in a block of days; times are seconds since the first midnight."""
+"""Sessions in a block of days: user, PC, start and end, in seconds since the first midnight."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from itd_lightning.synth.company.people import Bools, Floats, Ints, People
 
 
 class WorkDays(NamedTuple):
-    """One working day of one user at the own PC an element: user, day, arrival and departure."""
+    """Working days at the own PC, one element each: user, day, arrival and departure."""
 
     user: Ints
     day: Ints
@@ -18,7 +18,7 @@ class WorkDays(NamedTuple):
 
 
 def gather_bursts(
-    t: Ints, at: Ints, share: float, gap: float, closes: Ints, rng: np.random.Generator
+    t: Ints, at: Ints, share: float, gap: float, latest: Ints, rng: np.random.Generator
 ) -> Ints:
     """Move a ``share`` of events to ``gap`` seconds (mean) after the event before, within a group.
 
@@ -27,15 +27,15 @@ def gather_bursts(
         at: Group of each event, ascending.
         share: Chance of an event to follow the one before it.
         gap: Mean distance within a burst, seconds.
-        closes: Latest second of each event.
+        latest: Latest second of each event.
         rng: Source of randomness.
     """
     index = np.arange(len(t))
-    alone = (rng.random(len(t)) >= share) | (np.append(-1, at[:-1]) != at)
-    leader = np.maximum.accumulate(np.where(alone, index, 0))
-    passed = np.cumsum(np.where(alone, 0, np.ceil(rng.exponential(gap, len(t))).astype(np.int64)))
-    moved: Ints = np.minimum(t[leader] + passed - passed[leader], closes)
-    return moved
+    is_leader = (rng.random(len(t)) >= share) | (np.append(-1, at[:-1]) != at)
+    leader = np.maximum.accumulate(np.where(is_leader, index, 0))
+    passed = np.cumsum(np.where(is_leader, 0, np.ceil(rng.exponential(gap, len(t))).astype(np.int64)))
+    times: Ints = np.minimum(t[leader] + passed - passed[leader], latest)
+    return times
 
 
 class Sessions(NamedTuple):
@@ -49,7 +49,7 @@ class Sessions(NamedTuple):
 
 
 def seconds(day: Ints, hour: Floats) -> Ints:
-    """Day and hour of day as whole seconds."""
+    """Return day and hour of day as whole seconds."""
     return day * DAY + np.rint(hour * HOUR).astype(np.int64)
 
 
@@ -65,8 +65,8 @@ def work_days(people: People, calendar: Calendar, block: range, rng: np.random.G
     sd = people.hours.sd[user]
     start = people.hours.start[user] + sd * rng.standard_normal(len(user))
     end = people.home[user] + sd * rng.standard_normal(len(user))
-    odd = rng.random(len(user)) < people.hours.odd[user]
-    start += odd * 2.2 * rng.standard_normal(len(user))
+    is_odd = rng.random(len(user)) < people.hours.odd[user]
+    start += is_odd * 2.2 * rng.standard_normal(len(user))
     end += people.hours.late[user, day // 7] * rng.uniform(1.0, 3.5, len(user))
     start = np.clip(start, 0.5, 13.0)
     end = np.clip(end, start + 2.0, 23.7)
@@ -74,42 +74,42 @@ def work_days(people: People, calendar: Calendar, block: range, rng: np.random.G
 
 
 def _other_pcs(people: People, work: WorkDays, rng: np.random.Generator) -> Sessions:
-    """Short sessions on other PCs; administrators make theirs outside their own hours, at any PC."""
+    """Draw short sessions on other PCs; those of administrators lie outside their hours, at any PC."""
     at = np.repeat(np.arange(len(work.user)), np.minimum(rng.poisson(people.places.visits[work.user]), 7))
     user, day = work.user[at], work.day[at]
     u = rng.random(len(at))
     arrive, depart = work.start[at] / HOUR - day * 24, work.end[at] / HOUR - day * 24
     during = arrive + 0.5 + u * np.maximum(depart - arrive - 1.5, 0.1)
     before = np.maximum(arrive - 0.6, 0.0)
-    outside = u * (before + 23.9 - depart)
-    outside = np.where(outside < before, outside, outside - before + depart + 0.05)
+    off_hours = u * (before + 23.9 - depart)
+    off_hours = np.where(off_hours < before, off_hours, off_hours - before + depart + 0.05)
     admin = people.admin[user]
     length = np.where(admin, rng.uniform(0.12, 0.4, len(at)), rng.uniform(0.15, 0.9, len(at)))
-    known = people.places.other[user, rng.integers(0, people.places.other.shape[1], len(at))]
+    usual_pc = people.places.other[user, rng.integers(0, people.places.other.shape[1], len(at))]
     # Administrators draw among all PCs but their own.
     any_pc = rng.integers(0, len(people.places.pcs) - 1, len(at))
     any_pc += any_pc >= user
-    start = seconds(day, np.where(admin, outside, during))
+    start = seconds(day, np.where(admin, off_hours, during))
     end = start + np.rint(length * HOUR).astype(np.int64)
-    return Sessions(user, np.where(admin, any_pc, known), start, end, np.zeros(len(at), dtype=bool))
+    return Sessions(user, np.where(admin, any_pc, usual_pc), start, end, np.zeros(len(at), dtype=bool))
 
 
 def _nights(
     people: People, calendar: Calendar, work: WorkDays, block: range, rng: np.random.Generator
 ) -> Sessions:
-    """Night sessions on the own PC: the habit of a few, and a rare exception of everybody else."""
+    """Draw night sessions on the own PC: a habit of few users, a rare exception of all others."""
     habit = rng.random(len(work.user)) < people.hours.night[work.user]
     shape = (len(people.roster), len(block))
     rare = np.where(calendar.office[block.start : block.stop], 0.0003, 0.0015)
-    once = rng.random(shape) < rare[None, :] * ~people.hours.quiet[:, None]
-    once &= np.arange(block.start, block.stop)[None, :] < people.fates.leaves[:, None]
-    who, when = np.nonzero(once)
-    user = np.concatenate([work.user[habit], who])
-    day = np.concatenate([work.day[habit], when + block.start])
-    leave = np.concatenate([work.end[habit] / HOUR - work.day[habit] * 24, people.home[who]])
+    is_exception = rng.random(shape) < rare[None, :] * ~people.hours.quiet[:, None]
+    is_exception &= np.arange(block.start, block.stop)[None, :] < people.fates.leaves[:, None]
+    exception_user, exception_day = np.nonzero(is_exception)
+    user = np.concatenate([work.user[habit], exception_user])
+    day = np.concatenate([work.day[habit], exception_day + block.start])
+    leave = np.concatenate([work.end[habit] / HOUR - work.day[habit] * 24, people.home[exception_user]])
     evening = np.maximum(rng.uniform(20.0, 22.9, len(user)), leave + 0.4)
-    early = rng.uniform(0.1, 3.6, len(user))
-    start = seconds(day, np.where(rng.random(len(user)) < 0.75, evening, early))
+    after_midnight = rng.uniform(0.1, 3.6, len(user))
+    start = seconds(day, np.where(rng.random(len(user)) < 0.75, evening, after_midnight))
     end = start + np.rint(rng.uniform(0.2, 1.5, len(user)) * HOUR).astype(np.int64)
     return Sessions(user, user, start, end, np.ones(len(user), dtype=bool))
 
@@ -117,6 +117,6 @@ def _nights(
 def short_sessions(
     people: People, calendar: Calendar, work: WorkDays, block: range, rng: np.random.Generator
 ) -> Sessions:
-    """Draw everything beside the working day."""
+    """Draw all sessions beside the working day."""
     parts = zip(_other_pcs(people, work, rng), _nights(people, calendar, work, block, rng), strict=True)
     return Sessions(*(np.concatenate(part) for part in parts))

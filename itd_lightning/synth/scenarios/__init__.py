@@ -1,1 +1,1 @@
-"""The five scenarios of insiders, and who plays them."""
+"""The five scenarios of insiders, and the choice of their actors."""

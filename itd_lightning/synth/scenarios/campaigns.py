@@ -1,4 +1,4 @@
-"""What the insiders do, planned before the days are drawn: each row lands in its block and in the key."""
+"""Campaigns of insiders, planned before the days are drawn: their rows go into the logs and the key."""
 
 from typing import NamedTuple
 
@@ -9,11 +9,11 @@ from itd_lightning.sources.cert.releases import Release
 from itd_lightning.synth.company import words
 from itd_lightning.synth.company.texts import event_id
 from itd_lightning.synth.layout import (
-    attachments_are_counted,
-    mails_are_seen,
+    counts_attachments,
+    has_column,
     own_columns,
-    records,
-    seen,
+    read_activity,
+    records_mail_reads,
 )
 from itd_lightning.synth.logs.file import HEADERS, Act
 from itd_lightning.synth.logs.presence import drive_tree
@@ -32,7 +32,7 @@ class KeyRow(NamedTuple):
         id, user, pc: As the log writes them.
         values: Further columns by name; the release may not have them all.
         topic: Topic of the content, for the key only.
-        keyed: Whether the key holds the row; it lacks some acts of innocent people.
+        in_key: Whether the key holds the row; it lacks some acts of innocent people.
     """
 
     log: str
@@ -42,7 +42,7 @@ class KeyRow(NamedTuple):
     pc: str
     values: dict[str, str]
     topic: str
-    keyed: bool
+    in_key: bool
 
 
 class Campaign(NamedTuple):
@@ -55,7 +55,7 @@ class Campaign(NamedTuple):
 
 
 class Diary:
-    """Rows of one campaign in the making. Users and PCs are roster indices, times are seconds."""
+    """Collects the rows of one campaign. Users and PCs are roster indices, times are seconds."""
 
     def __init__(self, world: World, rng: np.random.Generator) -> None:
         self.world = world
@@ -70,19 +70,19 @@ class Diary:
         pc: int,
         values: dict[str, str],
         topic: str = "",
-        keyed: bool = True,
+        in_key: bool = True,
     ) -> KeyRow:
-        """Note that a user did something at a PC."""
+        """Note an act of a user at a PC."""
         people = self.world.people
         name, at = people.user[user], people.places.pcs[pc]
-        row = KeyRow(log, round(t), event_id(self.rng), name, at, values, topic, keyed)
+        row = KeyRow(log, round(t), event_id(self.rng), name, at, values, topic, in_key)
         self.rows.append(row)
         return row
 
-    def session(self, t: float, until: float, user: int, pc: int, keyed: bool = True) -> None:
+    def session(self, t: float, until: float, user: int, pc: int, in_key: bool = True) -> None:
         """Note a Logon and its Logoff."""
-        self.add("logon", t, user, pc, {"activity": "Logon"}, keyed=keyed)
-        self.add("logon", until, user, pc, {"activity": "Logoff"}, keyed=keyed)
+        self.add("logon", t, user, pc, {"activity": "Logon"}, in_key=in_key)
+        self.add("logon", until, user, pc, {"activity": "Logoff"}, in_key=in_key)
 
     def plug(self, t: float, until: float | None, user: int, pc: int) -> None:
         """Note a drive's Connect and its Disconnect, if that is recorded."""
@@ -99,18 +99,18 @@ class Diary:
         self.add("http", t, user, user, values, topic.plain)
 
     def handle(self, t: float, user: int, pc: int, act: Act, file: int, topic: words.Topic) -> str:
-        """Note an act on a file; returns its name, with the path where the release has paths."""
+        """Note an act on a file; return its name, with the path where the release has paths."""
         folders = self.world.folders
         name = str(folders.path[file])
-        if not records(self.world.release, "file", "activity"):
+        if not has_column(self.world.release, "file", "activity"):
             name = name.rsplit("\\", 1)[1]
         content = f"{HEADERS[int(folders.kind[file])]} {self.world.file_texts.one(topic, self.rng)}"
         self.add("file", t, user, pc, {"filename": name, **act.columns(), "content": content}, topic.plain)
         return name
 
     def attach(self, count: int) -> str:
-        """The attachments of a mail as the release writes them: a count, or names with sizes."""
-        if attachments_are_counted(self.world.release):
+        """Return the attachments of a mail as the release writes them: a count, or names with sizes."""
+        if counts_attachments(self.world.release):
             return str(count)
         return str(self.world.folders.attachments(np.array([count]), self.rng)[0])
 
@@ -123,9 +123,9 @@ class Diary:
         attachments: str,
         topic: words.Topic,
         pc: int | None = None,
-        keyed: bool = True,
+        in_key: bool = True,
     ) -> KeyRow:
-        """Note a mail, from the own PC unless told; ``recipients`` are the columns to, cc and bcc."""
+        """Note a mail, by default from the own PC; ``recipients`` are the columns to, cc and bcc."""
         values = {
             **dict(zip(("to", "cc", "bcc"), recipients, strict=True)),
             "from": sender,
@@ -134,31 +134,34 @@ class Diary:
             "attachments": attachments,
             "content": self.world.mail_texts.one(topic, self.rng),
         }
-        return self.add("email", t, user, user if pc is None else pc, values, topic.plain, keyed)
+        return self.add("email", t, user, user if pc is None else pc, values, topic.plain, in_key)
 
-    def read(self, t: float, reader: int, mail: KeyRow, keyed: bool = True) -> None:
-        """Note that a mail was seen at the reader's own PC, where the release records it."""
-        if mails_are_seen(self.world.release):
-            values = {**mail.values, "activity": seen(self.world.release)}
-            self.add("email", t, reader, reader, values, mail.topic, keyed)
+    def read(self, t: float, reader: int, mail: KeyRow, in_key: bool = True) -> None:
+        """Note that a mail was read at the reader's own PC, where the release records it."""
+        if records_mail_reads(self.world.release):
+            values = {**mail.values, "activity": read_activity(self.world.release)}
+            self.add("email", t, reader, reader, values, mail.topic, in_key)
 
     def close(self, scenario: int, actor: int, departures: dict[int, int]) -> Campaign:
-        """The campaign, its rows in time order."""
+        """Return the campaign, its rows in time order."""
         return Campaign(scenario, actor, sorted(self.rows, key=lambda row: row.t), departures)
 
 
-def planted(campaigns: list[Campaign], release: Release) -> Logs:
-    """Rows of all campaigns as frames for the logs, in time order."""
+def campaign_rows(campaigns: list[Campaign], release: Release) -> Logs:
+    """Return the rows of all campaigns as frames for the logs, in time order."""
     rows = sorted((row for campaign in campaigns for row in campaign.rows), key=lambda row: row.t)
     frames = []
     for name in Logs._fields:
-        mine = [row for row in rows if row.log == name]
+        rows_of_log = [row for row in rows if row.log == name]
         columns = {
-            "id": [row.id for row in mine],
-            "user": [row.user for row in mine],
-            "pc": [row.pc for row in mine],
-            **{own: [row.values[own] for row in mine] for own in own_columns(release.by_name[name])},
+            "id": [row.id for row in rows_of_log],
+            "user": [row.user for row in rows_of_log],
+            "pc": [row.pc for row in rows_of_log],
+            **{
+                column: [row.values[column] for row in rows_of_log]
+                for column in own_columns(release.by_name[name])
+            },
         }
         text = {column: pl.Series(values, dtype=pl.String) for column, values in columns.items()}
-        frames.append(pl.DataFrame({"t": pl.Series([row.t for row in mine], dtype=pl.Int64), **text}))
+        frames.append(pl.DataFrame({"t": pl.Series([row.t for row in rows_of_log], dtype=pl.Int64), **text}))
     return Logs(*frames)

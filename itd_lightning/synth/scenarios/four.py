@@ -1,7 +1,7 @@
-"""Scenario 4: looks for files on other users' PCs and mails them home, more and more often.
+"""Scenario 4: searches files on other users' PCs and mails them home, more and more often.
 
 A visit is a Logon on another's PC, about five files opened there, a mail with attachments to the own
-private address, a Logoff; the mail is seen later at the own PC. Measured on r5.2: 8 .. 15 visits, each to
+private address, a Logoff; the mail is read later at the own PC. Measured on r5.2: 8 .. 15 visits, each to
 another PC, a third of them outside 08:00 to 18:00, over 32 .. 160 days with a median of 72. In a short
 release the campaign shrinks in proportion.
 """
@@ -23,7 +23,7 @@ INTERESTING = tuple(t for t in words.TOPICS if t.name in {"Sales_Figures", "Lab_
 
 
 def visit_days(world: World, rng: np.random.Generator) -> list[int]:
-    """Office days of the visits, closer and closer together."""
+    """Return the office days of the visits, closer and closer together."""
     calendar = world.calendar
     scale = min(1.0, (1 - QUIET - 0.05) * calendar.days / LONGEST)
     length = scale * np.clip(MEDIAN * np.exp(0.4 * rng.standard_normal()), SHORTEST, LONGEST)
@@ -39,7 +39,7 @@ def visit_days(world: World, rng: np.random.Generator) -> list[int]:
 
 
 def _hours(world: World, actor: int, rng: np.random.Generator) -> float:
-    """Hour at which a visit begins: in the actor's working day, or in the evening."""
+    """Return the hour at which a visit begins: in the actor's working day, or in the evening."""
     start, home = world.people.hours.start[actor], world.people.home[actor]
     if rng.random() < AFTER_HOURS:
         return float(home + rng.uniform(0.5, 2.5))
@@ -47,39 +47,39 @@ def _hours(world: World, actor: int, rng: np.random.Generator) -> float:
 
 
 def _visit(diary: Diary, actor: int, pc: int, day: int) -> None:
-    """One visit, and the mail seen at the own PC the same day or the next."""
+    """Note one visit, and the reading of its mail at the own PC the same day or the next."""
     world, rng = diary.world, diary.rng
     people, folders = world.people, world.folders
     t = day * DAY + _hours(world, actor, rng) * HOUR
     files = [int(file) for file in rng.integers(0, FILES, int(np.clip(rng.poisson(5.4), 2, 9)))]
     if folders.decoy_at[pc] >= 0 and rng.random() < DECOY:
         files[-1] = int(folders.decoy_at[pc])
-    opened = t + np.cumsum(rng.uniform(20, 240, len(files)))
+    open_times = t + np.cumsum(rng.uniform(20, 240, len(files)))
     names = []
-    for file, at in zip(files, opened, strict=True):
+    for file, at in zip(files, open_times, strict=True):
         topic = INTERESTING[int(rng.integers(len(INTERESTING)))]
         names.append(diary.handle(at, actor, pc, OPEN, file, topic).rsplit("\\", 1)[1])
-    sent = opened[-1] + rng.uniform(30, 300)
-    logoff = sent + rng.uniform(30, 400)
+    mail_time = open_times[-1] + rng.uniform(30, 300)
+    logoff = mail_time + rng.uniform(30, 400)
     diary.session(t, logoff, actor, pc)
     attachments = ";".join(f"{name}({rng.integers(9_000, 400_000)})" for name in names[: rng.integers(1, 4)])
     home, address = world.contacts.address[len(people.roster) + actor], world.contacts.address[actor]
     topic = INTERESTING[int(rng.integers(len(INTERESTING)))]
-    mail = diary.mail(sent, actor, [home, "", ""], address, attachments, topic, pc=pc)
+    mail = diary.mail(mail_time, actor, [home, "", ""], address, attachments, topic, pc=pc)
     leaves = day * DAY + people.home[actor] * HOUR
-    seen = logoff + rng.uniform(120, 1800)
-    if seen > leaves - 0.4 * HOUR:
+    read_time = logoff + rng.uniform(120, 1800)
+    if read_time > leaves - 0.4 * HOUR:
         morning = world.calendar.next_office_day(day + 1)
-        seen = morning * DAY + (people.hours.start[actor] + rng.uniform(1.0, 3.0)) * HOUR
-    diary.read(seen, actor, mail)
+        read_time = morning * DAY + (people.hours.start[actor] + rng.uniform(1.0, 3.0)) * HOUR
+    diary.read(read_time, actor, mail)
 
 
 def plan(world: World, actor: int, rng: np.random.Generator) -> Campaign:
     """Plan one campaign of scenario 4."""
     diary = Diary(world, rng)
     days = visit_days(world, rng)
-    others = np.delete(np.arange(len(world.people.roster)), actor)
-    for day, pc in zip(days, rng.permutation(others), strict=False):
+    other_pcs = np.delete(np.arange(len(world.people.roster)), actor)
+    for day, pc in zip(days, rng.permutation(other_pcs), strict=False):
         _visit(diary, actor, int(pc), day)
     last = max(row.t for row in diary.rows) // DAY
     return diary.close(4, actor, {actor: last + 1 + int(rng.integers(0, 4))})

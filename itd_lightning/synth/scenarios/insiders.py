@@ -1,4 +1,4 @@
-"""Who among the people becomes an insider."""
+"""The choice of the insiders among the people."""
 
 from collections import Counter
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from itd_lightning.synth.company.organisation import ADMIN, MANAGER, PRESIDENT, 
 from itd_lightning.synth.company.people import Ints
 
 WEIGHTS = (3, 3, 1, 3, 1)  # of scenarios 1 .. 5; r4.2 has 30, 30, 10 insiders, r5.2 has 29, 30, 10, 30
-DECIMATED = 5  # people in a group that scenario 5 can happen to, where there is one
+MIN_GROUP = 5  # people in a group that scenario 5 can happen to, where there is one
 
 
 class Cast(NamedTuple):
@@ -24,12 +24,12 @@ class Cast(NamedTuple):
 
     @property
     def everyone(self) -> Ints:
-        """All insiders."""
+        """Return all insiders."""
         return np.concatenate(self)
 
 
 def scenarios(release: Release) -> int:
-    """How many scenarios a release knows: three in r4, four in r5, five in r6.
+    """Return the number of scenarios of a release: three in r4, four in r5, five in r6.
 
     Example:
         >>> from itd_lightning.sources.cert.releases import find_release
@@ -48,8 +48,8 @@ def share_out(total: int, weights: tuple[int, ...]) -> list[int]:
     """
     exact = np.array(weights) * total / sum(weights)
     counts = np.maximum(np.floor(exact), 1)
-    missing = max(0, total - int(counts.sum()))
-    counts[np.argsort(counts - exact, kind="stable")[:missing]] += 1
+    remainder = max(0, total - int(counts.sum()))
+    counts[np.argsort(counts - exact, kind="stable")[:remainder]] += 1
     return [int(count) for count in counts]
 
 
@@ -65,19 +65,19 @@ def choose_insiders(roster: list[Employee], release: Release, share: float, rng:
     counts = share_out(max(len(weights), round(len(roster) * share)), weights) + [0] * (5 - len(weights))
     bosses = {person.supervisor for person in roster}
     admins = [i for i, person in enumerate(roster) if person.role is ADMIN and i not in bosses]
-    others = [
+    candidates = [
         i for i, p in enumerate(roster) if p.role not in (ADMIN, MANAGER, PRESIDENT) and i not in bosses
     ]
-    wanted = sum(counts) - counts[2]
-    if counts[2] > len(admins) or wanted > len(others):
+    other_count = sum(counts) - counts[2]
+    if counts[2] > len(admins) or other_count > len(candidates):
         raise ValueError(
-            f"insiders={share} asks for {counts[2]} of {len(admins)} administrators and {wanted} of "
-            f"{len(others)} other users; lower the share or add users"
+            f"insiders={share} asks for {counts[2]} of {len(admins)} administrators and {other_count} of "
+            f"{len(candidates)} other users; lower the share or add users"
         )
-    actors = rng.permutation(others)
+    actors = rng.permutation(candidates)
     three = rng.permutation(admins)[: counts[2]]
     size = Counter(person.group for person in roster)
-    small = np.array([size[roster[i].group] < DECIMATED for i in actors])
+    small = np.array([size[roster[i].group] < MIN_GROUP for i in actors])
     five = actors[np.argsort(small, kind="stable")][: counts[4]]
     one, two, four = np.split(actors[~np.isin(actors, five)], np.cumsum([counts[0], counts[1], counts[3]]))[
         :3

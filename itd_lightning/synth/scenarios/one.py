@@ -10,7 +10,7 @@ import numpy as np
 from itd_lightning.synth.company import words
 from itd_lightning.synth.company.calendar import DAY, HOUR, SATURDAY
 from itd_lightning.synth.company.folders import FILES
-from itd_lightning.synth.layout import records
+from itd_lightning.synth.layout import has_column
 from itd_lightning.synth.logs.file import COPY_TO_DRIVE, OPEN_ON_DRIVE
 from itd_lightning.synth.scenarios.campaigns import UPLOAD, Campaign, Diary
 from itd_lightning.synth.world import World
@@ -20,7 +20,7 @@ _NIGHTS_SHARE = (0.17, 0.43, 0.32, 0.08)
 
 
 def _days(world: World, rng: np.random.Generator) -> list[int]:
-    """Evenings of the campaign; the night may end on the day after, which must still be ours."""
+    """Return the evenings of the campaign; a night may end on the day after, inside the release."""
     calendar, last = world.calendar, world.calendar.days - 2
     count = int(rng.choice(_NIGHTS, p=_NIGHTS_SHARE))
     span = int(rng.integers(3, 11)) if count > 1 else 0
@@ -29,24 +29,24 @@ def _days(world: World, rng: np.random.Generator) -> list[int]:
     while len(days) < count:
         days.add(first + int(rng.integers(1, span)))
     # Two of three weekend nights are moved to the week.
-    moved = {d + 2 if calendar.weekday[d] >= SATURDAY and rng.random() < 2 / 3 else d for d in days}
-    return sorted(min(d, last) for d in moved)
+    nights = {d + 2 if calendar.weekday[d] >= SATURDAY and rng.random() < 2 / 3 else d for d in days}
+    return sorted(min(d, last) for d in nights)
 
 
 def _night(diary: Diary, actor: int, logon: float) -> None:
-    """One night."""
+    """Note one night."""
     rng, release = diary.rng, diary.world.release
     connect = logon + 60 * rng.uniform(1, 45)
     visit = connect + rng.uniform(15, 420)
     disconnect = visit + rng.uniform(40, 420)
     diary.session(logon, disconnect + 60 * rng.uniform(2, 60), actor, actor)
     diary.plug(connect, disconnect, actor, actor)
-    if records(release, "file", "activity"):
+    if has_column(release, "file", "activity"):
         for t in rng.uniform(connect, visit, int(rng.integers(1, 5))):
             act = COPY_TO_DRIVE if rng.random() < 0.4 else OPEN_ON_DRIVE
             topic = words.TOPICS[int(rng.integers(len(words.TOPICS)))]
             diary.handle(t, actor, actor, act, int(rng.integers(FILES, 2 * FILES)), topic)
-    uploads = int(rng.integers(2, 5)) if records(release, "http", "activity") else 1
+    uploads = int(rng.integers(2, 5)) if has_column(release, "http", "activity") else 1
     for t in [visit, *rng.uniform(visit, disconnect, uploads - 1)]:
         diary.visit(t, actor, int(rng.choice(diary.world.pages.leak)), UPLOAD)
 

@@ -21,20 +21,20 @@ DAYS_USED = 0.68  # share of the open days of a phase: r4.2 has 28.7 days with m
 def _moments(
     world: World, actor: int, first: int, last: float, count: int, rng: np.random.Generator
 ) -> Floats:
-    """Seconds of ``count`` acts in the actor's working hours on open days ``first`` .. ``last``, sorted."""
+    """Return sorted seconds of ``count`` acts, in the actor's hours on open days ``first`` .. ``last``."""
     people = world.people
     days = np.arange(first, max(int(last), first) + 1)
     open_days: Ints = days[world.calendar.office[days]]
     if len(open_days) == 0:
         open_days = np.array([world.calendar.next_office_day(first, -1)])
-    used = max(1, round(DAYS_USED * len(open_days)))
-    open_days = rng.choice(open_days, used, replace=False)
+    day_count = max(1, round(DAYS_USED * len(open_days)))
+    open_days = rng.choice(open_days, day_count, replace=False)
     hour = people.hours.start[actor] + rng.uniform(0.4, people.hours.length[actor] - 0.7, count)
     return np.sort(rng.choice(open_days, count) * DAY + hour * HOUR)
 
 
 def _drive(diary: Diary, actor: int, connects: Floats, rng: np.random.Generator) -> None:
-    """Connect and disconnect one after the other."""
+    """Note connects and disconnects, one after the other."""
     until = np.append(connects[1:], np.inf)
     for start, limit in zip(connects, until, strict=True):
         end = min(start + 13 * 60 * np.exp(rng.standard_normal()), start + 0.8 * HOUR, limit - 5)
@@ -51,23 +51,25 @@ def plan(world: World, actor: int, rng: np.random.Generator) -> Campaign:
     end = min(first + length, float(calendar.days - 2))
     diary = Diary(world, rng)
 
-    searched, visits = first + scale * rng.uniform(25.4, 30.4), round(scale * rng.uniform(100, 149))
-    browsing = _moments(world, actor, first, searched, visits, rng)
+    search_end, visits = first + scale * rng.uniform(25.4, 30.4), round(scale * rng.uniform(100, 149))
+    browsing = _moments(world, actor, first, search_end, visits, rng)
     browsing[0] = first * DAY + (world.people.hours.start[actor] + rng.uniform(0.6, 5.0)) * HOUR
     for t in browsing:
         diary.visit(t, actor, int(rng.choice(pages.jobs)))
 
-    opens, closes = int(first + scale * rng.uniform(2, 13)), first + scale * rng.uniform(39, 47)
+    letters_start, letters_end = int(first + scale * rng.uniform(2, 13)), first + scale * rng.uniform(39, 47)
     names, employers = full_names(4, rng), rng.choice(words.COMPETITOR_HOSTS, 4)
     recruiters = [f"{n.replace(' ', '_')}@{host}.example" for n, host in zip(names, employers, strict=True)]
-    for t in _moments(world, actor, opens, min(closes, end), max(2, round(scale * rng.uniform(9, 20))), rng):
+    for t in _moments(
+        world, actor, letters_start, min(letters_end, end), max(2, round(scale * rng.uniform(9, 20))), rng
+    ):
         private = rng.random() < 0.5
         sender = contacts.address[actor + private * len(world.people.roster)]
         to = recruiters[int(rng.integers(len(recruiters)))]
         diary.mail(t, actor, [to, "", ""], sender, diary.attach(int(rng.random() < 0.3)), words.JOBS)
 
-    carrying = int(first + scale * rng.uniform(28, 34))
+    drive_days = int(first + scale * rng.uniform(28, 34))
     uses = round(scale * np.clip(40 * np.exp(0.3 * rng.standard_normal()), 28, 104))
-    _drive(diary, actor, _moments(world, actor, min(carrying, int(end)), end, max(4, uses), rng), rng)
+    _drive(diary, actor, _moments(world, actor, min(drive_days, int(end)), end, max(4, uses), rng), rng)
     last = max(row.t for row in diary.rows) // DAY
     return diary.close(2, actor, {actor: last + 1})

@@ -11,11 +11,11 @@ from itd_lightning.store.read import ShardMap, Store
 from itd_lightning.views.days.features import build, records
 
 RECORDED = ["kind", "object", "from_removable", "content"]  # of an event, for ``records``
-NEEDED = ["user", "time", "pc", "size", "attachments", "to_removable", *RECORDED]
+INPUT_COLUMNS = ["user", "time", "pc", "size", "attachments", "to_removable", *RECORDED]
 
 
 def records_shard(shard: Path) -> pl.DataFrame:
-    """Return which of the things that releases differ in a shard records."""
+    """Return which optional facts (``RECORDS``) a shard records."""
     return records(pl.read_parquet(shard, columns=RECORDED, glob=False))
 
 
@@ -28,7 +28,7 @@ def build_shard(
     file_types: FileTypes,
 ) -> pl.DataFrame:
     """Build one shard into a file of the target folder; return its user-days."""
-    days = build(pl.read_parquet(shard, columns=NEEDED, glob=False), own, people, recorded, file_types)
+    days = build(pl.read_parquet(shard, columns=INPUT_COLUMNS, glob=False), own, people, recorded, file_types)
     days.write_parquet(target / f"{shard.parent.name}.parquet")
     return days.select("user", "day")
 

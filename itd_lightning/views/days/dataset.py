@@ -1,4 +1,4 @@
-"""Rows of the view ``days``: which features, on which scale, beside which past.
+"""Rows of the view ``days``: the selected features, their scale, and the days before.
 
 Axes: N days, M days of a part, B rows of a batch, D preceding days, F features, U users that trained, and one
 for all others.
@@ -22,7 +22,7 @@ History = Literal["none", "own", "both"]
 
 
 def matching(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
-    """Return the names that any pattern fits, but none of those after an exclamation mark.
+    """Return the names that match any pattern, but none that match a pattern after an exclamation mark.
 
     Raises:
         InputError: If there is none.
@@ -46,7 +46,7 @@ def matching(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
 
 
 class Fitted(NamedTuple):
-    """What was learned from training days.
+    """State that is fitted on training days.
 
     Attributes:
         features: Names of the features.
@@ -64,7 +64,7 @@ class Fitted(NamedTuple):
 def moments(
     values: Float[np.ndarray, "n f"], user: Int[np.ndarray, " n"], users: int, prior: float
 ) -> tuple[Float[Tensor, "u f"], Float[Tensor, "u f"]]:
-    """Mean and standard deviation of each feature over everybody's training days, then over each user's own.
+    """Return mean and deviation of each feature over everybody's training days, then each user's own.
 
     A user's own moments are those of their n days and of ``prior`` days more that look like everybody's: else
     the first event of a kind would lie infinitely far out, and a user with one day would have no deviation. A
@@ -84,9 +84,9 @@ def moments(
     starts = np.searchsorted(user, np.arange(1, users + 2))
     days = np.diff(starts)[:, None]
     # User by user, since a copy of all days in float64 would be large.
-    own = [values[first:last] for first, last in pairwise(starts)]
+    by_user = [values[first:last] for first, last in pairwise(starts)]
     mean, variance = (
-        np.stack([moment(part, axis=0, dtype=np.float64) for part in own]) for moment in (np.mean, np.var)
+        np.stack([moment(part, axis=0, dtype=np.float64) for part in by_user]) for moment in (np.mean, np.var)
     )
     centre = (days * mean).sum(axis=0) / len(values)
     spread = (days * (variance + (mean - centre) ** 2)).sum(axis=0) / len(values)
@@ -98,7 +98,7 @@ def moments(
 
 
 class DayDataset(Dataset[DayBatch]):
-    """Days of one part, with what came before them, whichever part that is.
+    """Days of one part, with the days before them, whatever part those belong to.
 
     Args:
         values: All days of the view, ``(N, F)``, by user and time.
@@ -128,7 +128,7 @@ class DayDataset(Dataset[DayBatch]):
 
     @property
     def labels(self) -> Float[Tensor, " m"]:
-        """Labels of the rows, NaN where none is shown."""
+        """Return the labels of the rows, NaN where none is shown."""
         return self.label[self.part]
 
     def __len__(self) -> int:
@@ -140,12 +140,12 @@ class DayDataset(Dataset[DayBatch]):
     def __getitems__(self, rows: list[int]) -> DayBatch:
         unit = self.part[rows]
         back = torch.arange(1, self.days + 1)
-        seen = self.before[unit][:, None] >= back
-        past = torch.where(seen, unit[:, None] - back, unit[:, None])
+        has_past = self.before[unit][:, None] >= back
+        past = torch.where(has_past, unit[:, None] - back, unit[:, None])
         return DayBatch(
             features=self.standardise(unit),
-            past=self.standardise(past) * seen[:, :, None],
-            has_past=seen,
+            past=self.standardise(past) * has_past[:, :, None],
+            has_past=has_past,
             user=self.user[unit],
             unit=unit,
             label=self.label[unit],

@@ -1,4 +1,4 @@
-"""What a user did on a day, as numbers: the day feature matrix of Le et al., vectorised.
+"""The features of a user-day: the day feature matrix of Le et al., vectorised.
 
 A feature's name tells what it holds: ``GROUP[_TYPE][_PART][_HOURS]_count`` or ``..._mean``.
 
@@ -70,7 +70,7 @@ class Measure(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Events of one sort.
+    """A sort of events and the quantities that are counted and averaged of it.
 
     Attributes:
         kinds: Kinds of its events.
@@ -153,7 +153,7 @@ def records(events: pl.DataFrame) -> pl.DataFrame:
 
 
 class Feature(NamedTuple):
-    """Which cells a feature sums up.
+    """The cells that a feature sums up.
 
     Attributes:
         group: Key of ``GROUPS``, or ``all``.
@@ -207,7 +207,7 @@ def features(recorded: dict[str, bool]) -> list[Feature]:
 
 
 def parts(sort: Group, recorded: dict[str, bool]) -> Iterator[tuple[str, str]]:
-    """Yield what is counted and averaged of a group."""
+    """Yield the counted and averaged quantities of a group."""
     yield "", "count"
     yield from ((f"{pc}_pc", "count") for pc in PCS)
     for measure in sort.measures:
@@ -243,14 +243,14 @@ def build(
     for group in GROUPS:
         of_group = cells.filter(pl.col("group") == group).group_by(keys)
         tables.append(of_group.agg(one.value() for one in names if one.group == group))
-    whole, *others = tables
-    for table in others:
-        whole = whole.join(table, on=keys, how="left")
-    return whole.select(*keys, *(pl.col(one.name).fill_null(0.0) for one in names)).sort(keys)
+    result, *further = tables
+    for table in further:
+        result = result.join(table, on=keys, how="left")
+    return result.select(*keys, *(pl.col(one.name).fill_null(0.0) for one in names)).sort(keys)
 
 
 def place_events(events: pl.DataFrame, own: pl.DataFrame, people: pl.DataFrame | None) -> pl.DataFrame:
-    """Return events with their ``day``, whether they are ``late``, and whose PC it was: ``own_pc`` etc."""
+    """Return events with ``day``, ``late`` and relations to their PCs: ``own_pc`` etc."""
     relation = event_relations(events, own, people)
     return events.with_columns(
         *((relation == pc).alias(f"{pc}_pc") for pc in PCS),
@@ -289,7 +289,7 @@ def sum_group(rows: pl.DataFrame, group: str, sort: Group) -> pl.DataFrame:
 
 
 def usb(rows: pl.DataFrame) -> pl.DataFrame:
-    """Return connections, and for how many seconds; unknown where no disconnection follows at the PC."""
+    """Return connections and their seconds; null where no disconnection follows at the PC."""
     place = ["user", "pc"]
     plugged = rows.filter(pl.col("kind").is_in(["connect", "disconnect"])).sort(
         *place, "time", maintain_order=True

@@ -27,7 +27,7 @@ from itd_lightning.views.loading import Loading
 
 
 class Days(View):
-    """Days of users as features; see ``views.days.features`` for what they mean.
+    """Days of users as features; ``views.days.features`` defines them.
 
     Args:
         store: Event store.
@@ -76,7 +76,7 @@ class Days(View):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Arguments of the view that change what is built."""
+        """Return the view's arguments that change the built files."""
         return {"file_types": self.file_types}
 
     def load_units(self, stage: str) -> pl.DataFrame:
@@ -84,8 +84,8 @@ class Days(View):
         shards = [self.folder / f"{shard.parent.name}.parquet" for shard in Store(self.store).shards]
         self.table = pl.concat([pl.read_parquet(shard, glob=False) for shard in shards]).sort("user", "day")
         if self.silent:
-            every = fill_days(self.table)
-            self.table = every.join(self.table, on=["user", "day"], how="left", maintain_order="left")
+            all_days = fill_days(self.table)
+            self.table = all_days.join(self.table, on=["user", "day"], how="left", maintain_order="left")
         self.values = None
         start = pl.col("day").cast(pl.Datetime("us"))
         return self.table.select("user", start=start, end=start.dt.offset_by("1d"))
@@ -101,17 +101,17 @@ class Days(View):
         self.fitted = Fitted(names, users, mean, std)
 
     def values_of(self, names: list[str]) -> Float[Tensor, "n f"]:
-        """The features of all days; 0 where the store does not record one, or nothing happened."""
-        lacking = [pl.lit(0.0, pl.Float32).alias(name) for name in names if name not in self.table.columns]
-        return self.table.with_columns(lacking).select(pl.col(names).fill_null(0.0)).to_torch()
+        """Return the features of all days; 0 where the store does not record one, or nothing happened."""
+        zeros = [pl.lit(0.0, pl.Float32).alias(name) for name in names if name not in self.table.columns]
+        return self.table.with_columns(zeros).select(pl.col(names).fill_null(0.0)).to_torch()
 
     def numbers(self, users: list[str]) -> Int[Tensor, " n"]:
-        """The number of each day's user."""
+        """Return the number of each day's user."""
         number = {user: place for place, user in enumerate(users, start=1)}
         return self.units["user"].replace_strict(number, default=0, return_dtype=pl.Int64).to_torch()
 
     def rows(self, *names: str) -> DayDataset:
-        """The days of these parts, in order."""
+        """Return the days of these parts, in order."""
         fitted = require_fitted(self.fitted, "the moments come")
         before = self.units.select(pl.int_range(pl.len()).over("user")).to_series().to_torch()
         if self.values is None:
@@ -121,29 +121,29 @@ class Days(View):
         return DayDataset(self.values, user, before, label, part, self.days, fitted, self.history)
 
     def train_dataloader(self) -> DataLoader[DayBatch]:
-        """Training days, shuffled."""
+        """Return the training days, shuffled."""
         rows = self.rows("train")
         return self.loader(rows, EpochShuffle(len(rows), self.loading.seed))
 
     def in_order(self, *parts: str) -> DataLoader[DayBatch]:
-        """Days of these parts, by user and time."""
+        """Return the days of these parts, by user and time."""
         return self.loader(self.rows(*parts))
 
     def cells(self, unit: int) -> pl.DataFrame:
-        """The features of a day; against own history they are named so, where both are there."""
+        """Return the features of a day; with two histories those against own history have a suffix."""
         if self.fitted is None or self.values is None:
             raise InputError("a day is explained after it was scored")
-        names, seen = self.fitted.features, self.values[unit].numpy()
+        names, values = self.fitted.features, self.values[unit].numpy()
         if self.history == "both":
-            names, seen = [*names, *(f"{name}, own" for name in names)], np.concatenate([seen, seen])
-        return pl.DataFrame({"feature": names, "seen": seen}).select(
+            names, values = [*names, *(f"{name}, own" for name in names)], np.concatenate([values, values])
+        return pl.DataFrame({"feature": names, "seen": values}).select(
             pl.lit(None, pl.Int64).alias("hour"), "feature", "seen"
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """What was fitted on training days; it travels in the checkpoint."""
+        """Return the state fitted on training days; it is stored in the checkpoint."""
         return {} if self.fitted is None else self.fitted._asdict()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over what another run fitted."""
+        """Restore the state that another run fitted."""
         self.fitted, self.values = Fitted(**state_dict) if state_dict else None, None

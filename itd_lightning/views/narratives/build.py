@@ -1,4 +1,4 @@
-"""Build of view ``narratives``: what can be said of each event, and texts, in two files a shard."""
+"""Build of view ``narratives``: annotated events, and texts, in two files a shard."""
 
 from functools import partial
 from pathlib import Path
@@ -7,7 +7,7 @@ import polars as pl
 
 from itd_lightning.events.pcs import own_pcs
 from itd_lightning.store.read import ShardMap, Store
-from itd_lightning.views.narratives.features import NEEDED, contents, narrative_events
+from itd_lightning.views.narratives.features import INPUT_COLUMNS, contents, narrative_events
 
 DAYS = "days.parquet"
 
@@ -15,8 +15,8 @@ DAYS = "days.parquet"
 def build_shard(
     shard: Path, target: Path, own: pl.DataFrame, people: pl.DataFrame | None, most: int | None
 ) -> pl.DataFrame:
-    """Build one shard into files of the target folder; return its days, and where their contents lie."""
-    events = pl.read_parquet(shard, columns=NEEDED, glob=False)
+    """Build one shard into files of the target folder; return its days, and the places of their texts."""
+    events = pl.read_parquet(shard, columns=INPUT_COLUMNS, glob=False)
     rows = narrative_events(events, own, people)
     rows.write_parquet(target / f"{shard.parent.name}.parquet")
     texts = contents(events, people, most)

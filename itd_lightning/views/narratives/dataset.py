@@ -1,4 +1,4 @@
-"""Texts of user-days as batches: narratives in memory, contents on disk until they are asked for."""
+"""Texts of user-days as batches: narratives in memory, contents read from disk when needed."""
 
 import json
 from pathlib import Path
@@ -40,7 +40,7 @@ class NarrativeDataset(Dataset[NarrativeBatch]):
 
     @property
     def labels(self) -> Float[Tensor, " m"]:
-        """Labels of the rows, NaN where none is shown."""
+        """Return the labels of the rows, NaN where none is shown."""
         return self.label
 
     def __len__(self) -> int:
@@ -66,6 +66,6 @@ class NarrativeDataset(Dataset[NarrativeBatch]):
         file, first, size = self.place[row].tolist()
         if not size:
             return ()
-        with self.files[file].open("rb") as opened:
-            opened.seek(first)
-            return tuple(json.loads(opened.read(size))["texts"])
+        with self.files[file].open("rb") as stream:
+            stream.seek(first)
+            return tuple(json.loads(stream.read(size))["texts"])

@@ -1,4 +1,4 @@
-"""Where an event happened, what was done, with which thing, and the texts of a day: all that narratives say.
+"""The facts that narratives tell: PC, action and thing of each event, and the texts of a day.
 
 Source:
     DMFI, section III-B, and the authors' preprocessing, for the words.
@@ -19,7 +19,17 @@ from itd_lightning.events.pcs import pc_days, relation
 from itd_lightning.events.people import as_of
 from itd_lightning.events.web import IS_PAGE, PROPER_SITE, SITE
 
-NEEDED = ["user", "time", "pc", "kind", "object", "attachments", "to_removable", "from_removable", "content"]
+INPUT_COLUMNS = [
+    "user",
+    "time",
+    "pc",
+    "kind",
+    "object",
+    "attachments",
+    "to_removable",
+    "from_removable",
+    "content",
+]
 SELF, SUPERVISOR, DEPARTMENT, OTHER = PLACES = ("Self-PC", "Supervisor-PC", "Department-PC", "Other-PC")
 INSIDER, OUTSIDER, UNKNOWN = "insider address", "outsider address", "unknown address"
 # Names reach a prompt, and whoever is watched may choose them: so only proper and short ones.
@@ -28,10 +38,10 @@ PROGRAM = r"([\p{L}\p{N}_.-]+)$"  # the last part of a path
 
 
 def narrative_events(events: pl.DataFrame, own: pl.DataFrame, people: pl.DataFrame | None) -> pl.DataFrame:
-    """Return where each event happened, what was done, and with which thing.
+    """Return the place, action and thing of each event.
 
     Args:
-        events: One shard: the columns ``NEEDED``; each user's in time order.
+        events: One shard: the columns ``INPUT_COLUMNS``; each user's in time order.
         own: Own PCs, as ``events.pcs.own_pcs`` returns them.
         people: The store's people, or None: then no supervisor, department or company's address is known.
 
@@ -76,7 +86,7 @@ def name_thing(company: Sequence[str]) -> pl.Expr:
 
 
 def name_addresses(company: Sequence[str]) -> pl.Expr:
-    """Return from whom to whom a mail went: outside, if any recipient is external.
+    """Return sender and recipient of a mail: outside, if any recipient is external.
 
     Args:
         company: Mail domains of the company; without any, recipients are unknown.
@@ -87,23 +97,23 @@ def name_addresses(company: Sequence[str]) -> pl.Expr:
     sender = (
         pl.when(pl.col("kind") == "email_send").then(pl.lit(f"from {INSIDER} to ")).otherwise(pl.lit("to "))
     )
-    attached = pl.when(pl.col("attachments") > 0).then(pl.lit(" with attachment")).otherwise(pl.lit(""))
-    return sender + recipient + attached
+    attachment = pl.when(pl.col("attachments") > 0).then(pl.lit(" with attachment")).otherwise(pl.lit(""))
+    return sender + recipient + attachment
 
 
 def find_places(events: pl.DataFrame, own: pl.DataFrame, people: pl.DataFrame | None) -> pl.Series:
-    """Return whose PC each event happened at, one of ``PLACES``; null without a PC."""
+    """Return the owner of each event's PC, one of ``PLACES``; null without a PC."""
     use = pc_days(events, people)
     names = {"own": SELF, "supervisor": SUPERVISOR, "shared": OTHER, "other": OTHER}
-    whose = relation(use, own).cast(pl.String).replace_strict(names, return_dtype=pl.Enum(PLACES))
-    places = use.select("user", "pc", "day", place=whose)
+    owner_kind = relation(use, own).cast(pl.String).replace_strict(names, return_dtype=pl.Enum(PLACES))
+    places = use.select("user", "pc", "day", place=owner_kind)
     key = ["user", "pc", "day"]
     if people is not None:
-        near = colleagues(use, own, people).with_columns(near=pl.lit(value=True))
+        theirs = colleagues(use, own, people).with_columns(near=pl.lit(value=True))
         department = pl.when((pl.col("place") == OTHER) & pl.col("near")).then(
             pl.lit(DEPARTMENT, pl.Enum(PLACES))
         )
-        places = places.join(near, on=key, how="left").select(*key, place=department.otherwise("place"))
+        places = places.join(theirs, on=key, how="left").select(*key, place=department.otherwise("place"))
     rows = events.select("user", "pc", day=pl.col("time").dt.date())
     return rows.join(places, on=key, how="left", maintain_order="left")["place"]
 
@@ -119,15 +129,15 @@ def colleagues(use: pl.DataFrame, own: pl.DataFrame, people: pl.DataFrame) -> pl
     pairs = use.drop_nulls("department").join(own.rename({"user": "owner"}), on="pc")
     owners = pairs.select("day", user="owner").unique()
     departments = as_of(people, owners).select("day", owner="user", of_owner="department")
-    same = pairs.join(departments, on=["day", "owner"]).filter(pl.col("department") == pl.col("of_owner"))
-    return same.select("user", "pc", "day").unique()
+    matches = pairs.join(departments, on=["day", "owner"]).filter(pl.col("department") == pl.col("of_owner"))
+    return matches.select("user", "pc", "day").unique()
 
 
 def contents(events: pl.DataFrame, people: pl.DataFrame | None, most: int | None) -> pl.DataFrame:
     """Return each day's texts: a mail's content; a page's URL and, below it, its content.
 
     Args:
-        events: One shard: the columns ``NEEDED``; each user's in time order.
+        events: One shard: the columns ``INPUT_COLUMNS``; each user's in time order.
         people: The store's people, or None.
         most: Texts of a day at most. Those of sites and outside domains that the user had to do with on the
             fewest earlier days are taken, one of each before a second of any, then the earlier ones.
@@ -138,18 +148,18 @@ def contents(events: pl.DataFrame, people: pl.DataFrame | None, most: int | None
     """
     content = pl.when(pl.col("content").str.strip_chars() != "").then("content")
     page = pl.concat_str("object", content, separator="\n", ignore_nulls=True)
-    outside = "@" + external_domains(company_domains(people)).list.first()
+    external = "@" + external_domains(company_domains(people)).list.first()
     rows = events.filter(IS_MAIL | IS_PAGE).select(
         "user",
         day=pl.col("time").dt.date(),
         action=pl.col("kind"),
-        source=pl.when(IS_PAGE).then(SITE).otherwise(outside),
+        source=pl.when(IS_PAGE).then(SITE).otherwise(external),
         text=pl.when(IS_PAGE).then(page.replace("", None)).otherwise(content),
     ).drop_nulls("text")  # fmt: skip
     if most is not None:
         of_source = pl.int_range(pl.len()).over("user", "day", "source")
         before = earlier_days(rows, ["action", "source"])
-        ranked = rows.with_columns(before=before, repeated=of_source > 0).with_row_index("row")
+        candidates = rows.with_columns(before=before, repeated=of_source > 0).with_row_index("row")
         first = pl.int_range(pl.len()).over("user", "day") < most
-        rows = ranked.sort("repeated", "before", "row").filter(first).sort("row")
+        rows = candidates.sort("repeated", "before", "row").filter(first).sort("row")
     return rows.group_by("user", "day", maintain_order=True).agg(texts="text").sort("user", "day")

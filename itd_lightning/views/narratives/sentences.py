@@ -61,12 +61,12 @@ def phrase(action: pl.Expr, things: pl.Expr, style: Style, several: pl.Expr | No
     """Return the phrase for an action and its things, if it has any."""
     merged = style == "merged"
     one = {name: (words.one if merged else words.plain or words.one) for name, words in ACTIONS.items()}
-    bracketed = [name for name, words in ACTIONS.items() if words.brackets[merged]]
+    with_brackets = [name for name, words in ACTIONS.items() if words.brackets[merged]]
     several = pl.lit(value=False) if several is None else several
     text = action.replace_strict({name: words.several or words.one for name, words in ACTIONS.items()})
     text = pl.when(several).then(text).otherwise(action.replace_strict(one))
-    framed = pl.when(several | action.is_in(bracketed)).then("(" + things + ")").otherwise(things)
-    return pl.when(things.is_null()).then(text).otherwise(text + " " + framed)
+    object_text = pl.when(several | action.is_in(with_brackets)).then("(" + things + ")").otherwise(things)
+    return pl.when(things.is_null()).then(text).otherwise(text + " " + object_text)
 
 
 def plain_narratives(rows: pl.DataFrame) -> pl.DataFrame:
@@ -89,7 +89,7 @@ def plain_narratives(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def merged_narratives(rows: pl.DataFrame, sentences: int, names: int) -> pl.DataFrame:
-    """Return narratives with one sentence for what was done in a row at one place, in or after hours.
+    """Return narratives with one sentence per run of actions at one place, in or after hours.
 
     Equal actions are counted. The place is named where it changes. Within a sentence each action stands once,
     where it was done first.
@@ -111,13 +111,13 @@ def runs(rows: pl.DataFrame, sentences: int) -> pl.DataFrame:
     """Return rows with ``run``, the number of their sentence, and ``at``, their own number."""
     # What happens at no PC, or at one that the log does not name, goes on where the user was.
     rows = rows.with_columns(pl.col("place").forward_fill().over("unit"))
-    same = ["unit", "late", "place"]
-    begins = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift()) for name in same)
-    begins = begins | (pl.int_range(pl.len()) == 0)
-    rows = rows.with_columns(run=begins.cum_sum(), at=pl.int_range(pl.len()))
+    sentence_keys = ["unit", "late", "place"]
+    starts = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift()) for name in sentence_keys)
+    starts = starts | (pl.int_range(pl.len()) == 0)
+    rows = rows.with_columns(run=starts.cum_sum(), at=pl.int_range(pl.len()))
     count = (pl.col("run").max() - pl.col("run").min() + 1).over("unit")
-    whole = pl.col("run").min().over(same)
-    return rows.with_columns(run=pl.when(count > sentences).then(whole).otherwise("run"))
+    first_run = pl.col("run").min().over(sentence_keys)
+    return rows.with_columns(run=pl.when(count > sentences).then(first_run).otherwise("run"))
 
 
 def phrases(rows: pl.DataFrame, names: int) -> pl.DataFrame:
@@ -146,12 +146,12 @@ def phrases(rows: pl.DataFrame, names: int) -> pl.DataFrame:
     )
     rest = pl.when(pl.col("others") > 0).then(" and " + pl.col("others").cast(pl.String) + " others")
     several = pl.col("things") > 1
-    listed = pl.when(several).then(pl.col("listed") + rest.fill_null("")).otherwise("one")
+    list_text = pl.when(several).then(pl.col("listed") + rest.fill_null("")).otherwise("one")
     total = pl.when(~several & (pl.col("total") > 1)).then(" x" + pl.col("total").cast(pl.String))
     position = pl.when(pl.col("action").is_in(LAST)).then("last").otherwise("first")
     return actions.sort("run", position).select(
         "unit", "run", "late", "place", "action",
-        phrase=phrase(pl.col("action"), listed, "merged", several),
+        phrase=phrase(pl.col("action"), list_text, "merged", several),
         times=total.fill_null(""),
     )  # fmt: skip
 
@@ -165,16 +165,16 @@ def join_sentences(phrases: pl.DataFrame) -> pl.DataFrame:
         .when(count == 2).then(pl.lit(", and then "))
         .otherwise(pl.lit(", and "))
     )  # fmt: skip
-    changed = pl.col("place").ne_missing(pl.col("place").shift()).over("unit") & pl.col("place").is_not_null()
-    first = phrases.unique("run", keep="first", maintain_order=True).with_columns(changed=changed)
+    changes = pl.col("place").ne_missing(pl.col("place").shift()).over("unit") & pl.col("place").is_not_null()
+    first = phrases.unique("run", keep="first", maintain_order=True).with_columns(changed=changes)
     at = pl.lit("at ") + pl.col("place").cast(pl.String)
     rows = phrases.with_columns(link=link).join(
         first.select("run", "changed"), on="run", maintain_order="left"
     )
-    opens = pl.col("changed") & (place == 0)
+    begins_at_place = pl.col("changed") & (place == 0)
     text = (
-        pl.when(opens & (pl.col("action") == "logon")).then(pl.col("phrase") + " " + at)
-        .when(opens).then(at + ", " + pl.col("phrase"))
+        pl.when(begins_at_place & (pl.col("action") == "logon")).then(pl.col("phrase") + " " + at)
+        .when(begins_at_place).then(at + ", " + pl.col("phrase"))
         .otherwise("phrase")
     )  # fmt: skip
     sentences = (

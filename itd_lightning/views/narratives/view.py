@@ -1,4 +1,4 @@
-"""View ``narratives``: a user's day in words, as a 4W narrative, and what its mails and pages said.
+"""View ``narratives``: a user's day in words, as a 4W narrative, and the texts of its mails and pages.
 
 Axes: N days of the view, M days of a part.
 """
@@ -29,12 +29,12 @@ from itd_lightning.views.resampling import draw_balanced
 
 
 def draw_by_name(name: str) -> float:
-    """Return a number from 0 to 1 that a name always has, and that says nothing about it."""
+    """Return a number from 0 to 1 that depends on a name alone."""
     return int.from_bytes(blake2b(name.encode(), digest_size=8).digest()) / 2**64
 
 
 def leave_unused(units: pl.DataFrame, share: float) -> pl.DataFrame:
-    """Keep this share of the validation and test days; whatever else is in the store, the same ones."""
+    """Mark all but this share of validation and test days as unused, the same ones in any store."""
     names = (f"{user} {start:%Y-%m-%d}" for user, start in units.select("user", "start").iter_rows())
     unused = pl.Series([draw_by_name(name) >= share for name in names], dtype=pl.Boolean)
     unused &= units["part"].is_in(["val", "test"])
@@ -43,7 +43,7 @@ def leave_unused(units: pl.DataFrame, share: float) -> pl.DataFrame:
 
 
 class Narratives(View):
-    """Days of users told in words; see ``views.narratives.features`` for the words.
+    """Days of users told in words; ``views.narratives.features`` defines the words.
 
     The hours of each user are learned from all training days, also from those that are left out below.
 
@@ -115,7 +115,7 @@ class Narratives(View):
 
     @property
     def leaks(self) -> str:
-        """What the split leaks, and which days are not scored."""
+        """Return the leaks of the split, and which days are not scored."""
         share = self.scored_share
         some = (
             "" if share is None else f"about {share:.0%} of validation and test days are scored, by chance; "
@@ -124,11 +124,11 @@ class Narratives(View):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Arguments of the view that change what is built."""
+        """Return the view's arguments that change the built files."""
         return {"contents": self.contents}
 
     def load_units(self, stage: str) -> pl.DataFrame:
-        """Read which days there are, and where their texts lie."""
+        """Read the days and the places of their texts."""
         table = pl.read_parquet(self.folder / DAYS, glob=False)
         if self.silent:
             table = fill_days(table).join(table, on=["user", "day"], how="left", maintain_order="left")
@@ -157,13 +157,13 @@ class Narratives(View):
         self.hours = training_hours(store.presence(), work_calendar(store.presence()), train)
 
     def rows(self, days: Int[np.ndarray, " m"]) -> NarrativeDataset:
-        """These days, in order."""
+        """Return these days as rows, in order."""
         narratives = self.narrate(days, require_fitted(self.hours, "the usual hours come"))
         files, label = [self.folder / f"{shard}.texts" for shard in self.shards], torch.from_numpy(self.label)
         return NarrativeDataset(narratives, files, self.place, label, days)
 
     def narrate(self, days: Int[np.ndarray, " m"], hours: pl.DataFrame) -> list[str]:
-        """The narratives of these days, in their order."""
+        """Return the narratives of these days, in their order."""
         units = self.units[days].select("user", day=pl.col("start").dt.date(), unit=pl.int_range(pl.len()))
         calendar, narratives = work_calendar(Store(self.store).presence()), [SILENT] * len(days)
         for number in np.unique(self.place[days, 0]):
@@ -180,28 +180,28 @@ class Narratives(View):
         return narratives
 
     def train_dataloader(self) -> DataLoader[NarrativeBatch]:
-        """Training days, drawn as configured, shuffled."""
+        """Return training days, drawn as configured, shuffled."""
         train = self.part("train")
         draw = draw_balanced(self.label[train], self.benign_share, self.train_days, self.loading.seed)
         rows = self.rows(train[draw])
         return self.loader(rows, EpochShuffle(len(rows), self.loading.seed))
 
     def val_dataloader(self) -> DataLoader[NarrativeBatch] | list[DataLoader[NarrativeBatch]]:
-        """Validation days in order, as many as configured; none where the split has no validation part."""
+        """Return validation days in order, as many as configured; no loader without a validation part."""
         val = self.part("val")
         rows = self.rows(val[draw_balanced(self.label[val], None, self.val_days, self.loading.seed)])
         return self.loader(rows) if len(rows) else []
 
     def in_order(self, *parts: str) -> DataLoader[NarrativeBatch]:
-        """All days of these parts, in order."""
+        """Return all days of these parts, in order."""
         return self.loader(self.rows(self.part(*parts)))
 
     def state_dict(self) -> dict[str, Any]:
-        """What was learned on training days; it travels in the checkpoint."""
+        """Return the state fitted on training days; it is stored in the checkpoint."""
         return {} if self.hours is None else {"hours": self.hours.to_dict(as_series=False), **self.wording}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over what another run learned.
+        """Restore the state that another run fitted.
 
         Raises:
             InputError: If its narratives are told otherwise.
@@ -216,5 +216,5 @@ class Narratives(View):
 
     @property
     def wording(self) -> dict[str, Any]:
-        """How a narrative is told, for which a method was trained."""
+        """Return the settings of the wording, which a method is trained for."""
         return {"style": self.style, "sentences": self.sentences, "names": self.names}

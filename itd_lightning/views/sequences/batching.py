@@ -1,4 +1,4 @@
-"""Which sequences share a batch: those of about equal length, so that little of it is padding.
+"""Batches of sequences of about equal length, so that little of them is padding.
 
 Axes: N sequences of the view, M of a part, K batches.
 """
@@ -33,8 +33,8 @@ def cuts(length: Int[np.ndarray, " m"], size: int, budget: int) -> list[int]:
     ends, begin = [], 0
     while begin < len(length):
         most = min(size, max(budget // int(length[begin]), 1))
-        alike = int(np.searchsorted(-length[begin:], -NARROW * length[begin], side="right"))
-        begin += min(most, max(alike, FEWEST))
+        similar = int(np.searchsorted(-length[begin:], -NARROW * length[begin], side="right"))
+        begin += min(most, max(similar, FEWEST))
         ends.append(min(begin, len(length)))
     return ends
 
@@ -60,7 +60,7 @@ class InOrder(Sampler[list[int]]):
 
 
 class EqualLengths(Sampler[list[int]]):
-    """Batches for training; who meets whom depends on the seed and the epoch alone.
+    """Batches for training; their composition depends on the seed and the epoch alone.
 
     Each batch holds plain sequences of about equal length and, beside them, extra ones that are about as
     long, compared with the others of their kind. Every plain sequence comes up once an epoch. ``extra_size``
@@ -92,7 +92,7 @@ class EqualLengths(Sampler[list[int]]):
         self.ends = cuts(-np.sort(-length[plain]), size, budget)
 
     def set_epoch(self, epoch: int) -> None:
-        """Remember the epoch; the Trainer says it before each one."""
+        """Set the epoch; the Trainer calls it before each one."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -103,13 +103,13 @@ class EqualLengths(Sampler[list[int]]):
         draw = np.random.default_rng([self.seed, self.epoch])
         groups = np.split(self.by_length(self.plain, draw, SPREAD), self.ends[:-1])
         if self.extra_size:
-            drawn = self.by_length(self.repeat_extra(len(groups) * self.extra_size, draw), draw, EXTRA_SPREAD)
-            longest = [int(self.length[group[0]]) for group in drawn.reshape(len(groups), -1)]
-            beside = [
+            extra = self.by_length(self.repeat_extra(len(groups) * self.extra_size, draw), draw, EXTRA_SPREAD)
+            longest = [int(self.length[group[0]]) for group in extra.reshape(len(groups), -1)]
+            additions = [
                 np.unique(group[: max(self.budget // most, 1)])
-                for group, most in zip(drawn.reshape(len(groups), -1), longest, strict=True)
+                for group, most in zip(extra.reshape(len(groups), -1), longest, strict=True)
             ]
-            groups = [np.concatenate(pair) for pair in zip(groups, beside, strict=True)]
+            groups = [np.concatenate(pair) for pair in zip(groups, additions, strict=True)]
         for number in draw.permutation(len(groups)):
             yield groups[number].tolist()
 
@@ -121,6 +121,6 @@ class EqualLengths(Sampler[list[int]]):
         return sequences[np.argsort(-length, kind="stable")]
 
     def repeat_extra(self, count: int, draw: np.random.Generator) -> Int[np.ndarray, " c"]:
-        """Return so many extra sequences: all of them again and again, in changing order."""
+        """Return ``count`` extra sequences, repeated in changing order."""
         rounds = -(-count // len(self.extra))
         return np.concatenate([draw.permutation(self.extra) for _ in range(rounds)])[:count]

@@ -12,7 +12,17 @@ from itd_lightning.store.read import ShardMap, Store
 from itd_lightning.views.sequences.sessions import Unit, by_day, by_session
 
 SEQUENCES = "sequences.parquet"
-NEEDED = ["event_id", "user", "time", "pc", "kind", "object", "attachments", "to_removable", "from_removable"]
+INPUT_COLUMNS = [
+    "event_id",
+    "user",
+    "time",
+    "pc",
+    "kind",
+    "object",
+    "attachments",
+    "to_removable",
+    "from_removable",
+]
 COLUMNS = ["sequence", "user", "time", "event_id", "kind", "relation", "object_class", "site", "habit"]
 
 
@@ -40,7 +50,7 @@ def build_shard(
     shard: Path, target: Path, own: pl.DataFrame, people: pl.DataFrame | None, unit: Unit, idle: float
 ) -> pl.DataFrame:
     """Build one shard into a file of the target folder; return user, start, end, length of its sequences."""
-    rows = build(pl.read_parquet(shard, columns=NEEDED, glob=False), own, people, unit, idle)
+    rows = build(pl.read_parquet(shard, columns=INPUT_COLUMNS, glob=False), own, people, unit, idle)
     rows.write_parquet(target / f"{shard.parent.name}.parquet")
     last = pl.col("time").last().dt.offset_by("1us")
     return rows.group_by("sequence", maintain_order=True).agg(

@@ -55,12 +55,12 @@ class SequenceDataset(Dataset[SequenceBatch]):
         mask = at < size[:, None]
         lead = np.where(piece > 0, self.overlap // 2, 0)  # counted by the row before
         tail = np.where(piece + 1 < rows[owner], self.overlap // 2, 0)  # counted by the row after
-        counted = (at >= lead[:, None]) & (at < (size - tail)[:, None])
+        is_counted = (at >= lead[:, None]) & (at < (size - tail)[:, None])
         tokens = self.tokens[torch.from_numpy(np.where(mask, place, 0))].long()
         return SequenceBatch(
             tokens=tokens * torch.from_numpy(mask),
             lengths=torch.from_numpy(size),
-            behaviour=torch.from_numpy(np.where(counted, place, -1)),
+            behaviour=torch.from_numpy(np.where(is_counted, place, -1)),
             sequence=torch.from_numpy(number[owner]),
             label=torch.from_numpy(self.label[number][owner]),
         )

@@ -1,4 +1,4 @@
-"""Tokens of behaviours and their vocabulary: what was done, when, at whose PC, to what, how habitually.
+"""Tokens of behaviours and their vocabulary: action, time, PC, object and habit.
 
 A token is the text of its factors, such as ``email_send work own external+attachment usual``. The vocabulary,
 the hours and the popularity of web sites are learned from training units only.
@@ -21,7 +21,7 @@ COMMON = 0.1  # of the training users
 
 
 class Fitted(NamedTuple):
-    """What is fitted on training units: working hours, popular sites and the vocabulary.
+    """State that is fitted on training units: working hours, popular sites and the vocabulary.
 
     Attributes:
         hours: Usual working day of each user, as ``events.hours.work_hours`` returns it.
@@ -34,13 +34,13 @@ class Fitted(NamedTuple):
     words: list[str]
 
     def state(self) -> dict[str, Any]:
-        """Return all of it in plain types, for a checkpoint."""
+        """Return the state in plain types, for a checkpoint."""
         tables = {name: getattr(self, name).to_dict(as_series=False) for name in ("hours", "sites")}
         return {**tables, "words": list(self.words)}
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> "Fitted":
-        """Return what ``state`` was made of."""
+        """Restore from a ``state``."""
         hours, sites = pl.DataFrame(state["hours"], HOURS), pl.DataFrame(state["sites"], SITES)
         return cls(hours, sites, list(state["words"]))
 

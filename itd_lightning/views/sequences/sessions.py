@@ -1,4 +1,4 @@
-"""Cut events into sequences: what a user did in one session at a PC, or on one day."""
+"""Sequences of events: a user's acts in one session at a PC, or on one day."""
 
 from typing import Literal
 
@@ -9,7 +9,7 @@ IDLE = 12.0  # hours; in genuine r4.2 no session that a logoff ends lasts longer
 
 
 def by_session(events: pl.DataFrame, idle: float = IDLE) -> pl.DataFrame:
-    """Return events by session: what a user does at one PC from a logon to the logoff there.
+    """Return events by session: a user's acts at one PC from a logon to the logoff there.
 
     - A logon while the session is open is the unlocking of a screen, which CERT logs so, and goes on with it.
     - Sessions at several PCs run side by side; each event belongs to the session of its own PC.
@@ -28,15 +28,15 @@ def by_session(events: pl.DataFrame, idle: float = IDLE) -> pl.DataFrame:
         first moment and PC.
     """
     rows = events.with_row_index("row").sort("user", "pc", "time", "row")
-    same = pl.struct("user", "pc")
-    gap = pl.col("time").diff().over(same) > pl.duration(seconds=idle * 3600)
-    over = (pl.col("kind").shift().over(same) == "logoff") | gap
-    begins = over.fill_null(value=True)
-    return number_sequences(rows.with_columns(run=begins.cum_sum()), ["user", "run"])
+    key = pl.struct("user", "pc")
+    gap = pl.col("time").diff().over(key) > pl.duration(seconds=idle * 3600)
+    is_over = (pl.col("kind").shift().over(key) == "logoff") | gap
+    starts = is_over.fill_null(value=True)
+    return number_sequences(rows.with_columns(run=starts.cum_sum()), ["user", "run"])
 
 
 def by_day(events: pl.DataFrame) -> pl.DataFrame:
-    """Return events by user-day: everything that a user does on one calendar day, at whichever PC.
+    """Return events by user-day: a user's acts on one calendar day, at any PC.
 
     Args:
         events: One shard: ``user``, ``time``; each user's in the order of the log.

@@ -1,4 +1,4 @@
-"""View ``sequences``: what somebody did in a session or on a day, behaviour by behaviour.
+"""View ``sequences``: a user's acts in a session or on a day, behaviour by behaviour.
 
 Axes: N behaviours of the view, M sequences of a part.
 """
@@ -112,25 +112,25 @@ class Sequences(View):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Arguments of the view that change what is built."""
+        """Return the view's arguments that change the built files."""
         return {"unit": self.unit, "idle": self.idle}
 
     @property
     def shards(self) -> list[Path]:
-        """Files of behaviours, one a shard, in the order in which behaviours are numbered."""
+        """Return the files of behaviours, one a shard, in the order in which behaviours are numbered."""
         return [self.folder / f"{shard.parent.name}.parquet" for shard in Store(self.store).shards]
 
     def load_units(self, stage: str) -> pl.DataFrame:
-        """Read which sequences there are."""
+        """Read the sequences."""
         table = pl.read_parquet(self.folder / SEQUENCES, glob=False)
         self.first, self.length, self.tokens = table["first"].to_numpy(), table["length"].to_numpy(), None
         spans = table.select("user", "start", "end")
         if stage == "predict":
-            self.warn_of_a_young_store(spans)
+            self.warn_of_short_store(spans)
         return spans
 
-    def warn_of_a_young_store(self, spans: pl.DataFrame) -> None:
-        """Say so where nothing can be new: habits are counted from the store's own first day on."""
+    def warn_of_short_store(self, spans: pl.DataFrame) -> None:
+        """Warn where nothing can be new: habits are counted from the store's first day on."""
         if "habit" in self.factors and len(spans):
             days = (spans["end"].max() - spans["start"].min()).days  # type: ignore[operator, union-attr]  # times
             if days < WARM_UP:
@@ -141,28 +141,28 @@ class Sequences(View):
 
     def fit(self) -> None:
         """Learn hours, popularity of sites, and words from training sequences."""
-        store, trains = Store(self.store), (self.units["part"] == "train").to_numpy()
-        if not trains.any():
+        store, is_train = Store(self.store), (self.units["part"] == "train").to_numpy()
+        if not is_train.any():
             raise InputError("the training part holds no activity: the split leaves nothing to learn from")
-        used = np.repeat(trains, self.length)
+        in_training = np.repeat(is_train, self.length)
         visits = []
-        for first, shard in self.numbered_shards():
+        for first, shard in self.shards_with_offset():
             rows = pl.read_parquet(shard, columns=["user", "time", "site"], glob=False)
-            train = rows.filter(used[first : first + len(rows)])
+            train = rows.filter(in_training[first : first + len(rows)])
             visits.append(train.select("user", pl.col("time").dt.date().alias("day"), "site").unique())
         facts = pl.concat(visits)
         days = facts.select("user", "day").unique()
         hours = training_hours(store.presence(), work_calendar(store.presence()), days)
-        learned = Fitted(hours, popularity(facts.select("user", "site").unique()), [])
+        fitted = Fitted(hours, popularity(facts.select("user", "site").unique()), [])
         counts: dict[str, int] = {}
-        for first, words in self.read_texts(learned):
-            counted = words.filter(pl.Series(used[first : first + len(words)])).value_counts()
-            for text, count in counted.iter_rows():
+        for first, words in self.read_texts(fitted):
+            text_counts = words.filter(pl.Series(in_training[first : first + len(words)])).value_counts()
+            for text, count in text_counts.iter_rows():
                 counts[text] = counts.get(text, 0) + count
-        self.fitted = learned._replace(words=build_vocabulary(counts, self.vocabulary, self.least))
+        self.fitted = fitted._replace(words=build_vocabulary(counts, self.vocabulary, self.least))
 
-    def numbered_shards(self) -> Iterator[tuple[int, Path]]:
-        """Each shard's file, with the number of its first behaviour."""
+    def shards_with_offset(self) -> Iterator[tuple[int, Path]]:
+        """Yield each shard's file, with the number of its first behaviour."""
         first = 0
         for shard in self.shards:
             yield first, shard
@@ -171,29 +171,29 @@ class Sequences(View):
     def unit_events(self) -> Iterator[pl.DataFrame]:
         """Yield ``user``, ``event_id`` and ``unit`` of all behaviours, shard by shard."""
         unit = np.repeat(np.arange(len(self.length)), self.length)
-        for first, shard in self.numbered_shards():
+        for first, shard in self.shards_with_offset():
             rows = pl.read_parquet(shard, columns=["user", "event_id"], glob=False)
             yield rows.with_columns(unit=unit[first : first + len(rows)])
 
     def read_texts(self, fitted: Fitted) -> Iterator[tuple[int, pl.Series]]:
-        """The texts of each shard's behaviours, with the number of the first."""
+        """Yield the texts of each shard's behaviours, with the number of the first."""
         calendar = work_calendar(Store(self.store).presence())
-        for first, shard in self.numbered_shards():
+        for first, shard in self.shards_with_offset():
             yield first, texts(pl.read_parquet(shard, glob=False), fitted, calendar, self.factors)
 
     def encode(self, fitted: Fitted) -> Int[np.ndarray, " n"]:
-        """The token of every behaviour."""
+        """Return the token of every behaviour."""
         tokens = np.zeros(int(self.length.sum()), dtype=np.int16)
         for first, words in self.read_texts(fitted):
-            coded = words.cast(pl.Categorical)
-            kinds = coded.unique()
+            codes = words.cast(pl.Categorical)
+            kinds = codes.unique()
             number = encode_texts(kinds.cast(pl.String).to_list(), fitted.words)
-            numbers = coded.replace_strict(kinds, pl.Series(number), return_dtype=pl.Int16)
+            numbers = codes.replace_strict(kinds, pl.Series(number), return_dtype=pl.Int16)
             tokens[first : first + len(numbers)] = numbers.to_numpy()
         return tokens
 
     def write_tokens(self, fitted: Fitted) -> None:
-        """Write what each token means into the folder of a run that is fitted."""
+        """Write the meaning of each token into the folder of a run that is fitted."""
         # Not `training`: the first batch may be one of Lightning's check of the validation.
         trainer = self.trainer
         if trainer is not None and trainer.state.fn == TrainerFn.FITTING and trainer.is_global_zero:
@@ -201,7 +201,7 @@ class Sequences(View):
                 fitted.table(self.factors).write_csv(path)
 
     def rows(self) -> SequenceDataset:
-        """All sequences of the view; the behaviours get their numbers when they are first asked for."""
+        """Return all sequences of the view; behaviours are encoded on the first call."""
         fitted = require_fitted(self.fitted, "the vocabulary comes")
         if self.tokens is None:
             self.tokens = self.encode(fitted)
@@ -209,11 +209,11 @@ class Sequences(View):
         return SequenceDataset(self.tokens, self.first, self.length, self.label, self.chunk, self.overlap)
 
     def batches(self, sampler: EqualLengths | InOrder) -> DataLoader[SequenceBatch]:
-        """A loader whose batches are those that the sampler names."""
+        """Return a loader of the sampler's batches."""
         return self.loader(self.rows(), sampler, batch_size=None)
 
     def train_dataloader(self) -> DataLoader[SequenceBatch]:
-        """Training sequences, in batches of about equal length and changing company."""
+        """Return training sequences, in batches of about equal length, mixed anew each epoch."""
         train = self.part("train")
         malicious = self.label[train] == 1
         if self.malicious and not malicious.any():
@@ -233,7 +233,7 @@ class Sequences(View):
         return self.batches(EqualLengths(self.length, plain, size, extra, self.malicious, self.budget, seed))
 
     def in_order(self, *parts: str) -> DataLoader[Any]:
-        """Sequences of these parts, the longest first."""
+        """Return the sequences of these parts, the longest first."""
         return self.batches(InOrder(self.length, self.part(*parts), self.budget))
 
     def count_scores(self, *parts: str) -> int:
@@ -241,30 +241,30 @@ class Sequences(View):
         return int(self.length[self.part(*parts)].sum())
 
     def unit_rows(self, numbers: Int[np.ndarray, " n"]) -> Iterator[tuple[slice, pl.DataFrame]]:
-        """Yield which behaviours these are, shard by shard; a user's in time order."""
+        """Yield the rows of behaviours by number, shard by shard; a user's in time order."""
         ends = np.cumsum(self.length)
         owner = np.searchsorted(ends, numbers, side="right")
-        for first, shard in self.numbered_shards():
+        for first, shard in self.shards_with_offset():
             rows = pl.read_parquet(shard, columns=["user", "time", "event_id"], glob=False)
-            here = slice(*np.searchsorted(numbers, [first, first + len(rows)]))
+            block = slice(*np.searchsorted(numbers, [first, first + len(rows)]))
             yield (
-                here,
-                rows[numbers[here] - first].select(
+                block,
+                rows[numbers[block] - first].select(
                     "user",
                     start=pl.col("time"),
                     end=pl.col("time").dt.offset_by("1us"),
                     event_id=pl.col("event_id"),
-                    sequence=pl.Series(owner[here], dtype=SCORES["sequence"]),
-                    part=self.units["part"].gather(owner[here]),
+                    sequence=pl.Series(owner[block], dtype=SCORES["sequence"]),
+                    part=self.units["part"].gather(owner[block]),
                 ),
             )
 
     def state_dict(self) -> dict[str, Any]:
-        """What was fitted on training sequences; it travels in the checkpoint."""
+        """Return the state fitted on training sequences; it is stored in the checkpoint."""
         return {} if self.fitted is None else {**self.fitted.state(), **self.meaning}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over what another run fitted.
+        """Restore the state that another run fitted.
 
         Raises:
             InputError: If its sequences or tokens mean something else.
@@ -279,5 +279,5 @@ class Sequences(View):
 
     @property
     def meaning(self) -> dict[str, Any]:
-        """What sequences and tokens are, for which the fitted words hold."""
+        """Return the settings of sequences and tokens, which the fitted words depend on."""
         return {"unit": self.unit, "idle": self.idle, "factors": list(self.factors)}

@@ -1,4 +1,4 @@
-"""Daily counts of what each user did, and their decomposition into rhythms.
+"""Daily counts of each user's actions, and their decomposition into rhythms.
 
 Axes: N days of all users, U users, C channels, K modes.
 """
@@ -21,7 +21,7 @@ CHANNEL = (
 
 
 def daily_counts(rows: pl.DataFrame) -> pl.DataFrame:
-    """Count how often each user did what on each day with any activity.
+    """Count each user's actions on each day with any activity.
 
     Args:
         rows: ``user``, ``time``, ``kind``.

@@ -1,4 +1,4 @@
-"""What the report draws of signals: how often a user did what each day, and the rhythms in it.
+"""Tables for the report's pictures of signals: daily counts and their modes.
 
 Axes: N days of some users, K modes, C channels.
 """

@@ -1,4 +1,4 @@
-"""View ``signals``: how often a user did what each day, decomposed into rhythms, beside the behaviours.
+"""View ``signals``: daily counts of actions, decomposed into rhythms, beside the behaviours.
 
 Axes: B rows, L behaviours, M rows of a part, N days of all users, C channels, K modes.
 """
@@ -36,7 +36,7 @@ Imbalance = Literal["none", "weighted", "smote_tomek"]
 
 
 class Signals(View):
-    """User-days with any activity: what was done, how often, and in which rhythms.
+    """User-days with any activity: their behaviours, counts and rhythms.
 
     Counts are ``log(1 + n)`` of each channel, standardised by the user's own training days.
 
@@ -96,16 +96,16 @@ class Signals(View):
             )
         self.modes, self.window, self.days, self.alpha, self.tol = modes, window, days, alpha, tol
         self.behaviours, self.imbalance = behaviours, imbalance
-        shared = self.loading._asdict()
+        loading_arguments = self.loading._asdict()
         self.sequences = Sequences(
-            store, split, unit="day", factors=factors, vocabulary=vocabulary, least=least, **shared
+            store, split, unit="day", factors=factors, vocabulary=vocabulary, least=least, **loading_arguments
         )
         self.moments: pl.DataFrame | None = None
         self.signals: Float[np.ndarray, "n z"] | None = None
 
     @property
     def leaks(self) -> str:
-        """What split and decomposition leak."""
+        """Return the leaks of split and decomposition."""
         future = "modes of a day are computed from later days of the user, too; "
         return (future if self.window == "whole" and self.modes else "") + self.split.leaks
 
@@ -130,8 +130,8 @@ class Signals(View):
 
     def fit(self) -> None:
         """Learn the moments of training days, silent ones between them included."""
-        trains = self.units.filter(part="train").select("user", day=pl.col("start").dt.date())
-        spans = trains.group_by("user").agg(
+        train_days = self.units.filter(part="train").select("user", day=pl.col("start").dt.date())
+        spans = train_days.group_by("user").agg(
             pl.col("day").min().alias("from"), pl.col("day").max().alias("to")
         )
         inside = self.counts.join(spans, on="user").filter(pl.col("day").is_between("from", "to"))
@@ -140,21 +140,21 @@ class Signals(View):
         self.moments = moments_of(inside.join(parts, on=["user", "day"], how="left").filter(is_train))
 
     def count(self) -> pl.DataFrame:
-        """Counts of each day with any activity, of all users."""
-        needed = ["user", "time", "kind"]
+        """Count each day's actions, of all users."""
+        columns = ["user", "time", "kind"]
         return pl.concat(
-            daily_counts(pl.read_parquet(shard, columns=needed, glob=False))
+            daily_counts(pl.read_parquet(shard, columns=columns, glob=False))
             for shard in self.sequences.shards
         )
 
     def decompose(self, moments: pl.DataFrame) -> Float[np.ndarray, "n z"]:
-        """Counts and modes of each unit, ``(N, C (K + 1))``: ``z(t)``, equation 8."""
-        joined = self.signals_of(self.counts, moments).reshape(len(self.counts), -1)
+        """Return the counts and modes of each unit, ``(N, C (K + 1))``: ``z(t)``, equation 8."""
+        values = self.signals_of(self.counts, moments).reshape(len(self.counts), -1)
         rows = self.counts.select("user", "day", row=pl.int_range(pl.len()))
         place = self.units.select("user", day=pl.col("start").dt.date()).join(
             rows, on=["user", "day"], how="left", maintain_order="left"
         )
-        signals: Float[np.ndarray, "n z"] = joined[place["row"].to_numpy()]
+        signals: Float[np.ndarray, "n z"] = values[place["row"].to_numpy()]
         return signals
 
     def signals_of(self, days: pl.DataFrame, moments: pl.DataFrame) -> Float[np.ndarray, "m j c"]:
@@ -203,21 +203,21 @@ class Signals(View):
         return SignalDataset(days.tokens, first, length, self.behaviours, signals, units, label, weight)
 
     def train_dataloader(self) -> DataLoader[SignalBatch]:
-        """Training days, shuffled."""
+        """Return the training days, shuffled."""
         rows = self.rows(self.part("train"), resample=True)
         return self.loader(rows, EpochShuffle(len(rows), self.loading.seed))
 
     def in_order(self, *parts: str) -> DataLoader[SignalBatch]:
-        """Days of these parts, by user and time."""
+        """Return the days of these parts, by user and time."""
         return self.loader(self.rows(self.part(*parts)))
 
     def state_dict(self) -> dict[str, Any]:
-        """What was fitted on training days; it travels in the checkpoint."""
+        """Return the state fitted on training days; it is stored in the checkpoint."""
         moments = {} if self.moments is None else self.moments.to_dict(as_series=False)
         return {**self.sequences.state_dict(), "moments": moments}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over what another run fitted."""
+        """Restore the state that another run fitted."""
         self.sequences.load_state_dict(state_dict)
         self.moments = pl.DataFrame(state_dict["moments"], schema_overrides={"user": pl.String})
         self.signals = None

@@ -39,15 +39,15 @@ def build_view(store: Store, map_shards: ShardMap, target: Path, features: Featu
 
 
 def add_received(days: pl.DataFrame, people: pl.DataFrame | None, map_shards: ShardMap) -> pl.DataFrame:
-    """Add the mail that each user received; without people nobody's address is known, and it is 0."""
+    """Add the mail that each user received; 0 without people, whose addresses are needed."""
     if people is None:
         return days.with_columns(n_emails_received=pl.lit(0, pl.Float32))
     boxes = people.select(address=pl.col("email").str.to_lowercase(), user="user").drop_nulls()
     mailboxes = boxes.unique("address", keep="first").sort("user")
     counts = map_shards(partial(received_shard, mailboxes=mailboxes))
     received = counts.group_by("user", "day").agg(pl.col("n_emails_received").sum())
-    joined = days.join(received, on=["user", "day"], how="left", maintain_order="left")
-    return joined.with_columns(pl.col("n_emails_received").fill_null(0))
+    result = days.join(received, on=["user", "day"], how="left", maintain_order="left")
+    return result.with_columns(pl.col("n_emails_received").fill_null(0))
 
 
 def departments(people: pl.DataFrame, days: pl.DataFrame) -> pl.Series:

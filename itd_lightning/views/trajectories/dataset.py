@@ -1,4 +1,4 @@
-"""The whole company as one batch, and the scale on which its days are compared.
+"""The whole company as one batch, and the scale of its features.
 
 Axes: U users, T calendar days, D features (12).
 """
@@ -19,9 +19,9 @@ TO_NORMAL = 1.349  # interquartile range of a normal distribution, in standard d
 
 
 def moments(
-    values: Float[Tensor, "u t d"], used: Bool[Tensor, "u t"], scaling: Scaling
+    values: Float[Tensor, "u t d"], mask: Bool[Tensor, "u t"], scaling: Scaling
 ) -> tuple[Float[Tensor, " d"], Float[Tensor, " d"]]:
-    """Centre and scale of each feature over active training days of all users.
+    """Return centre and scale of each feature over active training days of all users.
 
     ``robust``: median, and interquartile range as that of a normal distribution. ``plain``: mean and standard
     deviation. A feature that is the same on half of the days has no range, and takes its standard deviation;
@@ -30,7 +30,7 @@ def moments(
     Raises:
         InputError: If there are no such days.
     """
-    days = values[used].numpy()
+    days = values[mask].numpy()
     if not len(days):
         raise InputError("the training part holds no activity: the split leaves nothing to learn from")
     std = days.astype(np.float64).std(axis=0)
@@ -43,7 +43,7 @@ def moments(
 
 
 class Company(Dataset[TrajectoryBatch]):
-    """One item: the whole company, since a user's day is judged beside the same day of others."""
+    """A dataset of one item: the whole company, since a user's day is compared with others' same day."""
 
     def __init__(self, batch: TrajectoryBatch) -> None:
         self.batch = batch

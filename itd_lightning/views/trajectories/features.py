@@ -18,7 +18,7 @@ from itd_lightning.events.web import PAGE_KINDS
 
 FeatureSet = Literal["docs", "notebook"]
 
-NEEDED = ["user", "time", "kind", "pc", "object", "size", "attachments"]  # of an event
+INPUT_COLUMNS = ["user", "time", "kind", "pc", "object", "size", "attachments"]  # of an event
 HOURS = tuple(f"h{hour:02d}" for hour in range(24))
 PRESENT = (
     "logon",
@@ -40,42 +40,42 @@ def count(*names: str) -> pl.Expr:
     return pl.col("events").filter(kind(*names)).sum()
 
 
-LATE = CHRONOS_VECTOR.after_hours(pl.col("hour"))
+IS_LATE = CHRONOS_VECTOR.after_hours(pl.col("hour"))
 WEEKEND = is_weekend(pl.col("hour"))
 
 
 class Features(NamedTuple):
-    """A set of twelve.
+    """A set of twelve features.
 
     Attributes:
         names: All of them, in their order.
         counts: What follows from ``kind``, ``hour`` and number of ``events``.
         details: What needs single events, with file types and numbers of addresses.
-        detailed: Kinds of these events; most of all are http visits, which need not be read one by one.
+        detail_kinds: Kinds of these events; most of all are http visits, which need not be read one by one.
     """
 
     names: tuple[str, ...]
     counts: dict[str, pl.Expr]
     details: dict[str, pl.Expr]
-    detailed: tuple[str, ...]
+    detail_kinds: tuple[str, ...]
 
 
-SENT = kind("email_send")
+IS_SENT = kind("email_send")
 MEGABYTES = pl.col("size") / 1e6
 # Departure: no release records the size of attachments or uploads. The size of the mails that carry
 # attachments stands for the former, and where an upload has no size it counts as one MB.
 DOCS_DETAILS = {
     "file_exe_count": (pl.col("file_type") == "program").sum(),
     "file_zip_count": (pl.col("file_type") == "archive").sum(),
-    "email_external": (SENT & (pl.col("external") > 0)).sum(),
-    "email_attachment_size": MEGABYTES.filter(SENT & (pl.col("attachments") > 0)).sum(),
+    "email_external": (IS_SENT & (pl.col("external") > 0)).sum(),
+    "email_attachment_size": MEGABYTES.filter(IS_SENT & (pl.col("attachments") > 0)).sum(),
     "http_upload_volume": MEGABYTES.fill_null(1).filter(kind("http_upload")).sum(),
 }
 # Mail received is in other users' logs.
 NOTEBOOK_DETAILS = {
     "unique_pcs": pl.col("pc").filter(kind(*PRESENT)).drop_nulls().n_unique(),
-    "email_external_ratio": pl.col("external_direct").filter(SENT).sum()
-    / pl.col("direct").filter(SENT).sum().clip(lower_bound=1),
+    "email_external_ratio": pl.col("external_direct").filter(IS_SENT).sum()
+    / pl.col("direct").filter(IS_SENT).sum().clip(lower_bound=1),
 }
 
 
@@ -89,7 +89,7 @@ SETS: dict[FeatureSet, Features] = {
         ),
         counts={
             "logon_count": count("logon", "logoff"),
-            "after_hours_logon": pl.col("events").filter(kind("logon") & LATE).sum(),
+            "after_hours_logon": pl.col("events").filter(kind("logon") & IS_LATE).sum(),
             "weekend_logon": (kind("logon") & WEEKEND).any(),
             "file_access_count": count(*FILE_KINDS),
             "email_sent": count("email_send"),
@@ -97,7 +97,7 @@ SETS: dict[FeatureSet, Features] = {
             "http_requests": count(*PAGE_KINDS),
         },
         details=DOCS_DETAILS,
-        detailed=(*FILE_KINDS, "email_send", "http_upload"),
+        detail_kinds=(*FILE_KINDS, "email_send", "http_upload"),
     ),
     "notebook": Features(
         names=(
@@ -113,11 +113,11 @@ SETS: dict[FeatureSet, Features] = {
             "n_usb_connects": count("connect"),
             "n_usb_disconnects": count("disconnect"),
             "n_http": count(*PAGE_KINDS),
-            "after_hours_ratio": pl.col("events").filter(LATE).sum() / pl.col("events").sum(),
+            "after_hours_ratio": pl.col("events").filter(IS_LATE).sum() / pl.col("events").sum(),
             "weekend_flag": WEEKEND.any(),
         },
         details=NOTEBOOK_DETAILS,
-        detailed=(*PRESENT, "email_send"),
+        detail_kinds=(*PRESENT, "email_send"),
     ),
 }
 
@@ -137,7 +137,7 @@ def build(events: pl.DataFrame, features: FeatureSet, company: Sequence[str]) ->
         ``user``, ``day``, the features, float32, and events in each hour, ``h00`` to ``h23``, int16; sorted.
     """
     feature_set = SETS[features]
-    tall = events.group_by("user", pl.col("time").dt.truncate("1h").alias("hour"), "kind").agg(
+    counts_by_kind = events.group_by("user", pl.col("time").dt.truncate("1h").alias("hour"), "kind").agg(
         events=pl.len()
     )
     day = pl.col("hour").dt.date().alias("day")
@@ -145,8 +145,8 @@ def build(events: pl.DataFrame, features: FeatureSet, company: Sequence[str]) ->
         name: pl.col("events").filter(pl.col("hour").dt.hour() == hour).sum().cast(pl.Int16)
         for hour, name in enumerate(HOURS)
     }
-    counts = tall.group_by("user", day).agg(**as_numbers(feature_set.counts), **hours)
-    single = events.filter(kind(*feature_set.detailed)).with_columns(
+    counts = counts_by_kind.group_by("user", day).agg(**as_numbers(feature_set.counts), **hours)
+    single = events.filter(kind(*feature_set.detail_kinds)).with_columns(
         file_type=pl.when(IS_FILE).then(file_type()),
         external=count_external(company),
         direct=count_addresses(DIRECT),
@@ -164,7 +164,7 @@ def build(events: pl.DataFrame, features: FeatureSet, company: Sequence[str]) ->
 
 
 def as_numbers(features: dict[str, pl.Expr]) -> dict[str, pl.Expr]:
-    """Return features as the numbers that a file of days holds."""
+    """Return features as the numbers that are stored in a file of days."""
     return {name: feature.cast(pl.Float32) for name, feature in features.items()}
 
 
@@ -191,9 +191,9 @@ def count_received(events: pl.DataFrame, mailboxes: pl.DataFrame) -> pl.DataFram
 
 def build_shard(shard: Path, features: FeatureSet, company: Sequence[str]) -> pl.DataFrame:
     """Return the features of a shard's days."""
-    return build(pl.read_parquet(shard, columns=NEEDED, glob=False), features, company)
+    return build(pl.read_parquet(shard, columns=INPUT_COLUMNS, glob=False), features, company)
 
 
 def received_shard(shard: Path, mailboxes: pl.DataFrame) -> pl.DataFrame:
     """Count the mails that a shard's users sent to others."""
-    return count_received(pl.read_parquet(shard, columns=NEEDED, glob=False), mailboxes)
+    return count_received(pl.read_parquet(shard, columns=INPUT_COLUMNS, glob=False), mailboxes)

@@ -1,4 +1,4 @@
-"""What the report draws of trajectories: where one went, how far, at what hours, in which regimes and paths.
+"""Tables for the report's pictures of trajectories: path, distance, hours, regimes and signatures.
 
 Axes: U users, P active days of a user, D features, N points, C components, K coordinates of a signature.
 """
@@ -19,13 +19,13 @@ from itd_lightning.numerics.events_in_time import unusual_hours
 from itd_lightning.numerics.signature import sliding_with_time
 from itd_lightning.numerics.trajectory import anchors, drift
 
-EVERY = 20  # active days between the windows by which all users are shown
+STEP = 20  # active days between the windows by which all users are shown
 DISRUPTED = 0.02  # of a user's days, whose hours are marked as unusual
 AFTER = 10  # days after a change that are compared, where it is compared with all days before it
 
 
 class Settings(NamedTuple):
-    """Hyper-parameters of the method that scored; a method that lacks one has the page's value.
+    """Hyper-parameters of the scoring method; defaults stand for those that it lacks.
 
     Attributes:
         baseline: Active days of the anchor.
@@ -57,7 +57,7 @@ class ActiveDays(NamedTuple):
 
 
 def settings_of(hyperparameters: Mapping[str, Any]) -> Settings:
-    """Return those of a method's hyper-parameters that the pictures depend on."""
+    """Return a method's hyper-parameters that the pictures depend on."""
     return Settings(**{name: hyperparameters[name] for name in Settings._fields if name in hyperparameters})
 
 
@@ -68,18 +68,18 @@ def active_days(batch: TrajectoryBatch, row: int) -> ActiveDays:
 
 
 def trajectories(
-    batch: TrajectoryBatch, users: Sequence[str], drawn: Sequence[str], settings: Settings
+    batch: TrajectoryBatch, users: Sequence[str], selected: Sequence[str], settings: Settings
 ) -> pl.DataFrame:
     """Return the trajectories of some users, with the columns of ``contracts.pictures.TRAJECTORIES``.
 
     Args:
         batch: The company.
         users: Who its rows are.
-        drawn: Whose trajectories are returned.
+        selected: Users whose trajectories are returned.
         settings: Of the method that scored.
     """
     rows = {user: row for row, user in enumerate(users)}
-    tables = [trajectory(user, active_days(batch, rows[user]), settings) for user in drawn if user in rows]
+    tables = [trajectory(user, active_days(batch, rows[user]), settings) for user in selected if user in rows]
     return pl.concat([TRAJECTORIES.to_frame(), *tables])
 
 
@@ -104,7 +104,7 @@ def trajectory(user: str, days: ActiveDays, settings: Settings) -> pl.DataFrame:
             **{axis: place[:, at] for at, axis in enumerate("xyz")},
             "distance": distance(days, settings.baseline).double().numpy(),
             "hours": days.hours.long().tolist(),
-            "unusual": unusual(days.hours, settings.baseline).numpy(),
+            "unusual": unusual_days(days.hours, settings.baseline).numpy(),
             "baseline": (number < settings.baseline).numpy(),
             "regime": (number[:, None] >= cuts).sum(dim=1).numpy(),
             "severity": severity,
@@ -125,11 +125,11 @@ def distance(days: ActiveDays, baseline: int) -> Float[Tensor, " p"]:
     return drift(days.values, anchor.expand_as(days.values)).distance
 
 
-def unusual(hours: Float[Tensor, "p h"], baseline: int) -> Bool[Tensor, " p"]:
+def unusual_days(hours: Float[Tensor, "p h"], baseline: int) -> Bool[Tensor, " p"]:
     """Return which days are the most unusual ones by the hours of their activity."""
     first = (hours[:baseline] > 0).float()
-    usual, count = first.sum(dim=0), torch.full((len(hours),), float(len(first)))
-    surprise = unusual_hours(hours, usual.expand_as(hours), count)
+    hour_days, count = first.sum(dim=0), torch.full((len(hours),), float(len(first)))
+    surprise = unusual_hours(hours, hour_days.expand_as(hours), count)
     return (surprise >= surprise.quantile(1 - DISRUPTED)) & (surprise > 0)
 
 
@@ -139,13 +139,15 @@ def paths(batch: TrajectoryBatch, users: Sequence[str], settings: Settings) -> p
     The components are those of evenly spaced windows, so that no answer key is needed to choose them. Users
     with fewer active days than a window are left out.
     """
-    evenly = [every[settings.window - 1 :: EVERY].copy() for *_, every in signatures(batch, users, settings)]
-    if not evenly:
+    samples = [
+        points[settings.window - 1 :: STEP].copy() for *_, points in signatures(batch, users, settings)
+    ]
+    if not samples:
         return PATHS.to_frame()
-    centre, axes = principal_axes(np.concatenate(evenly), 2)
+    centre, axes = principal_axes(np.concatenate(samples), 2)
     tables = []
-    for user, day, every in signatures(batch, users, settings):  # again: all at once would not fit in memory
-        place, number = (every - centre) @ axes, np.arange(len(every)) - settings.window + 1
+    for user, day, points in signatures(batch, users, settings):  # a second pass, to save memory
+        place, number = (points - centre) @ axes, np.arange(len(points)) - settings.window + 1
         tables.append(
             pl.DataFrame(
                 {
@@ -153,7 +155,7 @@ def paths(batch: TrajectoryBatch, users: Sequence[str], settings: Settings) -> p
                     "day": day,
                     "x": place[:, 0],
                     "y": place[:, 1],
-                    "regular": (number >= 0) & (number % EVERY == 0),
+                    "regular": (number >= 0) & (number % STEP == 0),
                     "window": [settings.window] * len(place),
                 },
                 schema=PATHS,
@@ -174,8 +176,8 @@ def signatures(
         if len(days.day) < settings.window:
             continue
         path, time = days.values[None].double(), days.day[None].double()
-        every = sliding_with_time(path, time, settings.window, settings.depth)[0].numpy()
-        yield user, as_dates(days.day), np.sign(every) * np.log1p(np.abs(every))
+        points = sliding_with_time(path, time, settings.window, settings.depth)[0].numpy()
+        yield user, as_dates(days.day), np.sign(points) * np.log1p(np.abs(points))
 
 
 def principal_axes(

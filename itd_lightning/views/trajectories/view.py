@@ -72,12 +72,12 @@ class Trajectories(View):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Arguments of the view that change what is built."""
+        """Return the view's arguments that change the built files."""
         return {"features": self.features}
 
     @property
     def path(self) -> Path:
-        """File of the daily features."""
+        """Return the path of the file of daily features."""
         return self.folder / DAYS
 
     def load_units(self, stage: str) -> pl.DataFrame:
@@ -100,19 +100,19 @@ class Trajectories(View):
 
     def arrange(self) -> None:
         """Lay the days on the calendar."""
-        self.whole = self.company_batch(self.days)
-        scored = self.whole.is_scored
-        self.whole.label[scored] = torch.from_numpy(self.label)[self.whole.unit[scored]]
+        self.company = self.company_batch(self.days)
+        mask = self.company.is_scored
+        self.company.label[mask] = torch.from_numpy(self.label)[self.company.unit[mask]]
         del self.days  # large
 
     def fit(self) -> None:
         """Learn the moments of active training days."""
-        train = self.whole.active & self.of_parts("train")
-        centre, scale = moments(self.whole.values, train, self.scaling)
+        train = self.company.active & self.part_mask("train")
+        centre, scale = moments(self.company.values, train, self.scaling)
         self.fitted = {"centre": centre, "scale": scale}
 
     def company_batch(self, days: pl.DataFrame) -> TrajectoryBatch:
-        """All user-days on a common calendar, features transformed but not standardised."""
+        """Return all user-days on a common calendar, features transformed but not standardised."""
         users = days["user"].unique().sort()
         number = days["day"].cast(pl.Int32).to_numpy()
         calendar = np.arange(number.min(), number.max() + 1, dtype=np.int64)
@@ -140,40 +140,40 @@ class Trajectories(View):
             label=torch.full(shape, torch.nan),
         )
 
-    def of_parts(self, *names: str) -> Bool[Tensor, "u t"]:
-        """Which days on the calendar are units of these parts."""
+    def part_mask(self, *names: str) -> Bool[Tensor, "u t"]:
+        """Return a mask of the calendar days that are units of these parts."""
         in_parts = torch.from_numpy(self.units["part"].is_in(names).to_numpy())
-        return self.whole.is_scored & in_parts[self.whole.unit.clamp(min=0)]
+        return self.company.is_scored & in_parts[self.company.unit.clamp(min=0)]
 
     def batch(self, *names: str, context: bool) -> TrajectoryBatch:
-        """The company with the days of these parts as units, as far as the last of them.
+        """Return the company with the days of these parts as units, as far as the last of them.
 
         Args:
             names: Parts that are scored.
             context: Whether other days are there at all.
         """
         fitted = require_fitted(self.fitted or None, "the moments come")
-        whole, scored = self.whole, self.of_parts(*names)
-        until = int(scored.any(dim=0).nonzero().max()) + 1 if scored.any() else 0
-        active = whole.active if context else whole.active & scored
-        nothing = torch.zeros(())
-        raw = whole.values[:, :until] * active[:, :until, None]
+        company, mask = self.company, self.part_mask(*names)
+        until = int(mask.any(dim=0).nonzero().max()) + 1 if mask.any() else 0
+        active = company.active if context else company.active & mask
+        zero = torch.zeros(())
+        values = company.values[:, :until] * active[:, :until, None]
         return TrajectoryBatch(
-            values=(raw - fitted["centre"]) / fitted["scale"],
+            values=(values - fitted["centre"]) / fitted["scale"],
             active=active[:, :until],
-            hours=torch.where(active[:, :until, None], whole.hours[:, :until], nothing.short()),
-            day=whole.day[:until],
-            group=whole.group[:, :until],
-            unit=torch.where(scored, whole.unit, -1)[:, :until],
-            label=torch.where(scored, whole.label, torch.nan)[:, :until],
+            hours=torch.where(active[:, :until, None], company.hours[:, :until], zero.short()),
+            day=company.day[:until],
+            group=company.group[:, :until],
+            unit=torch.where(mask, company.unit, -1)[:, :until],
+            label=torch.where(mask, company.label, torch.nan)[:, :until],
         )
 
     def train_dataloader(self) -> DataLoader[TrajectoryBatch]:
-        """Training days of all users, nothing else."""
+        """Return the training days of all users, without other days."""
         return self.loader(Company(self.batch("train", context=False)), batch_size=None)
 
     def in_order(self, *parts: str) -> DataLoader[TrajectoryBatch]:
-        """The company with the days of these parts as units, and with what came before them."""
+        """Return the company with the days of these parts as units, and the days before them."""
         return self.loader(Company(self.batch(*parts, context=True)), batch_size=None)
 
     def pictures(self, users: Sequence[str], settings: Mapping[str, Any]) -> dict[str, pl.DataFrame]:
@@ -186,15 +186,15 @@ class Trajectories(View):
         }
 
     def users(self) -> list[str]:
-        """Return who the rows of a batch are."""
+        """Return the users of a batch's rows."""
         return self.units["user"].unique().sort().to_list()
 
     def state_dict(self) -> dict[str, Any]:
-        """What was fitted on training days; it travels in the checkpoint."""
+        """Return the state fitted on training days; it is stored in the checkpoint."""
         return dict(self.fitted)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over what another run fitted."""
+        """Restore the state that another run fitted."""
         self.fitted = dict(state_dict)
 
 

@@ -10,12 +10,12 @@ from itd_lightning.store.read import ShardMap, Store
 from itd_lightning.views.windows.features import build
 
 CELLS = "cells.parquet"
-NEEDED = ["user", "time", "kind", "pc", "object"]  # of an event
+INPUT_COLUMNS = ["user", "time", "kind", "pc", "object"]  # of an event
 
 
 def build_shard(shard: Path, company: list[str]) -> pl.DataFrame:
-    """Count what the users of a shard did."""
-    return build(pl.read_parquet(shard, columns=NEEDED, glob=False), company)
+    """Count the acts of a shard's users in each hour."""
+    return build(pl.read_parquet(shard, columns=INPUT_COLUMNS, glob=False), company)
 
 
 def build_view(store: Store, map_shards: ShardMap, target: Path, company: Company) -> None:

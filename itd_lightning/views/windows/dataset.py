@@ -45,9 +45,9 @@ class WindowDataset(Dataset[WindowBatch]):
         first, second = self.first[rows], self.second[rows]
         paired = second >= 0
         unit = np.concatenate([first, second[paired]])
-        following = np.full(len(unit), -1)
-        following[: len(first)][paired] = np.arange(len(first), len(unit))
+        next_row = np.full(len(unit), -1)
+        next_row[: len(first)][paired] = np.arange(len(first), len(unit))
         number = torch.from_numpy(unit)
         counts = self.counts[number]
         values = (counts - self.mean) / self.std
-        return WindowBatch(counts > 0, values, torch.from_numpy(following), number)
+        return WindowBatch(counts > 0, values, torch.from_numpy(next_row), number)

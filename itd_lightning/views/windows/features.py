@@ -86,16 +86,16 @@ def cut(cells: pl.DataFrame, starts: pl.DataFrame, hours: int) -> Int[np.ndarray
     """
     counts = np.zeros((len(starts), hours, len(FEATURES)), dtype=np.int32)
     users = {user: number for number, user in enumerate(starts["user"].unique().sort())}
-    mine = cells.filter(pl.col("user").is_in(list(users)))
-    if not len(starts) or mine.is_empty():
+    own_cells = cells.filter(pl.col("user").is_in(list(users)))
+    if not len(starts) or own_cells.is_empty():
         return counts
-    cell_user, cell_time = user_times(mine, "hour", users)
+    cell_user, cell_time = user_times(own_cells, "hour", users)
     window_user, window_time = user_times(starts, "start", users)
-    far = np.int64(1) << 40  # seconds between users: more than any time stamp
-    window = np.searchsorted(window_user * far + window_time, cell_user * far + cell_time, side="right") - 1
+    span = np.int64(1) << 40  # seconds between users: more than any time stamp
+    window = np.searchsorted(window_user * span + window_time, cell_user * span + cell_time, side="right") - 1
     hour, rest = np.divmod(cell_time - window_time[window], HOUR)
     inside = (window >= 0) & (window_user[window] == cell_user) & (hour < hours) & (rest == 0)
-    counts[window[inside], hour[inside]] = mine.select(FEATURES.keys()).to_numpy()[inside]
+    counts[window[inside], hour[inside]] = own_cells.select(FEATURES.keys()).to_numpy()[inside]
     return counts
 
 

@@ -1,4 +1,4 @@
-"""Mask/value windows: W hours of a user as a T x F grid of what happened, and how often.
+"""View ``windows``, mask/value: W hours of a user as a T x F grid of activity and counts.
 
 Axes: N windows, B rows of a batch, T hours, F features.
 
@@ -71,7 +71,7 @@ class Windows(View):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Arguments of the view that change what is built."""
+        """Return the view's arguments that change the built files."""
         return {"company": self.company}
 
     def load_units(self, stage: str) -> pl.DataFrame:
@@ -96,11 +96,11 @@ class Windows(View):
 
     @property
     def cells_path(self) -> Path:
-        """File of hourly counts."""
+        """Return the file of hourly counts."""
         return self.folder / CELLS
 
     def starts(self, spans: pl.DataFrame, stage: str) -> pl.DataFrame:
-        """Where the windows start."""
+        """Return the starts of the windows."""
         if self.align == "calendar":
             return calendar_starts(spans, self.hours)
         if stage == "predict":
@@ -110,13 +110,13 @@ class Windows(View):
         return self.split.published_starts(spans, self.hours, self.store)
 
     def rows(self, *names: str) -> WindowDataset:
-        """The windows of these parts, one by one, in order."""
+        """Return the windows of these parts, one by one, in order."""
         fitted, windows = require_fitted(self.fitted or None, "the moments come"), self.part(*names)
-        alone = np.full(len(windows), -1)
-        return WindowDataset(self.counts, windows, alone, fitted["mean"], fitted["std"])
+        no_pair = np.full(len(windows), -1)
+        return WindowDataset(self.counts, windows, no_pair, fitted["mean"], fitted["std"])
 
     def train_dataloader(self) -> DataLoader[WindowBatch]:
-        """Training windows, shuffled: pairs of consecutive ones, and alone what has no neighbour.
+        """Return training windows, shuffled: pairs of neighbours, and single ones without a neighbour.
 
         Departure: the authors pair a user's last window before the buffer with the first one after it.
         """
@@ -127,17 +127,17 @@ class Windows(View):
         follows = (units["start"].shift(-1) == units["end"]) & (units["user"].shift(-1) == units["user"])
         paired = follows.fill_null(value=False).to_numpy()
         second = np.where(paired, np.roll(single.first, -1), -1)
-        alone = np.concatenate([[True], ~paired[:-1]]) & ~paired
-        keep = paired | alone
+        is_single = np.concatenate([[True], ~paired[:-1]]) & ~paired
+        keep = paired | is_single
         pairs = WindowDataset(self.counts, single.first[keep], second[keep], single.mean, single.std)
         return self.loader(pairs, EpochShuffle(len(pairs), self.loading.seed))
 
     def in_order(self, *parts: str) -> DataLoader[WindowBatch]:
-        """Windows of these parts, one by one, by user and time."""
+        """Return the windows of these parts, one by one, by user and time."""
         return self.loader(self.rows(*parts))
 
     def cells(self, unit: int) -> pl.DataFrame:
-        """The counts of a window, hour by hour and feature by feature."""
+        """Return the counts of a window, hour by hour and feature by feature."""
         hours, names = np.divmod(np.arange(self.hours * len(self.features)), len(self.features))
         return pl.DataFrame(
             {
@@ -148,9 +148,9 @@ class Windows(View):
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """What was fitted on training windows; it travels in the checkpoint."""
+        """Return the state fitted on training windows; it is stored in the checkpoint."""
         return dict(self.fitted)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over what another run fitted."""
+        """Restore the state that another run fitted."""
         self.fitted = dict(state_dict)

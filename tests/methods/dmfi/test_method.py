@@ -23,7 +23,7 @@ from itd_lightning.methods import DMFI
 from itd_lightning.methods.bases.narrative_texts import outline_days
 from itd_lightning.methods.dmfi.texts import hold_out
 from itd_lightning.nn.language.models import Quantization
-from itd_lightning.views.narratives.features import NEEDED, contents, narrative_events
+from itd_lightning.views.narratives.features import INPUT_COLUMNS, contents, narrative_events
 from itd_lightning.views.narratives.sentences import merged_narratives
 from tests.handmade_narratives import HandMade, days
 
@@ -392,7 +392,7 @@ def day_with(bodies: Sequence[str]) -> NarrativeBatch:
             "content": [None, *(text for body in bodies for text in (None, body, body))],
         }
     )
-    events = table.with_columns(known[name] for name in NEEDED if name not in table.columns)
+    events = table.with_columns(known[name] for name in INPUT_COLUMNS if name not in table.columns)
     own = pl.DataFrame({"user": ["u"], "pc": ["PC-1"]})
     rows = narrative_events(events, own, None).with_columns(late=True, unit=0)
     narrative = merged_narratives(rows, 20, 10)

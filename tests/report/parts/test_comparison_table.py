@@ -17,7 +17,7 @@ SPEC = {
 }
 
 
-def measured(name: str, **changed: object) -> MethodRow:
+def method_row(name: str, **fields: object) -> MethodRow:
     """Return a row."""
     row = MethodRow(
         name=name,
@@ -33,16 +33,16 @@ def measured(name: str, **changed: object) -> MethodRow:
         scenarios={"1": 0.25},
         missing=0.0,
     )
-    return row._replace(**changed)  # type: ignore[arg-type]  # of a test
+    return row._replace(**fields)  # type: ignore[arg-type]  # of a test
 
 
 TABLE = CommonTable(
     rows=[
-        measured("Best", seeds=3, pr_auc=0.9, spread=(0.85, 0.95), behind=None),
-        measured("Near", behind=(-0.05, 0.2)),
-        measured("Few users", interval=None, behind=None, days_until_found=None),
+        method_row("Best", seeds=3, pr_auc=0.9, spread=(0.85, 0.95), behind=None),
+        method_row("Near", behind=(-0.05, 0.2)),
+        method_row("Few users", interval=None, behind=None, days_until_found=None),
     ],
-    references=[measured("random")],
+    references=[method_row("random")],
     user_days=100,
     per_day=10.0,
     malicious=10,
@@ -64,10 +64,10 @@ def test_a_reader_sees_what_is_real_and_what_is_not(tmp_path: Path) -> None:
     costs = {"Best": {"seconds": 12.3, "gib": 1.25}}
     text = write_common(tmp_path / "table.yaml", SPEC, TABLE, costs, AUDITS, "a store")
     numbers = text.partition("##")[0].splitlines()
-    best, near, few = (line for line in numbers if line.startswith(("| Best", "| Near", "| Few")))
+    best, close, few = (line for line in numbers if line.startswith(("| Best", "| Near", "| Few")))
     assert "0.900 [0.850, 0.950] (0.40-0.60) | - |" in best
     assert best.endswith("| 12 | 1.2 |")
-    assert "not shown (-0.05 to 0.20)" in near
+    assert "not shown (-0.05 to 0.20)" in close
     assert "0.500 | - |" in few
     assert "chance has PR-AUC 0.100" in text
     assert "Best 0.80, Near 0.20." in text

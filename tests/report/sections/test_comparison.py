@@ -18,15 +18,17 @@ from tests.evaluation.behaviours import user_day_scores, write_behaviours
 @pytest.fixture(scope="module")
 def folders(store: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Return two runs that were tested: one sees malice, one sees nothing."""
-    made: list[Path] = []
+    folders: list[Path] = []
     for name, raised in (("sees", 20.0), ("blind", 0.0)):
         folder = tmp_path_factory.mktemp("runs") / name
         folder.mkdir()
-        scores = write_behaviours(folder, store, user_day_scores(store, len(made), raised), grain="user-day")
+        scores = write_behaviours(
+            folder, store, user_day_scores(store, len(folders), raised), grain="user-day"
+        )
         write_json(folder / "evaluation.json", evaluate(scores))
-        made.append(folder)
-    (made[0] / "cost.json").write_text(json.dumps({"seconds": 12.0, "cpu_seconds": 11.0, "gib": 1.0}))
-    return made
+        folders.append(folder)
+    (folders[0] / "cost.json").write_text(json.dumps({"seconds": 12.0, "cpu_seconds": 11.0, "gib": 1.0}))
+    return folders
 
 
 def test_the_common_table_comes_first_and_the_blind_run_last(folders: list[Path], tmp_path: Path) -> None:

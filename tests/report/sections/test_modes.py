@@ -47,15 +47,15 @@ def test_counts_and_each_mode_of_the_highest_scorer_are_drawn(log2sig: Path, tmp
     assert best in figure.caption
     assert "the days up to then" in figure.caption
     assert [panel.title for panel in figure.panels] == [
-        f"{channel}: {what}" for what in ("counts", "mode 1", "mode 2") for channel in ("http", "email")
+        f"{channel}: {kind}" for kind in ("counts", "mode 1", "mode 2") for channel in ("http", "email")
     ]
     assert "mode 2" in write_report([log2sig], tmp_path).read_text("utf-8")
 
 
 def test_a_users_campaign_is_shaded(log2sig: Path) -> None:
     (run,) = read_runs([log2sig])
-    drawn = set(pl.read_parquet(log2sig / MODE_FILE)["user"])
-    insider = next(row["user"] for row in run.evaluation["campaigns"] if row["user"] in drawn)
+    users = set(pl.read_parquet(log2sig / MODE_FILE)["user"])
+    insider = next(row["user"] for row in run.evaluation["campaigns"] if row["user"] in users)
     assert len(decomposition(run, insider).panels[0].figure.layout.shapes) == 1
 
 

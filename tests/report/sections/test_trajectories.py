@@ -67,9 +67,9 @@ def test_the_highest_scorer_has_five_pictures(chronos: Path) -> None:
 
 def test_an_insiders_campaign_is_shaded_and_its_path_drawn(chronos: Path) -> None:
     (run,) = read_runs([chronos])
-    drawn = set(pl.read_parquet(chronos / TRAJECTORY_FILE)["user"])
+    users = set(pl.read_parquet(chronos / TRAJECTORY_FILE)["user"])
     insider, scenario = next(
-        (row["user"], row["scenario"]) for row in run.evaluation["campaigns"] if row["user"] in drawn
+        (row["user"], row["scenario"]) for row in run.evaluation["campaigns"] if row["user"] in users
     )
     found = {panel.title: panel.figure for panel in pictures(run, insider).panels}
     assert len(found["Distance to the baseline"].layout.shapes) >= 2  # the baseline and a campaign
@@ -112,8 +112,8 @@ def test_a_picture_uses_the_features_and_the_scale_of_the_run(chronos: Path, sto
     view = Trajectories(store, Dates(date(2010, 2, 20), date(2010, 3, 1)), "notebook", "plain")
     days = pl.read_parquet(view.path).filter(user=user).select(SETS["notebook"].names).to_numpy()
     values = (torch.from_numpy(days).log1p() - fitted["centre"]) / fitted["scale"]
-    apart = (values - values[:20].mean(dim=0)).norm(dim=1).numpy()
-    assert written.filter(user=user)["distance"].to_numpy() == pytest.approx(apart, abs=1e-4)
+    distances = (values - values[:20].mean(dim=0)).norm(dim=1).numpy()
+    assert written.filter(user=user)["distance"].to_numpy() == pytest.approx(distances, abs=1e-4)
 
 
 def test_the_report_needs_no_store_for_the_pictures(chronos: Path, tmp_path: Path) -> None:

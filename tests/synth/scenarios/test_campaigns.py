@@ -27,7 +27,7 @@ def key(release: Path) -> pl.DataFrame:
 
 @pytest.fixture(scope="module")
 def details(release: Path, key: pl.DataFrame) -> pl.DataFrame:
-    """Rows of all detail files: insider, scenario, log, id, time, user, pc, and the rest of the line."""
+    """Return the rows of all detail files: insider, scenario, log, id, time, user, pc, rest of the line."""
     parts = []
     for row in key.filter(pl.col("dataset") == "4.2").iter_rows(named=True):
         file = release / "answers" / f"r4.2-{row['scenario']}" / row["details"]
@@ -39,7 +39,7 @@ def details(release: Path, key: pl.DataFrame) -> pl.DataFrame:
 
 @pytest.fixture(scope="module")
 def logs(release: Path) -> pl.DataFrame:
-    """Common columns of all logs."""
+    """Return the common columns of all logs."""
     parts = [
         pl.read_csv(
             release / f"{log}.csv", infer_schema=False, columns=["id", "date", "user", "pc"]
@@ -58,17 +58,17 @@ def test_the_key_covers_other_releases_so_that_readers_must_filter(key: pl.DataF
 
 
 def test_insiders_are_split_like_those_of_the_genuine_release(key: pl.DataFrame) -> None:
-    ours = key.filter(pl.col("dataset") == "4.2")
-    assert ours["user"].is_unique().all()
-    assert ours["scenario"].value_counts().sort("scenario")["count"].to_list() == [7, 6, 2]
+    own_release = key.filter(pl.col("dataset") == "4.2")
+    assert own_release["user"].is_unique().all()
+    assert own_release["scenario"].value_counts().sort("scenario")["count"].to_list() == [7, 6, 2]
 
 
 def test_start_and_end_are_the_first_and_last_row(key: pl.DataFrame, details: pl.DataFrame) -> None:
     spans = details.group_by("insider").agg(first=pl.col("date").first(), last=pl.col("date").last())
-    joined = key.filter(pl.col("dataset") == "4.2").join(spans, left_on="user", right_on="insider")
-    assert joined.height == 15
-    assert (joined["start"] == joined["first"]).all()
-    assert (joined["end"] == joined["last"]).all()
+    windows = key.filter(pl.col("dataset") == "4.2").join(spans, left_on="user", right_on="insider")
+    assert windows.height == 15
+    assert (windows["start"] == windows["first"]).all()
+    assert (windows["end"] == windows["last"]).all()
 
 
 def test_detail_rows_are_in_time_order(details: pl.DataFrame) -> None:
@@ -77,8 +77,8 @@ def test_detail_rows_are_in_time_order(details: pl.DataFrame) -> None:
 
 
 def test_every_key_row_exists_in_its_log(details: pl.DataFrame, logs: pl.DataFrame) -> None:
-    found = details.join(logs, on=["log", "id", "date", "user", "pc"])
-    assert found.height == details.height
+    matches = details.join(logs, on=["log", "id", "date", "user", "pc"])
+    assert matches.height == details.height
 
 
 def test_detail_rows_repeat_the_log_row_after_its_type(release: Path, details: pl.DataFrame) -> None:
@@ -164,8 +164,8 @@ def test_scenario_three_ends_on_a_friday_under_the_supervisors_account(
 def test_insiders_leave_after_the_campaign(details: pl.DataFrame, logs: pl.DataFrame) -> None:
     ends = details.group_by("insider").agg(end=pl.col("time").max().dt.date())
     last = logs.group_by(insider="user").agg(last=pl.col("time").max().dt.date())
-    gone = ends.join(last, on="insider").filter(pl.col("end") < START + timedelta(days=DAYS - 4))
-    assert (gone["last"] - gone["end"]).max() <= timedelta(days=3)  # type: ignore[operator]
+    departures = ends.join(last, on="insider").filter(pl.col("end") < START + timedelta(days=DAYS - 4))
+    assert (departures["last"] - departures["end"]).max() <= timedelta(days=3)  # type: ignore[operator]
 
 
 def test_honest_people_leave_and_look_for_jobs_too(

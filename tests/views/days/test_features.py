@@ -35,18 +35,18 @@ PEOPLE = pl.DataFrame(
 def event(
     kind: str, clock: str = "09:00:00", pc: str | None = "PC-1", **columns: object
 ) -> dict[str, object]:
-    """One event of ann's on 1 March 2010; the rest is null."""
-    when = datetime.combine(DAY, time.fromisoformat(clock))
-    return {**dict.fromkeys(EVENTS), "user": "ann", "time": when, "kind": kind, "pc": pc, **columns}
+    """Return one event of ann's on 1 March 2010; the rest is null."""
+    moment = datetime.combine(DAY, time.fromisoformat(clock))
+    return {**dict.fromkeys(EVENTS), "user": "ann", "time": moment, "kind": kind, "pc": pc, **columns}
 
 
 def frame(*events: dict[str, object]) -> pl.DataFrame:
-    """Events as a shard holds them."""
+    """Return the events as a shard holds them."""
     return pl.DataFrame(list(events), schema=EVENTS)
 
 
 def day(*events: dict[str, object]) -> dict[str, float]:
-    """The features of one user-day that are not 0."""
+    """Return the features of one user-day that are not 0."""
     row = build(frame(*events), OWN, PEOPLE, ALL).drop("user", "day").row(0, named=True)
     return {name: value for name, value in row.items() if value}
 
@@ -136,51 +136,53 @@ def test_a_cell_holds_what_its_name_says(name: str, value: float, busy: dict[str
 
 
 def test_all_cells_of_a_day_agree_with_the_literal_implementation() -> None:
-    assert agreed(frame(*BUSY), OWN, PEOPLE) == 594  # mails viewed and contents of pages are not recorded
+    assert (
+        count_equal_cells(frame(*BUSY), OWN, PEOPLE) == 594
+    )  # mails viewed and contents of pages are not recorded
 
 
-def agreed(events: pl.DataFrame, own: pl.DataFrame, people: pl.DataFrame | None) -> int:
+def count_equal_cells(events: pl.DataFrame, own: pl.DataFrame, people: pl.DataFrame | None) -> int:
     """Compare every cell with the literal implementation; return how many there are."""
     recorded = records(events).row(0, named=True)
-    found, expected = build(events, own, people, recorded), literal_days(events, own, people)
-    assert list(found.select("user", "day").iter_rows()) == sorted(expected)
-    names = found.columns[2:]
-    wanted = [[expected[key].get(name, 0.0) for name in names] for key in sorted(expected)]
-    np.testing.assert_allclose(found.select(names).to_numpy(), np.array(wanted), rtol=1e-6)
+    result, expected = build(events, own, people, recorded), literal_days(events, own, people)
+    assert list(result.select("user", "day").iter_rows()) == sorted(expected)
+    names = result.columns[2:]
+    reference = [[expected[key].get(name, 0.0) for name in names] for key in sorted(expected)]
+    np.testing.assert_allclose(result.select(names).to_numpy(), np.array(reference), rtol=1e-6)
     return len(names) * len(expected)
 
 
 def test_a_slice_agrees_with_the_literal_implementation(store: Path) -> None:
-    opened = Store(store)
+    store_ = Store(store)
     people = pl.read_parquet(store / "people.parquet", glob=False)
-    events = opened.scan().filter(pl.col("time") < datetime(2010, 1, 25)).collect()
+    events = store_.scan().filter(pl.col("time") < datetime(2010, 1, 25)).collect()
     users = events.group_by("user").len().sort("len", "user")["user"]
-    chosen = events.filter(pl.col("user").is_in([users[0], users[-1]]))
-    assert agreed(chosen, own_pcs(opened.pc_use()), people) > 5000
+    two_users = events.filter(pl.col("user").is_in([users[0], users[-1]]))
+    assert count_equal_cells(two_users, own_pcs(store_.pc_use()), people) > 5000
 
 
 def test_fifty_random_cells_of_a_slice_agree_with_the_literal_implementation(store: Path) -> None:
-    opened = Store(store)
+    store_ = Store(store)
     people = pl.read_parquet(store / "people.parquet", glob=False)
-    events, draw = pl.read_parquet(opened.shards[0], glob=False), np.random.default_rng(0)
-    recorded = records(opened.scan().collect()).row(0, named=True)
-    found = build(events, own_pcs(opened.pc_use()), people, recorded)
-    for row in draw.choice(len(found), 10, replace=False):
-        user, when = found.select("user", "day").row(int(row))
-        mine = events.filter(pl.col("user") == user, pl.col("time").dt.date() == when)
+    events, draw = pl.read_parquet(store_.shards[0], glob=False), np.random.default_rng(0)
+    recorded = records(store_.scan().collect()).row(0, named=True)
+    result = build(events, own_pcs(store_.pc_use()), people, recorded)
+    for row in draw.choice(len(result), 10, replace=False):
+        user, moment = result.select("user", "day").row(int(row))
+        mine = events.filter(pl.col("user") == user, pl.col("time").dt.date() == moment)
         # A connection may end on the next day.
-        later = events.filter(pl.col("user") == user, pl.col("time").dt.date() > when).head(300)
-        expected = literal_days(pl.concat([mine, later]), own_pcs(opened.pc_use()), people)[user, when]
-        filled = [name for name in found.columns[2:] if expected.get(name)]
+        later = events.filter(pl.col("user") == user, pl.col("time").dt.date() > moment).head(300)
+        expected = literal_days(pl.concat([mine, later]), own_pcs(store_.pc_use()), people)[user, moment]
+        filled = [name for name in result.columns[2:] if expected.get(name)]
         for name in draw.choice(filled, 5, replace=False):
-            assert found[name][int(row)] == pytest.approx(expected[name], rel=1e-6)
+            assert result[name][int(row)] == pytest.approx(expected[name], rel=1e-6)
 
 
 def types(group: str, *events: dict[str, object]) -> list[str]:
-    """The types that single events are of, found on a day each."""
+    """Return the types of single events, each on a day of its own."""
     days = [{**one, "time": DAY_START + timedelta(days=number)} for number, one in enumerate(events)]
-    found = build(frame(*days), OWN, PEOPLE, dict.fromkeys(RECORDS, False))
-    counts = found.select(pl.col(f"^{group}_[a-z]+_count$")).rows(named=True)
+    result = build(frame(*days), OWN, PEOPLE, dict.fromkeys(RECORDS, False))
+    counts = result.select(pl.col(f"^{group}_[a-z]+_count$")).rows(named=True)
     return [
         next(name.split("_")[1] for name, count in row.items() if count and name not in COMMON)
         for row in counts
@@ -189,9 +191,9 @@ def types(group: str, *events: dict[str, object]) -> list[str]:
 
 def test_work_hours_are_from_half_past_seven_to_half_past_five() -> None:
     clocks = ["00:00:00", "07:29:59", "07:30:00", "17:30:00", "17:30:01"]
-    found = day(*(event("logon", clock) for clock in clocks))
-    assert found["logon_work_hours_count"] == 2
-    assert found["logon_after_hours_count"] == 3
+    result = day(*(event("logon", clock) for clock in clocks))
+    assert result["logon_work_hours_count"] == 2
+    assert result["logon_after_hours_count"] == 3
 
 
 def test_the_last_ending_tells_the_type_of_a_file() -> None:
@@ -249,10 +251,10 @@ def test_a_release_4_with_contents_has_426_features_and_one_without_336() -> Non
 
 
 def test_what_a_store_does_not_record_is_no_feature() -> None:
-    found = records(frame(event("file_copy", object="a.doc"), event("email_send"))).row(0, named=True)
-    assert not any(found.values())
-    found = records(frame(*BUSY)).row(0, named=True)
-    assert [name for name, there in found.items() if not there] == ["mail_viewed", "page_contents"]
+    result = records(frame(event("file_copy", object="a.doc"), event("email_send"))).row(0, named=True)
+    assert not any(result.values())
+    result = records(frame(*BUSY)).row(0, named=True)
+    assert [name for name, there in result.items() if not there] == ["mail_viewed", "page_contents"]
     assert not any(records(frame()).row(0, named=True).values())
 
 
@@ -261,11 +263,11 @@ def test_a_shard_without_events_has_no_days() -> None:
 
 
 def test_without_a_directory_every_address_is_outside() -> None:
-    found = build(frame(event("email_send", object="bob@dtaa.com")), OWN, None, ALL)
-    assert found["email_external_count"].to_list() == [1]
+    result = build(frame(event("email_send", object="bob@dtaa.com")), OWN, None, ALL)
+    assert result["email_external_count"].to_list() == [1]
 
 
 def test_a_connection_that_ends_after_midnight_counts_on_the_day_it_began() -> None:
     ends = {**event("disconnect"), "time": datetime(2010, 3, 2, 0, 30)}
-    found = build(frame(event("connect", "23:30:00"), ends), OWN, PEOPLE, ALL)
-    assert found["usb_seconds_mean"].to_list() == [3600, 0]
+    result = build(frame(event("connect", "23:30:00"), ends), OWN, PEOPLE, ALL)
+    assert result["usb_seconds_mean"].to_list() == [3600, 0]

@@ -35,21 +35,21 @@ def small(tmp_path: Path) -> Path:
 
 
 def ready(store: Path, stage: str = "fit", history: History = "none", **settings: object) -> Days:
-    """A view that is set up."""
+    """Return a view that is set up."""
     view = Days(store, SPLIT, history=history, **settings)  # type: ignore[arg-type]
     view.prepare_data()
     view.setup(stage)
     return view
 
 
-def whole(view: Days, *parts: str) -> DayBatch:
-    """All days of these parts."""
+def full_batch(view: Days, *parts: str) -> DayBatch:
+    """Return all days of these parts."""
     rows = view.rows(*parts)
     return rows.__getitems__(list(range(len(rows))))
 
 
 def column(view: Days, name: str) -> int:
-    """Where a feature stands."""
+    """Return the position of a feature."""
     assert view.fitted is not None
     return view.fitted.features.index(name)
 
@@ -76,7 +76,7 @@ def test_silent_days_are_units_on_request_but_none_after_the_last_event(small: P
 
 def test_features_are_standardised_by_training_days(small: Path) -> None:
     view = ready(small)
-    batch = whole(view, "train")
+    batch = full_batch(view, "train")
     torch.testing.assert_close(batch.features.mean(dim=0), torch.zeros(336), atol=1e-5, rtol=0)
     varied = batch.features.std(dim=0, unbiased=False)
     assert all(round(float(std), 3) in (0.0, 1.0) for std in varied)
@@ -101,9 +101,9 @@ def test_later_days_change_no_moment(small: Path, tmp_path: Path) -> None:
 
 def test_own_history_compares_a_day_with_the_users_own_days(small: Path) -> None:
     view = ready(small, history="own", prior=1e-6)
-    batch, place = whole(view, "train"), column(view, "http_count")
+    batch, place = full_batch(view, "train"), column(view, "http_count")
     torch.testing.assert_close(batch.features[:, place], torch.zeros(len(batch.unit)), atol=1e-2, rtol=0)
-    assert whole(ready(small), "train").features[:, place].abs().min() > 0.5
+    assert full_batch(ready(small), "train").features[:, place].abs().min() > 0.5
 
 
 def test_a_user_without_training_days_is_measured_by_everybody(small: Path) -> None:
@@ -114,7 +114,9 @@ def test_a_user_without_training_days_is_measured_by_everybody(small: Path) -> N
 
 
 def test_both_histories_stand_side_by_side(small: Path) -> None:
-    both, none, own = (whole(ready(small, history=name), "test").features for name in ("both", "none", "own"))
+    both, none, own = (
+        full_batch(ready(small, history=name), "test").features for name in ("both", "none", "own")
+    )
     assert torch.equal(both, torch.cat([none, own], dim=1))
 
 
@@ -141,7 +143,7 @@ def test_moments_without_training_days_are_refused(small: Path) -> None:
 
 def test_the_past_is_the_users_own_and_the_latest_comes_first(small: Path) -> None:
     view = ready(small, days=3)
-    batch = whole(view, "train", "val", "test")
+    batch = full_batch(view, "train", "val", "test")
     first = np.flatnonzero((view.units["user"] == "bob").to_numpy())[0]
     assert batch.has_past[first].tolist() == [False, False, False]
     assert batch.has_past[first + 2].tolist() == [True, True, False]
@@ -154,13 +156,13 @@ def test_labels_reach_batches_only_where_the_split_shows_them(store: Path) -> No
     view = Days(store, RICH)
     view.prepare_data()
     view.setup("fit")
-    assert set(whole(view, "train").label.tolist()) == {0.0, 1.0}
-    assert whole(view, "test").label.isnan().all()
+    assert set(full_batch(view, "train").label.tolist()) == {0.0, 1.0}
+    assert full_batch(view, "test").label.isnan().all()
     view.setup("test")
-    assert whole(view, "val", "test").label.isnan().all()
+    assert full_batch(view, "val", "test").label.isnan().all()
     hidden = Days(store, Dates(date(2010, 2, 20), date(2010, 3, 1)))
     hidden.setup("fit")
-    assert whole(hidden, "train").label.isnan().all()
+    assert full_batch(hidden, "train").label.isnan().all()
 
 
 def test_patterns_choose_features(small: Path) -> None:
@@ -182,7 +184,7 @@ def test_prediction_knows_users_again_and_fills_what_a_store_does_not_record(sma
         torch.cat([state[name], torch.ones(3, 1)], dim=1) for name in ("mean", "std")
     )
     view.load_state_dict(state)
-    batch = whole(view, "predict")
+    batch = full_batch(view, "predict")
     assert set(view.units["part"]) == {"predict"}
     assert batch.user.tolist() == [1] * 10 + [2] * 9 + [0] * 3
     assert batch.features[:, -1].tolist() == [-1.0] * 22

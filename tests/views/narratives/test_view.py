@@ -27,8 +27,8 @@ DATES = Dates(date(2010, 3, 13), date(2010, 3, 17))
 RICH = Dates(date(2010, 3, 1), date(2010, 3, 15), shown=["train", "val"])
 
 
-def worked(user: str, days: range, until: int = 17) -> list[dict[str, object]]:
-    """Logon at nine, a page at ten and a mail at the end on these days of March."""
+def work_events(user: str, days: range, until: int = 17) -> list[dict[str, object]]:
+    """Return a logon at nine, a page at ten and a mail at the end on these days of March."""
     return [
         made
         for day in days
@@ -40,8 +40,8 @@ def worked(user: str, days: range, until: int = 17) -> list[dict[str, object]]:
     ]
 
 
-def finished(folder: Path) -> Path:
-    """The store with what views read beside the events."""
+def add_tables(folder: Path) -> Path:
+    """Return the store with the tables that views read beside the events."""
     for file in folder.glob("events/*/events.parquet"):
         rows = pl.read_parquet(file, glob=False)
         pc_use(rows).write_parquet(file.with_name("pc_use.parquet"))
@@ -52,30 +52,30 @@ def finished(folder: Path) -> Path:
 @pytest.fixture
 def small(tmp_path: Path) -> Path:
     """Return a store: ann works every day, late on the 19th; bob and eve, who stays late, but for the 3rd."""
-    ann = [*worked("ann", range(1, 19)), *worked("ann", range(19, 20), until=22)]
-    others = [
+    ann = [*work_events("ann", range(1, 19)), *work_events("ann", range(19, 20), until=22)]
+    other_people = [
         made for name in ("bob", "eve") for days in (range(1, 3), range(4, 20))
-        for made in worked(name, days, until=22 if name == "eve" else 17)
+        for made in work_events(name, days, until=22 if name == "eve" else 17)
     ]  # fmt: skip
-    return finished(write_store(tmp_path / "small", [ann, others]))
+    return add_tables(write_store(tmp_path / "small", [ann, other_people]))
 
 
 def ready(store: Path, stage: str = "fit", split: Split = DATES, **settings: object) -> Narratives:
-    """A view that is set up."""
+    """Return a view that is set up."""
     view = Narratives(store, split, **settings)  # type: ignore[arg-type]
     view.prepare_data()
     view.setup(stage)
     return view
 
 
-def whole(view: Narratives, *parts: str) -> NarrativeBatch:
-    """All days of these parts."""
+def full_batch(view: Narratives, *parts: str) -> NarrativeBatch:
+    """Return all days of these parts."""
     rows = view.rows(view.part(*parts))
     return rows.__getitems__(list(range(len(rows))))
 
 
 def days_of(view: Narratives, batch: NarrativeBatch) -> list[tuple[str, int]]:
-    """User and day of the month of each row."""
+    """Return the user and day of the month of each row."""
     return list(view.units[batch.unit.numpy()].select("user", pl.col("start").dt.day()).iter_rows())
 
 
@@ -90,7 +90,7 @@ def test_units_are_those_of_the_days_view(store: Path) -> None:
 
 def test_a_batch_holds_a_narrative_and_contents_of_each_day(small: Path) -> None:
     view = ready(small)
-    batch = whole(view, "train", "val", "test")
+    batch = full_batch(view, "train", "val", "test")
     at = days_of(view, batch).index(("bob", 4))
     assert batch.narrative[at] == (
         "During working hours, login at Self-PC, then accessed website a.org, and sent email (from insider "
@@ -103,11 +103,11 @@ def test_a_batch_holds_a_narrative_and_contents_of_each_day(small: Path) -> None
 
 def test_working_hours_are_each_users_own_as_training_days_show_them(small: Path) -> None:
     view = ready(small)
-    batch = whole(view, "train", "val", "test")
-    told = dict(zip(days_of(view, batch), batch.narrative, strict=True))
-    assert "After" not in told["eve", 9]  # she always stays until ten
-    assert "After" not in told["ann", 18]
-    assert told["ann", 19].endswith(
+    batch = full_batch(view, "train", "val", "test")
+    narratives = dict(zip(days_of(view, batch), batch.narrative, strict=True))
+    assert "After" not in narratives["eve", 9]  # she always stays until ten
+    assert "After" not in narratives["ann", 18]
+    assert narratives["ann", 19].endswith(
         "After working hours, sent email (from insider address to unknown address)."
     )
 
@@ -122,18 +122,18 @@ def test_later_days_change_no_hours_and_no_narrative(small: Path, tmp_path: Path
         ).with_columns(pl.col("time").dt.offset_by("1h")).filter(later).vstack(rows.filter(~later)).sort(
             "user", "time"
         ).write_parquet(file)
-    finished(other)
+    add_tables(other)
     one, two = ready(small), ready(other)
     assert one.hours is not None
     assert two.hours is not None
     assert one.hours.equals(two.hours)
-    assert whole(one, "train", "val").narrative == whole(two, "train", "val").narrative
-    assert whole(one, "test").narrative != whole(two, "test").narrative
+    assert full_batch(one, "train", "val").narrative == full_batch(two, "train", "val").narrative
+    assert full_batch(one, "test").narrative != full_batch(two, "test").narrative
 
 
 def test_days_without_events_are_units_on_request(small: Path) -> None:
     view = ready(small, silent=True)
-    batch = whole(view, "train", "val", "test")
+    batch = full_batch(view, "train", "val", "test")
     at = days_of(view, batch).index(("bob", 3))
     assert batch.narrative[at] == "No activity."
     assert batch.contents[at] == ()
@@ -146,40 +146,40 @@ def test_empty_contents_everywhere_are_no_texts(tmp_path: Path) -> None:
         event("email_send", object="a@b.org", content=""),
         event("logoff", "03-02 09:00:00"),
     ]
-    view = ready(finished(write_store(tmp_path / "bare", [rows, []])))
-    batch = whole(view, "train")
+    view = ready(add_tables(write_store(tmp_path / "bare", [rows, []])))
+    batch = full_batch(view, "train")
     assert batch.contents == ((), ())
     assert batch.narrative[1] == "During working hours, at Self-PC, logged off."
 
 
 def test_contents_are_bounded_and_kept_apart_by_their_number(small: Path) -> None:
     view = ready(small, contents=1)
-    assert {len(texts) for texts in whole(view, "train").contents} == {1}
-    assert {len(texts) for texts in whole(ready(small, contents=0), "train").contents} == {0}
+    assert {len(texts) for texts in full_batch(view, "train").contents} == {1}
+    assert {len(texts) for texts in full_batch(ready(small, contents=0), "train").contents} == {0}
     assert view.folder != ready(small).folder
 
 
 def test_a_built_view_is_used_again_in_any_style(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    merged = whole(ready(small), "train").narrative
+    merged = full_batch(ready(small), "train").narrative
     monkeypatch.setattr(narratives, "narrative_events", None)
-    plain = whole(ready(small, style="plain"), "train").narrative
+    plain = full_batch(ready(small, style="plain"), "train").narrative
     assert all(len(one.split()) < len(other.split()) for one, other in zip(merged, plain, strict=True))
 
 
 def test_a_batch_can_move_between_devices(small: Path) -> None:
-    batch = whole(ready(small), "test")
-    moved = move_data_to_device(batch, torch.device("meta"))
-    assert moved.narrative == batch.narrative
-    assert moved.contents == batch.contents
-    assert moved.label.is_meta
+    batch = full_batch(ready(small), "test")
+    on_meta = move_data_to_device(batch, torch.device("meta"))
+    assert on_meta.narrative == batch.narrative
+    assert on_meta.contents == batch.contents
+    assert on_meta.label.is_meta
 
 
 def test_loader_processes_get_the_same_rows(small: Path) -> None:
     view = ready(small)
     rows = view.rows(view.part("test"))
-    here, there = rows.__getitems__([2, 0]), pickle.loads(pickle.dumps(rows)).__getitems__([2, 0])
-    assert (here.narrative, here.contents) == (there.narrative, there.contents)
-    assert torch.equal(here.unit, there.unit)
+    here, all_units = rows.__getitems__([2, 0]), pickle.loads(pickle.dumps(rows)).__getitems__([2, 0])
+    assert (here.narrative, here.contents) == (all_units.narrative, all_units.contents)
+    assert torch.equal(here.unit, all_units.unit)
 
 
 def test_training_days_come_in_an_order_of_the_seed_and_all_others_in_their_own(small: Path) -> None:
@@ -188,8 +188,8 @@ def test_training_days_come_in_an_order_of_the_seed_and_all_others_in_their_own(
     units = torch.cat([batch.unit for batch in batches])
     assert units.sort().values.tolist() == view.part("train").tolist()
     assert units.tolist() != units.sort().values.tolist()
-    again = torch.cat([batch.unit for batch in ready(small, batch_size=5).train_dataloader()])
-    assert torch.equal(units, again)
+    second = torch.cat([batch.unit for batch in ready(small, batch_size=5).train_dataloader()])
+    assert torch.equal(units, second)
     tested = torch.cat([batch.unit for batch in view.test_dataloader()])
     assert tested.tolist() == view.part("val", "test").tolist()
 
@@ -229,29 +229,29 @@ def test_what_is_drawn_depends_on_the_seed_alone() -> None:
 
 def test_a_draw_keeps_the_kinds_in_proportion() -> None:
     label = np.array([0.0] * 50 + [1.0] * 10 + [np.nan] * 40, dtype=np.float32)
-    drawn = label[draw_balanced(label, None, 20, 3)]
-    assert [(drawn == 1).sum(), (drawn == 0).sum(), np.isnan(drawn).sum()] == [2, 10, 8]
+    sample = label[draw_balanced(label, None, 20, 3)]
+    assert [(sample == 1).sum(), (sample == 0).sum(), np.isnan(sample).sum()] == [2, 10, 8]
 
 
 def test_days_that_are_not_scored_count_as_unused_whatever_else_the_store_holds(store: Path) -> None:
     view = ready(store, scored_share=0.3, contents=0)
     everything, trains = view.part("val", "test"), view.part("train")
     view.setup("test")
-    scored = torch.cat([batch.unit for batch in view.test_dataloader()]).tolist()
-    assert set(scored) < set(everything.tolist())
-    assert 0.2 < len(scored) / len(everything) < 0.4
-    assert len(view.part("unused")) == len(everything) - len(scored)
+    scored_units = torch.cat([batch.unit for batch in view.test_dataloader()]).tolist()
+    assert set(scored_units) < set(everything.tolist())
+    assert 0.2 < len(scored_units) / len(everything) < 0.4
+    assert len(view.part("unused")) == len(everything) - len(scored_units)
     assert view.part("train").tolist() == trains.tolist()
     assert "about 30% of validation and test days are scored" in view.leaks
     other = ready(store, scored_share=0.3, contents=0, seed=5)
     other.setup("test")
     assert other.units.equals(view.units)
-    known = view.units.filter(pl.col("part").is_in(["val", "test"])).select("user", "start")
+    all_days = view.units.filter(pl.col("part").is_in(["val", "test"])).select("user", "start")
     view.units = ready(store, contents=0).units[len(other.units) // 2 :]
-    there = set(view.units.select("user", "start").rows())
+    all_units = set(view.units.select("user", "start").rows())
     fewer = leave_unused(view.units, 0.3)
-    kept = fewer.filter(pl.col("part").is_in(["val", "test"])).select("user", "start")
-    assert set(kept.rows()) == set(known.rows()) & there != set()
+    fewer_days = fewer.filter(pl.col("part").is_in(["val", "test"])).select("user", "start")
+    assert set(fewer_days.rows()) == set(all_days.rows()) & all_units != set()
 
 
 def test_a_share_without_labels_is_refused(small: Path) -> None:
@@ -261,11 +261,11 @@ def test_a_share_without_labels_is_refused(small: Path) -> None:
 
 def test_labels_reach_batches_only_where_the_split_shows_them(store: Path) -> None:
     view = ready(store, split=RICH, contents=0)
-    assert set(whole(view, "train").label.tolist()) == {0.0, 1.0}
-    assert view.rows(view.part("train")).labels.sum() == whole(view, "train").label.sum()
-    assert whole(view, "test").label.isnan().all()
+    assert set(full_batch(view, "train").label.tolist()) == {0.0, 1.0}
+    assert view.rows(view.part("train")).labels.sum() == full_batch(view, "train").label.sum()
+    assert full_batch(view, "test").label.isnan().all()
     view.setup("test")
-    assert whole(view, "val", "test").label.isnan().all()
+    assert full_batch(view, "val", "test").label.isnan().all()
 
 
 def test_what_was_learned_travels_as_plain_types(small: Path, tmp_path: Path) -> None:
@@ -276,7 +276,7 @@ def test_what_was_learned_travels_as_plain_types(small: Path, tmp_path: Path) ->
         view.predict_dataloader()
     view.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
     assert set(view.units["part"]) == {"predict"}
-    assert whole(view, "predict").narrative == whole(fitted, "train", "val", "test").narrative
+    assert full_batch(view, "predict").narrative == full_batch(fitted, "train", "val", "test").narrative
     with pytest.raises(InputError, match="leave these options as they were"):
         Narratives(small, DATES, style="plain").load_state_dict(fitted.state_dict())
 
@@ -310,8 +310,8 @@ def test_a_unit_is_explained_by_its_own_sentences_only(small: Path) -> None:
         unit: Explanation(torch.tensor(parts), torch.zeros(2), names)
         for unit, parts in enumerate(([0.5, 0.0], [0.0, -0.25]))
     }
-    found = view.explanations(pl.DataFrame({"unit": [0, 1], "score": [2.0, 1.0]}), cells)
-    assert found.select("feature", "part").rows() == [("Opened a file.", 0.5), ("Sent an email.", -0.25)]
+    result = view.explanations(pl.DataFrame({"unit": [0, 1], "score": [2.0, 1.0]}), cells)
+    assert result.select("feature", "part").rows() == [("Opened a file.", 0.5), ("Sent an email.", -0.25)]
 
 
 def test_what_leaks_is_what_the_split_leaks(small: Path) -> None:

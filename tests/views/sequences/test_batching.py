@@ -11,23 +11,23 @@ PLAIN, EXTRA = np.arange(900), np.arange(900, 930)
 
 
 def sampler(extra_size: int = 8, budget: int = 4000, seed: int = 0) -> EqualLengths:
-    """Batches of 32 plain sequences at most."""
+    """Return batches of 32 plain sequences at most."""
     return EqualLengths(LENGTH, PLAIN, 32, EXTRA, extra_size, budget, seed)
 
 
 def test_every_plain_sequence_comes_once_an_epoch_and_every_extra_one_often() -> None:
     batches = sampler(budget=10**6)
     assert len(list(batches)) == len(batches)
-    counted = Counter(number for batch in batches for number in batch)
-    assert {counted[number] for number in PLAIN.tolist()} == {1}
-    assert min(counted[number] for number in EXTRA.tolist()) >= 1
+    counts = Counter(number for batch in batches for number in batch)
+    assert {counts[number] for number in PLAIN.tolist()} == {1}
+    assert min(counts[number] for number in EXTRA.tolist()) >= 1
     assert all(len(set(batch)) == len(batch) for batch in batches)
     assert all(0 < sum(number in EXTRA for number in batch) <= 8 for batch in batches)
 
 
 def test_the_epoch_and_the_seed_alone_decide_the_order() -> None:
-    first, again = list(sampler()), list(sampler())
-    assert first == again
+    first, second = list(sampler()), list(sampler())
+    assert first == second
     later = sampler()
     later.set_epoch(1)
     assert list(later) != first

@@ -22,7 +22,7 @@ HOURS_OF_ANN = pl.DataFrame([("ann", 30, 8.0, 17.0, True)], schema=HOURS, orient
 def event(
     kind: str, thing: str = "", pc: str | None = "PC-1", hours: float = 0.0, **more: object
 ) -> pl.DataFrame:
-    """One event of ann, so many hours after Monday 10:00."""
+    """Return one event of ann, so many hours after Monday 10:00."""
     row = {"user": "ann", "time": MONDAY + timedelta(hours=hours), "pc": pc, "kind": kind, "object": thing}
     schema = {"attachments": pl.Int32, "to_removable": pl.Boolean, "from_removable": pl.Boolean}
     rest = {name: more.get(name) for name in schema}
@@ -39,7 +39,7 @@ def test_a_site_is_as_popular_as_it_is_among_training_users() -> None:
 
 
 def word(row: pl.DataFrame, factors: tuple[str, ...] = FACTORS) -> str:
-    """The text of one event, to one who knows ann's hours and one site."""
+    """Return the text of one event, with ann's hours and one site fitted."""
     sites = pl.DataFrame({"site": ["known.com"], "popularity": ["common"]})
     presence = pl.DataFrame(
         {"user": ["ann"] * 8, "day": pl.date_range(date(2010, 3, 1), date(2010, 3, 8), eager=True)}
@@ -64,8 +64,8 @@ def test_factors_can_be_switched_off() -> None:
 def test_what_was_fitted_travels_as_plain_types() -> None:
     sites = pl.DataFrame({"site": ["known.com"], "popularity": ["common"]})
     fitted = Fitted(HOURS_OF_ANN, sites, ["<padding>", "<unknown>", "logon work own none usual"])
-    again = Fitted.from_state(fitted.state())
-    assert again.hours.equals(fitted.hours)
-    assert again.sites.equals(fitted.sites)
-    assert again.words == fitted.words
+    loaded = Fitted.from_state(fitted.state())
+    assert loaded.hours.equals(fitted.hours)
+    assert loaded.sites.equals(fitted.sites)
+    assert loaded.words == fitted.words
     assert fitted.table(FACTORS).rows()[2] == (2, fitted.words[2], "logon", "work", "own", "none", "usual")

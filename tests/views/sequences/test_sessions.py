@@ -11,7 +11,7 @@ MONDAY = datetime(2010, 3, 1, 8)
 
 
 def day(*rows: tuple[str, str, str, float]) -> pl.DataFrame:
-    """Events: user, kind, PC, hours after Monday 8:00; named by their order."""
+    """Return the events: user, kind, PC, hours after Monday 8:00; named by their order."""
     events = [
         (str(number), user, MONDAY + timedelta(hours=hours), pc or None, kind)
         for number, (user, kind, pc, hours) in enumerate(rows)
@@ -20,7 +20,7 @@ def day(*rows: tuple[str, str, str, float]) -> pl.DataFrame:
 
 
 def members(cut: pl.DataFrame) -> list[str]:
-    """Events of each sequence, as one text."""
+    """Return the events of each sequence, as one text."""
     grouped = cut.group_by("sequence", maintain_order=True).agg(pl.col("event_id").str.join(""))
     assert grouped["sequence"].to_list() == list(range(len(grouped)))
     return grouped["event_id"].to_list()
@@ -82,11 +82,11 @@ def test_a_day_holds_all_that_a_user_does_until_midnight() -> None:
 
 @pytest.mark.parametrize("cut", [by_session, by_day])
 def test_nothing_is_lost_or_doubled_and_users_stay_apart(cut: object, store_events: pl.DataFrame) -> None:
-    found = by_session(store_events) if cut is by_session else by_day(store_events)
-    assert sorted(found["event_id"]) == sorted(store_events["event_id"])
-    assert found.group_by("sequence").agg(pl.col("user").n_unique())["user"].max() == 1
-    assert found["sequence"].is_sorted()
-    assert found.group_by("sequence").agg(pl.col("time").diff().min())["time"].min() >= timedelta(0)  # type: ignore[operator]
+    result = by_session(store_events) if cut is by_session else by_day(store_events)
+    assert sorted(result["event_id"]) == sorted(store_events["event_id"])
+    assert result.group_by("sequence").agg(pl.col("user").n_unique())["user"].max() == 1
+    assert result["sequence"].is_sorted()
+    assert result.group_by("sequence").agg(pl.col("time").diff().min())["time"].min() >= timedelta(0)  # type: ignore[operator]
 
 
 @pytest.fixture(scope="module")

@@ -22,12 +22,12 @@ DATES = (date(2010, 3, 1), date(2010, 3, 15))
 
 
 def view(store: Path, stage: str = "fit", **settings: object) -> Sequences:
-    """The view of the slice, set up."""
-    made = Sequences(store, Dates(*DATES, shown=["train", "val"]), **settings)  # type: ignore[arg-type]
-    made.prepare_data()
-    made.setup(stage)
-    made.rows()
-    return made
+    """Return the view of the slice, set up."""
+    view_ = Sequences(store, Dates(*DATES, shown=["train", "val"]), **settings)  # type: ignore[arg-type]
+    view_.prepare_data()
+    view_.setup(stage)
+    view_.rows()
+    return view_
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def sessions(store: Path) -> Sequences:
 
 
 def dataset(lengths: list[int], chunk: int, overlap: int) -> SequenceDataset:
-    """Sequences whose tokens are their places, from 2 on."""
+    """Return a dataset of sequences whose tokens are their places, from 2 on."""
     length = np.array(lengths)
     tokens = np.arange(2, 2 + length.sum(), dtype=np.int16)
     return SequenceDataset(
@@ -49,37 +49,39 @@ def test_each_event_is_one_behaviour(sessions: Sequences, store: Path) -> None:
     events = Store(store).scan().select(pl.len()).collect().item()
     assert len(sessions.rows().tokens) == events == sessions.length.sum()
     blocks = [rows for _, rows in sessions.unit_rows(np.arange(events))]
-    named = pl.concat(blocks)
-    assert sorted(named["event_id"]) == sorted(Store(store).scan().select("event_id").collect().to_series())
+    all_rows = pl.concat(blocks)
+    assert sorted(all_rows["event_id"]) == sorted(
+        Store(store).scan().select("event_id").collect().to_series()
+    )
 
 
 @pytest.mark.parametrize(("chunk", "overlap"), [(8, 4), (7, 2), (5, 0), (100, 10)])
 def test_every_behaviour_counts_once_in_the_row_that_knows_most_around_it(chunk: int, overlap: int) -> None:
     rows = dataset([30, 1, 8, 9, 5], chunk, overlap)[[0, 1, 2, 3, 4]]
-    counted = rows.behaviour[rows.is_counted]
-    assert sorted(counted.tolist()) == list(range(53))
-    assert (rows.tokens[rows.is_counted] == counted + 2).all()
+    behaviours = rows.behaviour[rows.is_counted]
+    assert sorted(behaviours.tolist()) == list(range(53))
+    assert (rows.tokens[rows.is_counted] == behaviours + 2).all()
     assert (rows.tokens == 0).sum() == (rows.lengths[:, None] <= torch.arange(rows.tokens.shape[1])).sum()
     assert rows.lengths.max() <= chunk
     if chunk > 8:
         return
     place = torch.arange(rows.tokens.shape[1]).expand_as(rows.tokens)
     inner = rows.is_counted & (rows.sequence == 0)[:, None]
-    begins = rows.behaviour.masked_fill(~rows.is_counted, 10**6).min(dim=1).values
-    later = inner & (begins > 0)[:, None]  # rows that continue a sequence
+    firsts = rows.behaviour.masked_fill(~rows.is_counted, 10**6).min(dim=1).values
+    later = inner & (firsts > 0)[:, None]  # rows that continue a sequence
     assert (place[later] >= overlap // 2).all()
 
 
 def test_rows_of_a_sequence_share_a_batch(store: Path) -> None:
     chunked = view(store, chunk=32, overlap=8, budget=64, batch_size=8)
     for loader in (chunked.train_dataloader(), chunked.val_dataloader(), chunked.test_dataloader()):
-        seen: set[int] = set()
+        sequences_seen: set[int] = set()
         for batch in loader:
             assert isinstance(batch, SequenceBatch)
-            here = set(batch.sequence.tolist())
-            assert not here & seen
-            seen |= here
-            for number in here:
+            current = set(batch.sequence.tolist())
+            assert not current & sequences_seen
+            sequences_seen |= current
+            for number in current:
                 assert int(batch.is_counted[batch.sequence == number].sum()) == chunked.length[number]
 
 
@@ -121,11 +123,11 @@ def test_a_session_is_malicious_by_what_it_holds_not_by_when_it_is(tmp_path: Pat
         pl.DataFrame({"user": ["ann"], "scenario": [1], "start": [moments[2]], "end": [moments[2]]}),
         pl.DataFrame({"user": ["ann"], "scenario": [1], "time": [moments[2]], "event_id": ["bad"]}),
     )
-    held = pl.DataFrame({"user": ["ann"] * 3, "event_id": ["x", "bad", "y"], "unit": [0, 1, 1]})
+    events_of_units = pl.DataFrame({"user": ["ann"] * 3, "event_id": ["x", "bad", "y"], "unit": [0, 1, 1]})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(base, "read_key", lambda _: key)
-        shown = Dates(*DATES, shown=["train"]).shown_labels(units, tmp_path, [held])
-    assert shown.to_list() == [False, True]
+        labels = Dates(*DATES, shown=["train"]).shown_labels(units, tmp_path, [events_of_units])
+    assert labels.to_list() == [False, True]
 
 
 def test_another_meaning_of_tokens_than_was_fitted_is_refused(store: Path, sessions: Sequences) -> None:
@@ -149,18 +151,18 @@ def test_no_label_of_a_behaviour_reaches_a_batch(
     )
     true = base.read_key  # type: ignore[attr-defined]
 
-    def moved(path: Path) -> Key:
+    def move_event(path: Path) -> Key:
         key = true(path)
         where = everything.select("user", "event_id", "sequence")
-        joined = key.events.join(where, on=["user", "event_id"]).join(first, on=["user", "sequence"])
+        malicious_rows = key.events.join(where, on=["user", "event_id"]).join(first, on=["user", "sequence"])
         names = ["user", "scenario", pl.col("other_time").alias("time"), pl.col("other_id").alias("event_id")]
-        return Key(key.campaigns, joined.select(names))
+        return Key(key.campaigns, malicious_rows.select(names))
 
-    monkeypatch.setattr(base, "read_key", moved)
-    again = view(store, batch_size=16, malicious=4, budget=4096)
-    for one, other in zip(sessions.train_dataloader(), again.train_dataloader(), strict=True):
-        for here, there in zip(one, other, strict=True):
-            torch.testing.assert_close(here, there, equal_nan=True)
+    monkeypatch.setattr(base, "read_key", move_event)
+    second = view(store, batch_size=16, malicious=4, budget=4096)
+    for one, other in zip(sessions.train_dataloader(), second.train_dataloader(), strict=True):
+        for current, there in zip(one, other, strict=True):
+            torch.testing.assert_close(current, there, equal_nan=True)
 
 
 def test_the_vocabulary_is_learned_from_training_sequences(store: Path, sessions: Sequences) -> None:
@@ -186,9 +188,9 @@ def test_the_test_part_changes_nothing_that_is_fitted(store: Path, sessions: Seq
 
 @pytest.mark.slow
 def test_another_process_loads_the_same_batches(store: Path) -> None:
-    alone, helped = view(store, budget=2048), view(store, budget=2048, num_workers=1)
-    for one, other in zip(alone.train_dataloader(), helped.train_dataloader(), strict=True):
-        assert all(torch.equal(here, there) for here, there in zip(one[:4], other[:4], strict=True))
+    single, helped = view(store, budget=2048), view(store, budget=2048, num_workers=1)
+    for one, other in zip(single.train_dataloader(), helped.train_dataloader(), strict=True):
+        assert all(torch.equal(current, there) for current, there in zip(one[:4], other[:4], strict=True))
 
 
 @pytest.mark.slow
@@ -200,9 +202,9 @@ def test_the_built_view_does_not_depend_on_the_workers(store: Path, tmp_path: Pa
     shutil.rmtree(copied / "views", ignore_errors=True)
     many = Sequences(copied, Dates(*DATES), build_workers=2)
     many.prepare_data()
-    alone = Sequences(store, Dates(*DATES))
-    alone.prepare_data()
-    for one, other in zip(many.shards, alone.shards, strict=True):
+    single = Sequences(store, Dates(*DATES))
+    single.prepare_data()
+    for one, other in zip(many.shards, single.shards, strict=True):
         assert one.read_bytes() == other.read_bytes()
 
 
@@ -244,7 +246,7 @@ def test_a_young_store_says_that_nothing_can_be_new(store: Path) -> None:
     sequences = view(store, "fit")
     spans = sequences.units.select("user", "start", "end")
     with pytest.warns(UserWarning, match=r"spans \d+ days, and in the first 28"):
-        sequences.warn_of_a_young_store(spans.filter(pl.col("start") < datetime(2010, 1, 12)))
+        sequences.warn_of_short_store(spans.filter(pl.col("start") < datetime(2010, 1, 12)))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        sequences.warn_of_a_young_store(spans)
+        sequences.warn_of_short_store(spans)

@@ -27,7 +27,7 @@ MONDAY = datetime(2010, 3, 1, 10)
 
 
 def view(store: Path, stage: str = "fit", **settings: object) -> Signals:
-    """The view of the slice, set up, with short windows."""
+    """Return the view of the slice, set up, with short windows."""
     made = Signals(store, Dates(*DATES, shown=["train", "val"]), **{"days": 14, **settings})  # type: ignore[arg-type]
     made.prepare_data()
     made.setup(stage)
@@ -59,42 +59,42 @@ def test_kinds_are_counted_together() -> None:
 def test_silent_days_hold_zeros_between_a_users_first_and_last() -> None:
     times = [MONDAY, MONDAY + timedelta(days=3), MONDAY + timedelta(days=9)]
     rows = pl.DataFrame({"user": ["ann", "ann", "bob"], "time": times, "kind": "logon"})
-    found = every_day(daily_counts(rows))
-    assert found["user"].to_list() == ["ann"] * 4 + ["bob"]
-    assert found["logon"].to_list() == [1, 0, 0, 1, 1]
+    result = every_day(daily_counts(rows))
+    assert result["user"].to_list() == ["ann"] * 4 + ["bob"]
+    assert result["logon"].to_list() == [1, 0, 0, 1, 1]
 
 
 def test_counts_are_deviations_from_what_is_usual_for_the_user() -> None:
     rows = {"user": ["ann"] * 3 + ["bob"] * 2, "day": [date(2010, 3, day) for day in (1, 2, 3, 1, 2)]}
     counts = pl.DataFrame(rows).with_columns(pl.lit(0.0).alias(name) for name in CHANNELS)
     counts = counts.with_columns(logon=pl.Series([0.0, 3.0, 0.0, 7.0, 7.0]))
-    found = standardise(counts, moments_of(counts[:3]))
+    result = standardise(counts, moments_of(counts[:3]))
     logs = np.log1p([0.0, 3.0, 0.0])
-    np.testing.assert_allclose(found[:3, 0], (logs - logs.mean()) / logs.std())
-    np.testing.assert_allclose(found[3:, 0], (np.log1p(7.0) - logs.mean()) / logs.std())  # bob is unknown
-    assert (found[:, 1:] == 0).all()
+    np.testing.assert_allclose(result[:3, 0], (logs - logs.mean()) / logs.std())
+    np.testing.assert_allclose(result[3:, 0], (np.log1p(7.0) - logs.mean()) / logs.std())  # bob is unknown
+    assert (result[:, 1:] == 0).all()
 
 
 def test_modes_of_the_whole_history_are_those_of_each_user_alone() -> None:
     values = np.random.default_rng(0).normal(size=(95, 3))
     lengths = np.array([40, 5, 40, 10])
-    found = decompose_days(values, lengths, 3, None, 500.0, 1e-3)
-    alone = mvmd(torch.from_numpy(values[:40].T.copy())[None], 3, tol=1e-3).modes[0]
-    np.testing.assert_allclose(found[:40], alone.permute(2, 0, 1).numpy())
-    assert (found[40:45] == 0).all()  # five days are too few for three modes
-    assert found[85:].any()
+    result = decompose_days(values, lengths, 3, None, 500.0, 1e-3)
+    reference = mvmd(torch.from_numpy(values[:40].T.copy())[None], 3, tol=1e-3).modes[0]
+    np.testing.assert_allclose(result[:40], reference.permute(2, 0, 1).numpy())
+    assert (result[40:45] == 0).all()  # five days are too few for three modes
+    assert result[85:].any()
 
 
 def test_modes_of_a_trailing_window_know_nothing_of_later_days_or_other_users() -> None:
     values = np.random.default_rng(0).normal(size=(80, 2))
-    found = decompose_days(values, np.array([50, 30]), 2, 14, 500.0, 1e-3)
-    changed = values.copy()
-    changed[40:50] += 5.0
-    again = decompose_days(changed, np.array([50, 30]), 2, 14, 500.0, 1e-3)
-    np.testing.assert_array_equal(found[:40], again[:40])
-    np.testing.assert_array_equal(found[50:], again[50:])
-    assert not np.allclose(found[40:50], again[40:50])
-    np.testing.assert_allclose(decompose_days(values[:50], np.array([50]), 2, 14, 500.0, 1e-3), found[:50])
+    result = decompose_days(values, np.array([50, 30]), 2, 14, 500.0, 1e-3)
+    later_change = values.copy()
+    later_change[40:50] += 5.0
+    second = decompose_days(later_change, np.array([50, 30]), 2, 14, 500.0, 1e-3)
+    np.testing.assert_array_equal(result[:40], second[:40])
+    np.testing.assert_array_equal(result[50:], second[50:])
+    assert not np.allclose(result[40:50], second[40:50])
+    np.testing.assert_allclose(decompose_days(values[:50], np.array([50]), 2, 14, 500.0, 1e-3), result[:50])
 
 
 def test_each_unit_has_its_counts_then_its_modes(days: Signals) -> None:
@@ -116,8 +116,8 @@ def test_the_days_tokens_are_those_of_the_day(days: Signals) -> None:
     batch = rows.__getitems__([0, 1])
     for row, unit in enumerate((3, 8)):
         first, length = days.sequences.first[unit], days.sequences.length[unit]
-        mine = days.sequences.rows().tokens[first : first + length].long()
-        assert torch.equal(batch.tokens[row, :length], mine)
+        own_tokens = days.sequences.rows().tokens[first : first + length].long()
+        assert torch.equal(batch.tokens[row, :length], own_tokens)
 
 
 def test_a_day_of_20_000_behaviours_is_read_in_even_steps(days: Signals) -> None:
@@ -160,14 +160,14 @@ def test_made_up_days_lie_between_malicious_days_and_have_the_tokens_of_one() ->
     features, label = draw.normal(size=(200, 4)), np.zeros(200)
     label[:12] = 1
     features[:12] += 4.0
-    found, kinds, source = smote_tomek(features, label, seed=0)
+    result, kinds, source = smote_tomek(features, label, seed=0)
     assert (kinds == 1).sum() == pytest.approx(94, abs=3)
     assert (label[source] == kinds).all()
-    again = smote_tomek(features, label, seed=0)
-    np.testing.assert_array_equal(found, again[0])
-    real = (found == features[source]).all(axis=1)
+    second = smote_tomek(features, label, seed=0)
+    np.testing.assert_array_equal(result, second[0])
+    real = (result == features[source]).all(axis=1)
     assert real.sum() >= 190
-    made = found[~real]
+    made = result[~real]
     low, high = features[:12].min(axis=0), features[:12].max(axis=0)
     assert ((made >= low) & (made <= high)).all()
 

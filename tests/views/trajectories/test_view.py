@@ -21,18 +21,18 @@ FRIDAY = datetime(2010, 3, 12)
 
 
 def event(kind: str, hours: float = 9.0, user: str = "ann", **columns: object) -> dict[str, object]:
-    """One event, so many hours after the beginning of a Friday; the rest is null."""
-    when = FRIDAY + timedelta(hours=hours)
-    return {**dict.fromkeys(EVENTS), "user": user, "time": when, "kind": kind, "pc": "PC-1", **columns}
+    """Return one event, so many hours after the beginning of a Friday; the rest is null."""
+    moment = FRIDAY + timedelta(hours=hours)
+    return {**dict.fromkeys(EVENTS), "user": user, "time": moment, "kind": kind, "pc": "PC-1", **columns}
 
 
 def frame(events: Iterable[dict[str, object]]) -> pl.DataFrame:
-    """Events as a shard holds them."""
+    """Return the events as a shard holds them."""
     return pl.DataFrame(list(events), schema=EVENTS)
 
 
 def day(*events: dict[str, object], features: FeatureSet = "docs") -> dict[str, float]:
-    """The features of one day that are not zero."""
+    """Return the features of one day that are not zero."""
     row = build(frame(events), features, ("dtaa.com", "x.dtaa.com")).drop("user", "day", *HOURS)
     return {name: round(value, 4) for name, value in row.row(0, named=True).items() if value}
 
@@ -61,8 +61,8 @@ def test_mail_is_external_by_any_recipient_and_company_domain() -> None:
 
 def test_notebook_features_are_counted_as_the_notebook_says() -> None:
     mail = event("email_send", 20, object="bob@dtaa.com;eve@evil.com;;joe@evil.com", pc="PC-9")
-    found = day(event("logon"), event("logoff", pc="PC-2"), event("file_copy"), mail, features="notebook")
-    assert found == {
+    result = day(event("logon"), event("logoff", pc="PC-2"), event("file_copy"), mail, features="notebook")
+    assert result == {
         "n_logons": 1,
         "n_logoffs": 1,
         "n_files": 1,
@@ -114,44 +114,44 @@ def test_a_feature_that_never_varies_has_scale_1() -> None:
     values = torch.zeros(2, 8, 3)
     values[..., 0] = torch.arange(16.0).view(2, 8)
     values[0, 0, 1] = 4.0
-    used = torch.ones(2, 8, dtype=torch.bool)
-    centre, scale = moments(values, used, "robust")
+    mask = torch.ones(2, 8, dtype=torch.bool)
+    centre, scale = moments(values, mask, "robust")
     assert centre.tolist() == [7.5, 0, 0]
     assert scale[0].item() == pytest.approx(7.5 / 1.349)
     assert scale[1].item() == pytest.approx(values[..., 1].std(correction=0).item())  # seldom: no range
     assert scale[2] == 1
     with pytest.raises(InputError, match="no activity"):
-        moments(values, ~used, "plain")
+        moments(values, ~mask, "plain")
 
 
 @pytest.fixture(scope="module")
 def view(store: Path) -> Trajectories:
     """Return the view of the small slice, fitted."""
-    found = Trajectories(store, SPLIT)
-    found.prepare_data()
-    found.setup("fit")
-    return found
+    result = Trajectories(store, SPLIT)
+    result.prepare_data()
+    result.setup("fit")
+    return result
 
 
 def test_the_grid_holds_what_was_counted(view: Trajectories) -> None:
     batch = view.batch("val", "test", context=True)
     days = pl.read_parquet(view.path)
-    raw = batch.values * view.fitted["scale"] + view.fitted["centre"]
+    unscaled = batch.values * view.fitted["scale"] + view.fitted["centre"]
     assert int(batch.active.sum()) == len(days)
     users = sorted(days["user"].unique())
     for row in days.sample(20, seed=0).iter_rows(named=True):
         at = users.index(row["user"]), (row["day"] - date(1970, 1, 1)).days - int(batch.day[0])
         expected = torch.tensor([row[name] for name in SETS["docs"].names]).log1p()
-        torch.testing.assert_close(raw[at], expected, atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(unscaled[at], expected, atol=1e-5, rtol=1e-4)
         assert batch.hours[at].tolist() == [row[name] for name in HOURS]
 
 
 def test_units_are_named_once_and_know_their_user_and_day(view: Trajectories) -> None:
     batch = view.batch("val", "test", context=True)
-    found = view.units[batch.name_scores(torch.zeros_like(batch.label)).unit.numpy()]
-    assert found.select("user", "start").is_unique().all()
-    assert set(found["part"]) == {"val", "test"}
-    assert len(found) == view.units["part"].is_in(["val", "test"]).sum()
+    result = view.units[batch.name_scores(torch.zeros_like(batch.label)).unit.numpy()]
+    assert result.select("user", "start").is_unique().all()
+    assert set(result["part"]) == {"val", "test"}
+    assert len(result) == view.units["part"].is_in(["val", "test"]).sum()
     user, column = batch.is_scored.nonzero()[100].tolist()
     unit = view.units.row(int(batch.unit[user, column]), named=True)
     assert unit["user"] == sorted(view.units["user"].unique())[user]
@@ -162,8 +162,8 @@ def test_training_sees_training_days_only(view: Trajectories) -> None:
     batch = view.batch("train", context=False)
     assert int(batch.day[-1]) < (date(2010, 2, 20) - date(1970, 1, 1)).days
     assert not (batch.active & ~batch.is_scored).any()
-    known = batch.values[batch.active]
-    assert known.median(dim=0).values.abs().max() < 1e-5
+    active_values = batch.values[batch.active]
+    assert active_values.median(dim=0).values.abs().max() < 1e-5
 
 
 def test_moments_do_not_know_later_days(store: Path, view: Trajectories) -> None:
@@ -175,13 +175,13 @@ def test_moments_do_not_know_later_days(store: Path, view: Trajectories) -> None
 
 def test_labels_reach_a_batch_only_where_they_are_shown(store: Path, view: Trajectories) -> None:
     assert view.batch("val", context=True).label.isnan().all()
-    shown = Trajectories(store, Dates(date(2010, 2, 20), date(2010, 3, 1), shown=["val"]))
-    shown.prepare_data()
-    shown.setup("fit")
-    batch = shown.batch("val", context=True)
+    labelled_view = Trajectories(store, Dates(date(2010, 2, 20), date(2010, 3, 1), shown=["val"]))
+    labelled_view.prepare_data()
+    labelled_view.setup("fit")
+    batch = labelled_view.batch("val", context=True)
     assert not batch.label[batch.is_scored].isnan().any()
     assert batch.label[~batch.is_scored].isnan().all()
-    assert shown.batch("train", context=False).label.isnan().all()
+    assert labelled_view.batch("train", context=False).label.isnan().all()
 
 
 def test_mail_received_is_there_with_people(store: Path) -> None:
@@ -197,6 +197,6 @@ def test_mail_received_is_there_with_people(store: Path) -> None:
 def test_more_processes_build_the_same_view(store: Path, view: Trajectories, tmp_path: Path) -> None:
     before = view.path.read_bytes()
     view.folder.rename(tmp_path / "built")
-    again = Trajectories(store, SPLIT, build_workers=2)
-    again.prepare_data()
-    assert again.path.read_bytes() == before
+    parallel = Trajectories(store, SPLIT, build_workers=2)
+    parallel.prepare_data()
+    assert parallel.path.read_bytes() == before

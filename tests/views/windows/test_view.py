@@ -38,18 +38,18 @@ SPLIT = Dates(val_from=date(2010, 3, 5), test_from=date(2010, 3, 7))
 def event(
     kind: str, time: str = "03-01 09:00:00", user: str = "ann", **columns: str | None
 ) -> dict[str, object]:
-    """One event of 2010; the rest is null."""
-    when = datetime.strptime(f"2010-{time}", "%Y-%m-%d %H:%M:%S")
-    return {**dict.fromkeys(EVENTS), "user": user, "time": when, "kind": kind, "pc": "PC-1", **columns}
+    """Return one event of 2010; the rest is null."""
+    moment = datetime.strptime(f"2010-{time}", "%Y-%m-%d %H:%M:%S")
+    return {**dict.fromkeys(EVENTS), "user": user, "time": moment, "kind": kind, "pc": "PC-1", **columns}
 
 
 def frame(events: Iterable[dict[str, object]]) -> pl.DataFrame:
-    """Events as a shard holds them."""
+    """Return the events as a shard holds them."""
     return pl.DataFrame(list(events), schema=EVENTS)
 
 
 def hour(*events: dict[str, object]) -> dict[str, int]:
-    """The features of one hour that are not zero."""
+    """Return the features of one hour that are not zero."""
     row = build(frame(events), CERT_DOMAINS).drop("user", "hour").row(0, named=True)
     return {name: count for name, count in row.items() if count}
 
@@ -66,7 +66,7 @@ def write_store(folder: Path, shards: list[list[dict[str, object]]], fingerprint
 
 
 def daily(user: str, days: Iterable[int], times: int = 1) -> list[dict[str, object]]:
-    """A logon at nine and ``times`` visits at ten on these days of March."""
+    """Return a logon at nine and ``times`` visits at ten on these days of March."""
     return [
         made
         for day in days
@@ -84,7 +84,7 @@ def small(tmp_path: Path) -> Path:
 
 
 def ready(store: Path, split: Split, stage: str = "fit", hours: int = 24, batch_size: int = 32) -> Windows:
-    """A view that is set up."""
+    """Return a view that is set up."""
     view = Windows(store, split, hours, batch_size=batch_size)
     view.prepare_data()
     view.setup(stage)
@@ -149,8 +149,8 @@ def test_a_visit_without_a_url_is_a_visit_to_no_url() -> None:
 
 def test_urls_are_counted_once_by_their_full_text() -> None:
     pages = ["http://a.org/x", "http://a.org/x", "http://a.org/y", "http://A.org/x"]
-    found = hour(*(event("http_visit", object=page) for page in pages), event("file_copy", object="A.doc"))
-    assert (found["http_count"], found["unique_urls"], found["file_ops"]) == (4, 3, 1)
+    result = hour(*(event("http_visit", object=page) for page in pages), event("file_copy", object="A.doc"))
+    assert (result["http_count"], result["unique_urls"], result["file_ops"]) == (4, 3, 1)
 
 
 @pytest.mark.parametrize(
@@ -167,9 +167,9 @@ def test_urls_are_counted_once_by_their_full_text() -> None:
     ],
 )
 def test_a_message_is_internal_external_or_both(recipients: str | None, internal: int, external: int) -> None:
-    found = hour({**event("email_send"), "object": recipients})
-    assert found["email_sent"] == 1
-    assert (found.get("email_internal", 0), found.get("email_external", 0)) == (internal, external)
+    result = hour({**event("email_send"), "object": recipients})
+    assert result["email_sent"] == 1
+    assert (result.get("email_internal", 0), result.get("email_external", 0)) == (internal, external)
 
 
 def test_an_address_outside_of_a_message_counts_as_no_mail() -> None:
@@ -225,11 +225,11 @@ def test_calendar_windows_start_at_midnight_or_noon_and_cover_all_active_hours(
             "last": [datetime(2010, 3, 3), datetime(2010, 3, 3, 11)],
         }
     )
-    found = calendar_starts(spans, hours)
+    result = calendar_starts(spans, hours)
     for user in ("ann", "bob"):
-        mine = found.filter(pl.col("user") == user)["start"]
-        assert mine.dt.strftime("%m-%d %H").to_list() == starts
-    assert found["user"].is_sorted()
+        user_starts = result.filter(pl.col("user") == user)["start"]
+        assert user_starts.dt.strftime("%m-%d %H").to_list() == starts
+    assert result["user"].is_sorted()
 
 
 def test_a_window_holds_the_counts_of_its_own_hours_and_user() -> None:
@@ -349,8 +349,8 @@ def test_the_moments_come_from_training_windows_only(
     day: int, same: bool, small: Path, tmp_path: Path
 ) -> None:
     events = [*daily("ann", range(1, 11), times=2), *daily("ann", [day] * 50)]
-    changed = write_store(tmp_path / "changed", [daily("bob", range(1, 11)), events])
-    before, after = ready(small, SPLIT).fitted, ready(changed, SPLIT).fitted
+    changed_store = write_store(tmp_path / "changed", [daily("bob", range(1, 11)), events])
+    before, after = ready(small, SPLIT).fitted, ready(changed_store, SPLIT).fitted
     assert all(torch.equal(before[name], after[name]) for name in ("mean", "std")) == same
 
 
@@ -375,7 +375,7 @@ def test_testing_keeps_the_moments_of_the_checkpoint(small: Path) -> None:
 
 def test_the_mask_says_what_happened_and_silent_hours_have_a_value_of_their_own(small: Path) -> None:
     view = ready(small, SPLIT)
-    batch = validated(view)[0]
+    batch = val_batches(view)[0]
     assert torch.equal(batch.mask, torch.from_numpy(view.counts[batch.unit] > 0))
     mean, std = view.fitted["mean"], view.fitted["std"]
     torch.testing.assert_close(batch.values[0, 0], -mean / std)
@@ -385,15 +385,15 @@ def test_the_mask_says_what_happened_and_silent_hours_have_a_value_of_their_own(
 # Batches
 
 
-def validated(view: Windows) -> list[WindowBatch]:
-    """The validation batches of a view that has some."""
+def val_batches(view: Windows) -> list[WindowBatch]:
+    """Return the validation batches of a view."""
     loader = view.val_dataloader()
     assert isinstance(loader, DataLoader)
     return list(loader)
 
 
 def links(batches: Iterable[WindowBatch]) -> tuple[set[tuple[int, int]], set[int], int]:
-    """Pairs that the batches link, the windows in no pair, and the number of rows."""
+    """Return the pairs of the batches, the windows in no pair, and the number of rows."""
     pairs, seen, rows = set(), set(), 0
     for batch in batches:
         seen |= set(batch.unit.tolist())
@@ -440,7 +440,7 @@ def test_every_training_window_trains_and_none_of_another_part(store: Path) -> N
 
 def test_validation_and_test_windows_come_in_order(small: Path) -> None:
     view = ready(small, SPLIT, batch_size=3)
-    first = torch.cat([batch.unit for batch in validated(view)]).tolist()
+    first = torch.cat([batch.unit for batch in val_batches(view)]).tolist()
     tested = torch.cat([batch.unit for batch in view.test_dataloader()]).tolist()
     assert first == view.part("val").tolist()
     assert len(first) == 4
@@ -498,8 +498,8 @@ def test_a_dataset_survives_the_way_to_a_worker(small: Path) -> None:
     copy = pickle.loads(pickle.dumps(rows))
     assert isinstance(copy, WindowDataset)
     assert len(copy) == len(rows) == 12
-    for mine, theirs in zip(rows[3], copy[3], strict=True):
-        assert torch.equal(mine, theirs)
+    for user_starts, theirs in zip(rows[3], copy[3], strict=True):
+        assert torch.equal(user_starts, theirs)
 
 
 @pytest.mark.slow
@@ -512,8 +512,8 @@ def test_workers_do_not_change_the_batches(stage: str, small: Path) -> None:
         view.setup("fit")
         batches.append(list(view.train_dataloader() if stage == "fit" else view.test_dataloader()))
     assert len(batches[0]) == len(batches[1]) > 1
-    for mine, theirs in zip(*batches, strict=True):
-        assert all(torch.equal(*columns) for columns in zip(mine, theirs, strict=True))
+    for user_starts, theirs in zip(*batches, strict=True):
+        assert all(torch.equal(*columns) for columns in zip(user_starts, theirs, strict=True))
 
 
 # What does not fit
@@ -619,6 +619,6 @@ def test_two_processes_and_ray_build_the_same_view(executor: Place, store: Path,
     )
     for view in (one, several):
         view.prepare_data()
-    mine, theirs = (view.cells_path for view in (one, several))
-    assert mine != theirs
-    assert mine.read_bytes() == theirs.read_bytes()
+    user_starts, theirs = (view.cells_path for view in (one, several))
+    assert user_starts != theirs
+    assert user_starts.read_bytes() == theirs.read_bytes()
