@@ -16,10 +16,10 @@ from itd_lightning.audits.truncated_run import OPTION
 from itd_lightning.cli.parser import main
 from itd_lightning.contracts.batches import DayBatch
 from itd_lightning.evaluation.evaluate import evaluate
+from itd_lightning.ingest import build_store
 from itd_lightning.methods import OwnHistoryZ
 from itd_lightning.runs.rescore import LightningRescorer
 from itd_lightning.splits import Dates
-from itd_lightning.ingest import build_store
 from itd_lightning.store.key import read_key
 from itd_lightning.store.truncate import derive_store
 from itd_lightning.views import Days, Narratives

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from itd_lightning.methods import Chronos
-from itd_lightning.methods.chronos.signals import SIGNALS, packed
+from itd_lightning.methods.chronos.signals import SIGNALS, pack_days
 from itd_lightning.numerics.events_in_time import circadian_shift
 from itd_lightning.splits import Dates
 from itd_lightning.splits.labels import label_units
@@ -38,8 +38,8 @@ SCENARIOS = {
 }
 
 
-def measured(store: Path, val_from: date) -> dict[str, np.ndarray]:
-    """One row a monitored, active user-day: signals, user, scenario (0 for harmless), whether it is later."""
+def collect_rows(store: Path, val_from: date) -> dict[str, np.ndarray]:
+    """Return columns of monitored, active user-days: signals, user, scenario (0: harmless), whether later."""
     view = Trajectories(store, Dates(val_from, val_from + timedelta(days=1)))
     view.prepare_data()
     view.setup("fit")
@@ -47,24 +47,24 @@ def measured(store: Path, val_from: date) -> dict[str, np.ndarray]:
     with torch.inference_mode():
         method.training_step(view.batch("train", context=False), 0)
         batch = view.batch("train", "val", "test", context=True)
-        days = packed(batch)
-        known, _ = method.raw(days)
+        days = pack_days(batch)
+        signals, _ = method.raw(days)
         surprise = method.surprises(batch)
-        usual = (days.hours * days.known.unsqueeze(2))[:, : method.baseline].sum(dim=1, keepdim=True)
+        usual = (days.hours * days.mask.unsqueeze(2))[:, : method.baseline].sum(dim=1, keepdim=True)
         shift = circadian_shift(days.hours, usual.expand_as(days.hours))
-    place = torch.arange(days.known.shape[1]).expand_as(days.known)
-    chosen = days.known & (place >= method.baseline)
+    place = torch.arange(days.mask.shape[1]).expand_as(days.mask)
+    mask = days.mask & (place >= method.baseline)
     user = torch.arange(len(place))[:, None].expand_as(place)
-    unit = batch.unit.gather(1, days.at)[chosen].numpy()
+    unit = batch.unit.gather(1, days.column)[mask].numpy()
     labelled = label_units(view.units[unit], read_key(store), "event")
-    rows = {name: known[..., s][chosen].numpy() for s, name in enumerate(SIGNALS)}
+    rows = {name: signals[..., s][mask].numpy() for s, name in enumerate(SIGNALS)}
     for s, name in enumerate(SIGNALS):
-        rows[f"surprise {name}"] = surprise[user[chosen], days.at[chosen], s].numpy()
-    rows["surprise all"] = surprise[user[chosen], days.at[chosen]].mean(dim=1).numpy()
+        rows[f"surprise {name}"] = surprise[user[mask], days.column[mask], s].numpy()
+    rows["surprise all"] = surprise[user[mask], days.column[mask]].mean(dim=1).numpy()
     return {
         **rows,
-        "circadian shift": shift[chosen].numpy(),
-        "user": user[chosen].numpy(),
+        "circadian shift": shift[mask].numpy(),
+        "user": user[mask].numpy(),
         "scenario": labelled["scenario"].fill_null(0).cast(int).to_numpy(),
         "later": labelled["start"].dt.date().to_numpy() >= np.datetime64(val_from),
         "insiders": np.array(
@@ -73,10 +73,10 @@ def measured(store: Path, val_from: date) -> dict[str, np.ndarray]:
     }
 
 
-def highest(values: np.ndarray, user: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """Highest value of each user over the chosen days; users without any are left out."""
+def highest(values: np.ndarray, user: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Return the highest value of each user over the days in the mask; users without any are left out."""
     found = np.full(user.max() + 1, -np.inf)
-    np.maximum.at(found, user[chosen], values[chosen])
+    np.maximum.at(found, user[mask], values[mask])
     return found[np.isfinite(found)]
 
 
@@ -147,7 +147,7 @@ def main() -> None:
     print("# ChronosVector: the page's two tables, measured\n")
     for path in chosen.stores:
         store = Store(path)
-        rows = measured(path, chosen.val_from)
+        rows = collect_rows(path, chosen.val_from)
         users, insiders = len(rows["insiders"]), int(rows["insiders"].sum())
         print(f"## {store.data}: {users} users, {insiders} insiders, {store.manifest['events']:,} events\n")
         print("### Feature discriminability\n")

@@ -103,7 +103,7 @@ def start_step_sizes(dt_proj: nn.Linear, shortest: float = 1e-3, longest: float 
 
 
 def at_least_float32(x: Tensor) -> torch.dtype:
-    """The dtype of ``x``, or float32 where that is narrower."""
+    """Return the dtype of ``x``, or float32 where that is narrower."""
     return torch.promote_types(x.dtype, torch.float32)
 
 
@@ -133,8 +133,8 @@ def scan(
         >>> scan(one, one, torch.tensor([[-0.6931472]]), one, one).flatten()  # a state halves at each step
         tensor([1.0000, 1.5000, 1.7500])
     """
-    way = chosen(backend, u)
-    if way == "cuda":
+    kind = resolve_backend(backend, u)
+    if kind == "cuda":
         fused = import_module("mamba_ssm.ops.selective_scan_interface").selective_scan_fn
         channels_first = [part.to(u.dtype).transpose(1, 2) for part in (u, dt, b, c)]
         y: Tensor = fused(*channels_first[:2], a.float(), *channels_first[2:])
@@ -142,26 +142,26 @@ def scan(
     u_, dt_, a_, b_, c_ = [part.to(at_least_float32(u)).contiguous() for part in (u, dt, a.T, b, c)]
     run: Callable[..., Tensor] = Scan.apply
     state = a.numel() * a_.element_size()
-    if way == "compiled":  # row by row
-        return run(u_, dt_, a_, b_, c_, compiled(), block_length(state)).to(u.dtype)
-    plan = Kernel(forward_blocks, backward_blocks), block_length(len(u) * state)
+    if kind == "compiled":  # row by row
+        return run(u_, dt_, a_, b_, c_, load_compiled(), block_length(state)).to(u.dtype)
+    settings = Kernel(forward_blocks, backward_blocks), block_length(len(u) * state)
     rows = max(CACHE // (SHORTEST * state), 1)  # of more, not even the shortest block fits into the cache
     if u.is_cuda or len(u) <= rows:
-        return run(u_, dt_, a_, b_, c_, *plan).to(u.dtype)
+        return run(u_, dt_, a_, b_, c_, *settings).to(u.dtype)
     parts = zip(*(part.split(rows) for part in (u_, dt_, b_, c_)), strict=True)
-    return torch.cat([run(u_, dt_, a_, b_, c_, *plan) for u_, dt_, b_, c_ in parts]).to(u.dtype)
+    return torch.cat([run(u_, dt_, a_, b_, c_, *settings) for u_, dt_, b_, c_ in parts]).to(u.dtype)
 
 
-def chosen(backend: Backend, u: Tensor) -> Backend:
-    """Name the scan that will run for the input ``u``; never ``auto``. Nothing is imported."""
-    fused = (
+def resolve_backend(backend: Backend, u: Tensor) -> Backend:
+    """Return the backend that will run for the input ``u``, never ``auto``; nothing is imported."""
+    has_kernels = (
         u.is_cuda
         and u.dtype != torch.float64
         and all(find_spec(name) is not None for name in ("mamba_ssm", "selective_scan_cuda"))
     )
     if backend == "auto":
-        return "cuda" if fused else "torch"
-    if backend == "cuda" and not fused:
+        return "cuda" if has_kernels else "torch"
+    if backend == "cuda" and not has_kernels:
         raise InputError(
             f"backend cuda needs mamba_ssm with its kernels and floats on CUDA, got {u.dtype} on {u.device}; "
             "backend auto runs everywhere"
@@ -193,7 +193,7 @@ class Kernel(NamedTuple):
 
     ``forward(u, dt, a, b, c, every)`` takes u, dt (B, L, D), A (N, D), B and C (B, L, N), contiguous and of
     one dtype, and the steps of a block; it returns y (B, L, D) and the state before each block (B, K, N, D).
-    ``backward(grad, u, dt, a, b, c, kept, every)`` takes the gradient of y and these states too, and returns
+    ``backward(grad, u, dt, a, b, c, saved, every)`` takes the gradient of y and these states too, and returns
     the five gradients.
     """
 
@@ -202,17 +202,17 @@ class Kernel(NamedTuple):
 
 
 class Scan(torch.autograd.Function):
-    """The recurrence with a hand-written gradient: one state a block is kept, the others are made again."""
+    """The recurrence with a hand-written gradient: one state a block is saved, the others are recomputed."""
 
     @staticmethod
     def forward(
         ctx: Context, u: Tensor, dt: Tensor, a: Tensor, b: Tensor, c: Tensor, kernel: Kernel, every: int
     ) -> Tensor:
-        """Step through time, keeping the state before every so many steps."""
+        """Step through time, saving the state before each block of steps."""
         ctx.kernel, ctx.every = kernel, every
         with torch.autocast(u.device.type, enabled=False):
-            y, kept = kernel.forward(u, dt, a, b, c, every)
-        ctx.save_for_backward(u, dt, a, b, c, kept)
+            y, saved = kernel.forward(u, dt, a, b, c, every)
+        ctx.save_for_backward(u, dt, a, b, c, saved)
         return y
 
     @staticmethod
@@ -224,14 +224,14 @@ class Scan(torch.autograd.Function):
 
 
 def block_length(state: int) -> int:
-    """Steps, within limits, whose states fit into the cache if the states of one step take so many bytes."""
+    """Return the number of steps, within limits, whose states of so many bytes each fit into the cache."""
     return min(max(CACHE // max(state, 1), SHORTEST), LONGEST)
 
 
 def block_states(
     u: Tensor, dt: Tensor, a: Tensor, b: Tensor, h: Tensor, block: slice
 ) -> tuple[Tensor, Tensor]:
-    """Decays (B, T, N, D) of T steps, and the states (B, T + 1, N, D) around them; ``h`` is first."""
+    """Return decays (B, T, N, D) of T steps, and the states (B, T + 1, N, D) around them; ``h`` is first."""
     step, drive = dt[:, block, None], (u[:, block] * dt[:, block])[:, :, None]
     decay = (step * a).exp_()
     states = decay.new_empty(decay.shape[0], decay.shape[1] + 1, *a.shape)
@@ -246,16 +246,16 @@ def block_states(
 def forward_blocks(
     u: Tensor, dt: Tensor, a: Tensor, b: Tensor, c: Tensor, every: int
 ) -> tuple[Tensor, Tensor]:
-    """Step through time; only sums that need the step before are made one by one."""
+    """Step through time; only sums that need the step before are computed one by one."""
     y, h = torch.empty_like(u), u.new_zeros(len(u), *a.shape)
-    kept = u.new_empty(len(u), -(-u.shape[1] // every), *a.shape)
-    for k in range(kept.shape[1]):
+    saved = u.new_empty(len(u), -(-u.shape[1] // every), *a.shape)
+    for k in range(saved.shape[1]):
         block = slice(k * every, (k + 1) * every)
-        kept[:, k] = h
+        saved[:, k] = h
         _, states = block_states(u, dt, a, b, h, block)
         y[:, block] = (c[:, block, None] @ states[:, 1:]).squeeze(2)
         h = states[:, -1].clone()
-    return y, kept
+    return y, saved
 
 
 def backward_blocks(
@@ -265,7 +265,7 @@ def backward_blocks(
     a: Tensor,
     b: Tensor,
     c: Tensor,
-    kept: Tensor,
+    saved: Tensor,
     every: int,
 ) -> tuple[Tensor, ...]:
     """Step back through time.
@@ -275,9 +275,9 @@ def backward_blocks(
     """
     grad_u, grad_dt, grad_b, grad_c = (torch.empty_like(part) for part in (u, dt, b, c))
     grad_a, later = torch.zeros_like(a), u.new_zeros(len(u), *a.shape)
-    for k in reversed(range(kept.shape[1])):
+    for k in reversed(range(saved.shape[1])):
         block = slice(k * every, (k + 1) * every)
-        decay, states = block_states(u, dt, a, b, kept[:, k], block)
+        decay, states = block_states(u, dt, a, b, saved[:, k], block)
         grad_c[:, block] = (states[:, 1:] @ grad[:, block, :, None]).squeeze(3)
         g = grad[:, block, None] * c[:, block, :, None]
         moments, lasting = g.unbind(1), decay.unbind(1)
@@ -296,8 +296,8 @@ def backward_blocks(
 
 
 @cache
-def compiled() -> Kernel:
-    """Load ``scan.cpp``, compiled for this kind of CPU; the first time ever takes half a minute.
+def load_compiled() -> Kernel:
+    """Return the kernel of ``scan.cpp``, compiled for this CPU; the first call ever takes half a minute.
 
     torch keeps the result in TORCH_EXTENSIONS_DIR, by default in ~/.cache, and compiles again after a change.
 

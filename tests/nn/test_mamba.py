@@ -200,9 +200,9 @@ def test_mamba_ssm_is_never_imported_on_a_cpu(tmp_path: Path, monkeypatch: pytes
 def test_the_compiled_scan_refuses_shapes_that_do_not_fit() -> None:
     u, dt, a, b, c = (part.detach() for part in parts(2, 6, 3, 4))
     with pytest.raises(RuntimeError, match="u and dt must be"):
-        mamba.compiled().forward(u, dt[:, :5].contiguous(), a.T.contiguous(), b, c, 8)
+        mamba.load_compiled().forward(u, dt[:, :5].contiguous(), a.T.contiguous(), b, c, 8)
     with pytest.raises(RuntimeError, match="contiguous"):
-        mamba.compiled().forward(u, dt, a.T, b, c, 8)
+        mamba.load_compiled().forward(u, dt, a.T, b, c, 8)
 
 
 @pytest.mark.slow

@@ -1,6 +1,6 @@
-"""ChronosVector: a user-day is anomalous when the user leaves the trajectory that the first 60 days drew.
+"""ChronosVector: a user-day is anomalous when it leaves the trajectory of the user's first 60 days.
 
-Axes: U users, T calendar days, P active days of a user (packed to the left), S signals, Q quantiles, N
+Axes: U users, T calendar days, P active days of a user (pack_days to the left), S signals, Q quantiles, N
 user-days.
 
 Each signal goes through four steps, all of which know the past and the present day only:
@@ -24,31 +24,30 @@ from itd_lightning.contracts.batches import TrajectoryBatch
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.unit_scores import Explanation
 from itd_lightning.methods.base import Method
-from itd_lightning.methods.chronos.signals import SIGNALS, Packed, Signal, TrajectorySignals, packed
+from itd_lightning.methods.chronos.signals import SIGNALS, PackedDays, Signal, TrajectorySignals, pack_days
 from itd_lightning.numerics.surprise import FEW_PEERS, beside_peers, tail_quantiles, tail_surprise
 from itd_lightning.numerics.weights import logistic_weights
 
 Weights = Literal["equal", "documented", "learned"]
-DOCUMENTED = ("velocity", "drift", "change")  # of which the page's threat score is made
+DOCUMENTED = ("velocity", "drift", "change")  # the parts of the page's threat score
 
 FEW_DAYS = 200  # training days, below which no separate quantiles are taken
 
 
-def median_of(values: Float[Tensor, "u p"], used: Bool[Tensor, "u p"]) -> Float[Tensor, " u"]:
-    """Median over what is used, the lower one of two; 0 of nothing."""
-    middle = torch.where(used, values, torch.nan).nanmedian(dim=1).values
+def masked_median(values: Float[Tensor, "u p"], mask: Bool[Tensor, "u p"]) -> Float[Tensor, " u"]:
+    """Return the median over the mask, the lower one of two; 0 of nothing."""
+    middle = torch.where(mask, values, torch.nan).nanmedian(dim=1).values
     return middle.nan_to_num(0.0)
 
 
 class Chronos(Method[TrajectoryBatch]):
-    """Threat score from velocity, drift, acceleration, change points, circadian disruption and signatures.
+    """A threat score from velocity, drift, acceleration, change points, circadian disruption and signatures.
 
     The anchor is the mean of a user's first ``baseline`` active days. While there are fewer, the user is in
     warm-up: signals refer to the days so far and are compared with training users in their own warm-up, and
     with peers of the same day, not with a history that is not there yet.
 
-    What a signal is says ``nn/trajectory_signals.py``; they are of active days only, so that a weekend is no
-    jump.
+    ``TrajectorySignals`` defines the signals; they are of active days only, so that a weekend is no jump.
 
     Args:
         width: Features a day, D.
@@ -90,81 +89,81 @@ class Chronos(Method[TrajectoryBatch]):
     ) -> None:
         super().__init__(None)
         self.save_hyperparameters()
-        chosen = [signal for signal in SIGNALS if signal in signals]
-        if not chosen or len(chosen) != len(signals):
+        names = [signal for signal in SIGNALS if signal in signals]
+        if not names or len(names) != len(signals):
             raise ValueError(f"signals must be some of {', '.join(SIGNALS)}, got {list(signals)}")
-        if weights not in get_args(Weights) or (weights == "documented" and not {*chosen} & {*DOCUMENTED}):
-            raise ValueError(f"weights {weights} fit no signal of {', '.join(chosen)}")
+        if weights not in get_args(Weights) or (weights == "documented" and not {*names} & {*DOCUMENTED}):
+            raise ValueError(f"weights {weights} fit no signal of {', '.join(names)}")
         if baseline < 2 or window < 2 or shortest < 1 or recent < 1 or depth not in (2, 3) or quantiles < 2:
             raise ValueError(
                 "baseline and window need two days, quantiles two points, and depth is 2 or 3, got "
                 f"{baseline}, {window}, {quantiles}, {depth}; recent {recent}, shortest {shortest}"
             )
-        self.signals, self.weighting, self.baseline = tuple(chosen), weights, baseline
+        self.signals, self.weighting, self.baseline = tuple(names), weights, baseline
         self.hierarchical = hierarchical
-        self.raw = TrajectorySignals(width, chosen, baseline, window, depth, recent, shortest, prefix)
-        self.register_buffer("spread", torch.ones(len(chosen)))
-        self.register_buffer("reference", torch.zeros(2, len(chosen), quantiles + 1))
+        self.raw = TrajectorySignals(width, names, baseline, window, depth, recent, shortest, prefix)
+        self.register_buffer("spread", torch.ones(len(names)))
+        self.register_buffer("reference", torch.zeros(2, len(names), quantiles + 1))
         self.register_buffer("weight", self.first_weights())
         self.spread: Tensor
         self.reference: Tensor
         self.weight: Tensor
 
     def first_weights(self) -> Float[Tensor, " s"]:
-        """Weights before anything is learned; they add up to 1."""
+        """Return the weights before training; they add up to 1."""
         counts = torch.tensor(
             [float(self.weighting != "documented" or signal in DOCUMENTED) for signal in self.signals]
         )
         return counts / counts.sum()
 
     def training_step(self, batch: TrajectoryBatch, batch_idx: int) -> None:
-        """Learn what is usual from the training days, all of which are in the batch."""
-        days = packed(batch)
+        """Fit spreads and quantiles to the training days, all of which are in the batch."""
+        days = pack_days(batch)
         self.raw.fit(days)
-        known, warm_up = self.raw(days)
-        used = days.known
+        signals, warm_up = self.raw(days)
+        mask = days.mask
         spread = torch.stack(
-            [self.own_spread_of(known[..., s], used) for s in range(len(self.signals))], dim=1
+            [self.own_spread_of(signals[..., s], mask) for s in range(len(self.signals))], dim=1
         )
         self.spread.copy_(spread.nanmedian(dim=0).values.nan_to_num(1.0).clamp(min=1e-6))
-        later = used & (torch.arange(used.shape[1], device=used.device) >= self.baseline)
+        later = mask & (torch.arange(mask.shape[1], device=mask.device) >= self.baseline)
         # A short training part has no later days; the baseline's own stand in, though they fit too well.
-        own = later if int(later.sum()) >= FEW_DAYS else used
-        first = used & ~later
-        deviations = (self.beside_history(known, days), warm_up / self.spread)
+        own = later if int(later.sum()) >= FEW_DAYS else mask
+        first = mask & ~later
+        deviations = (self.own_deviations(signals, days), warm_up / self.spread)
         for mode, (values, where) in enumerate(zip(deviations, (own, first), strict=True)):
             for s in range(len(self.signals)):
-                chosen = self.beside_peers(values[..., s], where, days, batch)
-                self.reference[mode, s] = tail_quantiles(chosen, self.reference.shape[2] - 1)
+                differences = self.peer_differences(values[..., s], where, days, batch)
+                self.reference[mode, s] = tail_quantiles(differences, self.reference.shape[2] - 1)
 
     def validation_step(self, batch: TrajectoryBatch, batch_idx: int) -> None:
-        """Learn the weights, where they are to be learned; log the mean score of the units."""
+        """Fit the weights, where the config asks for it; log the mean score of the units."""
         if self.weighting == "learned" and not self.trainer.sanity_checking:
             self.learn_weights(self.surprises(batch), batch)
         score = self.score(batch)[batch.is_scored]
         self.log("val/loss", score.mean(), batch_size=len(score), sync_dist=True)
 
     def score(self, batch: TrajectoryBatch) -> Float[Tensor, "u t"]:
-        """Weighted surprise of each user-day, in nats; 0 for a day without activity."""
+        """Return the weighted surprise of each user-day, in nats; 0 for a day without activity."""
         return self.parts(batch).sum(dim=2)
 
     def explain(self, batch: TrajectoryBatch) -> Explanation:
-        """What each signal adds, and the department where it counts."""
+        """Return the part of each signal in the score, and of the department where it counts."""
         parts = self.parts(batch)[batch.is_scored]
         names = (*self.signals, "department") if self.hierarchical else self.signals
         return Explanation(parts, torch.zeros_like(parts), names)
 
     def parts(self, batch: TrajectoryBatch) -> Float[Tensor, "u t k"]:
-        """Weighted surprise of each signal, then the department's day where it counts."""
+        """Return the weighted surprise of each signal, then the department's day where it counts."""
         individual = self.surprises(batch) * self.weight
         if not self.hierarchical:
             return individual
-        # Beside the department, what all of it does is usual; so its own day is seen beside the company.
-        abroad = self.surprises(batch, batch._replace(group=torch.full_like(batch.group, -1))) @ self.weight
-        return torch.cat([individual, 0.5 * self.department(abroad, batch).unsqueeze(2)], dim=2)
+        # Among its own members, a department's day is usual; so it is compared with the company.
+        company = self.surprises(batch, batch._replace(group=torch.full_like(batch.group, -1))) @ self.weight
+        return torch.cat([individual, 0.5 * self.department(company, batch).unsqueeze(2)], dim=2)
 
     def department(self, score: Float[Tensor, "u t"], batch: TrajectoryBatch) -> Float[Tensor, "u t"]:
-        """Mean score of the others who are active in the department on the day; 0 where they are too few."""
+        """Return the mean score of the others active in the department that day; 0 where too few."""
         users, days = score.shape
         groups = int(batch.group.max()) + 2
         place = (torch.arange(days, device=score.device) * groups + batch.group + 1).flatten()
@@ -177,60 +176,62 @@ class Chronos(Method[TrajectoryBatch]):
     def surprises(
         self, batch: TrajectoryBatch, peers: TrajectoryBatch | None = None
     ) -> Float[Tensor, "u t s"]:
-        """Surprise of each signal on each calendar day; 0 where nothing happened.
+        """Return the surprise of each signal on each calendar day; 0 without activity.
 
         Args:
             batch: The company.
-            peers: The same with other groups, if it is not the departments that are peers.
+            peers: The same with other groups, where peers are not the department.
         """
         if not batch.active.any():
             return batch.values.new_zeros(*batch.active.shape, len(self.signals))
-        days = packed(batch)
-        known, warm_up = self.raw(days)
-        early = torch.arange(days.known.shape[1], device=days.known.device) < self.baseline
-        deviations = (self.beside_history(known, days), warm_up / self.spread)
-        found = batch.values.new_zeros(*batch.active.shape, len(self.signals))
-        user = torch.arange(len(found), device=found.device)[:, None].expand_as(days.at)
+        days = pack_days(batch)
+        signals, warm_up = self.raw(days)
+        early = torch.arange(days.mask.shape[1], device=days.mask.device) < self.baseline
+        deviations = (self.own_deviations(signals, days), warm_up / self.spread)
+        surprises = batch.values.new_zeros(*batch.active.shape, len(self.signals))
+        user = torch.arange(len(surprises), device=surprises.device)[:, None].expand_as(days.column)
         for mode, (values, where) in enumerate(zip(deviations, (~early, early), strict=True)):
-            chosen = days.known & where
+            cells = days.mask & where
             for s in range(len(self.signals)):
-                beside = self.beside_peers(values[..., s], chosen, days, peers or batch)
-                found[user[chosen], days.at[chosen], s] = tail_surprise(beside, self.reference[mode, s])
-        return found
+                differences = self.peer_differences(values[..., s], cells, days, peers or batch)
+                surprises[user[cells], days.column[cells], s] = tail_surprise(
+                    differences, self.reference[mode, s]
+                )
+        return surprises
 
-    def beside_peers(
+    def peer_differences(
         self,
         values: Float[Tensor, "u p"],
-        chosen: Bool[Tensor, "u p"],
-        days: Packed,
+        mask: Bool[Tensor, "u p"],
+        days: PackedDays,
         batch: TrajectoryBatch,
     ) -> Float[Tensor, " n"]:
-        """Chosen values minus what is usual among those who are active on the day."""
-        if not chosen.any():
+        """Return the values in the mask minus the median of the active peers of the day."""
+        if not mask.any():
             return values.new_zeros(0)
-        return beside_peers(values[chosen], days.at[chosen], batch.group.gather(1, days.at)[chosen])
+        return beside_peers(values[mask], days.column[mask], batch.group.gather(1, days.column)[mask])
 
-    def own_spread_of(self, signal: Float[Tensor, "u p"], used: Bool[Tensor, "u p"]) -> Float[Tensor, " u"]:
-        """Robust standard deviation of a signal over each user's baseline; NaN where it does not vary."""
-        first, where = signal[:, : self.baseline], used[:, : self.baseline]
-        away = (first - median_of(first, where)[:, None]).abs()
-        found = 1.4826 * median_of(away, where)
-        return torch.where(found > 0, found, torch.nan)
+    def own_spread_of(self, signal: Float[Tensor, "u p"], mask: Bool[Tensor, "u p"]) -> Float[Tensor, " u"]:
+        """Return the robust standard deviation of a signal over each baseline; NaN where it does not vary."""
+        first, where = signal[:, : self.baseline], mask[:, : self.baseline]
+        distance = (first - masked_median(first, where)[:, None]).abs()
+        spread = 1.4826 * masked_median(distance, where)
+        return torch.where(spread > 0, spread, torch.nan)
 
-    def beside_history(self, signals: Float[Tensor, "u p s"], days: Packed) -> Float[Tensor, "u p s"]:
-        """Each signal minus its median over the user's baseline, in robust standard deviations.
+    def own_deviations(self, signals: Float[Tensor, "u p s"], days: PackedDays) -> Float[Tensor, "u p s"]:
+        """Return each signal minus its median over the user's baseline, in robust standard deviations.
 
         The spread is at least half of what is usual among training users: a user without any variation in 60
         days is not infinitely surprising on the next one.
         """
-        found = torch.empty_like(signals)
-        where = days.known[:, : self.baseline]
+        deviations = torch.empty_like(signals)
+        where = days.mask[:, : self.baseline]
         for s in range(len(self.signals)):
-            spread = self.own_spread_of(signals[..., s], days.known).nan_to_num(0.0)
+            spread = self.own_spread_of(signals[..., s], days.mask).nan_to_num(0.0)
             spread = torch.maximum(spread, self.spread[s] / 2)
-            middle = median_of(signals[:, : self.baseline, s], where)
-            found[..., s] = (signals[..., s] - middle[:, None]) / spread[:, None]
-        return found
+            middle = masked_median(signals[:, : self.baseline, s], where)
+            deviations[..., s] = (signals[..., s] - middle[:, None]) / spread[:, None]
+        return deviations
 
     def learn_weights(self, surprises: Float[Tensor, "u t s"], batch: TrajectoryBatch) -> None:
         """Fit a logistic regression to the labels of validation days; no weight is negative.
@@ -241,8 +242,8 @@ class Chronos(Method[TrajectoryBatch]):
         Raises:
             InputError: If the split shows no malicious validation day.
         """
-        shown = batch.is_scored & batch.active & ~batch.label.isnan()
-        label, features = batch.label[shown], surprises[shown]
+        labelled = batch.is_scored & batch.active & ~batch.label.isnan()
+        label, features = batch.label[labelled], surprises[labelled]
         if not (label == 1).any() or (label == 1).all():
             raise InputError(
                 "weights are learned from labelled validation days, and none is shown to be malicious: give "

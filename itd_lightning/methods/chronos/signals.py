@@ -1,6 +1,6 @@
-"""The signals of ChronosVector: how far, how fast, how different a user's day is, before any calibration.
+"""The signals of ChronosVector: distance, speed and change of a user's day, before any calibration.
 
-Axes: U users, P active days of a user (packed to the left), D features, S signals, K coordinates of a
+Axes: U users, P active days of a user (pack_days to the left), D features, S signals, K coordinates of a
 signature.
 
 Source:
@@ -29,71 +29,71 @@ from itd_lightning.numerics.trajectory import (
 Signal = Literal["velocity", "drift", "acceleration", "change", "circadian", "signature"]
 SIGNALS: tuple[Signal, ...] = get_args(Signal)
 
-YEAR = 365  # days that the penalty of a change reckons with
-PRIOR = 10.0  # baseline days that the company's spread counts for beside the user's own
+YEAR = 365  # days in the penalty of a change
+PRIOR = 10.0  # weight of the company's spread, in baseline days of the user
 BLOCK = 64  # users whose signatures are in memory together
 
 
-class Packed(NamedTuple):
+class PackedDays(NamedTuple):
     """Active days of each user, without the gaps between them.
 
     Attributes:
         values: Daily features, float32 ``(U, P, D)``.
         hours: Events in each hour, float32 ``(U, P, 24)``.
         day: Days since any origin, float32 ``(U, P)``, rising, in padding too.
-        known: What is no padding, bool ``(U, P)``.
-        at: Column of each day on the calendar, int64 ``(U, P)``.
+        mask: Whether the place holds a day, bool ``(U, P)``.
+        column: Column of each day on the calendar, int64 ``(U, P)``.
     """
 
     values: Tensor
     hours: Tensor
     day: Tensor
-    known: Tensor
-    at: Tensor
+    mask: Tensor
+    column: Tensor
 
-    def first(self, days: int) -> "Packed":
-        """The first so many days of each user."""
-        return Packed(*(part[:, :days] for part in self))
+    def first(self, days: int) -> "PackedDays":
+        """Return the first so many days of each user."""
+        return PackedDays(*(part[:, :days] for part in self))
 
 
-def packed(batch: TrajectoryBatch) -> Packed:
+def pack_days(batch: TrajectoryBatch) -> PackedDays:
     """Move the active days of each user to the left, in their order."""
     active = batch.active
     longest = int(active.sum(dim=1).max()) if active.numel() else 0
     order = (~active).to(torch.int8).argsort(dim=1, stable=True)[:, :longest]
-    known = active.gather(1, order)
+    mask = active.gather(1, order)
     rank = torch.arange(longest, device=active.device)
     # Padding goes on from the last day, so that no time is negative.
-    day = torch.where(known, batch.day.to(torch.float32)[order], 0.0).cummax(dim=1).values + ~known * rank
-    return Packed(
-        values=batch.values.gather(1, wide(order, batch.values)) * known.unsqueeze(2),
-        hours=batch.hours.gather(1, wide(order, batch.hours)) * known.unsqueeze(2).to(batch.values.dtype),
+    day = torch.where(mask, batch.day.to(torch.float32)[order], 0.0).cummax(dim=1).values + ~mask * rank
+    return PackedDays(
+        values=batch.values.gather(1, widen(order, batch.values)) * mask.unsqueeze(2),
+        hours=batch.hours.gather(1, widen(order, batch.hours)) * mask.unsqueeze(2).to(batch.values.dtype),
         day=day,
-        known=known,
-        at=order,
+        mask=mask,
+        column=order,
     )
 
 
-def wide(at: Int[Tensor, "u p"], like: Tensor) -> Int[Tensor, "u p k"]:
-    """Places repeated along the last axis."""
-    return at.unsqueeze(2).expand(-1, -1, like.shape[2])
+def widen(column: Int[Tensor, "u p"], like: Tensor) -> Int[Tensor, "u p k"]:
+    """Return columns repeated along the last axis."""
+    return column.unsqueeze(2).expand(-1, -1, like.shape[2])
 
 
-def own_spread(days: Packed, baseline: int) -> Float[Tensor, "u d"]:
-    """Standard deviation of each feature over a user's baseline, drawn towards the company's, which is 1.
+def own_spread(days: PackedDays, baseline: int) -> Float[Tensor, "u d"]:
+    """Return the deviation of each feature over a baseline, shrunk towards the company's, which is 1.
 
     Without the prior, the first day on which somebody uses a device would outweigh everything else.
     """
-    used = (days.known[:, :baseline]).to(days.values.dtype).unsqueeze(2)
-    count = used.sum(dim=1)
+    mask = (days.mask[:, :baseline]).to(days.values.dtype).unsqueeze(2)
+    count = mask.sum(dim=1)
     first = days.values[:, :baseline]
-    mean = (first * used).sum(dim=1, keepdim=True) / count.clamp(min=1).unsqueeze(1)
-    squares = ((first - mean).square() * used).sum(dim=1)
+    mean = (first * mask).sum(dim=1, keepdim=True) / count.clamp(min=1).unsqueeze(1)
+    squares = ((first - mean).square() * mask).sum(dim=1)
     return ((squares + PRIOR) / (count + PRIOR)).sqrt()
 
 
 class TrajectorySignals(nn.Module):
-    """Velocity, drift, acceleration, change points, circadian disruption and signatures of active days.
+    """The signals of active days.
 
     - ``velocity``, ``acceleration``: norm of the newest one-sided differences, per day.
     - ``drift``: distance to the anchor, the mean of a user's first ``baseline`` active days.
@@ -134,109 +134,109 @@ class TrajectorySignals(nn.Module):
         self.register_buffer("scale", torch.ones(coordinates))
         self.scale: Tensor
 
-    def fit(self, days: Packed) -> None:
-        """Learn how much each coordinate of a signature varies."""
+    def fit(self, days: PackedDays) -> None:
+        """Fit the scale of each coordinate of a signature."""
         if "signature" in self.signals:
             self.scale.copy_(self.signature_scale(days))
 
-    def forward(self, days: Packed) -> tuple[Float[Tensor, "u p s"], Float[Tensor, "u p s"]]:
-        """Signals against the whole baseline, and, for days within it, against the days so far (0 later)."""
+    def forward(self, days: PackedDays) -> tuple[Float[Tensor, "u p s"], Float[Tensor, "u p s"]]:
+        """Return signals against the baseline, and for days within it against those so far (0 later)."""
         first = days.first(self.baseline)
         spread = own_spread(days, self.baseline)[:, None]
         own = days._replace(values=days.values / spread)
-        anchor = anchors(own.values, own.known, self.baseline)[:, None]
+        anchor = anchors(own.values, own.mask, self.baseline)[:, None]
         usual = (first.hours > 0).to(own.values.dtype).sum(dim=1, keepdim=True)
-        count = first.known.sum(dim=1, keepdim=True).to(own.values.dtype)
-        known = self.signals_of(own, anchor, usual, count)
+        count = first.mask.sum(dim=1, keepdim=True).to(own.values.dtype)
+        signals = self.signals_of(own, anchor, usual, count)
         so_far = (first.hours > 0).to(own.values.dtype).cumsum(dim=1)
         usual = torch.cat([torch.zeros_like(so_far[:, :1]), so_far[:, :-1]], dim=1)
-        count = torch.arange(first.known.shape[1], device=count.device).to(count.dtype)[None]
-        anchor = running_anchors(first.values, first.known, self.baseline)
+        count = torch.arange(first.mask.shape[1], device=count.device).to(count.dtype)[None]
+        anchor = running_anchors(first.values, first.mask, self.baseline)
         early = self.signals_of(first, anchor, usual, count.expand(len(usual), -1))
-        return known, pad(early, (0, 0, 0, known.shape[1] - early.shape[1]))
+        return signals, pad(early, (0, 0, 0, signals.shape[1] - early.shape[1]))
 
     def signals_of(
         self,
-        days: Packed,
+        days: PackedDays,
         anchor: Float[Tensor, "u _ d"],
         usual: Float[Tensor, "u _ h"],
         count: Float[Tensor, "u _"],
     ) -> Float[Tensor, "u p s"]:
-        """All signals of some days.
+        """Return all signals of some days.
 
         Args:
             days: Active days.
-            anchor: Where each day should be.
-            usual: On how many of the days so far, or of the baseline, something happened in each hour.
+            anchor: Expected position of each day.
+            usual: Number of days so far, or of the baseline, with activity in each hour.
             count: Number of these days.
         """
-        found = []
+        columns = []
         for signal in self.signals:
             if signal == "velocity":
-                found.append(arriving_velocity(days.values, days.day).norm(dim=2))
+                columns.append(arriving_velocity(days.values, days.day).norm(dim=2))
             elif signal == "acceleration":
-                found.append(arriving_acceleration(days.values, days.day).norm(dim=2))
+                columns.append(arriving_acceleration(days.values, days.day).norm(dim=2))
             elif signal == "drift":
-                found.append((days.values - anchor).norm(dim=2))
+                columns.append((days.values - anchor).norm(dim=2))
             elif signal == "change":
-                found.append(self.change(days.values))
+                columns.append(self.change(days.values))
             elif signal == "circadian":
-                found.append(
+                columns.append(
                     unusual_hours(days.hours, usual.expand_as(days.hours), count.expand_as(days.day))
                 )
             else:
-                found.append(self.signature_distance(days, so_far=anchor.shape[1] > 1))
-        return torch.stack(found, dim=2)
+                columns.append(self.signature_distance(days, so_far=anchor.shape[1] > 1))
+        return torch.stack(columns, dim=2)
 
     def change(self, values: Float[Tensor, "u p d"]) -> Float[Tensor, "u p"]:
-        """Severity of the newest change, while it is recent."""
+        """Return the severity of the newest change, while it is recent."""
         changes = last_changes(values, bic_penalty(YEAR, values.shape[2]), self.shortest)
         age = torch.arange(values.shape[1], device=values.device) - changes.change
-        found = severity(values, changes, 10 if self.prefix else None, prefix=self.prefix)
-        return found * (age < self.recent)
+        newest = severity(values, changes, 10 if self.prefix else None, prefix=self.prefix)
+        return newest * (age < self.recent)
 
-    def signatures(self, days: Packed) -> Float[Tensor, "u p k"]:
-        """Signature of the days that end on each day."""
+    def signatures(self, days: PackedDays) -> Float[Tensor, "u p k"]:
+        """Return the signature of the window that ends on each day."""
         return sliding_with_time(days.values.double(), days.day.double(), self.window, self.depth).float()
 
-    def signature_scale(self, days: Packed) -> Float[Tensor, " k"]:
-        """Standard deviation of each coordinate about each user's own baseline mean, over all of them."""
+    def signature_scale(self, days: PackedDays) -> Float[Tensor, " k"]:
+        """Return the standard deviation of each coordinate about the users' own baseline means."""
         squares, count = torch.zeros_like(self.scale, dtype=torch.float64), 0
         first = days.first(self.baseline)
         spread = own_spread(days, self.baseline)[:, None]
         for block in blocks(first._replace(values=first.values / spread)):
-            found, used = self.signatures(block), block.known.unsqueeze(2)
-            away = (found - mean_over(found, block.known)) * used
-            squares += away.double().square().sum(dim=(0, 1))
-            count += int(block.known.sum())
+            values, mask = self.signatures(block), block.mask.unsqueeze(2)
+            distance = (values - masked_mean(values, block.mask)) * mask
+            squares += distance.double().square().sum(dim=(0, 1))
+            count += int(block.mask.sum())
         deviation = (squares / max(count, 1)).sqrt().to(self.scale.dtype)
         return torch.where(deviation > 0, deviation, 1.0)
 
-    def signature_distance(self, days: Packed, *, so_far: bool) -> Float[Tensor, "u p"]:
-        """Root mean square distance to the signature's mean over the baseline, in standard deviations.
+    def signature_distance(self, days: PackedDays, *, so_far: bool) -> Float[Tensor, "u p"]:
+        """Return the root mean square distance to the baseline's mean signature, in standard deviations.
 
         Args:
             days: Active days.
             so_far: Whether the mean is that of the days before each day instead.
         """
-        found = []
+        distances = []
         for block in blocks(days):
             every = self.signatures(block)
             usual = (
-                running_anchors(every, block.known, self.baseline)
+                running_anchors(every, block.mask, self.baseline)
                 if so_far
-                else mean_over(every[:, : self.baseline], block.known[:, : self.baseline])
+                else masked_mean(every[:, : self.baseline], block.mask[:, : self.baseline])
             )
-            found.append(((every - usual) / self.scale).square().mean(dim=2).sqrt())
-        return torch.cat(found)
+            distances.append(((every - usual) / self.scale).square().mean(dim=2).sqrt())
+        return torch.cat(distances)
 
 
-def mean_over(values: Float[Tensor, "u p k"], used: Bool[Tensor, "u p"]) -> Float[Tensor, "u 1 k"]:
-    """Mean over each user's used days."""
-    total = torch.einsum("upk,up->uk", values, used.to(values.dtype))
-    return (total / used.sum(dim=1, keepdim=True).clamp(min=1)).unsqueeze(1)
+def masked_mean(values: Float[Tensor, "u p k"], mask: Bool[Tensor, "u p"]) -> Float[Tensor, "u 1 k"]:
+    """Return the mean over each user's days in the mask."""
+    total = torch.einsum("upk,up->uk", values, mask.to(values.dtype))
+    return (total / mask.sum(dim=1, keepdim=True).clamp(min=1)).unsqueeze(1)
 
 
-def blocks(days: Packed) -> list[Packed]:
-    """Users in blocks whose signatures fit in memory."""
-    return [Packed(*parts) for parts in zip(*(part.split(BLOCK) for part in days), strict=True)]
+def blocks(days: PackedDays) -> list[PackedDays]:
+    """Return the users in blocks whose signatures fit in memory."""
+    return [PackedDays(*parts) for parts in zip(*(part.split(BLOCK) for part in days), strict=True)]

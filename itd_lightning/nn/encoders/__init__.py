@@ -1,1 +1,1 @@
-"""Sequence encoders that replace one another."""
+"""Sequence encoders with one interface; ``context`` builds them by name."""

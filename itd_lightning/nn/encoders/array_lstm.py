@@ -1,4 +1,4 @@
-"""LSTM with an array of memory cells: what TIRESIAS remembers events with.
+"""LSTM with an array of memory cells, the encoder of TIRESIAS.
 
 Axes: B rows, L steps, M width, K memory cells of each unit.
 """
@@ -11,7 +11,7 @@ from itd_lightning.nn.encoders.base import SequenceEncoder
 
 
 class ArrayLSTM(SequenceEncoder):
-    """Each step sees the steps before it, through several memory cells for each unit.
+    """An encoder by the steps before each, through several memory cells for each unit.
 
     Each of the K cells has its own gates, which all read the one state that they share:
 
@@ -43,22 +43,22 @@ class ArrayLSTM(SequenceEncoder):
 
     def mix(self, x: Float[Tensor, "b l m"], real: Bool[Tensor, "b l"]) -> Float[Tensor, "b l m"]:
         """Step from left to right; the padding comes last."""
-        for number, (reads, recalls) in enumerate(zip(self.inputs, self.states, strict=True)):
-            x = self.layer(x if number == 0 else self.dropout(x), reads, recalls)
+        for number, (inputs, states) in enumerate(zip(self.inputs, self.states, strict=True)):
+            x = self.layer(x if number == 0 else self.dropout(x), inputs, states)
         return x
 
     def layer(
-        self, x: Float[Tensor, "b l m"], reads: nn.Module, recalls: nn.Module
+        self, x: Float[Tensor, "b l m"], inputs: nn.Module, states: nn.Module
     ) -> Float[Tensor, "b l m"]:
         """Step one layer through time."""
         rows, _, width = x.shape
         h, c = x.new_zeros(rows, width), x.new_zeros(rows, self.cells, width)
-        found = []
+        steps = []
         # unbind, not [:, t]: the gradient of an index fills a tensor of full length at every step.
-        for read in reads(x).unbind(1):
-            gates, candidate = (read + recalls(h)).view(rows, 4, self.cells, width).split([3, 1], dim=1)
+        for part in inputs(x).unbind(1):
+            gates, candidate = (part + states(h)).view(rows, 4, self.cells, width).split([3, 1], dim=1)
             i, f, o = gates.sigmoid().unbind(1)
             c = f * c + i * candidate.squeeze(1).tanh()
             h = (o * c.tanh()).sum(1)
-            found.append(h)
-        return torch.stack(found, dim=1)
+            steps.append(h)
+        return torch.stack(steps, dim=1)

@@ -1,4 +1,4 @@
-"""Sequence encoders that replace one another: recurrent, attention, and Mamba. ``nn.context`` adds others.
+"""Sequence encoders with one interface: recurrent, attention, and Mamba; ``context`` builds more.
 
 Axes: B rows, L steps, M width. Rows are padded on the right to L steps; ``lengths`` says how many are real.
 
@@ -19,7 +19,7 @@ Kind = Literal["mamba", "rnn", "lstm", "gru", "transformer"]
 
 
 class SequenceEncoder(nn.Module, ABC):
-    """An encoder tells each step of a row about the other steps, and keeps the shape."""
+    """An encoder of each step of a row in the context of other steps; it keeps the shape."""
 
     def forward(self, x: Float[Tensor, "b l m"], lengths: Int[Tensor, " b"]) -> Float[Tensor, "b l m"]:
         """Encode rows of which the first ``lengths`` steps are real; a row may have none."""
@@ -31,15 +31,15 @@ class SequenceEncoder(nn.Module, ABC):
 
     @abstractmethod
     def mix(self, x: Float[Tensor, "b l m"], real: Bool[Tensor, "b l"]) -> Float[Tensor, "b l m"]:
-        """Encode rows with zeros in their padding; what it returns there is not read."""
+        """Encode rows with zeros in their padding; the outputs of padding are ignored."""
 
     def auxiliary(self, x: Float[Tensor, "b l m"], counted: Bool[Tensor, "b l"]) -> Float[Tensor, ""]:
-        """Loss of the encoder's own, beside that of the task, over the steps that count; 0 for most."""
+        """Return the encoder's own loss over the steps that count, beside that of the task; 0 for most."""
         return x.new_zeros(())
 
 
 class RNN(SequenceEncoder):
-    """Each step sees the steps before it, without gates; Elman 1990.
+    """A recurrent encoder without gates; Elman 1990.
 
     Args:
         width: Width of input and output, M.
@@ -58,7 +58,7 @@ class RNN(SequenceEncoder):
 
 
 class LSTM(SequenceEncoder):
-    """Each step sees the steps before it, through gates; Hochreiter and Schmidhuber 1997.
+    """A recurrent encoder with gates; Hochreiter and Schmidhuber 1997.
 
     Args:
         width: Width of input and output, M.
@@ -77,7 +77,7 @@ class LSTM(SequenceEncoder):
 
 
 class GRU(SequenceEncoder):
-    """Each step sees the steps before it, through two gates; Cho et al. 2014.
+    """A recurrent encoder with two gates; Cho et al. 2014.
 
     Args:
         width: Width of input and output, M.
@@ -96,7 +96,7 @@ class GRU(SequenceEncoder):
 
 
 class Transformer(SequenceEncoder):
-    """Each step attends to all real steps, or to those up to itself.
+    """An encoder in which each step attends to all real steps, or to those up to itself.
 
     Args:
         width: Width of input and output, M; a multiple of ``heads``.
@@ -136,7 +136,7 @@ class Transformer(SequenceEncoder):
 
 
 def positions(x: Float[Tensor, "b l m"]) -> Float[Tensor, "l m"]:
-    """Sines and cosines of each step's number, at M / 2 wavelengths from 2 pi to 20,000 pi; section 3.5."""
+    """Return sines and cosines of each step's number, at M / 2 wavelengths up to 20,000 pi; section 3.5."""
     steps, width = x.shape[1:]
     step, unit = (torch.arange(n, dtype=torch.float64, device=x.device) for n in (steps, width))
     angle = step[:, None] * torch.exp(unit[::2] * (-math.log(10_000) / width))
@@ -144,7 +144,7 @@ def positions(x: Float[Tensor, "b l m"]) -> Float[Tensor, "l m"]:
 
 
 class MambaEncoder(SequenceEncoder):
-    """Each step sees the steps before it, through states that choose what to keep.
+    """An encoder by the steps before each, through states with selective memory.
 
     Each layer adds a Mamba block of its normalised input; the sum is normalised at the end.
 
@@ -170,7 +170,7 @@ class MambaEncoder(SequenceEncoder):
         self.norm = nn.RMSNorm(width, eps=1e-5)
 
     def mix(self, x: Float[Tensor, "b l m"], real: Bool[Tensor, "b l"]) -> Float[Tensor, "b l m"]:
-        """Add what each layer has found; the padding comes last."""
+        """Add the output of each layer; the padding comes last."""
         for layer in self.layers:
             x = x + layer(x)
         mixed: Tensor = self.norm(x)
@@ -190,9 +190,9 @@ def encoder(
     """Build the encoder of this kind.
 
     Args:
-        kind: Which one.
+        kind: Name of the encoder.
         width: Width of input and output, M.
-        layers: Layers of it.
+        layers: Number of layers.
         dropout: Share of units that training drops.
         heads: Attention heads; for ``transformer``.
         causal: Whether a step sees nothing later; for ``transformer``, as the others never do.

@@ -18,11 +18,11 @@ Cell = Literal["rnn", "gru", "lstm"]
 CELLS: dict[Cell, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 
 
-def mirrored(lengths: Int[Tensor, " b"], longest: int) -> Int[Tensor, "b l"]:
-    """Where each step lies if every row is read backwards; the padding on the right stays where it is.
+def mirror_places(lengths: Int[Tensor, " b"], longest: int) -> Int[Tensor, "b l"]:
+    """Return the place of each step if every row is read backwards; the padding stays on the right.
 
     Example:
-        >>> mirrored(torch.tensor([3, 1]), 3).tolist()
+        >>> mirror_places(torch.tensor([3, 1]), 3).tolist()
         [[2, 1, 0], [0, 1, 2]]
     """
     at = torch.arange(longest, device=lengths.device)
@@ -31,7 +31,7 @@ def mirrored(lengths: Int[Tensor, " b"], longest: int) -> Int[Tensor, "b l"]:
 
 
 class Mirror(torch.autograd.Function):
-    """Rows read backwards. Doing so twice changes nothing, so the gradient is mirrored likewise."""
+    """The reversal of rows. It is its own inverse, so the gradient is reversed likewise."""
 
     @staticmethod
     def forward(ctx: Context, rows: Tensor, order: Tensor) -> Tensor:
@@ -47,18 +47,18 @@ class Mirror(torch.autograd.Function):
 
 
 def mirror(rows: Float[Tensor, "b l d"], order: Int[Tensor, " bl"]) -> Float[Tensor, "b l d"]:
-    """Read rows backwards; ``order`` numbers the steps of all rows."""
-    turned: Tensor = Mirror.apply(rows, order)  # type: ignore[no-untyped-call]  # torch's
-    return turned
+    """Return rows read backwards; ``order`` numbers the steps of all rows."""
+    reversed_rows: Tensor = Mirror.apply(rows, order)  # type: ignore[no-untyped-call]  # torch's
+    return reversed_rows
 
 
 class Bidirectional(nn.Module):
     """Stacked recurrent layers; each reads the rows forwards and backwards, and the next reads both.
 
-    Padding on the right changes no valid step; what comes out of it means nothing.
+    Padding on the right changes no valid step; its outputs mean nothing.
 
     Args:
-        cell: What a layer is made of.
+        cell: Kind of recurrent layer.
         width: Features D in.
         half: Features H each way; the output has twice as many.
         layers: Number of layers.
@@ -75,9 +75,9 @@ class Bidirectional(nn.Module):
     def forward(self, rows: Float[Tensor, "b l d"], lengths: Int[Tensor, " b"]) -> Float[Tensor, "b l h2"]:
         """Read rows in both directions."""
         begins = torch.arange(len(rows), device=rows.device)[:, None] * rows.shape[1]
-        order = (begins + mirrored(lengths.to(rows.device), rows.shape[1])).flatten()
+        order = (begins + mirror_places(lengths.to(rows.device), rows.shape[1])).flatten()
         for layer, (ahead, back) in enumerate(zip(self.forwards, self.backwards, strict=True)):
             rows = rows if layer == 0 else self.dropout(rows)
-            turned = back(mirror(rows, order))[0]
-            rows = torch.cat([ahead(rows)[0], mirror(turned, order)], dim=2)
+            backward = back(mirror(rows, order))[0]
+            rows = torch.cat([ahead(rows)[0], mirror(backward, order)], dim=2)
         return rows

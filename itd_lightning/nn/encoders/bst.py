@@ -1,4 +1,4 @@
-"""BST: a Transformer block over behaviours, whose latest outputs are read together.
+"""BST: a Transformer block over behaviours, and a perceptron over its latest outputs.
 
 Axes: B rows, L steps, M width, W steps that are read together.
 """
@@ -14,7 +14,7 @@ from itd_lightning.nn.encoders.base import SequenceEncoder, positions
 
 
 class BST(SequenceEncoder):
-    """Each step attends to the steps up to itself; then a perceptron reads the last outputs side by side.
+    """An encoder by causal attention, after which a perceptron reads the last outputs side by side.
 
     Args:
         width: Width of input and output, M; a multiple of ``heads``.
@@ -43,8 +43,8 @@ class BST(SequenceEncoder):
         )
         self.stack = nn.TransformerEncoder(block, layers, enable_nested_tensor=False)
         sizes = [latest * width, 4 * width, 2 * width, width]
-        layered = (nn.Sequential(nn.Linear(size, after), nn.LeakyReLU()) for size, after in pairwise(sizes))
-        self.perceptron = nn.Sequential(*layered)
+        dense = (nn.Sequential(nn.Linear(size, after), nn.LeakyReLU()) for size, after in pairwise(sizes))
+        self.perceptron = nn.Sequential(*dense)
 
     def mix(self, x: Float[Tensor, "b l m"], real: Bool[Tensor, "b l"]) -> Float[Tensor, "b l m"]:
         """Attend, then read the last outputs of each step."""

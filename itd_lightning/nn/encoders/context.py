@@ -1,4 +1,4 @@
-"""Encoders by what a step may see: the past, to predict what comes next, or the whole row, to fill a gap.
+"""Builds encoders by the context of a step: the past, to predict the next, or the whole row, to fill gaps.
 
 Axes: B rows, L steps, M width.
 """
@@ -33,10 +33,10 @@ Whole = Literal["rnn", "gru", "lstm", "transformer", "fmlp"]
 
 
 class BothWays(SequenceEncoder):
-    """Each step sees all steps, through recurrent layers that read rows forwards and backwards.
+    """An encoder by all steps, through recurrent layers that read rows forwards and backwards.
 
     Args:
-        cell: What a layer is made of.
+        cell: Kind of recurrent layer.
         width: Width of input and output, M; even, as each way has half of it.
         layers: Layers.
         dropout: Share of units dropped between layers.
@@ -58,9 +58,9 @@ def past_encoder(
     """Build an encoder each of whose steps sees the steps before it, but for ``fmlp_circular``.
 
     Args:
-        kind: Which one.
+        kind: Name of the encoder.
         width: Width of input and output, M.
-        layers: Layers of it.
+        layers: Number of layers.
         heads: Attention heads; for ``transformer`` and ``bst``.
         dropout: Share of units that training drops.
 
@@ -92,9 +92,9 @@ def whole_encoder(
     """Build an encoder each of whose steps sees the whole row.
 
     Args:
-        kind: Which one.
+        kind: Name of the encoder.
         width: Width of input and output, M; even.
-        layers: Layers of it.
+        layers: Number of layers.
         heads: Attention heads; for ``transformer``.
         dropout: Share of units that training drops.
     """

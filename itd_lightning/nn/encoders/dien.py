@@ -11,13 +11,13 @@ from torch.nn.functional import logsigmoid, pad
 from itd_lightning.nn.encoders.base import SequenceEncoder
 
 
-def earlier(x: Float[Tensor, "b l m"], steps: int) -> Float[Tensor, "b l m"]:
-    """What stood so many steps before; 0 where nothing did."""
+def shift_back(x: Float[Tensor, "b l m"], steps: int) -> Float[Tensor, "b l m"]:
+    """Return the rows so many steps earlier; 0 before the first step."""
     return pad(x, (0, 0, steps, 0))[:, : x.shape[1]]
 
 
 class DIEN(SequenceEncoder):
-    """Each step sees the steps before it: interests of all of them, their evolution over the last ones.
+    """An encoder by the interests in all steps before each, and their evolution over the last ones.
 
     A GRU extracts interests h. Toward a target x_l, the interest h_t of an earlier step has the attention
     ``a = softmax over t of h_t W x_l``. A second GRU, whose update gate is multiplied by it (AUGRU), runs
@@ -48,7 +48,7 @@ class DIEN(SequenceEncoder):
         self.out = nn.Sequential(nn.Linear(2 * width, width), nn.PReLU(), nn.Dropout(dropout))
 
     def mix(self, x: Float[Tensor, "b l m"], real: Bool[Tensor, "b l"]) -> Float[Tensor, "b l m"]:
-        """Extract interests, follow them toward each step, and join what was found with the step."""
+        """Extract interests, follow them toward each step, and join the result with the step."""
         interests: Tensor = self.extractor(x)[0]
         mixed: Tensor = self.out(torch.cat([self.evolve(interests, self.attention(interests, x)), x], dim=2))
         return mixed
@@ -56,29 +56,31 @@ class DIEN(SequenceEncoder):
     def attention(
         self, interests: Float[Tensor, "b l m"], x: Float[Tensor, "b l m"]
     ) -> Float[Tensor, "b l w"]:
-        """Attention of each step to the interests of the last steps, its own last."""
+        """Return the attention of each step to the interests of the last steps, its own last."""
         back = torch.arange(self.history - 1, -1, -1, device=x.device)
         toward = self.toward(x)
-        found = torch.stack([(earlier(interests, steps) * toward).sum(2) for steps in back.tolist()], dim=2)
+        scores = torch.stack(
+            [(shift_back(interests, steps) * toward).sum(2) for steps in back.tolist()], dim=2
+        )
         exists = torch.arange(x.shape[1], device=x.device)[:, None] >= back
-        return found.masked_fill(~exists, -torch.inf).softmax(dim=2)
+        return scores.masked_fill(~exists, -torch.inf).softmax(dim=2)
 
     def evolve(
         self, interests: Float[Tensor, "b l m"], attention: Float[Tensor, "b l w"]
     ) -> Float[Tensor, "b l m"]:
         """Run the AUGRU over the last interests of each step."""
         state = torch.zeros_like(interests)
-        read = self.inputs(interests)
+        inputs = self.inputs(interests)
         for number, share in enumerate(attention.split(1, dim=2)):
-            update, reset, candidate = earlier(read, self.history - 1 - number).chunk(3, dim=2)
+            update, reset, candidate = shift_back(inputs, self.history - 1 - number).chunk(3, dim=2)
             old_update, old_reset, old_candidate = self.states(state).chunk(3, dim=2)
-            moved = share * torch.sigmoid(update + old_update)
+            gate = share * torch.sigmoid(update + old_update)
             fresh = torch.tanh(candidate + torch.sigmoid(reset + old_reset) * old_candidate)
-            state = state + moved * (fresh - state)
+            state = state + gate * (fresh - state)
         return state
 
     def auxiliary(self, x: Float[Tensor, "b l m"], counted: Bool[Tensor, "b l"]) -> Float[Tensor, ""]:
-        """Tell by each interest which behaviour came next, and which did not."""
+        """Return the loss of telling the next behaviour from another by each interest."""
         # Step l of the input is behaviour l - 1, so that the next one lies at the next step.
         interest, following = self.extractor(x)[0][:, :-1][counted[:, :-1]], x[:, 1:][counted[:, :-1]]
         other = following[torch.randperm(len(following), device=x.device)]

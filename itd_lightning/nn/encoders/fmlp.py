@@ -1,4 +1,4 @@
-"""FMLP: a perceptron between whose layers learned filters take the noise out of a sequence.
+"""FMLP: a perceptron with learned filters between its layers, which remove noise from a sequence.
 
 Axes: B rows, L steps, M width, N steps that a filter reaches.
 """
@@ -45,7 +45,7 @@ class Filter(nn.Module):
 def circle(
     x: Float[Tensor, "b l m"], lengths: Int[Tensor, " b"], before: int, after: int
 ) -> Float[Tensor, "b l2 m"]:
-    """Rows that go on from their end at their beginning: so many steps before and after."""
+    """Return rows closed to circles: so many steps of their end before them, and of their beginning after."""
     rows, steps, width = x.shape
     at = torch.arange(-before, steps + after, device=x.device) % lengths.clamp(min=1)[:, None]
     begins = torch.arange(rows, device=x.device)[:, None] * steps
@@ -80,7 +80,7 @@ class Block(nn.Module):
 
 
 class FMLP(SequenceEncoder):
-    """Each step sees the last N steps, or, on a circle, N around it, by filters that are learned.
+    """An encoder by learned filters over the last N steps, or, on a circle, N around each.
 
     Args:
         width: Width of input and output, M.
@@ -88,7 +88,7 @@ class FMLP(SequenceEncoder):
         dropout: Share of units dropped from what a part adds.
         reach: Steps that a filter reaches in one layer, N; even.
         circular: The published form, in which the sequence is a circle. **It sees the future**: a prediction
-            of the next behaviour by it has seen that behaviour. It is meant for masked behaviours.
+            of the next behaviour by it depends on that behaviour. It is meant for masked behaviours.
 
     Raises:
         ValueError: If the reach is odd.

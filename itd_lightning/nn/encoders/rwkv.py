@@ -1,4 +1,4 @@
-"""RWKV-4: a recurrence that reads like attention, with a weight that decays by the step.
+"""RWKV-4: a recurrence that works like attention, with weights that decay by the step.
 
 Axes: B rows, L steps, M width.
 """
@@ -19,42 +19,42 @@ def wkv(
     key: Float[Tensor, "b l m"],
     value: Float[Tensor, "b l m"],
 ) -> Float[Tensor, "b l m"]:
-    """Mean of the values so far, weighted by their keys and by how long ago they were.
+    """Return the mean of the values so far, weighted by their keys and their age.
 
     A step i before t weighs ``exp(key_i - (t - 1 - i) decay)``, and t itself ``exp(bonus + key_t)``. Both
     sums are kept as multiples of ``exp(top)`` with the largest exponent so far, so that no key overflows.
 
     Args:
-        decay: How fast weights fall, positive.
-        bonus: What the present step gains.
+        decay: Rate at which weights fall, positive.
+        bonus: Logarithm of the extra weight of the present step.
         key: Logarithms of weights.
-        value: What is averaged.
+        value: Values to average.
     """
     total = weight = torch.zeros_like(key[:, 0])
     top = torch.full_like(total, -torch.inf)
-    found = []
+    means = []
     for k, v in zip(key.unbind(1), value.unbind(1), strict=True):
         # The ratio does not depend on the exponent that is taken out, so neither does its gradient.
         highest = torch.maximum(top, bonus + k).detach()
         before, now = torch.exp(top - highest), torch.exp(bonus + k - highest)
-        found.append((before * total + now * v) / (before * weight + now))
+        means.append((before * total + now * v) / (before * weight + now))
         highest = torch.maximum(top - decay, k).detach()
         before, now = torch.exp(top - decay - highest), torch.exp(k - highest)
         total, weight, top = before * total + now * v, before * weight + now, highest
-    return torch.stack(found, dim=1)
+    return torch.stack(means, dim=1)
 
 
 def shares(width: int, power: float) -> Float[Tensor, "1 1 m"]:
-    """Start values of a mix with the step before: from the step before to the step itself, over the units."""
+    """Return start values of a mix with the step before: from 0 to 1 over the units."""
     return (torch.arange(width) / width).pow(power).view(1, 1, width)
 
 
 class TimeMix(nn.Module):
-    """Mixes a step with those before it.
+    """A layer that mixes a step with those before it.
 
     Args:
         width: Width M.
-        depth: How far up the layer lies, from 0 to below 1.
+        depth: Height of the layer in the stack, from 0 to below 1.
     """
 
     def __init__(self, width: int, depth: float) -> None:
@@ -70,7 +70,7 @@ class TimeMix(nn.Module):
         self.key, self.value, self.gate, self.out = (nn.Linear(width, width, bias=False) for _ in range(4))
 
     def forward(self, x: Float[Tensor, "b l m"]) -> Float[Tensor, "b l m"]:
-        """Average the values so far, and let the gate choose."""
+        """Average the values so far, and apply the gate."""
         before = pad(x, (0, 0, 1, -1))
         key = self.key(before.lerp(x, self.key_share))
         value = self.value(before.lerp(x, self.value_share))
@@ -80,11 +80,11 @@ class TimeMix(nn.Module):
 
 
 class ChannelMix(nn.Module):
-    """Mixes the units of a step, and of the one before.
+    """A layer that mixes the units of a step and of the one before.
 
     Args:
         width: Width M.
-        depth: How far up the layer lies, from 0 to below 1.
+        depth: Height of the layer in the stack, from 0 to below 1.
     """
 
     def __init__(self, width: int, depth: float) -> None:
@@ -96,15 +96,15 @@ class ChannelMix(nn.Module):
         self.gate = nn.Linear(width, width, bias=False)
 
     def forward(self, x: Float[Tensor, "b l m"]) -> Float[Tensor, "b l m"]:
-        """Pass through squared rectifiers, and let the gate choose."""
+        """Apply squared rectifiers and the gate."""
         before = pad(x, (0, 0, 1, -1))
-        found = self.value(relu(self.key(before.lerp(x, self.key_share))).square())
-        mixed: Tensor = self.gate(before.lerp(x, self.gate_share)).sigmoid() * found
+        values = self.value(relu(self.key(before.lerp(x, self.key_share))).square())
+        mixed: Tensor = self.gate(before.lerp(x, self.gate_share)).sigmoid() * values
         return mixed
 
 
 class RWKV(SequenceEncoder):
-    """Each step sees the steps before it, the more the nearer they are.
+    """An encoder by the steps before each, the nearest weighing most.
 
     Args:
         width: Width of input and output, M.
@@ -129,7 +129,7 @@ class RWKV(SequenceEncoder):
         self.begin, self.end = nn.LayerNorm(width), nn.LayerNorm(width)
 
     def mix(self, x: Float[Tensor, "b l m"], real: Bool[Tensor, "b l"]) -> Float[Tensor, "b l m"]:
-        """Add what each part has found; the padding comes last."""
+        """Add the output of each part; the padding comes last."""
         x = self.begin(x)
         for part in self.parts:
             x = x + part(x)

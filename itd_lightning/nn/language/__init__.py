@@ -1,1 +1,1 @@
-"""Language models: loading, adapters, prompts, scores."""
+"""Language models: loading, adapters, prompts and the scores of texts."""

@@ -16,11 +16,11 @@ from itd_lightning.nn.language.models import (
     DEFAULT,
     Precision,
     Quantization,
+    dtype_of,
     language_library,
     load_model,
     load_tokenizer,
-    place_of,
-    precision_of,
+    model_folder,
 )
 
 QUERY_AND_VALUE = ("q_proj", "v_proj")
@@ -63,9 +63,9 @@ class Backbone(nn.Module):
         precision: Precision = "auto",
     ) -> None:
         super().__init__()
-        place = place_of(name)
-        self.tokenizer = load_tokenizer(place)
-        model = load_model(place, quantization, precision_of(precision))
+        folder = model_folder(name)
+        self.tokenizer = load_tokenizer(folder)
+        model = load_model(folder, quantization, dtype_of(precision))
         self.longest = int(getattr(model.config, "max_position_embeddings", 2**20))
         self.width, blocks = int(model.config.hidden_size), int(model.config.num_hidden_layers)
         if top < 0:
@@ -91,18 +91,18 @@ class Backbone(nn.Module):
             weight.requires_grad = True
         self.model.train()  # as any module begins; ``use`` decides pass by pass
         self.adapters = tuple(adapters)
-        self.register_state_dict_post_hook(leave_base_out)  # type: ignore[no-untyped-call]
-        self.loaded_as = ""
-        self.register_load_state_dict_pre_hook(note_prefix)  # type: ignore[no-untyped-call]
-        self.register_load_state_dict_post_hook(base_is_here)  # type: ignore[no-untyped-call]
+        self.register_state_dict_post_hook(remove_base)  # type: ignore[no-untyped-call]
+        self.load_prefix = ""
+        self.register_load_state_dict_pre_hook(store_prefix)  # type: ignore[no-untyped-call]
+        self.register_load_state_dict_post_hook(accept_missing_base)  # type: ignore[no-untyped-call]
 
     @property
     def device(self) -> torch.device:
-        """Where the model lies."""
+        """Return the device of the model."""
         return next(self.parameters()).device
 
     def adapter_weights(self, adapter: str = "") -> list[nn.Parameter]:
-        """Weights of one adapter, or of all."""
+        """Return the weights of one adapter, or of all."""
         return [
             weight
             for name, weight in self.model.named_parameters()
@@ -110,7 +110,7 @@ class Backbone(nn.Module):
         ]
 
     def use(self, adapter: str, *, learns: bool) -> None:
-        """Let an adapter take part, and learn or not; all others rest."""
+        """Activate an adapter, for training or not; all others are inactive."""
         if self.adapters:
             self.model.set_adapter(adapter, inference_mode=not learns)
         self.model.train(learns)
@@ -118,27 +118,27 @@ class Backbone(nn.Module):
     def forward(
         self, rows: Sequence[Sequence[int]], adapter: str = "", last: int = 1, *, learns: bool = False
     ) -> Float[Tensor, "b k v"]:
-        """Logits of what follows each of the last K tokens, by one adapter; in the model's precision.
+        """Return the logits of the token after each of the last K, by one adapter; in the model's precision.
 
         Args:
             rows: Tokens of the texts; padded on the left, which changes nothing.
             adapter: Its name.
             last: K.
-            learns: Whether gradients are wanted; without, dropout rests as well.
+            learns: Whether to compute gradients; else dropout is off as well.
         """
         return self.run(rows, adapter, learns, last).logits  # type: ignore[no-any-return]
 
     def hidden(
         self, rows: Sequence[Sequence[int]], adapter: str = "", *, learns: bool = False
     ) -> Float[Tensor, "b d"]:
-        """What the last block makes of each text, at its last token."""
-        found = self.run(rows, adapter, learns, output_hidden_states=True)
-        return found.hidden_states[-1][:, -1].float()  # type: ignore[no-any-return]
+        """Return the last block's output at the last token of each text."""
+        output = self.run(rows, adapter, learns, output_hidden_states=True)
+        return output.hidden_states[-1][:, -1].float()  # type: ignore[no-any-return]
 
     def run(
         self, rows: Sequence[Sequence[int]], adapter: str, learns: bool, last: int = 1, **options: object
     ) -> Any:  # noqa: ANN401 - of transformers
-        """One pass of the model over texts."""
+        """Return the output of one pass of the model over texts."""
         longest = max(len(row) for row in rows)
         if longest > self.longest:
             raise InputError(f"the backbone reads {self.longest} tokens and got {longest}: lower the context")
@@ -161,21 +161,21 @@ class Backbone(nn.Module):
             )
 
 
-def leave_base_out(_: nn.Module, state: dict[str, Any], prefix: str, *__: object) -> None:
-    """Keep the frozen weights out of a checkpoint."""
+def remove_base(_: nn.Module, state: dict[str, Any], prefix: str, *__: object) -> None:
+    """Remove the frozen weights from a checkpoint."""
     for name in [name for name in state if name.startswith(prefix) and ".lora_" not in name]:
         del state[name]
 
 
-def note_prefix(module: nn.Module, _: dict[str, Any], prefix: str, *__: object) -> None:
-    """Remember under which name the backbone is being loaded, which the hook after it is not told."""
+def store_prefix(module: nn.Module, _: dict[str, Any], prefix: str, *__: object) -> None:
+    """Store the name under which the backbone is being loaded, for the hook after it."""
     assert isinstance(module, Backbone)
-    module.loaded_as = prefix
+    module.load_prefix = prefix
 
 
-def base_is_here(module: nn.Module, keys: Any) -> None:  # noqa: ANN401 - private to torch
-    """Let a checkpoint without frozen weights be a whole one."""
+def accept_missing_base(module: nn.Module, keys: Any) -> None:  # noqa: ANN401 - private to torch
+    """Accept a checkpoint without the frozen weights as complete."""
     assert isinstance(module, Backbone)
     keys.missing_keys[:] = [
-        name for name in keys.missing_keys if not name.startswith(module.loaded_as) or ".lora_" in name
+        name for name in keys.missing_keys if not name.startswith(module.load_prefix) or ".lora_" in name
     ]

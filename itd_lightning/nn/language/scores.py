@@ -1,4 +1,4 @@
-"""What a language model says of a text: how likely it is, and which answer follows it. Never generated text.
+"""Scores of texts by a language model: their likelihood, and that of an answer; no text is generated.
 
 Axes: B prompts, K scored tokens, C answers, V tokens of the vocabulary.
 """
@@ -14,13 +14,13 @@ from itd_lightning.nn.language.backbone import Backbone
 from itd_lightning.nn.language.prompts import Prompt
 
 TOKENS = 2048  # of one pass without gradients; bounds the memory of the logits
-ALONE = 96  # tokens from which a CPU gains nothing by reading prompts together
+ALONE = 96  # tokens from which a CPU reads prompts one by one as fast
 
 
-def scored_ends(
+def token_log_probs(
     backbone: Backbone, rows: Sequence[Sequence[int]], starts: Sequence[int], adapter: str, *, learns: bool
 ) -> tuple[Float[Tensor, "b k"], Bool[Tensor, "b k"]]:
-    """Log-probability of each token from a place on to the end, on the right; and where there are such."""
+    """Return the log-probability of each token from a place to the end, right-aligned, and their mask."""
     counts = [len(row) - start for row, start in zip(rows, starts, strict=True)]
     last = max(counts)
     logits = backbone([row[:-1] for row in rows], adapter, last, learns=learns)
@@ -32,21 +32,21 @@ def scored_ends(
         cross_entropy(row.float(), to, reduction="none") for row, to in zip(logits, targets, strict=True)
     ]
     logp = -torch.stack(losses)
-    scored = torch.arange(last, 0, -1) <= torch.tensor(counts)[:, None]
-    return logp, scored.to(logits.device)
+    mask = torch.arange(last, 0, -1) <= torch.tensor(counts)[:, None]
+    return logp, mask.to(logits.device)
 
 
 def log_likelihoods(
     backbone: Backbone, prompts: Sequence[Prompt], adapter: str, *, learns: bool = False, mean: bool = True
 ) -> Float[Tensor, " b"]:
-    """Log-likelihood of each text, its closing mark included, by one adapter: a token's mean, or the sum.
+    """Return the log-likelihood of each text with its closing mark: the mean over tokens, or the sum.
 
     The mean does not grow with the text, which would make the length a score.
     """
     rows = [prompt.ids[: prompt.closing + 1] for prompt in prompts]
-    logp, scored = scored_ends(backbone, rows, [prompt.text for prompt in prompts], adapter, learns=learns)
-    total: Tensor = (logp * scored).sum(1)
-    return total / scored.sum(1) if mean else total
+    logp, mask = token_log_probs(backbone, rows, [prompt.text for prompt in prompts], adapter, learns=learns)
+    total: Tensor = (logp * mask).sum(1)
+    return total / mask.sum(1) if mean else total
 
 
 def answer_log_probs(
@@ -57,34 +57,34 @@ def answer_log_probs(
     *,
     learns: bool = False,
 ) -> Float[Tensor, "b c"]:
-    """Log-probability of each answer after each prompt; of several tokens they are multiplied."""
+    """Return the log-probability of each answer after each prompt, summed over its tokens."""
     if all(len(answer) == 1 for answer in answers):
         logits: Tensor = backbone([prompt.ids for prompt in prompts], adapter, learns=learns)
         return logits[:, -1].float().log_softmax(1)[:, [answer[0] for answer in answers]]
-    found = []
+    columns = []
     for answer in answers:
         rows = [[*prompt.ids, *answer] for prompt in prompts]
-        logp, scored = scored_ends(
+        logp, mask = token_log_probs(
             backbone, rows, [len(prompt.ids) for prompt in prompts], adapter, learns=learns
         )
-        found.append((logp * scored).sum(1))
-    return torch.stack(found, dim=1)
+        columns.append((logp * mask).sum(1))
+    return torch.stack(columns, dim=1)
 
 
 def passes(prompts: Sequence[Prompt], device: torch.device, tokens: int = TOKENS) -> Iterator[list[int]]:
-    """Which prompts to read together: alike in length, and so many that a pass has few padding tokens.
+    """Yield groups of prompts for one pass: of similar length, so that there is little padding.
 
-    On a CPU long ones are read alone, which is as fast, and 16 bits are then rounded in the same way whatever
-    else is read.
+    On a CPU long prompts are read alone, which is as fast, and 16 bits are then rounded in the same way
+    whatever else is read.
     """
     alone = ALONE if device.type == "cpu" else tokens
     order = sorted(range(len(prompts)), key=lambda place: (len(prompts[place].ids), place))
-    chosen: list[int] = []
+    group: list[int] = []
     for place in order:
         length = len(prompts[place].ids)
-        if chosen and (length >= alone or (len(chosen) + 1) * length > tokens):
-            yield chosen
-            chosen = []
-        chosen.append(place)
-    if chosen:
-        yield chosen
+        if group and (length >= alone or (len(group) + 1) * length > tokens):
+            yield group
+            group = []
+        group.append(place)
+    if group:
+        yield group

@@ -7,7 +7,7 @@ from torch import Tensor
 from itd_lightning.contracts.batches import TrajectoryBatch
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.methods import Chronos
-from itd_lightning.methods.chronos.signals import SIGNALS, Signal, packed
+from itd_lightning.methods.chronos.signals import SIGNALS, Signal, pack_days
 from itd_lightning.numerics.weights import logistic_weights
 
 USERS, DAYS, BASELINE = 12, 140, 30
@@ -182,7 +182,7 @@ def test_a_department_on_an_odd_day_lifts_its_members() -> None:
 
 def test_active_days_are_packed_in_order() -> None:
     batch = company()
-    days = packed(batch)
+    days = pack_days(batch)
     assert days.values.shape[1] == 100
     torch.testing.assert_close(days.values[0], batch.values[0][batch.active[0]])
     assert (days.day.diff(dim=1) > 0).all()
