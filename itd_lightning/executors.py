@@ -23,7 +23,7 @@ from itd_lightning.contracts.files import private_files
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-Begun = TypeVar("Begun")
+Handle = TypeVar("Handle")
 Place = Literal["local", "ray"]
 
 THREADS = "POLARS_MAX_THREADS"  # of one process, read once
@@ -74,11 +74,11 @@ class Serial:
         return map(function, items)
 
 
-def ahead(
-    begin: Callable[[Item], Begun], end: Callable[[Begun], Result], items: Iterable[Item], most: int
+def run_ahead(
+    begin: Callable[[Item], Handle], end: Callable[[Handle], Result], items: Iterable[Item], most: int
 ) -> Iterator[Result]:
     """Begin up to ``most`` items before the first of them must end; yield the results in order."""
-    waiting: deque[Begun] = deque()
+    waiting: deque[Handle] = deque()
     for item in items:
         waiting.append(begin(item))
         if len(waiting) >= most:
@@ -100,7 +100,7 @@ class Processes:
             return self.pool.submit(function, item)
 
         try:
-            yield from ahead(begin, Future.result, items, 2 * self.workers)
+            yield from run_ahead(begin, Future.result, items, 2 * self.workers)
         except BrokenProcessPool as error:
             raise LostWorkerError(
                 "a worker process ended, killed for memory or unable to start: use fewer --workers; a script "
@@ -145,7 +145,9 @@ class Ray:
         import ray
 
         task: Any = ray.remote(apply).options(runtime_env={"env_vars": {THREADS: "1"}})
-        results: Iterator[Result] = ahead(partial(task.remote, function), ray.get, items, most=self.workers)
+        results: Iterator[Result] = run_ahead(
+            partial(task.remote, function), ray.get, items, most=self.workers
+        )
         try:
             yield from results
         except ray.exceptions.RayTaskError as error:

@@ -12,7 +12,7 @@ import torch
 from polars.testing import assert_frame_equal
 
 from itd_lightning.cli import main
-from itd_lightning.runs.launch import several
+from itd_lightning.runs.launch import has_several_devices
 from tests.test_configs import CONFIGS, fitting
 
 CASES = sorted(CONFIGS.glob("*.yaml"))
@@ -114,9 +114,9 @@ def test_a_strategy_that_nothing_is_written_for_is_refused_in_one_line(
     given = fitting(CONFIGS / "mask_value.yaml", store, tmp_path)
     with pytest.raises(SystemExit):
         main(["fit", *given, f"--trainer.strategy={strategy}"])
-    assert f"strategy {strategy} is not supported" in capsys.readouterr().err
+    assert f"strategy {strategy} is not check_strategy" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("devices", [2, "2", "0,1", [0, 1]])
 def test_more_than_one_device_is_seen_however_it_is_written(devices: int | str | list[int]) -> None:
-    assert several(devices)
+    assert has_several_devices(devices)

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.executors import Place, Serial, ahead, open_executor
+from itd_lightning.executors import Place, Serial, open_executor, run_ahead
 from itd_lightning.store.build.stage import shard_of
 
 USERS = [f"ABC{number:04d}" for number in range(12)]
@@ -43,7 +43,7 @@ def test_no_more_items_are_begun_than_asked_for_and_results_keep_their_order() -
         most.append(len(begun) - item)
         return item * 10
 
-    assert list(ahead(begin, end, iter(range(7)), most=3)) == [0, 10, 20, 30, 40, 50, 60]
+    assert list(run_ahead(begin, end, iter(range(7)), most=3)) == [0, 10, 20, 30, 40, 50, 60]
     assert max(most) == 3
 
 

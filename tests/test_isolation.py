@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from itd_lightning.runs.queue import spawned
+from itd_lightning.runs.queue import run_process
 
 NAMES = ("polars", "csv", "email", "pickle", "socket", "torch", "xgboost")
 
@@ -43,5 +43,5 @@ def test_worker_processes_run_nothing_of_the_current_folder(
 
 
 def test_a_cell_runs_nothing_of_the_current_folder(trapped: Path) -> None:
-    assert spawned(["--help"]) is None
+    assert run_process(["--help"]) is None
     assert not (trapped / "ran").exists()

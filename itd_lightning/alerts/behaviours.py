@@ -35,11 +35,11 @@ def highest_behaviours_of_days(rows: pl.LazyFrame, days: pl.DataFrame, count: in
         days: ``user`` and ``day``.
         count: Behaviours a user-day.
     """
-    wanted = days.select("user", "day").unique()
+    selection = days.select("user", "day").unique()
 
     def keep(units: pl.DataFrame) -> pl.DataFrame:
-        dated = select_test_units(units).with_columns(day=pl.col("start").dt.date())
-        of_days = dated.join(wanted, on=["user", "day"], how="semi")
+        units_by_day = select_test_units(units).with_columns(day=pl.col("start").dt.date())
+        of_days = units_by_day.join(selection, on=["user", "day"], how="semi")
         return best_first(of_days).group_by("user", "day", maintain_order=True).head(count)
 
     return reduce_chunks(rows, keep)
@@ -58,11 +58,14 @@ def add_event_details(behaviours: pl.DataFrame, store: Path) -> pl.DataFrame:
         shards = Store(store).shards
     except InputError:
         shards = []
-    wanted = pl.col("user").is_in(behaviours["user"].unique().implode()) & pl.col("event_id").is_in(
+    selection = pl.col("user").is_in(behaviours["user"].unique().implode()) & pl.col("event_id").is_in(
         ids.implode()
     )
     rows = [
-        pl.scan_parquet(shard, glob=False).filter(wanted).select("user", "event_id", *EVENT_DETAILS).collect()
+        pl.scan_parquet(shard, glob=False)
+        .filter(selection)
+        .select("user", "event_id", *EVENT_DETAILS)
+        .collect()
         for shard in shards
         if len(ids)
     ]

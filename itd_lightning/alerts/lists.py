@@ -39,8 +39,8 @@ def top_days(run: Path, count: int = 10, daily: bool = False, above: float | Non
     """
     rows, about = scan_scores(run / SCORE_FILE)
     days = user_days(rows) if above is None else user_days(rows).filter(pl.col("score") > above)
-    listed = ranked_days(days, count, daily=daily)
-    return with_reasons(listed, rows, about, read_table(run / EXPLANATION_FILE))
+    top = ranked_days(days, count, daily=daily)
+    return with_reasons(top, rows, about, read_table(run / EXPLANATION_FILE))
 
 
 def alert_days(run: Path, budget: str | None = None) -> tuple[pl.DataFrame, str]:
@@ -98,12 +98,14 @@ def with_reasons(
         explanations: Cells of explained windows, if there are any.
     """
     if about.grain == BEHAVIOUR:
-        why = behaviours.reasons(rows, days, Path(about.store), REASONS)
+        reason_table = behaviours.reasons(rows, days, Path(about.store), REASONS)
     else:
         null = pl.lit(None, pl.List(pl.String))
-        why = days.select("user", "day", reasons=null) if explanations is None else reasons(explanations)
-        why = why.with_columns(event_ids=null)
-    return days.join(why, on=["user", "day"], how="left", maintain_order="left")
+        reason_table = (
+            days.select("user", "day", reasons=null) if explanations is None else reasons(explanations)
+        )
+        reason_table = reason_table.with_columns(event_ids=null)
+    return days.join(reason_table, on=["user", "day"], how="left", maintain_order="left")
 
 
 def reasons(explanations: pl.DataFrame) -> pl.DataFrame:

@@ -63,6 +63,6 @@ def compare_with_count(ours: Ranking, plain: Ranking, name: str, seed: int) -> A
     weights = ours.draws(seed)
     span = None if weights is None else interval(ours.areas(weights).pr_auc - plain.areas(weights).pr_auc)
     passed = None if span is None else span[0] > 0
-    audit, counted = COUNTS.get(name, (f"volume: {name}", name))
-    verdict = f"{WORDS[passed]} counting {counted}: PR-AUC {mine:.3f} against {other:.3f}."
+    audit, quantity = COUNTS.get(name, (f"volume: {name}", name))
+    verdict = f"{WORDS[passed]} counting {quantity}: PR-AUC {mine:.3f} against {other:.3f}."
     return AuditResult(audit, mine - other, span, 0.0, passed, verdict)

@@ -50,11 +50,13 @@ def judge_empty(
     harmless = ~units["malicious"].to_numpy()
     share = float(empty[harmless].mean()) if harmless.any() else 0.0
     try:
-        rest = rank(units["score"].to_numpy()[~empty], units["malicious"].to_numpy()[~empty]).pr_auc()
+        active = rank(units["score"].to_numpy()[~empty], units["malicious"].to_numpy()[~empty]).pr_auc()
     except InputError as error:
         return AuditResult(name, share, None, None, None, f"Not answered without empty units: {error}.")
     whole = "undefined" if pr_auc is None else f"{pr_auc:.3f}"
-    words = f"{share:.0%} of the harmless test units are empty; PR-AUC {whole} with them, {rest:.3f} without."
+    words = (
+        f"{share:.0%} of the harmless test units are empty; PR-AUC {whole} with them, {active:.3f} without."
+    )
     off = float((~hourly).mean())
     if off:
         words += f" {off:.0%} of the test units start off the hour and are empty by construction."

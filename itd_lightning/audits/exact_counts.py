@@ -39,19 +39,20 @@ class ExactCounts(Audit):
             counts = usual_counts(table)
         except InputError as error:
             return self.unanswered(str(error))
-        telling = [count for count in counts if count.low is not None and count.low > count.base_rate]
-        if not telling:
+        informative = [count for count in counts if count.low is not None and count.low > count.base_rate]
+        if not informative:
             kinds = ", ".join(count.kind for count in counts) or "none"
             verdict = f"No exact count tells anything; kinds with one: {kinds}."
             return AuditResult(self.name, 0.0, None, EXACT, passed=True, verdict=verdict)
-        worst = max(telling, key=lambda count: count.pr_auc)
+        strongest = max(informative, key=lambda count: count.pr_auc)
         verdict = (
-            f"Users have exactly their usual number of {worst.kind} on {worst.share:.1%} of working days; a "
-            f"surplus alone gives PR-AUC {worst.pr_auc:.3f}, and {worst.honest:.3f} without the malicious "
-            f"ones; chance is {worst.base_rate:.3f}. What a method makes of exact counts is owed to how the "
-            "data were made. `itd thin` makes a store where they are not exact; train there, too."
+            f"Users have exactly their usual number of {strongest.kind} on {strongest.share:.1%} of working "
+            f"days; a surplus alone gives PR-AUC {strongest.pr_auc:.3f}, and "
+            f"{strongest.without_malicious:.3f} without the malicious ones; chance is "
+            f"{strongest.base_rate:.3f}. What a method makes of exact counts is owed to how the data "
+            "were made. `itd thin` makes a store where they are not exact; train there, too."
         )
-        return AuditResult(self.name, worst.pr_auc, None, worst.base_rate, None, verdict)
+        return AuditResult(self.name, strongest.pr_auc, None, strongest.base_rate, None, verdict)
 
 
 class UsualCount(NamedTuple):
@@ -62,7 +63,7 @@ class UsualCount(NamedTuple):
         share: Median over users: share of earlier working days that have the user's usual number.
         pr_auc: Of test user-days by how far the number lies above the user's usual one.
         low: Lower end of its 95 % interval; None with too few users for one.
-        honest: PR-AUC of the same, had the malicious events not happened.
+        without_malicious: PR-AUC of the same, had the malicious events not happened.
         base_rate: Share of malicious user-days.
     """
 
@@ -70,7 +71,7 @@ class UsualCount(NamedTuple):
     share: float
     pr_auc: float
     low: float | None
-    honest: float
+    without_malicious: float
     base_rate: float
 
 
@@ -97,8 +98,8 @@ def usual_counts(table: ScoreTable) -> list[UsualCount]:
 
 def usual_numbers(counts: pl.DataFrame) -> pl.DataFrame:
     """Return the usual number of each user and kind, and the share of harmless working days that have it."""
-    working = counts.filter(pl.col("malicious") == 0, pl.col("day").dt.weekday() < SATURDAY)
-    return working.group_by("user", "kind").agg(
+    workdays = counts.filter(pl.col("malicious") == 0, pl.col("day").dt.weekday() < SATURDAY)
+    return workdays.group_by("user", "kind").agg(
         usual=pl.col("events").mode().min(),
         share=(pl.col("events") == pl.col("events").mode().min()).mean(),
     )
@@ -118,10 +119,12 @@ def measure_surplus(kind: str, share: float, surplus: pl.DataFrame, seed: int) -
     Raises:
         InputError: If no user-day is malicious, or all are.
     """
-    every, honest = (ranking_numbers(rank_rows(surplus, name), seed) for name in ("surplus", "without"))
-    pr_auc, without = every["pr_auc"], honest["pr_auc"]
-    base_rate = every["base_rate"]
+    all_events, harmless_events = (
+        ranking_numbers(rank_rows(surplus, name), seed) for name in ("surplus", "without")
+    )
+    pr_auc, without = all_events["pr_auc"], harmless_events["pr_auc"]
+    base_rate = all_events["base_rate"]
     if pr_auc is None or without is None or base_rate is None:
-        raise InputError(every.get("undefined", ""))
-    low = (every["intervals"]["pr_auc"] or (None,))[0]
+        raise InputError(all_events.get("undefined", ""))
+    low = (all_events["intervals"]["pr_auc"] or (None,))[0]
     return UsualCount(kind, share, pr_auc, low, without, base_rate)

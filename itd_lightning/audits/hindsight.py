@@ -7,7 +7,7 @@ import polars as pl
 
 from itd_lightning.contracts.results import AuditResult, unanswered
 from itd_lightning.contracts.scores import SCORES
-from itd_lightning.evaluation.score_table import TESTED, select_test_units
+from itd_lightning.evaluation.score_table import TEST_PARTS, select_test_units
 
 TOLERANCE = 1e-3  # standard deviations of the scores: other batches round otherwise
 UNIT = ["user", "start", "end", "event_id"]
@@ -54,18 +54,18 @@ def choose_cut_off(days: pl.DataFrame) -> CutOff:
         days: User-days as ``user_days.scored_days`` returns them.
     """
     test = select_test_units(days)
-    every: list[datetime] = test["start"].unique().sort().to_list()
-    dates: list[datetime] = test.filter("malicious")["start"].unique().sort().to_list() or every
-    behind = dates[len(dates) // 2] + timedelta(days=1)
-    return CutOff(min(behind, max(every[-1], every[0] + timedelta(days=1))), every[0])
+    test_dates: list[datetime] = test["start"].unique().sort().to_list()
+    dates: list[datetime] = test.filter("malicious")["start"].unique().sort().to_list() or test_dates
+    cut = dates[len(dates) // 2] + timedelta(days=1)
+    return CutOff(min(cut, max(test_dates[-1], test_dates[0] + timedelta(days=1))), test_dates[0])
 
 
 def earlier_units(scores: pl.LazyFrame, until: datetime) -> pl.LazyFrame:
     """Return the scored units that end by a moment; of behaviours, those whose whole sequence does."""
-    scored = scores.match_to_schema(SCORES).filter(pl.col("part").is_in(["val", *TESTED]))
-    later = scored.filter(pl.col("end") > until, pl.col("sequence").is_not_null())
-    later = later.select("user", "sequence").unique()
-    return scored.filter(pl.col("end") <= until).join(later, on=["user", "sequence"], how="anti")
+    units = scores.match_to_schema(SCORES).filter(pl.col("part").is_in(["val", *TEST_PARTS]))
+    crossing = units.filter(pl.col("end") > until, pl.col("sequence").is_not_null())
+    crossing = crossing.select("user", "sequence").unique()
+    return units.filter(pl.col("end") <= until).join(crossing, on=["user", "sequence"], how="anti")
 
 
 def compare_scores(
@@ -90,11 +90,11 @@ def compare_scores(
     """
     columns = [*UNIT, "score"]
     last = after.group_by("user").agg(last=pl.col("start").max())
-    reached = before.join(last, on="user").filter(pl.col("start") <= pl.col("last")).select(columns)
+    comparable = before.join(last, on="user").filter(pl.col("start") <= pl.col("last")).select(columns)
     how: Literal["full", "inner"] = "full" if same_units else "inner"
-    both = reached.join(after.select(columns), on=UNIT, how=how, nulls_equal=True, suffix="_after")
+    pairs = comparable.join(after.select(columns), on=UNIT, how=how, nulls_equal=True, suffix="_after")
     off, spread = (pl.col("score_after") - pl.col("score")).abs(), pl.col("score").std(ddof=0).fill_null(0.0)
-    counts = both.select(
+    counts = pairs.select(
         units=pl.len(),
         spread=spread,
         single=off.null_count(),

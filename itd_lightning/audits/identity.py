@@ -85,8 +85,8 @@ def answer(true: float, by_user: float, within: float, base: float) -> tuple[str
 def usual_scores(test: pl.DataFrame, days: pl.DataFrame) -> np.ndarray:
     """Return for each test day the mean score of its user's quiet days."""
     usual = days.filter("quiet").group_by("user").agg(usual=pl.col("score").mean())
-    joined = test.join(usual, on="user", how="left", maintain_order="left")
-    return joined["usual"].fill_null(strategy="mean").fill_null(0.0).to_numpy()
+    rows = test.join(usual, on="user", how="left", maintain_order="left")
+    return rows["usual"].fill_null(strategy="mean").fill_null(0.0).to_numpy()
 
 
 def insider_days(days: pl.DataFrame) -> list[pl.DataFrame]:

@@ -53,8 +53,8 @@ class LabelShuffle(Audit):
         hits = test.with_row_index("row").filter("malicious")
         if not len(hits) or len(hits) == len(test):
             return self.unanswered("no user-day is malicious, or all are")
-        areas, moved = self.shuffled_areas(test, hits, seed)
-        if moved < LEAST_MOVED * self.permutations * len(hits):
+        areas, label_count = self.shuffled_areas(test, hits, seed)
+        if label_count < LEAST_MOVED * self.permutations * len(hits):
             return self.unanswered("users have scores on other days than one another, so labels do not move")
         true = precision_at_places(test["place"].to_numpy()[hits["row"].cast(pl.Int64).to_numpy()])
         chance = (1 + (areas >= true).sum()) / (1 + len(areas))
@@ -74,15 +74,15 @@ class LabelShuffle(Audit):
         place = test["place"].to_numpy()
         grid, pattern, owner = labels_by_day(test, hits)
         draw = np.random.default_rng(seed)
-        areas, moved = [], 0
+        areas, label_count = [], 0
         for _ in range(self.permutations):
             receiver = draw.permutation(len(grid))[owner]
             rows = grid[receiver, pattern]
             rows = rows[rows >= 0]
-            moved += len(rows)
+            label_count += len(rows)
             if len(rows):
                 areas.append(precision_at_places(place[rows]))
-        return np.array(areas), moved
+        return np.array(areas), label_count
 
 
 def labels_by_day(

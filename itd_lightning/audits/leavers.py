@@ -44,17 +44,19 @@ class Leavers(Audit):
         harmless = (
             select_test_units(days).filter(~pl.col("malicious")).with_columns(day=pl.col("start").dt.date())
         )
-        theirs = harmless.join(leavers, on="user")
+        their_days = harmless.join(leavers, on="user")
         others = np.sort(harmless.join(leavers, on="user", how="anti")["score"].to_numpy())
-        ends = theirs.filter(pl.col("day") > pl.col("left").dt.offset_by(f"-{LAST_DAYS}d"))
+        ends = their_days.filter(pl.col("day") > pl.col("left").dt.offset_by(f"-{LAST_DAYS}d"))
         count = ends["user"].n_unique()
         if count < FEWEST_LEAVERS or not len(others):
             reason = f"{count} users without a campaign leave within the test days, too few"
             return self.unanswered(reason)
         ranks = mean_ranks(ends, others)
         number, span = float(ranks.mean()), interval(resample_means(ranks, table.about.seed))
-        earlier = theirs.join(ends, on=["user", "day"], how="anti")
-        before = f", their earlier days {mean_ranks(earlier, others).mean():.2f}" if len(earlier) else ""
+        earlier_days = their_days.join(ends, on=["user", "day"], how="anti")
+        before = (
+            f", their earlier days {mean_ranks(earlier_days, others).mean():.2f}" if len(earlier_days) else ""
+        )
         rises = span is not None and span[0] > 0.5 and number >= RISE
         words = (
             "The score RISES because a history ends"

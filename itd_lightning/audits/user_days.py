@@ -22,6 +22,6 @@ def scored_days(table: ScoreTable) -> pl.DataFrame:
 
 def resample_means(values: Float[np.ndarray, " u"], seed: int) -> Float[np.ndarray, " r"]:
     """Return means of one value a user, over R draws of users."""
-    drawn = np.random.default_rng(seed).integers(len(values), size=(REPLICATES, len(values)))
-    means: Float[np.ndarray, " r"] = values[drawn].mean(axis=1)
+    draws = np.random.default_rng(seed).integers(len(values), size=(REPLICATES, len(values)))
+    means: Float[np.ndarray, " r"] = values[draws].mean(axis=1)
     return means

@@ -11,7 +11,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from itd_lightning.contracts.errors import InputError, is_full_disk
-from itd_lightning.contracts.files import full_disk_named, written_beside
+from itd_lightning.contracts.files import name_full_disk, written_beside
 from itd_lightning.contracts.run_files import BEST_CHECKPOINT, CHECKPOINTS, LAST_CHECKPOINT
 from itd_lightning.methods import Method
 
@@ -121,7 +121,7 @@ class Checkpoints(ModelCheckpoint):
         """Name the run's folder in the error of a full disk, which a logger, for one, does not."""
         super().on_exception(trainer, pl_module, exception)
         if isinstance(exception, Exception) and is_full_disk(exception):
-            with full_disk_named(Path(trainer.default_root_dir)):
+            with name_full_disk(Path(trainer.default_root_dir)):
                 raise exception
 
     def reset_best(self) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from itd_lightning.callbacks.own_files import remove_results
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.files import full_disk_named, private_folder, written_beside
+from itd_lightning.contracts.files import name_full_disk, private_folder, written_beside
 from itd_lightning.contracts.run_files import EXPLANATION_FILE, SCORE_FILE
 from itd_lightning.contracts.scores import SCORES
 from itd_lightning.contracts.unit_scores import Explanation, UnitScores
@@ -214,7 +214,7 @@ class ScoreWriter(Callback):
         )
         for stale in folder.glob(".scores.*"):  # of a test that was killed
             shutil.rmtree(stale, ignore_errors=True)
-        with full_disk_named(folder), tempfile.TemporaryDirectory(dir=folder, prefix=".scores.") as parts:
+        with name_full_disk(folder), tempfile.TemporaryDirectory(dir=folder, prefix=".scores.") as parts:
             self.write_parts(view, Path(parts))
             scored = pl.scan_parquet(sorted(Path(parts).iterdir()), glob=False)
             write_scores(folder / SCORE_FILE, scored, about, lambda: remove_results(folder))

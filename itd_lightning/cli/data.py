@@ -8,7 +8,7 @@ from jsonargparse.typing import register_type
 from rich.progress import TaskID
 from rich.table import Table
 
-from itd_lightning.cli.terminal import column, console, costs, describe, progress, safe
+from itd_lightning.cli.terminal import column, console, cost_text, print_store, progress, safe
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.executors import Place
 
@@ -114,17 +114,17 @@ def prepare(
     cost = estimate(plan, workers)
     say = console().print
     guess = " (a guess: an archive does not tell)" if any(source.archived for source in plan.sources) else ""
-    say(f"{plan.name}: {costs(*cost)}{guess}", highlight=False, soft_wrap=True)
+    say(f"{plan.name}: {cost_text(*cost)}{guess}", highlight=False, soft_wrap=True)
     if cost.building > cost.free:
         say("[yellow]this disk may be too small[/]")
     with progress() as bar:
         tasks: dict[str, TaskID] = {}
-        began: dict[str, float] = {}
+        start_times: dict[str, float] = {}
 
         def show(what: str, done: int, total: int, rows: int) -> None:
             if what not in tasks:
-                tasks[what], began[what] = bar.add_task(what, total=total, note=""), monotonic()
-            rate = rows / max(monotonic() - began[what], 0.001)
+                tasks[what], start_times[what] = bar.add_task(what, total=total, note=""), monotonic()
+            rate = rows / max(monotonic() - start_times[what], 0.001)
             bar.update(tasks[what], completed=done, note=f"{rows:,} rows, {rate:,.0f} a second")
 
         manifest = build(plan, workers, executor, show)
@@ -146,7 +146,7 @@ def prepare(
             soft_wrap=True,
             markup=False,
         )
-    describe(Store(store))
+    print_store(Store(store))
 
 
 def inspect(store: Path) -> None:
@@ -158,8 +158,8 @@ def inspect(store: Path) -> None:
     from itd_lightning.store.inspect import summarise
     from itd_lightning.store.read import Store
 
-    opened = Store(store)
-    summary = summarise(opened)
+    event_store = Store(store)
+    summary = summarise(event_store)
     table = Table(
         "kind", column("events"), column("users"), column("first"), column("last"), title=safe(str(store))
     )
@@ -168,7 +168,7 @@ def inspect(store: Path) -> None:
             row["kind"], f"{row['events']:,}", str(row["users"]), str(row["first"]), str(row["last"])
         )
     console().print(table)
-    describe(opened)
+    print_store(event_store)
     say = console().print
     say(f"days: {summary.days} with events, {summary.silent_days} without, between the first and the last")
     if summary.campaigns is not None and len(summary.campaigns):
@@ -201,6 +201,6 @@ def thin(store: Path, out: Path, share: float = 0.1, seed: int = 0) -> None:
     from itd_lightning.store.thin import thin_store
 
     before = Store(store).manifest["events"]
-    made = thin_store(store, out, share, seed)
-    say = f"{made.path}: {made.data}; {made.manifest['events']:,} of {before:,} events"
+    copy = thin_store(store, out, share, seed)
+    say = f"{copy.path}: {copy.data}; {copy.manifest['events']:,} of {before:,} events"
     console().print(say, highlight=False, markup=False, soft_wrap=True)

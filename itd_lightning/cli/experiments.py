@@ -22,7 +22,7 @@ def train(args: Sequence[str]) -> None:
         return
     folder = Path(cli.trainer.default_root_dir)
     say = partial(console().print, highlight=False, soft_wrap=True)
-    if args[0] == "fit" and not cli.trained:
+    if args[0] == "fit" and not cli.has_trained:
         say(f"nothing left to train after {cli.trainer.current_epoch} epochs, see --trainer.max_epochs")
     elif args[0] == "fit":
         best = cli.trainer.checkpoint_callback.best_model_path  # type: ignore[union-attr]
@@ -76,8 +76,10 @@ def sweep(space: Path, store: Path, out: Path = Path("runs/sweep"), trials: int 
     """
     from itd_lightning.tables.sweep import search
 
-    found = search(space, store, out, trials, seed)
-    table = Table(*[column(name) for name in found.columns], title=safe(f"{space}: {len(found)} settings"))
-    for row in found.head(10).iter_rows():
+    results = search(space, store, out, trials, seed)
+    table = Table(
+        *[column(name) for name in results.columns], title=safe(f"{space}: {len(results)} settings")
+    )
+    for row in results.head(10).iter_rows():
         table.add_row(*(f"{value:.4g}" if isinstance(value, float) else str(value) for value in row))
     console().print(table)

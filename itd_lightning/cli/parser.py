@@ -15,7 +15,13 @@ import itd_lightning
 from itd_lightning.cli.data import inspect, prepare, synth, thin
 from itd_lightning.cli.experiments import reproduce, sweep, train
 from itd_lightning.cli.runs import alerts, audit, evaluate, report, threshold, track
-from itd_lightning.contracts.errors import FailedAuditsError, FullDiskError, InputError, is_full_disk, plain
+from itd_lightning.contracts.errors import (
+    FailedAuditsError,
+    FullDiskError,
+    InputError,
+    is_full_disk,
+    one_line,
+)
 from itd_lightning.contracts.files import private_files
 from itd_lightning.contracts.places import refuse_urls
 from itd_lightning.contracts.run_files import CHECKPOINTS, LAST_CHECKPOINT
@@ -50,54 +56,52 @@ def main(args: Sequence[str] | None = None) -> None:
     """Run one command; what the user can repair ends in one line and exit status 2."""
     if args is None:  # this is the whole program
         leave_current_folder()
-    given = list(sys.argv[1:] if args is None else args)
+    arguments = list(sys.argv[1:] if args is None else args)
     try:
         with private_files():  # most that is written names people
-            start(given)
+            start(arguments)
     except (InputError, OSError, PolarsError) as error:  # the latter two: a full disk, a damaged file
-        sys.exit(say("; ".join([plain(told(error)), *notes(error)]), status=2))
+        sys.exit(say("; ".join([one_line(error_text(error)), *error_notes(error)]), status=2))
     except FailedAuditsError as failed:
         sys.exit(say(str(failed), status=1))
     except KeyboardInterrupt as error:
         fit = (
             [f"a fit goes on with --ckpt_path RUN/{CHECKPOINTS}/{LAST_CHECKPOINT}"]
-            if given[:1] == ["fit"]
+            if arguments[:1] == ["fit"]
             else []
         )
-        how = notes(error) or fit
-        sys.exit(say("; ".join(["interrupted", *how]), status=130))
+        advice = error_notes(error) or fit
+        sys.exit(say("; ".join(["interrupted", *advice]), status=130))
     except Exception as error:  # whatever it is, a person gets one line
         if os.environ.get("ITD_DEBUG"):
             raise
         if is_full_disk(error):
-            sys.exit(say("; ".join([told(error), *notes(error)]), status=2))
-        words = (
-            f"unexpected {type(error).__name__}: {plain(str(error))}; ITD_DEBUG=1 shows where it comes from"
-        )
-        sys.exit(say(words, status=1))
+            sys.exit(say("; ".join([error_text(error), *error_notes(error)]), status=2))
+        text = f"unexpected {type(error).__name__}: {one_line(str(error))}"
+        sys.exit(say(f"{text}; ITD_DEBUG=1 shows where it comes from", status=1))
 
 
-def start(given: list[str]) -> None:
+def start(arguments: list[str]) -> None:
     """Run the command that stands first."""
-    refuse_urls(given)
-    if given and given[0] in TRAINING:
-        train(given)
+    refuse_urls(arguments)
+    if arguments and arguments[0] in TRAINING:
+        train(arguments)
     else:
-        run(given)
+        run(arguments)
 
 
-def told(error: Exception) -> str:
+def error_text(error: Exception) -> str:
     """Return the text of an error; one of the system names the file first, and no number."""
     if is_full_disk(error) and not isinstance(error, FullDiskError):
-        named = getattr(error, "filename", None)
-        where = f" of {Path(named).absolute().parent}" if isinstance(named, str | Path) else ""
+        file = getattr(error, "filename", None)
+        where = f" of {Path(file).absolute().parent}" if isinstance(file, str | Path) else ""
         return f"no space left on the disk{where}; make room and try again"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return str(error)
 
 
-def notes(error: BaseException) -> list[str]:
+def error_notes(error: BaseException) -> list[str]:
     """Return the notes attached to an exception."""
     return getattr(error, "__notes__", [])
 
@@ -124,8 +128,10 @@ def run(args: Sequence[str]) -> None:
     for name, text in TRAINING.items():
         subcommands.add_subcommand(name, CommandParser(), help=text)
     for name, command in COMMANDS.items():
-        asked = name in args[:1]
-        subcommands.add_subcommand(name, command_parser(name, command, asked=asked), help=summary(command))
+        is_requested = name in args[:1]
+        subcommands.add_subcommand(
+            name, command_parser(name, command, is_requested=is_requested), help=summary(command)
+        )
     try:
         config = parser.parse_args(list(args))
     except UnicodeDecodeError as error:
@@ -135,23 +141,23 @@ def run(args: Sequence[str]) -> None:
     COMMANDS[config.command](**options)
 
 
-def command_parser(name: str, command: Callable[..., None], *, asked: bool) -> CommandParser:
+def command_parser(name: str, command: Callable[..., None], *, is_requested: bool) -> CommandParser:
     """Return a command's parser, from its signature; audits, which load much, only if they are requested."""
     parser = CommandParser(description=(command.__doc__ or "").split("Args:")[0].strip())
     parser.add_argument("--config", action="config", help="YAML file with options of this command")
     several = SEVERAL.get(name)
-    named = {option for option, commands in OPTIONS.items() if name in commands}
+    required = {option for option, commands in OPTIONS.items() if name in commands}
     if several:
         parser.add_argument(several, nargs="+", type=Path, help=argument_help(command, several))
-    for option in sorted(named):
+    for option in sorted(required):
         parser.add_argument(f"--{option}", required=True, type=Path, help=argument_help(command, option))
     flags = [name for name, option in signature(command).parameters.items() if option.default is False]
     for flag in flags:
         words = argument_help(command, flag)
         parser.add_argument(f"--{flag.replace('_', '-')}", action="store_true", help=words)
-    skip: set[str | int] = {*named, *flags, *([several] if several else [])}
+    skip: set[str | int] = {*required, *flags, *([several] if several else [])}
     parser.add_function_arguments(command, as_group=False, as_positional=True, skip=skip)
-    if asked and name == "audit":
+    if is_requested and name == "audit":
         add_audits(parser)
     return parser
 
@@ -181,5 +187,5 @@ def summary(command: Callable[..., None]) -> str:
 
 def argument_help(command: Callable[..., None], name: str) -> str:
     """Return the description of an argument in a command's docstring."""
-    found = re.search(rf"^ +{name}: (.*)$", command.__doc__ or "", re.MULTILINE)
-    return found[1] if found else ""
+    match = re.search(rf"^ +{name}: (.*)$", command.__doc__ or "", re.MULTILINE)
+    return match[1] if match else ""

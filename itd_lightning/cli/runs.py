@@ -78,20 +78,20 @@ def threshold(
     from itd_lightning.scores.table import scan_scores
 
     scores = score_file(run)
-    given = parse_rule(budget, fpr, fdr)
-    chosen = choose_run_threshold(scores, given)
+    rule = parse_rule(budget, fpr, fdr)
+    choice = choose_run_threshold(scores, rule)
     if has_answer_key(Path(scan_scores(scores)[1].store)):
         write_json(scores.parent / EVALUATION_FILE, measure(scores))
     say = partial(console().print, highlight=False, soft_wrap=True)
-    say(threshold_table(str(run), chosen))
-    say(f"rule: {given.words}")
-    apart = f"validation and test scores lie {chosen.drift.distance:.2f} apart, p = {chosen.drift.chance:.3f}"
+    say(threshold_table(str(run), choice))
+    say(f"rule: {rule.words}")
+    shift = f"validation and test scores lie {choice.drift.distance:.2f} apart, p = {choice.drift.chance:.3f}"
     say(
-        f"[yellow]drift:[/] {apart}; what holds on validation need not hold on test"
-        if chosen.has_drifted
-        else f"drift: none to warn of, {apart}"
+        f"[yellow]drift:[/] {shift}; what holds on validation need not hold on test"
+        if choice.has_drifted
+        else f"drift: none to warn of, {shift}"
     )
-    if not chosen.test.alarms:
+    if not choice.test.alarms:
         say("[yellow]no test user-day is an alarm[/]")
 
 
@@ -139,13 +139,13 @@ def track(run: Path, project: str | None = None, entity: str | None = None) -> N
     """
     from itd_lightning.callbacks.wandb_run import wandb_mode
     from itd_lightning.runs.launch import tracked_in
-    from itd_lightning.tracking.dashboard import own_place, publish
+    from itd_lightning.tracking.dashboard import choose_destination, publish
 
     checkpoint = run / CHECKPOINTS / BEST_CHECKPOINT
     tracked = tracked_in(checkpoint)
     if tracked is None:
         raise InputError(f"{run} was not tracked; fit it with --config configs/overlays/wandb.yaml")
-    publish(run, own_place(tracked, project, entity))
+    publish(run, choose_destination(tracked, project, entity))
     mode = wandb_mode(offline=tracked.offline)
     where = "wandb/, offline" if mode == "offline" else mode
     console().print(f"{run}: added to W&B run {tracked.id} ({where})", highlight=False, markup=False)

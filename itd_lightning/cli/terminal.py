@@ -18,10 +18,10 @@ from itd_lightning.store.read import Store
 if TYPE_CHECKING:  # most commands print no threshold
     from itd_lightning.evaluation.alarm_days import ThresholdChoice
 
-SHOWN = 5  # remarks on the answer key
+MAX_REMARKS = 5  # remarks on the answer key
 
 
-def describe(store: Store) -> None:
+def print_store(store: Store) -> None:
     """Print the content of a store, and the rows of the answer key that are in no log."""
     say = console().print
     manifest = store.manifest
@@ -45,9 +45,9 @@ def describe(store: Store) -> None:
     if answers["missing_by_account"]:
         names = ", ".join(f"{safe(user)} {count}" for user, count in answers["missing_by_account"].items())
         say(f"in no log, by account: {names}", highlight=False, soft_wrap=True)
-    for line in answers["remarks"][:SHOWN]:
+    for line in answers["remarks"][:MAX_REMARKS]:
         say(f"answers/{safe(line)}", highlight=False, soft_wrap=True)
-    if (more := len(answers["remarks"]) - SHOWN) > 0:
+    if (more := len(answers["remarks"]) - MAX_REMARKS) > 0:
         say(f"and {more:,} more remarks on the key")
 
 
@@ -57,14 +57,14 @@ def result_table(name: str, result: Evaluation) -> Table:
     how = f"{protocol['split']}, {protocol['labels']} labels"
     title = f"{safe(name)}: {protocol['method']} on {protocol['data']}, {how}"
     table = Table("", column("PR-AUC"), column("95 %"), column("ROC-AUC"), column("base rate"), title=title)
-    for row, entry in rows(result):
+    for row, entry in result_rows(result):
         span = entry["intervals"]["pr_auc"]
         limits = "-" if span is None else f"{span[0]:.3f} - {span[1]:.3f}"
         table.add_row(
             row, *(number(entry[key]) if key else limits for key in ("pr_auc", None, "roc_auc", "base_rate"))
         )
-    found = result["budgets"]["share"].items()
-    shares = ", ".join(f"{float(share):.0%} {number(recall)}" for share, recall in found)
+    by_share = result["budgets"]["share"].items()
+    shares = ", ".join(f"{float(share):.0%} {number(recall)}" for share, recall in by_share)
     table.caption = (
         f"threshold {number(result['threshold'])}: precision {number(result['precision'])}, recall "
         f"{number(result['recall'])}, FPR {number(result['fpr'])}; recall before the first false alarm "
@@ -73,7 +73,7 @@ def result_table(name: str, result: Evaluation) -> Table:
     return table
 
 
-def rows(result: Evaluation) -> Iterator[tuple[str, Numbers]]:
+def result_rows(result: Evaluation) -> Iterator[tuple[str, Numbers]]:
     """Yield the lines of a result table."""
     pooled: Numbers = result["pooled"]
     yield "all", result
@@ -141,13 +141,13 @@ def alert_table(name: str, days: pl.DataFrame, words: str) -> Table:
     for row in days.iter_rows(named=True):
         if row["rank"] == 1:
             table.add_section()
-        why = safe(", ".join(text for text in row["reasons"] or [] if text)) or "no explanation kept"
+        reasons = safe(", ".join(text for text in row["reasons"] or [] if text)) or "no explanation kept"
         values = (f"{row[name]:.4f}" if name == "p" else f"{row[name]:.3f}" for name in numbers)
-        table.add_row(str(row["rank"]), safe(row["user"]), str(row["day"])[:10], *values, why)
+        table.add_row(str(row["rank"]), safe(row["user"]), str(row["day"])[:10], *values, reasons)
     return table
 
 
-def costs(rows: int, seconds: float, building: int, kept: int, free: int) -> str:
+def cost_text(rows: int, seconds: float, building: int, kept: int, free: int) -> str:
     """Return the cost of a build in words; the arguments are the fields of ``Estimate``."""
     time = f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
     return (
@@ -190,7 +190,7 @@ def console() -> Console:
 @contextmanager
 def progress() -> Iterator[Progress]:
     """Yield a progress bar on standard error; it is silent where that is no terminal."""
-    shown = (
+    columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         TaskProgressColumn(),
@@ -198,5 +198,5 @@ def progress() -> Iterator[Progress]:
         TimeRemainingColumn(),
     )
     errors = Console(stderr=True)
-    with Progress(*shown, console=errors, transient=True, disable=not errors.is_terminal) as bar:
+    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bar:
         yield bar

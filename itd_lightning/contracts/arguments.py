@@ -78,10 +78,10 @@ def check_config(file: Path, place: str, config: Path) -> None:
     Raises:
         InputError: If it lies elsewhere.
     """
-    beside, found = file.resolve().parent, config.resolve()
-    projects = [*beside.parents, Path.cwd(), Path(__file__).resolve().parents[2]]
-    if not any(found.is_relative_to(folder) for folder in (beside, *(root / CONFIGS for root in projects))):
+    parent, target = file.resolve().parent, config.resolve()
+    projects = [*parent.parents, Path.cwd(), Path(__file__).resolve().parents[2]]
+    if not any(target.is_relative_to(folder) for folder in (parent, *(root / CONFIGS for root in projects))):
         raise InputError(
-            f"{file}: {place} names the config {found}, which lies neither beside the YAML nor in a folder "
+            f"{file}: {place} names the config {target}, which lies neither beside the YAML nor in a folder "
             f"{CONFIGS} above it"
         )

@@ -42,7 +42,7 @@ def is_full_disk(error: BaseException | None) -> bool:
     return False
 
 
-def plain(message: str) -> str:
+def one_line(message: str) -> str:
     """Return one line with the reasons in a parser's message, without the types that it tried.
 
     Example:
@@ -55,9 +55,11 @@ def plain(message: str) -> str:
     ]
     lines = [line.strip() for text in bullets for line in text.splitlines() if line.strip()]
     reasons = [re.sub(r'^Parser key "[^"]+":\s*|^Subtypes:.*|^Errors:', "", line) for line in lines]
-    said = dict.fromkeys(reason for reason in reasons if reason and not NOISE.match(reason))
+    unique = dict.fromkeys(reason for reason in reasons if reason and not NOISE.match(reason))
     text = (
-        " ".join(message.split()) if not said else ": ".join(filter(None, [".".join(keys), "; ".join(said)]))
+        " ".join(message.split())
+        if not unique
+        else ": ".join(filter(None, [".".join(keys), "; ".join(unique)]))
     )
     return re.sub(
         r"Add the import path to import_path_allowlist[^.;]*", "Allow it with --allow-import MODULE", text

@@ -47,13 +47,13 @@ def written_beside(target: Path) -> Iterator[Path]:
     The name is new each time, so that two programs that write the same target do not meet. The file is its
     owner's alone, as mkstemp makes it: most that is written names people.
     """
-    with full_disk_named(target.parent):
+    with name_full_disk(target.parent):
         private_folder(target.parent)
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent)
     os.close(handle)
     partial = Path(name)
     try:
-        with full_disk_named(target.parent):
+        with name_full_disk(target.parent):
             yield partial
             flush(partial)
         partial.replace(target)
@@ -67,11 +67,11 @@ def folder_beside(target: Path) -> Iterator[Path]:
 
     Where another program was faster, its folder stays.
     """
-    with full_disk_named(target.parent):
+    with name_full_disk(target.parent):
         private_folder(target.parent)
         partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
     try:
-        with full_disk_named(target.parent):
+        with name_full_disk(target.parent):
             yield partial
         try:
             partial.rename(target)
@@ -83,7 +83,7 @@ def folder_beside(target: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def full_disk_named(folder: Path) -> Iterator[None]:
+def name_full_disk(folder: Path) -> Iterator[None]:
     """Turn every error of a full disk into one line that names the folder.
 
     Raises:
@@ -118,7 +118,7 @@ def read_json(file: Path) -> dict[str, Any] | None:
 
 
 @contextmanager
-def held(folder: Path, *, wait: bool) -> Iterator[int]:
+def lock_folder(folder: Path, *, wait: bool) -> Iterator[int]:
     """Lock a folder, made if need be, against other programs, until the block or the program ends.
 
     Gives the descriptor that holds it; a program that inherits it holds the folder, too.
@@ -141,9 +141,9 @@ def held(folder: Path, *, wait: bool) -> Iterator[int]:
 
 def exchange(one: Path, other: Path) -> None:
     """Swap the names of two folders: in one step where the system can, else by way of ``aside(other)``."""
-    here, both = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    cwd, flag = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
     rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
-    if rename is None or rename(here, os.fsencode(one), here, os.fsencode(other), both):
+    if rename is None or rename(cwd, os.fsencode(one), cwd, os.fsencode(other), flag):
         other.rename(aside(other))
         one.rename(other)
         aside(other).rename(one)

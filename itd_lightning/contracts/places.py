@@ -26,12 +26,12 @@ def refuse_urls(words: Sequence[str]) -> None:
     Raises:
         InputError: If one does.
     """
-    before = ""
+    previous = ""
     for word in words:
-        option, _, value = word.partition("=") if word.startswith("-") else (before, "", word)
+        option, _, value = word.partition("=") if word.startswith("-") else (previous, "", word)
         if is_url(value) and not option.startswith(SERVERS):
-            raise fetching(value)
-        before = word if word.startswith("-") else ""
+            raise url_error(value)
+        previous = word if word.startswith("-") else ""
 
 
 def refuse_urls_within(value: object) -> None:
@@ -41,12 +41,12 @@ def refuse_urls_within(value: object) -> None:
         InputError: If it does.
     """
     if is_url(value):
-        raise fetching(str(value))
+        raise url_error(str(value))
     parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else []
     for part in parts:
         refuse_urls_within(part)
 
 
-def fetching(url: str) -> InputError:
+def url_error(url: str) -> InputError:
     """Return the error that names a URL."""
     return InputError(f"{url} is a URL, and nothing is fetched: download it, and give the local path")

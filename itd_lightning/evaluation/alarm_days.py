@@ -8,7 +8,7 @@ import polars as pl
 from jaxtyping import Float
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.evaluation.score_table import TESTED, ScoreTable
+from itd_lightning.evaluation.score_table import TEST_PARTS, ScoreTable
 from itd_lightning.evaluation.thresholds import Rule, choose_threshold, write_threshold
 from itd_lightning.metrics.conformal import Drift, drift, p_values
 from itd_lightning.scores.chunks import user_chunks
@@ -76,16 +76,18 @@ def choose_run_threshold(scores: Path, rule: Rule) -> ThresholdChoice:
     days, about = label_user_days(scores)
     if invalid := int((~days["score"].is_finite()).sum()):
         raise InputError(f"{invalid} of {len(days)} scores are no numbers; the training diverged")
-    validated, tested = days.filter(part="val"), days.filter(pl.col("part").is_in(TESTED))
-    if tested.is_empty():
+    validation, test = days.filter(part="val"), days.filter(pl.col("part").is_in(TEST_PARTS))
+    if test.is_empty():
         raise InputError(f"{scores} holds no test units; the split leaves none")
-    threshold = choose_threshold(rule, validated, harmless_scores(validated), tested["score"].to_numpy())
-    both = pl.concat([validated, tested])
-    user = both["user"].rank("dense").cast(pl.Int64).to_numpy() - 1
-    apart = drift(both["score"].to_numpy(), np.arange(len(both)) >= len(validated), user, about.seed)
+    threshold = choose_threshold(rule, validation, harmless_scores(validation), test["score"].to_numpy())
+    user_days = pl.concat([validation, test])
+    user = user_days["user"].rank("dense").cast(pl.Int64).to_numpy() - 1
+    shift = drift(
+        user_days["score"].to_numpy(), np.arange(len(user_days)) >= len(validation), user, about.seed
+    )
     write_threshold(scores.parent, rule, threshold, about.checkpoint)
     return ThresholdChoice(
-        threshold, count_alarms(validated, threshold), count_alarms(tested, threshold), apart
+        threshold, count_alarms(validation, threshold), count_alarms(test, threshold), shift
     )
 
 
@@ -96,9 +98,9 @@ def add_p_values(days: pl.DataFrame, scores: Path) -> pl.DataFrame:
     return days.with_columns(p=pl.Series(p_values(days["score"].to_numpy(), harmless), dtype=pl.Float64))
 
 
-def harmless_scores(validated: pl.DataFrame) -> Float[np.ndarray, " v"]:
+def harmless_scores(validation: pl.DataFrame) -> Float[np.ndarray, " v"]:
     """Return the scores of the user-days that are not labelled malicious."""
-    scores: Float[np.ndarray, " v"] = validated.filter(~pl.col("malicious").fill_null(value=False))[
+    scores: Float[np.ndarray, " v"] = validation.filter(~pl.col("malicious").fill_null(value=False))[
         "score"
     ].to_numpy()
     return scores

@@ -69,7 +69,7 @@ def daily_counts(shard: Path, malicious: pl.DataFrame) -> pl.DataFrame:
     """Count the events of each kind on each user-day of a shard, and how many of them are malicious."""
     events = pl.read_parquet(shard, columns=["user", "time", "kind", "event_id"], glob=False)
     planted = malicious.select("user", "time", "event_id").unique().with_columns(planted=pl.lit(1))
-    joined = events.join(planted, on=["user", "time", "event_id"], how="left")
-    return joined.group_by("user", pl.col("time").dt.date().alias("day"), "kind").agg(
+    rows = events.join(planted, on=["user", "time", "event_id"], how="left")
+    return rows.group_by("user", pl.col("time").dt.date().alias("day"), "kind").agg(
         events=pl.len().cast(pl.Int64), malicious=pl.col("planted").sum().cast(pl.Int64)
     )

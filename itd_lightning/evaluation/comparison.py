@@ -22,7 +22,7 @@ from itd_lightning.scores.fuse import fusion
 BUDGETS = (1, 5, 10, 50)  # user-days a day
 HEADLINE_BUDGET = 10  # alerts a day at which found insiders are reported
 SEED = 0  # of the draws
-FUSED = "all of them, fused"
+FUSION = "all of them, fused"
 RANDOM, VOLUME, LEAVER = "random", "number of events", "days before the last"
 
 
@@ -94,17 +94,17 @@ def common_table(runs: Mapping[str, list[Path]]) -> CommonTable:
         InputError: If there is no run, runs stand on different stores or splits, or nothing is malicious.
     """
     days, scores = common_days(runs)
-    tested = (days["part"] == "test").to_numpy()
+    is_test = (days["part"] == "test").to_numpy()
     malicious = days["malicious"].to_numpy()
     columns = {name: [fill_missing(run) for run in seeds] for name, seeds in scores.items()}
-    missing = {name: float(seeds[0].is_null().to_numpy()[tested].mean()) for name, seeds in scores.items()}
-    fused, weights = fusion([seeds[0] for seeds in columns.values()], ~tested, malicious)
+    missing = {name: float(seeds[0].is_null().to_numpy()[is_test].mean()) for name, seeds in scores.items()}
+    fusion_scores, weights = fusion([seeds[0] for seeds in columns.values()], ~is_test, malicious)
     if len(columns) > 1:
-        columns[FUSED] = [fused]
-    unit = days.filter(tested)
+        columns[FUSION] = [fusion_scores]
+    unit = days.filter(is_test)
     if not unit["malicious"].any() or unit["malicious"].all():
         raise InputError("the common test user-days are all malicious, or none of them is")
-    by_method = {name: [run[tested] for run in seeds] for name, seeds in columns.items()}
+    by_method = {name: [run[is_test] for run in seeds] for name, seeds in columns.items()}
     rows = [measure_method(unit, name, seeds, missing.get(name, 0.0)) for name, seeds in by_method.items()]
     rows.sort(key=lambda row: -row.pr_auc)
     best = by_method[rows[0].name][0]
@@ -160,7 +160,7 @@ def measure_method(
         interval=ranking.intervals(SEED)["pr_auc"],
         behind=None,
         roc_auc=ranking.roc_auc(),
-        recall={budget: listed.recall for budget, listed in lists.items()},
+        recall={budget: daily.recall for budget, daily in lists.items()},
         insiders_found=lists[HEADLINE_BUDGET].insiders_found,
         days_until_found=lists[HEADLINE_BUDGET].days_until_found,
         scenarios={str(name): ranking.only(scenario == name).pr_auc() for name in np.unique(scenario)},

@@ -39,9 +39,9 @@ def common_days(runs: Mapping[str, list[Path]]) -> tuple[pl.DataFrame, dict[str,
         raise InputError("the runs stand on different stores, so their user-days are not the same")
     pooled = {name: [user_days(table) for table in seeds] for name, seeds in tables.items()}
     days = active_days(every[0])
-    validated, tested = first_days([run for seeds in pooled.values() for run in seeds])
-    part = pl.when(pl.col("start") >= tested).then(pl.lit("test")).otherwise(pl.lit("val"))
-    days = days.with_columns(part=part).filter(pl.col("start") >= validated)
+    val_from, test_from = first_days([run for seeds in pooled.values() for run in seeds])
+    part = pl.when(pl.col("start") >= test_from).then(pl.lit("test")).otherwise(pl.lit("val"))
+    days = days.with_columns(part=part).filter(pl.col("start") >= val_from)
     scores = {name: [scores_on(days, run) for run in seeds] for name, seeds in pooled.items()}
     for name, seeds in scores.items():
         if any(run.is_null().all() for run in seeds):
@@ -66,12 +66,12 @@ def first_days(runs: list[pl.DataFrame]) -> tuple[datetime, datetime]:
     if any(start.is_empty() for start in tests):
         raise InputError("a run holds no test units; its split leaves none")
     vals = [days.filter(part="val")["start"] for days in runs]
-    tested = max(start.min() for start in tests)  # type: ignore[type-var]  # dates
+    test_from = max(start.min() for start in tests)  # type: ignore[type-var]  # dates
     first = min(start.min() for start in tests)  # type: ignore[type-var]
     if max((start.max() for start in vals if len(start)), default=datetime.min) >= first:  # type: ignore[operator, type-var]
         raise InputError("a day validates in one run and tests in another: the runs have different splits")
-    validated = max((start.min() for start in vals if len(start)), default=tested)  # type: ignore[type-var]
-    return validated, tested  # type: ignore[return-value]
+    val_from = max((start.min() for start in vals if len(start)), default=test_from)  # type: ignore[type-var]
+    return val_from, test_from  # type: ignore[return-value]
 
 
 def active_days(table: ScoreTable) -> pl.DataFrame:
@@ -94,8 +94,8 @@ def active_days(table: ScoreTable) -> pl.DataFrame:
 
 def scores_on(days: pl.DataFrame, scored: pl.DataFrame) -> pl.Series:
     """Return the score of each user-day; null where a run has none."""
-    joined = days.join(scored.select("user", "start", "score"), on=["user", "start"], how="left")
-    return joined["score"]
+    rows = days.join(scored.select("user", "start", "score"), on=["user", "start"], how="left")
+    return rows["score"]
 
 
 def fill_missing(scores: pl.Series) -> np.ndarray:

@@ -41,8 +41,8 @@ def ranking_numbers(ranking: Ranking, seed: int) -> RankingNumbers:
 def count_above(ranking: Ranking, harmless_above: Int[np.ndarray, " u"], threshold: float) -> ThresholdCounts:
     """Count the units of each user above and below a threshold, given its harmless ones above."""
     above = np.bincount(ranking.owner[ranking.hits > threshold], minlength=ranking.users)
-    owned = np.bincount(ranking.owner, minlength=ranking.users)
-    counts = (above, harmless_above, owned - above, ranking.harmless - harmless_above)
+    unit_counts = np.bincount(ranking.owner, minlength=ranking.users)
+    counts = (above, harmless_above, unit_counts - above, ranking.harmless - harmless_above)
     return ThresholdCounts(*(count.astype(float) for count in counts))
 
 
@@ -64,8 +64,8 @@ def alarm_numbers(
     )
     weights = ranking.draws(seed)
     if weights is not None:
-        drawn = alarms(above, weights)._asdict()
-        spans = {name: None if value is None else interval(drawn[name]) for name, value in numbers.items()}
+        draws = alarms(above, weights)._asdict()
+        spans = {name: None if value is None else interval(draws[name]) for name, value in numbers.items()}
     return numbers, spans
 
 

@@ -15,7 +15,7 @@ from itd_lightning.splits.labels import label_units
 from itd_lightning.store.key import read_key
 from itd_lightning.store.read import Store
 
-TESTED = ("test", "predict")
+TEST_PARTS = ("test", "predict")
 BEHAVIOUR = "behaviour"
 
 
@@ -103,4 +103,4 @@ def label_test_units(
 
 def select_test_units(units: pl.DataFrame) -> pl.DataFrame:
     """Return the units of the test part."""
-    return units.filter(pl.col("part").is_in(TESTED))
+    return units.filter(pl.col("part").is_in(TEST_PARTS))

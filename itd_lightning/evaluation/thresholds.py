@@ -74,9 +74,9 @@ def parse_rule(budget: str | None, fpr: float | None, fdr: float | None) -> Rule
         Rule(kind='budget', value=10.0)
     """
     options = {"--budget": budget, "--fpr": fpr, "--fdr": fdr}
-    named = [name for name, value in options.items() if value is not None]
-    if len(named) != 1:
-        fault = " and ".join(named) + " exclude one another" if named else "no rule was given"
+    names = [name for name, value in options.items() if value is not None]
+    if len(names) != 1:
+        fault = " and ".join(names) + " exclude one another" if names else "no rule was given"
         raise InputError(f"{fault}; name one of --budget 10/day, --fpr 0.01 and --fdr 0.1")
     if budget is not None:
         match = re.fullmatch(r"(\d+(?:\.\d+)?)/day", budget)
@@ -91,15 +91,15 @@ def parse_rule(budget: str | None, fpr: float | None, fdr: float | None) -> Rule
 
 
 def choose_threshold(
-    rule: Rule, validated: pl.DataFrame, harmless: Float[np.ndarray, " v"], tested: Float[np.ndarray, " n"]
+    rule: Rule, validation: pl.DataFrame, harmless: Float[np.ndarray, " v"], test: Float[np.ndarray, " n"]
 ) -> float:
     """Return the threshold that a rule gives; only what lies above it is an alarm.
 
     Args:
         rule: The rule.
-        validated: Validation user-days: ``start`` and ``score``.
+        validation: Validation user-days: ``start`` and ``score``.
         harmless: Scores of those that are not labelled malicious.
-        tested: Scores of the test user-days, which only the false discoveries ask for.
+        test: Scores of the test user-days, which only the false discoveries ask for.
 
     Raises:
         InputError: If there are too few validation user-days for the rule.
@@ -109,27 +109,27 @@ def choose_threshold(
             "the scores hold no validation part, so no threshold can be chosen: fit with a split that has one"
         )
     if rule.kind == "budget":
-        return threshold_at_budget(validated, rule.value)
+        return threshold_at_budget(validation, rule.value)
     if rule.kind == "fpr":
         if rule.value * len(harmless) < 1:
             raise InputError(f"{rule.value:.3g} of {len(harmless)} validation user-days is less than one")
         return threshold_at_fpr(harmless.copy(), rule.value)
-    return threshold_at_fdr(tested, harmless, rule.value)
+    return threshold_at_fdr(test, harmless, rule.value)
 
 
-def threshold_at_budget(validated: pl.DataFrame, budget: float) -> float:
+def threshold_at_budget(validation: pl.DataFrame, budget: float) -> float:
     """Return the smallest threshold with at most ``budget`` user-days a day above it, on average.
 
     Args:
-        validated: User-days: ``start`` and ``score``.
+        validation: User-days: ``start`` and ``score``.
         budget: User-days a day.
 
     Raises:
         InputError: If there are no more of them than that.
     """
-    days = validated["start"].n_unique()
+    days = validation["start"].n_unique()
     room = math.floor(budget * days + 1e-9)
-    ordered = validated["score"].sort(descending=True)
+    ordered = validation["score"].sort(descending=True)
     if room >= len(ordered):
         raise InputError(
             f"a budget of {budget:g} a day leaves nothing to choose: validation has "
@@ -138,7 +138,7 @@ def threshold_at_budget(validated: pl.DataFrame, budget: float) -> float:
     return float(ordered[room])
 
 
-def threshold_at_fdr(tested: Float[np.ndarray, " n"], harmless: Float[np.ndarray, " v"], fdr: float) -> float:
+def threshold_at_fdr(test: Float[np.ndarray, " n"], harmless: Float[np.ndarray, " v"], fdr: float) -> float:
     """Return the threshold of the discoveries: a validation score, or the highest score of all.
 
     Raises:
@@ -153,10 +153,10 @@ def threshold_at_fdr(tested: Float[np.ndarray, " n"], harmless: Float[np.ndarray
             f"a false discovery rate of {fdr:g} needs {math.ceil(1 / fdr) - 1} validation user-days or more, "
             f"there are {len(harmless)}"
         )
-    p = p_values(tested, harmless)
+    p = p_values(test, harmless)
     reported = discoveries(p, fdr)
     if not reported.any():
-        return float(max(tested.max(), harmless.max()))
+        return float(max(test.max(), harmless.max()))
     higher = (
         round(p[reported].max() * (len(harmless) + 1)) - 1
     )  # validation days at or above the lowest reported

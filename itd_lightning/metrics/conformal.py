@@ -56,7 +56,7 @@ class Drift(NamedTuple):
 
 def drift(
     scores: Float[np.ndarray, " n"],
-    tested: Bool[np.ndarray, " n"],
+    is_test: Bool[np.ndarray, " n"],
     user: Int[np.ndarray, " n"],
     seed: int,
     permutations: int = PERMUTATIONS,
@@ -68,41 +68,41 @@ def drift(
 
     Args:
         scores: Of validation and test days.
-        tested: Which of them are test days; some are, and some are not.
+        is_test: Which of them are test days; some are, and some are not.
         user: Whose each day is, 0 .. U - 1.
         seed: Decides the swaps.
         permutations: How many.
     """
     order = np.argsort(scores)
     ends = np.append(np.diff(scores[order]) > 0, True)
-    tested, user = tested[order], user[order]
-    days = [np.bincount(user[part], minlength=int(user.max()) + 1) > 0 for part in (tested, ~tested)]
+    is_test, user = is_test[order], user[order]
+    days = [np.bincount(user[part], minlength=int(user.max()) + 1) > 0 for part in (is_test, ~is_test)]
     both, draw = days[0] & days[1], np.random.default_rng(seed)
     alone = np.flatnonzero(days[0] ^ days[1])
-    true, drawn = distance(tested, ends), []
+    observed, distances = distance(is_test, ends), []
     for _ in range(permutations):
-        swapped = both & (draw.random(len(both)) < 0.5)
+        swap = both & (draw.random(len(both)) < 0.5)
         in_test = days[0].copy()
         in_test[alone] = draw.permutation(in_test[alone])
-        permuted = np.where(both[user], tested ^ swapped[user], in_test[user])
-        drawn.append(distance(permuted, ends))
-    reached = np.array(drawn) >= true - 1e-12
-    return Drift(true, float((1 + reached.sum()) / (1 + permutations)))
+        permutation = np.where(both[user], is_test ^ swap[user], in_test[user])
+        distances.append(distance(permutation, ends))
+    exceeds = np.array(distances) >= observed - 1e-12
+    return Drift(observed, float((1 + exceeds.sum()) / (1 + permutations)))
 
 
-def distance(tested: Bool[np.ndarray, " n"], ends: Bool[np.ndarray, " n"]) -> float:
+def distance(is_test: Bool[np.ndarray, " n"], ends: Bool[np.ndarray, " n"]) -> float:
     """Return the largest difference of the cumulative distributions of two parts.
 
     Args:
-        tested: Part of each day, from the lowest score to the highest.
+        is_test: Part of each day, from the lowest score to the highest.
         ends: Whether the next score is higher.
 
     Example:
         >>> distance(np.array([False, False, True, True]), np.ones(4, dtype=bool))
         1.0
     """
-    count = tested.sum()
-    if not count or count == len(tested):
+    count = is_test.sum()
+    if not count or count == len(is_test):
         return 0.0
-    gap = np.cumsum(tested) / count - np.cumsum(~tested) / (len(tested) - count)
+    gap = np.cumsum(is_test) / count - np.cumsum(~is_test) / (len(is_test) - count)
     return float(np.abs(gap[ends]).max())

@@ -127,17 +127,17 @@ def daily_list(days: pl.DataFrame, budget: int) -> DailyList:
         budget: User-days that are looked at each day. Ties are settled by user id, whatever the key says.
     """
     rank = pl.struct(-pl.col("score"), pl.col("user")).rank("ordinal").over("start")
-    listed = days.with_columns(listed=rank <= budget)
-    malicious = listed.filter("malicious")
+    rows = days.with_columns(listed=rank <= budget)
+    malicious = rows.filter("malicious")
     first = malicious.group_by("user").agg(
         begun=pl.col("start").min(), found=pl.col("start").filter("listed").min()
     )
     waits = (first["found"] - first["begun"]).drop_nulls().dt.total_days()
-    shown = listed.filter("listed")
+    top = rows.filter("listed")
     median = waits.median()
     return DailyList(
         recall=float(malicious["listed"].sum()) / max(len(malicious), 1),
-        precision=float(shown["malicious"].sum()) / max(len(shown), 1),
+        precision=float(top["malicious"].sum()) / max(len(top), 1),
         insiders_found=first["found"].count(),
         insiders=len(first),
         days_until_found=float(median) if isinstance(median, int | float) else None,

@@ -89,10 +89,14 @@ class Ranking:
         self.false += np.bincount(group, minlength=self.groups)
         self.harmless += np.bincount(owner, minlength=self.users)
 
-    def only(self, chosen: Bool[np.ndarray, " m"]) -> "Ranking":
+    def only(self, selection: Bool[np.ndarray, " m"]) -> "Ranking":
         """Return the ranking of some malicious units against all harmless ones, which both then share."""
         fewer = copy(self)
-        fewer.hits, fewer.owner, fewer.group = self.hits[chosen], self.owner[chosen], self.group[chosen]
+        fewer.hits, fewer.owner, fewer.group = (
+            self.hits[selection],
+            self.owner[selection],
+            self.group[selection],
+        )
         return fewer
 
     @property
@@ -160,9 +164,9 @@ class Ranking:
         """
         if self.insiders < FEWEST_USERS:
             return None
-        owned = np.bincount(self.owner, minlength=self.users)
-        weights = user_weights((owned + self.harmless) > 0, seed, replicates)
-        return weights[(weights @ (owned > 0) > 0) & (weights @ (self.harmless > 0) > 0)]
+        unit_counts = np.bincount(self.owner, minlength=self.users)
+        weights = user_weights((unit_counts + self.harmless) > 0, seed, replicates)
+        return weights[(weights @ (unit_counts > 0) > 0) & (weights @ (self.harmless > 0) > 0)]
 
     def intervals(self, seed: int, replicates: int = REPLICATES) -> dict[str, Span]:
         """Return 95 % intervals of the measures by bootstrap over users, by name; None with too few users."""

@@ -106,8 +106,8 @@ def partitions(points: Float[Tensor, "u t d"], penalty: float, shortest: int) ->
     start = torch.zeros(users, days + 1, dtype=torch.int64, device=points.device)
     for end in range(shortest, days + 1):
         begin = slice(0, end - shortest + 1)
-        apart = norms[:, end, None] + norms[:, begin] - 2 * products[:, end, begin]
-        cost = squares[:, end, None] - squares[:, begin] - apart / (end - length[begin])
+        distances = norms[:, end, None] + norms[:, begin] - 2 * products[:, end, begin]
+        cost = squares[:, end, None] - squares[:, begin] - distances / (end - length[begin])
         best[:, end], start[:, end] = (best[:, begin] + cost + penalty).min(dim=1)
     return start
 
@@ -127,12 +127,12 @@ def severity(
             with the adjacent segment. A second change then hides behind the first.
     """
     total = torch.nn.functional.pad(values.double().cumsum(dim=1), (0, 0, 1, 0))
-    now = torch.arange(1, values.shape[1] + 1, device=values.device).expand_as(changes.change)
-    end = now if after is None else torch.minimum(now, changes.change + after)
+    today = torch.arange(1, values.shape[1] + 1, device=values.device).expand_as(changes.change)
+    end = today if after is None else torch.minimum(today, changes.change + after)
     before = torch.zeros_like(changes.before) if prefix else changes.before
-    apart = mean_between(total, changes.change, end) - mean_between(total, before, changes.change)
-    found = -torch.expm1(-apart.norm(dim=2)) * (changes.change > 0)
-    return found.to(values.dtype)
+    distances = mean_between(total, changes.change, end) - mean_between(total, before, changes.change)
+    result = -torch.expm1(-distances.norm(dim=2)) * (changes.change > 0)
+    return result.to(values.dtype)
 
 
 def severities(
@@ -141,18 +141,18 @@ def severities(
     """Return the difference of the segments on both sides of each change, all days known; as ``severity``."""
     ends = torch.cat([cuts[1:], cuts.new_tensor([len(values)])])
     begins = torch.cat([cuts.new_zeros(1), cuts[:-1]])[: len(cuts)]
-    apart = [
+    distances = [
         values[cut : end if after is None else min(end, cut + after)].mean(dim=0)
         - values[0 if prefix else begin : cut].mean(dim=0)
         for begin, cut, end in zip(begins.tolist(), cuts.tolist(), ends.tolist(), strict=False)
     ]
-    return -torch.expm1(-torch.stack(apart).norm(dim=1)) if apart else values.new_zeros(0)
+    return -torch.expm1(-torch.stack(distances).norm(dim=1)) if distances else values.new_zeros(0)
 
 
 def mean_between(
     total: Float[Tensor, "u s d"], begin: Int[Tensor, "u t"], end: Int[Tensor, "u t"]
 ) -> Float[Tensor, "u t d"]:
     """Return the means of ranges of days, from sums of all days before each; 0 of an empty range."""
-    wide = (*begin.shape, total.shape[2])
-    last, first = (total.gather(1, at.unsqueeze(2).expand(wide)) for at in (end, begin))
+    shape = (*begin.shape, total.shape[2])
+    last, first = (total.gather(1, at.unsqueeze(2).expand(shape)) for at in (end, begin))
     return (last - first) / (end - begin).clamp(min=1).unsqueeze(2)

@@ -60,27 +60,27 @@ def event_features(times: Float[Tensor, "u n"], lengths: Int[Tensor, " u"]) -> E
         one mean for both; the last event counts in the trend, where it is left out there.
     """
     times = times.double()
-    place = torch.arange(times.shape[1], device=times.device)
-    known = place < lengths[:, None]
+    position = torch.arange(times.shape[1], device=times.device)
+    valid = position < lengths[:, None]
     if not times.shape[1]:
         return event_features(times.new_zeros(len(times), 1), lengths)
-    first = torch.where(known, times, torch.inf).amin(dim=1).nan_to_num(posinf=0.0)
-    last = torch.where(known, times, -torch.inf).amax(dim=1).nan_to_num(neginf=0.0)
-    apart = known[:, 1:]  # whether a gap ends here
-    gaps = torch.where(apart, times.diff(dim=1), 0.0)
-    mean, std = moments(gaps, apart)
+    first = torch.where(valid, times, torch.inf).amin(dim=1).nan_to_num(posinf=0.0)
+    last = torch.where(valid, times, -torch.inf).amax(dim=1).nan_to_num(neginf=0.0)
+    is_gap = valid[:, 1:]  # whether a gap ends here
+    gaps = torch.where(is_gap, times.diff(dim=1), 0.0)
+    mean, std = moments(gaps, is_gap)
     return EventFeatures(
         n_events=lengths.double(),
         span=last - first,
         mean_gap=mean,
         std_gap=std,
         burstiness=ratio(std - mean, std + mean),
-        memory=correlation(gaps[:, :-1], gaps[:, 1:], apart[:, 1:]),
-        temporal_entropy=entropy(gaps, apart),
-        intensity_trend=trend(times, known, first, last),
+        memory=correlation(gaps[:, :-1], gaps[:, 1:], is_gap[:, 1:]),
+        temporal_entropy=entropy(gaps, is_gap),
+        intensity_trend=trend(times, valid, first, last),
         gap_cv=ratio(std, mean),
         max_gap=gaps.amax(dim=1) if gaps.shape[1] else torch.zeros_like(mean),
-        circadian_strength=strength_of_times(times, known),
+        circadian_strength=strength_of_times(times, valid),
     )
 
 
@@ -90,34 +90,34 @@ def ratio(above: Float[Tensor, "*n"], below: Float[Tensor, "*n"]) -> Float[Tenso
 
 
 def moments(
-    values: Float[Tensor, "u n"], known: Bool[Tensor, "u n"]
+    values: Float[Tensor, "u n"], valid: Bool[Tensor, "u n"]
 ) -> tuple[Float[Tensor, " u"], Float[Tensor, " u"]]:
     """Return the mean and standard deviation (population) of valid entries; 0 without any."""
-    count = known.sum(dim=1).clamp(min=1)
-    mean = (values * known).sum(dim=1) / count
-    return mean, (((values - mean[:, None]) * known).square().sum(dim=1) / count).sqrt()
+    count = valid.sum(dim=1).clamp(min=1)
+    mean = (values * valid).sum(dim=1) / count
+    return mean, (((values - mean[:, None]) * valid).square().sum(dim=1) / count).sqrt()
 
 
 def correlation(
-    left: Float[Tensor, "u n"], right: Float[Tensor, "u n"], known: Bool[Tensor, "u n"]
+    left: Float[Tensor, "u n"], right: Float[Tensor, "u n"], valid: Bool[Tensor, "u n"]
 ) -> Float[Tensor, " u"]:
     """Return the correlation over valid pairs; 0 where one side does not vary."""
-    (mean, std), (other, spread) = moments(left, known), moments(right, known)
-    product = ((left - mean[:, None]) * (right - other[:, None]) * known).sum(dim=1)
-    count = known.sum(dim=1).clamp(min=1)
+    (mean, std), (other, spread) = moments(left, valid), moments(right, valid)
+    product = ((left - mean[:, None]) * (right - other[:, None]) * valid).sum(dim=1)
+    count = valid.sum(dim=1).clamp(min=1)
     varies = (std > 1e-9 * mean.abs()) & (spread > 1e-9 * other.abs())
     return ratio(product / count, std * spread).clamp(-1, 1) * varies
 
 
-def entropy(gaps: Float[Tensor, "u n"], known: Bool[Tensor, "u n"]) -> Float[Tensor, " u"]:
+def entropy(gaps: Float[Tensor, "u n"], valid: Bool[Tensor, "u n"]) -> Float[Tensor, " u"]:
     """Return the entropy of the gaps in ten equal bins, in nats."""
     if not gaps.shape[1]:
         return torch.zeros(len(gaps), dtype=gaps.dtype, device=gaps.device)
-    least = torch.where(known, gaps, torch.inf).amin(dim=1, keepdim=True)
-    most = torch.where(known, gaps, -torch.inf).amax(dim=1, keepdim=True)
+    least = torch.where(valid, gaps, torch.inf).amin(dim=1, keepdim=True)
+    most = torch.where(valid, gaps, -torch.inf).amax(dim=1, keepdim=True)
     part = torch.where(most > least, (gaps - least) / (most - least), 0.0)
     cell = (part * BINS).long().clamp(0, BINS - 1)
-    counts = gaps.new_zeros(len(gaps), BINS).scatter_add_(1, cell, known.to(gaps.dtype))
+    counts = gaps.new_zeros(len(gaps), BINS).scatter_add_(1, cell, valid.to(gaps.dtype))
     share = ratio(counts, counts.sum(dim=1, keepdim=True).expand_as(counts))
     summed: Tensor = torch.special.entr(share).sum(dim=1)
     return summed
@@ -125,7 +125,7 @@ def entropy(gaps: Float[Tensor, "u n"], known: Bool[Tensor, "u n"]) -> Float[Ten
 
 def trend(
     times: Float[Tensor, "u n"],
-    known: Bool[Tensor, "u n"],
+    valid: Bool[Tensor, "u n"],
     first: Float[Tensor, " u"],
     last: Float[Tensor, " u"],
 ) -> Float[Tensor, " u"]:
@@ -133,16 +133,16 @@ def trend(
     span = (last - first)[:, None]
     part = torch.where(span > 0, (times - first[:, None]) / span, 0.0)
     cell = (part * STRETCHES).long().clamp(0, STRETCHES - 1)
-    counts = times.new_zeros(len(times), STRETCHES).scatter_add_(1, cell, known.to(times.dtype))
-    place = torch.arange(STRETCHES, dtype=times.dtype, device=times.device) - (STRETCHES - 1) / 2
-    return counts @ place / place.square().sum() * (span[:, 0] > 0)
+    counts = times.new_zeros(len(times), STRETCHES).scatter_add_(1, cell, valid.to(times.dtype))
+    position = torch.arange(STRETCHES, dtype=times.dtype, device=times.device) - (STRETCHES - 1) / 2
+    return counts @ position / position.square().sum() * (span[:, 0] > 0)
 
 
-def strength_of_times(times: Float[Tensor, "u n"], known: Bool[Tensor, "u n"]) -> Float[Tensor, " u"]:
+def strength_of_times(times: Float[Tensor, "u n"], valid: Bool[Tensor, "u n"]) -> Float[Tensor, " u"]:
     """Return the resultant length of the times of day; 0 without any."""
     phase = times.remainder(DAY) * (tau / DAY)
-    x, y = ((part * known).sum(dim=1) for part in (phase.cos(), phase.sin()))
-    return ratio(torch.hypot(x, y), known.sum(dim=1).to(times.dtype)) * (known.sum(dim=1) > 1)
+    x, y = ((part * valid).sum(dim=1) for part in (phase.cos(), phase.sin()))
+    return ratio(torch.hypot(x, y), valid.sum(dim=1).to(times.dtype)) * (valid.sum(dim=1) > 1)
 
 
 def resultant(hours: Float[Tensor, "*n h"]) -> Float[Tensor, "*n 2"]:
@@ -172,8 +172,8 @@ def circadian_shift(hours: Float[Tensor, "*n h"], baseline: Float[Tensor, "*n h"
     A day that is as concentrated as the baseline but h hours later has 2 sin(pi h / 24) times its strength.
     A silent day, or a silent baseline, has no direction and no shift.
     """
-    apart: Tensor = (resultant(hours) - resultant(baseline)).norm(dim=-1)
-    return apart * ((hours.sum(dim=-1) > 0) & (baseline.sum(dim=-1) > 0))
+    is_gap: Tensor = (resultant(hours) - resultant(baseline)).norm(dim=-1)
+    return is_gap * ((hours.sum(dim=-1) > 0) & (baseline.sum(dim=-1) > 0))
 
 
 def unusual_hours(

@@ -53,33 +53,33 @@ def memd(
     if directions < 2 * channels:
         raise ValueError(f"{channels} channels need at least {2 * channels} directions, got {directions}")
     sphere, noise = sphere_points(directions, channels), NOISE * float(np.abs(signal).max(initial=0))
-    rest, modes = signal.T.astype(np.float64), list[np.ndarray]()
-    while len(modes) < max_modes and (mode := sift(rest, sphere, noise, max_sifts)) is not None:
+    residue, modes = signal.T.astype(np.float64), list[np.ndarray]()
+    while len(modes) < max_modes and (mode := sift(residue, sphere, noise, max_sifts)) is not None:
         modes.append(mode)
-        rest = rest - mode
-    return np.stack([*modes, rest]).transpose(0, 2, 1)
+        residue = residue - mode
+    return np.stack([*modes, residue]).transpose(0, 2, 1)
 
 
 def sift(
-    rest: Float[np.ndarray, "t c"], sphere: Float[np.ndarray, "q c"], noise: float, max_sifts: int
+    residue: Float[np.ndarray, "t c"], sphere: Float[np.ndarray, "q c"], noise: float, max_sifts: int
 ) -> Float[np.ndarray, "t c"] | None:
     """Return the fastest mode of the remaining signal; None where nothing oscillates.
 
     Stops when the local mean m is small beside the amplitude a: |m| / a above 0.075 on at most 7.5 % of the
     days, and above 0.75 on none.
     """
-    found = local_mean(rest, sphere, noise)
-    if found is None:
+    envelope = local_mean(residue, sphere, noise)
+    if envelope is None:
         return None
-    mode = rest
+    mode = residue
     for _ in range(max_sifts):
-        mean, amplitude = found
+        mean, amplitude = envelope
         size = np.linalg.norm(mean, axis=1)
         if np.mean(size > SMALL * amplitude) <= SHARE and not (size > LARGE * amplitude).any():
             break
         mode = mode - mean
-        found = local_mean(mode, sphere, noise)
-        if found is None:
+        envelope = local_mean(mode, sphere, noise)
+        if envelope is None:
             break
     return mode
 
@@ -92,7 +92,7 @@ def local_mean(
     kinds = [kind for both in turns if sum(map(len, both)) >= TURNS for kind in both]
     if not kinds:
         return None
-    knots, source = mirrored(kinds, len(wave))
+    knots, source = mirror_knots(kinds, len(wave))
     envelopes = natural_spline(knots, wave[source], np.arange(len(wave), dtype=np.float64))
     low, high = envelopes[:, 0::2], envelopes[:, 1::2]
     return (low + high).mean(axis=1) / 2, np.linalg.norm(high - low, axis=2).mean(axis=1) / 2
@@ -116,7 +116,7 @@ def extrema(
     return day[~rises[turn]], day[rises[turn]]
 
 
-def mirrored(
+def mirror_knots(
     kinds: Sequence[Int[np.ndarray, " _"]], days: int
 ) -> tuple[Float[np.ndarray, "n e"], Int[np.ndarray, "n e"]]:
     """Return the knots of each envelope, with two mirrored at each end, and the days whose values they have.
@@ -124,13 +124,13 @@ def mirrored(
     Envelopes with fewer knots than the longest one repeat their last, which ``natural_spline`` passes over.
     """
     source = [np.concatenate([kind[:2][::-1], kind, kind[:-3:-1]]) for kind in kinds]
-    place = [np.concatenate([-kind[:2][::-1], kind, 2 * (days - 1) - kind[:-3:-1]]) for kind in kinds]
-    longest = max(map(len, place))
-    knots, taken = (
+    positions = [np.concatenate([-kind[:2][::-1], kind, 2 * (days - 1) - kind[:-3:-1]]) for kind in kinds]
+    longest = max(map(len, positions))
+    knots, source_days = (
         np.stack([np.pad(row, (0, longest - len(row)), mode="edge") for row in rows], axis=1)
-        for rows in (place, source)
+        for rows in (positions, source)
     )
-    return knots.astype(np.float64), taken
+    return knots.astype(np.float64), source_days
 
 
 def natural_spline(
@@ -146,11 +146,11 @@ def natural_spline(
     step = np.diff(knots, axis=0)
     slope = np.diff(values, axis=0) / np.where(step > 0, step, 1)[:, :, None]
     curve = curvatures(step, slope)
-    passed = np.stack([np.searchsorted(column, at, side="right") for column in knots.T], axis=1)
-    left, column = (passed - 1).clip(0, (step > 0).sum(axis=0) - 1), np.arange(knots.shape[1])
+    knots_before = np.stack([np.searchsorted(column, at, side="right") for column in knots.T], axis=1)
+    left, column = (knots_before - 1).clip(0, (step > 0).sum(axis=0) - 1), np.arange(knots.shape[1])
     width, past = step[left, column][:, :, None], (at[:, None] - knots[left, column])[:, :, None]
-    ahead, begin, end = width - past, curve[left, column], curve[left + 1, column]
-    bend = (ahead * (ahead**2 - width**2) * begin + past * (past**2 - width**2) * end) / (6 * width)
+    remaining, begin, end = width - past, curve[left, column], curve[left + 1, column]
+    bend = (remaining * (remaining**2 - width**2) * begin + past * (past**2 - width**2) * end) / (6 * width)
     spline: Float[np.ndarray, "t e c"] = values[left, column] + slope[left, column] * past + bend
     return spline
 

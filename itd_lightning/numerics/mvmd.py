@@ -106,12 +106,12 @@ def mvmd(
     start = first_centres(modes, days, init, dc, generator).to(signals.device)
     magnitude = signals.new_empty(users, days)
     for at in blocks(users, FFT_BLOCK):
-        magnitude[at] = summed(one_sided(signals[at]))
+        magnitude[at] = total_magnitude(one_sided(signals[at]))
     gains, centres, iterations = find_gains(magnitude, start, settings)
     out = signals.new_empty(users, modes, channels, days)
     residual = signals.new_empty(users, channels)
     for at in blocks(users, FFT_BLOCK):
-        out[at] = in_time(gains[at].unsqueeze(2) * one_sided(signals[at]).unsqueeze(1))
+        out[at] = to_time(gains[at].unsqueeze(2) * one_sided(signals[at]).unsqueeze(1))
         residual[at] = (signals[at] - out[at].sum(dim=1)).square_().sum(dim=-1)
     return Decomposition(out, centres, iterations, residual)
 
@@ -157,8 +157,8 @@ def mvmd_trailing(
     out = signals.new_zeros(users, days, modes, channels)
     for length in range(least, min(window, days) + 1):
         start = first_centres(modes, length, init, dc, generator).to(signals.device)
-        seen = signals if length == window else signals[..., :length]  # a shorter window does not move
-        windows = seen.unfold(-1, length, 1).transpose(1, 2)  # (U, W, C, length), a view
+        visible = signals if length == window else signals[..., :length]  # a shorter window does not move
+        windows = visible.unfold(-1, length, 1).transpose(1, 2)  # (U, W, C, length), a view
         every = torch.arange(users * windows.shape[1], device=signals.device)
         for at in blocks(len(every), block):
             user, first = every[at] // windows.shape[1], every[at] % windows.shape[1]
@@ -172,7 +172,7 @@ def last_samples(
     """Return the last day of each mode: the inverse transform at one point, from gains and spectrum."""
     days = windows.shape[-1]
     spectra = one_sided(windows)
-    gains, _, _ = find_gains(summed(spectra), start, settings)
+    gains, _, _ = find_gains(total_magnitude(spectra), start, settings)
     last = days // 2 + days - 1  # in the mirrored signal
     frequency = torch.arange(days + 1, dtype=windows.dtype, device=windows.device) / (2 * days)
     phase = torch.exp(2j * torch.pi * frequency * last) / days  # 2 / 2T: a bin stands for both signs
@@ -205,7 +205,7 @@ def mvmd_plain(
             if not (dc and k == 0):
                 centres[k] = energy @ frequency / energy.sum()
         dual = dual + tau * (parts.sum(dim=0) - spectra)
-    return in_time(parts), centres
+    return to_time(parts), centres
 
 
 def check(signals: Float[Tensor, "u c t"], modes: int, settings: Settings) -> None:
@@ -251,12 +251,12 @@ def one_sided(signals: Float[Tensor, "*any t"]) -> Complex[Tensor, "*any t"]:
     return spectra[..., :-1]
 
 
-def summed(spectra: Complex[Tensor, "u c t"]) -> Float[Tensor, "u t"]:
+def total_magnitude(spectra: Complex[Tensor, "u c t"]) -> Float[Tensor, "u t"]:
     """Return the magnitude R over all channels."""
     return spectra.abs().square_().sum(dim=1).sqrt_()
 
 
-def in_time(spectra: Complex[Tensor, "*any t"]) -> Float[Tensor, "*any t"]:
+def to_time(spectra: Complex[Tensor, "*any t"]) -> Float[Tensor, "*any t"]:
     """Return the signals of spectra, without the mirrored ends: the inverse of ``one_sided``."""
     days = spectra.shape[-1]
     whole: Tensor = torch.fft.irfft(torch.cat([spectra, spectra[..., -1:].conj()], dim=-1), n=2 * days)

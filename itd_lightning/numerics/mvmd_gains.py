@@ -44,54 +44,56 @@ class Slots:
         self.user = torch.arange(slots, device=start.device)
         self.busy = torch.ones_like(self.user, dtype=torch.bool)
         self.count = torch.zeros_like(self.user)
-        self.rest = magnitude.clone()  # R - sum of G
+        self.residual = magnitude.clone()  # R - sum of G
         self.dual = torch.zeros_like(magnitude)  # D / 2
         self.parts, self.before = (magnitude.new_zeros(len(start), slots, bins) for _ in range(2))  # G
         self.centres = self.start.repeat(1, slots)
         self.centres_before = self.centres.clone()
-        self.scratch, self.width = torch.empty_like(self.rest), torch.empty_like(self.rest)
+        self.scratch, self.width = torch.empty_like(self.residual), torch.empty_like(self.residual)
 
     def advance(self) -> Bool[Tensor, " b"]:
         """Run one round; return which users have converged in it."""
         self.parts, self.before = self.before, self.parts
         self.centres_before.copy_(self.centres)
-        change = self.rest.new_zeros(len(self.user))
-        one = self.rest.new_ones(1)
+        change = self.residual.new_zeros(len(self.user))
+        one = self.residual.new_ones(1)
         for k, (part, before) in enumerate(zip(self.parts, self.before, strict=True)):
             torch.sub(self.frequency, self.centres[k, :, None], out=self.width).mul_(self.scale)
             torch.addcmul(one, self.width, self.width, out=self.width)
-            self.rest.add_(before)
-            wanted = torch.sub(self.rest, self.dual, out=self.scratch) if self.settings.tau else self.rest
-            torch.div(wanted, self.width, out=part)
-            self.rest.sub_(part)
+            self.residual.add_(before)
+            numerator = (
+                torch.sub(self.residual, self.dual, out=self.scratch) if self.settings.tau else self.residual
+            )
+            torch.div(numerator, self.width, out=part)
+            self.residual.sub_(part)
             change += torch.sub(part, before, out=self.scratch).square_().sum(dim=1)
             if not (self.settings.dc and k == 0):
                 energy = torch.square(part, out=self.scratch)
                 total = energy.sum(dim=1)
                 centre = energy.mul_(self.frequency).sum(dim=1) / total
                 self.centres[k] = torch.where(total > 0, centre, self.centres[k])
-        self.dual.sub_(self.rest, alpha=self.settings.tau / 2)
+        self.dual.sub_(self.residual, alpha=self.settings.tau / 2)
         self.count += 1
-        converged = change / (2 * self.rest.shape[1]) <= self.settings.tol
+        converged = change / (2 * self.residual.shape[1]) <= self.settings.tol
         return (converged | (self.count >= self.settings.max_iterations - 1)) & self.busy
 
-    def seat(
+    def assign(
         self, slots: Int[Tensor, " n"], users: Int[Tensor, " n"], magnitude: Float[Tensor, "n f"]
     ) -> None:
         """Give slots to new users: no modes yet, all of R left."""
         self.user[slots], self.busy[slots], self.count[slots] = users, True, 0
-        self.rest[slots], self.dual[slots], self.centres[:, slots] = magnitude, 0, self.start
+        self.residual[slots], self.dual[slots], self.centres[:, slots] = magnitude, 0, self.start
         self.parts[:, slots] = 0
 
     def shrink(self) -> None:
         """Drop idle slots."""
-        self.user, self.count, self.rest, self.dual = (
-            part[self.busy] for part in (self.user, self.count, self.rest, self.dual)
+        self.user, self.count, self.residual, self.dual = (
+            part[self.busy] for part in (self.user, self.count, self.residual, self.dual)
         )
         self.parts, self.before, self.centres, self.centres_before = (
             part[:, self.busy] for part in (self.parts, self.before, self.centres, self.centres_before)
         )
-        self.scratch, self.width = torch.empty_like(self.rest), torch.empty_like(self.rest)
+        self.scratch, self.width = torch.empty_like(self.residual), torch.empty_like(self.residual)
         self.busy = self.busy[self.busy]
 
 
@@ -105,22 +107,22 @@ def find_gains(
     users, bins = magnitude.shape
     gains, centres = magnitude.new_zeros(users, len(start), bins), magnitude.new_zeros(users, len(start))
     iterations = torch.zeros(users, dtype=torch.int64, device=magnitude.device)
-    seated = min(users, max(1, CELLS // bins))
-    slots = Slots(magnitude[:seated], start, settings)
+    slot_count = min(users, max(1, CELLS // bins))
+    slots = Slots(magnitude[:slot_count], start, settings)
     while busy := int(slots.busy.sum()):
         if busy <= len(slots.user) // 2:
             slots.shrink()
-        left = slots.advance().nonzero().squeeze(1)
-        if len(left):
-            user = slots.user[left]
-            order = slots.centres_before[:, left].T.sort(dim=1, stable=True)
-            found = slots.before[:, left].transpose(0, 1)
-            gains[user] = found.gather(1, order.indices[:, :, None].expand_as(found))
-            centres[user], iterations[user] = order.values, slots.count[left]
-            slots.busy[left] = False
-            fresh = torch.arange(seated, min(seated + len(left), users), device=user.device)
-            slots.seat(left[: len(fresh)], fresh, magnitude[fresh])
-            seated += len(fresh)
+        converged = slots.advance().nonzero().squeeze(1)
+        if len(converged):
+            user = slots.user[converged]
+            order = slots.centres_before[:, converged].T.sort(dim=1, stable=True)
+            gains_found = slots.before[:, converged].transpose(0, 1)
+            gains[user] = gains_found.gather(1, order.indices[:, :, None].expand_as(gains_found))
+            centres[user], iterations[user] = order.values, slots.count[converged]
+            slots.busy[converged] = False
+            new_users = torch.arange(slot_count, min(slot_count + len(converged), users), device=user.device)
+            slots.assign(converged[: len(new_users)], new_users, magnitude[new_users])
+            slot_count += len(new_users)
     # Where R is 0, so is every channel, and any gain will do.
     gains.div_(magnitude.unsqueeze(1)).nan_to_num_(0, 0, 0)
     return gains, centres, iterations

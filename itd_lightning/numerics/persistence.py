@@ -54,8 +54,8 @@ def fluctuation(windows: Float[Tensor, "u w n"]) -> Float[Tensor, " u"]:
     time = time - time.mean()
     centred = windows - windows.mean(dim=2, keepdim=True)
     slope = (centred * time).sum(dim=2, keepdim=True) / time.square().sum()
-    left = (centred - slope * time).square().mean(dim=(1, 2)).sqrt()
-    return torch.where(left > 1e-6 * windows.abs().amax(dim=(1, 2)), left, torch.nan)
+    residual = (centred - slope * time).square().mean(dim=(1, 2)).sqrt()
+    return torch.where(residual > 1e-6 * windows.abs().amax(dim=(1, 2)), residual, torch.nan)
 
 
 def slope_over_sizes(
@@ -67,12 +67,12 @@ def slope_over_sizes(
         sizes.append(size)
     if len(sizes) < 2:
         return torch.full_like(series[:, 0] if series.shape[1] else series.sum(dim=1), MIDDLE)
-    found = [measure(series[:, : len(series[0]) // n * n].unfold(1, n, n)) for n in sizes]
-    height = torch.stack(found, dim=1).log()
-    known = height.isfinite()
-    weight, height = known.to(series.dtype), torch.where(known, height, 0.0)
-    place = torch.tensor(sizes, dtype=series.dtype, device=series.device).log() * weight
+    measures = [measure(series[:, : len(series[0]) // n * n].unfold(1, n, n)) for n in sizes]
+    height = torch.stack(measures, dim=1).log()
+    valid = height.isfinite()
+    weight, height = valid.to(series.dtype), torch.where(valid, height, 0.0)
+    log_size = torch.tensor(sizes, dtype=series.dtype, device=series.device).log() * weight
     count = weight.sum(dim=1, keepdim=True).clamp(min=1)
-    away = (place - place.sum(dim=1, keepdim=True) / count) * weight
-    slope = (away * height).sum(dim=1) / away.square().sum(dim=1)
-    return torch.where(known.sum(dim=1) >= 2, slope.clamp(0, 1), MIDDLE)
+    deviation = (log_size - log_size.sum(dim=1, keepdim=True) / count) * weight
+    slope = (deviation * height).sum(dim=1) / deviation.square().sum(dim=1)
+    return torch.where(valid.sum(dim=1) >= 2, slope.clamp(0, 1), MIDDLE)

@@ -64,8 +64,8 @@ def chen(first: Signature, second: Signature) -> Signature:
     two = first.two + outer(first.one, second.one, shared) + second.two
     if first.three is None or second.three is None:
         return Signature(one, two, None)
-    joined = outer(first.two, second.one, shared) + outer(first.one, second.two, shared)
-    return Signature(one, two, first.three + joined + second.three)
+    mixed_terms = outer(first.two, second.one, shared) + outer(first.one, second.two, shared)
+    return Signature(one, two, first.three + mixed_terms + second.three)
 
 
 def inverse(path: Signature) -> Signature:
@@ -139,11 +139,11 @@ def sliding_with_time(
     A channel that is scaled scales each coordinate as often as it occurs in it, so the days need no rescaling
     before the windows are cut.
     """
-    found = sliding_signatures(with_time(path, days), window, depth)
+    levels = sliding_signatures(with_time(path, days), window, depth)
     ends = torch.arange(path.shape[1], device=path.device)
     length = days - days[:, (ends - window + 1).clamp(min=0)]
     scale = torch.where(length > 0, 1 / length, 0.0).to(path.dtype)
-    return found * scale.unsqueeze(2) ** occurrences(path.shape[2] + 1, depth).to(path.device)
+    return levels * scale.unsqueeze(2) ** occurrences(path.shape[2] + 1, depth).to(path.device)
 
 
 def occurrences(channels: int, depth: int) -> Int[Tensor, " k"]:

@@ -31,10 +31,10 @@ def beside_peers(
 
     With too few in the company, too, as on a weekend, nothing is subtracted.
     """
-    company, everyone = peer_medians(values, day)
+    company, company_size = peer_medians(values, day)
     department, members = peer_medians(values, day * (group.max() + 2) + group + 1)
-    own = (members >= FEW_PEERS) & (group >= 0)
-    usual = torch.where(own, department, torch.where(everyone >= FEW_PEERS, company, 0.0))
+    by_department = (members >= FEW_PEERS) & (group >= 0)
+    usual = torch.where(by_department, department, torch.where(company_size >= FEW_PEERS, company, 0.0))
     return values - usual
 
 

@@ -22,13 +22,13 @@ class Drift(NamedTuple):
         cosine: One minus the cosine of the angle, 0 to 2, ``(*)``. Where one of the points is the origin,
             they have no direction in common and it is 1; where both are, nothing moved and it is 0.
         features: Numbers of the N features that moved most, first the most, int64 ``(*, N)``.
-        moved: By how much each of them did, never negative, ``(*, N)``.
+        differences: By how much each of them moved, never negative, ``(*, N)``.
     """
 
     distance: Tensor
     cosine: Tensor
     features: Tensor
-    moved: Tensor
+    differences: Tensor
 
 
 def velocity(
@@ -48,7 +48,7 @@ def velocity(
     last = at.amax(dim=1, keepdim=True)
     after, before = torch.minimum(at + 1, last), (at - 1).clamp(min=0)
     return per_day(
-        picked(values, after) - picked(values, before), days.gather(1, after) - days.gather(1, before)
+        points_at(values, after) - points_at(values, before), days.gather(1, after) - days.gather(1, before)
     )
 
 
@@ -64,10 +64,10 @@ def acceleration(
     last = at.amax(dim=1, keepdim=True)
     middle = torch.minimum(at, (last - 1).clamp(min=0)).clamp(min=1 if values.shape[1] > 1 else 0)
     after, before = torch.minimum(middle + 1, last), (middle - 1).clamp(min=0)
-    now, then, later = (days.gather(1, place) for place in (middle, before, after))
-    ahead = per_day(picked(values, after) - picked(values, middle), later - now)
-    behind = per_day(picked(values, middle) - picked(values, before), now - then)
-    return per_day(ahead - behind, (later - then) / 2) * (last >= 2).unsqueeze(2)
+    day, day_before, day_after = (days.gather(1, place) for place in (middle, before, after))
+    forward = per_day(points_at(values, after) - points_at(values, middle), day_after - day)
+    backward = per_day(points_at(values, middle) - points_at(values, before), day - day_before)
+    return per_day(forward - backward, (day_after - day_before) / 2) * (last >= 2).unsqueeze(2)
 
 
 def arriving_velocity(values: Float[Tensor, "u t d"], days: Float[Tensor, "u t"]) -> Float[Tensor, "u t d"]:
@@ -85,38 +85,38 @@ def arriving_acceleration(
     return torch.cat([torch.zeros_like(values[:, :2]), changes], dim=1)
 
 
-def drift(here: Float[Tensor, "*n d"], there: Float[Tensor, "*n d"], top: int = 5) -> Drift:
+def drift(points: Float[Tensor, "*n d"], others: Float[Tensor, "*n d"], top: int = 5) -> Drift:
     """Return the distance between points, and the features that make it up.
 
     Departure: the cosine distance of the origin from itself is 0, where the source says 1.
 
     Args:
-        here: Points.
-        there: As many.
+        points: Points.
+        others: As many.
         top: Number N of features to name; all of them, if there are fewer.
     """
-    size, other = here.norm(dim=-1), there.norm(dim=-1)
-    cosine = 1 - ((here * there).sum(dim=-1) / (size * other)).clamp(-1, 1)
+    size, other = points.norm(dim=-1), others.norm(dim=-1)
+    cosine = 1 - ((points * others).sum(dim=-1) / (size * other)).clamp(-1, 1)
     cosine = torch.where((size == 0) | (other == 0), (size != other).to(cosine.dtype), cosine)
-    moved = (here - there).abs().topk(min(top, here.shape[-1]), dim=-1)
-    return Drift((here - there).norm(dim=-1), cosine, moved.indices, moved.values)
+    difference = (points - others).abs().topk(min(top, points.shape[-1]), dim=-1)
+    return Drift((points - others).norm(dim=-1), cosine, difference.indices, difference.values)
 
 
 def anchors(
     values: Float[Tensor, "u t d"], active: Bool[Tensor, "u t"], days: int = 60
 ) -> Float[Tensor, "u d"]:
     """Return the mean of each user's first ``days`` active days, or of all; the origin without any."""
-    used = (active & (active.cumsum(dim=1) <= days)).to(values.dtype)
-    total = torch.einsum("utd,ut->ud", values, used)
-    return total / used.sum(dim=1, keepdim=True).clamp(min=1)
+    is_anchor = (active & (active.cumsum(dim=1) <= days)).to(values.dtype)
+    total = torch.einsum("utd,ut->ud", values, is_anchor)
+    return total / is_anchor.sum(dim=1, keepdim=True).clamp(min=1)
 
 
 def running_anchors(
     values: Float[Tensor, "u t d"], active: Bool[Tensor, "u t"], days: int = 60
 ) -> Float[Tensor, "u t d"]:
     """Return the ``anchors`` of the days before each day; they stand still after ``days`` active ones."""
-    used = (active & (active.cumsum(dim=1) <= days)).to(values.dtype).unsqueeze(2)
-    total, count = (values * used).cumsum(dim=1), used.cumsum(dim=1)
+    is_anchor = (active & (active.cumsum(dim=1) <= days)).to(values.dtype).unsqueeze(2)
+    total, count = (values * is_anchor).cumsum(dim=1), is_anchor.cumsum(dim=1)
     earlier = total[:, :-1] / count[:, :-1].clamp(min=1)
     return torch.cat([torch.zeros_like(values[:, :1]), earlier], dim=1)
 
@@ -128,11 +128,11 @@ def within(values: Float[Tensor, "u t d"], lengths: Int[Tensor, " u"] | None) ->
     return at if lengths is None else torch.minimum(at, lengths[:, None] - 1)
 
 
-def picked(values: Float[Tensor, "u t d"], at: Int[Tensor, "u t"]) -> Float[Tensor, "u t d"]:
+def points_at(values: Float[Tensor, "u t d"], at: Int[Tensor, "u t"]) -> Float[Tensor, "u t d"]:
     """Return each user's points at these places."""
     return values.gather(1, at.unsqueeze(2).expand_as(values))
 
 
-def per_day(change: Float[Tensor, "u t d"], passed: Float[Tensor, "u t"]) -> Float[Tensor, "u t d"]:
+def per_day(change: Float[Tensor, "u t d"], elapsed: Float[Tensor, "u t"]) -> Float[Tensor, "u t d"]:
     """Return the change divided by the days it took, 0 where none passed."""
-    return torch.where(passed > 0, 1 / passed, 0.0).unsqueeze(2) * change
+    return torch.where(elapsed > 0, 1 / elapsed, 0.0).unsqueeze(2) * change

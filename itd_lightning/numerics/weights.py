@@ -22,6 +22,6 @@ def logistic_weights(features: Float[Tensor, "n s"], label: Float[Tensor, " n"])
         return value
 
     search.step(loss)
-    found = weight.detach().square()
-    total = found.sum()
-    return found / total if total > 0 else torch.full_like(found, 1 / len(found))
+    weights = weight.detach().square()
+    total = weights.sum()
+    return weights / total if total > 0 else torch.full_like(weights, 1 / len(weights))

@@ -28,24 +28,24 @@ def refuse_followers(arguments: Sequence[str] | Mapping[str, Any], parsed: dict[
         InputError: If a value differs from the one that is used.
     """
     for follower, leader in FOLLOWERS.items():
-        used = value_at(parsed, follower)
-        for place, value in given_values(arguments, follower):
-            if str(value) != str(used):
-                short = leader.replace("init_args.", "")
+        effective = value_at(parsed, follower)
+        for place, value in option_values(arguments, follower):
+            if str(value) != str(effective):
+                option = leader.replace("init_args.", "")
                 raise InputError(
-                    f"{place} {value} would be ignored, since {short} decides: give --{short} instead"
+                    f"{place} {value} would be ignored, since {option} decides: give --{option} instead"
                 )
 
 
-def given_values(arguments: Sequence[str] | Mapping[str, Any], name: str) -> Iterator[tuple[str, object]]:
+def option_values(arguments: Sequence[str] | Mapping[str, Any], name: str) -> Iterator[tuple[str, object]]:
     """Yield where an option is given, and its value there."""
     if not isinstance(arguments, Mapping):
-        yield from typed_values(list(arguments), name)
+        yield from command_line_values(list(arguments), name)
     elif (value := value_at(arguments[arguments["subcommand"]], name)) is not None:
         yield name, value
 
 
-def typed_values(arguments: list[str], name: str) -> Iterator[tuple[str, object]]:
+def command_line_values(arguments: list[str], name: str) -> Iterator[tuple[str, object]]:
     """Yield where an option is typed, on the command line or in a config, and its value there."""
     part, _, last = name.split(".")
     for option in (f"--{part}.{last}", f"--{name}"):
@@ -82,7 +82,7 @@ def take_option(args: list[str], name: str) -> tuple[list[str], list[str]]:
         >>> take_option(["fit", "--x", "1", "--y=2"], "--x")
         (['fit', '--y=2'], ['1'])
     """
-    rest: list[str] = []
+    others: list[str] = []
     values: list[str] = []
     words = iter(args)
     for word in words:
@@ -91,5 +91,5 @@ def take_option(args: list[str], name: str) -> tuple[list[str], list[str]]:
         elif word.startswith(f"{name}="):
             values.append(word.removeprefix(f"{name}="))
         else:
-            rest.append(word)
-    return rest, values
+            others.append(word)
+    return others, values

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from itd_lightning.audits import AuditedRun, check_options, run_audits
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.files import held
+from itd_lightning.contracts.files import lock_folder
 from itd_lightning.contracts.results import AuditResult
 from itd_lightning.contracts.run_files import AUDIT_FILE
 from itd_lightning.evaluation.evaluate import evaluate, write_json
@@ -28,7 +28,7 @@ def audit_run(run: Path, options: Mapping[str, bool]) -> list[AuditResult]:
     evaluation = evaluate(scores)
     try:
         with (
-            held(scores.parent, wait=False),
+            lock_folder(scores.parent, wait=False),
             AuditedRun(scores, evaluation, options=options, rescorer=LightningRescorer()) as audited,
         ):
             results = run_audits(audited)

@@ -64,8 +64,8 @@ def safe_config(path: Path, text: object) -> str:
         raise InputError(f"{path} carries no config; give the run's with --config") from error
     refuse_urls_within(parts)
     seed = config.get("seed_everything")
-    known_seed = {"seed_everything": seed} if is_number(seed, 0.0, 2.0**32 - 1) else {}
-    return yaml.safe_dump({**known_seed, "trainer": trainer, **parts})
+    seed_part = {"seed_everything": seed} if is_number(seed, 0.0, 2.0**32 - 1) else {}
+    return yaml.safe_dump({**seed_part, "trainer": trainer, **parts})
 
 
 def is_harmless(name: object, value: object) -> bool:

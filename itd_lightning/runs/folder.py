@@ -55,8 +55,8 @@ def read_settings(path: Path) -> dict[str, Any]:
     except (InputError, OSError):
         return {}
     data = config.get("data") if isinstance(config, dict) else None
-    found = data.get("init_args") if isinstance(data, dict) else None
-    return found if isinstance(found, dict) else {}
+    settings = data.get("init_args") if isinstance(data, dict) else None
+    return settings if isinstance(settings, dict) else {}
 
 
 def read_audits(path: Path) -> list[AuditResult]:
@@ -108,10 +108,10 @@ def read_losses(path: Path) -> pl.DataFrame | None:
     finite = [pl.when(pl.col(name).is_finite()).then(pl.col(name)).mean() for name in kinds]
     stage = [pl.col("stage").cast(pl.Float64, strict=False).max().cast(pl.Int64)] if "stage" in lines else []
     losses = numbers.group_by("epoch").agg(*finite, *stage).drop_nulls("epoch").sort("epoch")
-    known = [name for name in kinds if losses[name].count()]
+    names = [name for name in kinds if losses[name].count()]
     if stage and losses["stage"].count():
-        losses, known = losses.with_columns(pl.col("stage").forward_fill().backward_fill()), [*known, "stage"]
-    return losses.select("epoch", *known) if known != ["stage"] and known else None
+        losses, names = losses.with_columns(pl.col("stage").forward_fill().backward_fill()), [*names, "stage"]
+    return losses.select("epoch", *names) if names != ["stage"] and names else None
 
 
 def score_file(path: Path) -> Path:

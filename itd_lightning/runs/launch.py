@@ -182,9 +182,9 @@ class ExperimentCLI(LightningCLI):
 
     def instantiate_classes(self) -> None:
         """Instantiate; report a value that does not fit as the user's error."""
-        chosen = self.config[str(self.subcommand)].as_dict()
-        places = {name: chosen.get(name) for name in ("model", "data", "ckpt_path")}
-        refuse_urls_within([places, chosen["trainer"]["default_root_dir"]])
+        settings = self.config[str(self.subcommand)].as_dict()
+        places = {name: settings.get(name) for name in ("model", "data", "ckpt_path")}
+        refuse_urls_within([places, settings["trainer"]["default_root_dir"]])
         try:
             super().instantiate_classes()
         except (ValueError, MisconfigurationException) as error:
@@ -195,19 +195,19 @@ class ExperimentCLI(LightningCLI):
         seed = self._get(self.config, "seed_everything")
         text = config_text(self._parser(self.subcommand), self.config[str(self.subcommand)])
         writer = ScoreWriter(seed=int(seed or 0), config=config_hash(text))
-        chosen = self._get(self.config_init, "trainer")
-        bar = [] if chosen["enable_progress_bar"] is False else [QuietProgressBar()]
+        settings = self._get(self.config_init, "trainer")
+        bar = [] if settings["enable_progress_bar"] is False else [QuietProgressBar()]
         own = [StaleFiles(), writer, EmbeddingWriter(), PictureWriter(), RandomState(), SyncBuffers()]
         self.trainer_defaults["callbacks"] = [*own, *bar]
-        folder = chosen["default_root_dir"] or "runs/default"
-        if chosen["logger"] is not False:
-            kwargs["logger"] = self.loggers(chosen, folder)
-        cores, devices = os.cpu_count() or 1, chosen["devices"]
+        folder = settings["default_root_dir"] or "runs/default"
+        if settings["logger"] is not False:
+            kwargs["logger"] = self.loggers(settings, folder)
+        cores, devices = os.cpu_count() or 1, settings["devices"]
         if str(devices).isdigit() and int(devices) > cores and not torch.cuda.is_available():
             raise InputError(f"devices must be at most {cores}, the number of cores, got {devices}")
-        plugins = [AtomicCheckpointIO(), *as_list(chosen["plugins"])]
-        strategy = supported(chosen["strategy"])
-        plain = strategy == "ddp" or (strategy == "auto" and several(devices))
+        plugins = [AtomicCheckpointIO(), *as_list(settings["plugins"])]
+        strategy = check_strategy(settings["strategy"])
+        plain = strategy == "ddp" or (strategy == "auto" and has_several_devices(devices))
         if plain and isinstance(self.model, StagedMethod):
             strategy = "ddp_find_unused_parameters_true"  # a stage leaves weights out
         kwargs["strategy"] = strategy
@@ -215,19 +215,19 @@ class ExperimentCLI(LightningCLI):
             **kwargs, default_root_dir=folder, plugins=plugins, enable_model_summary=False
         )
 
-    def loggers(self, chosen: Namespace, folder: str) -> list[Any]:
+    def loggers(self, settings: Namespace, folder: str) -> list[Any]:
         """Return the run's own log, which the report reads, and the loggers that the config names."""
-        logs = self.subcommand == "fit" and not chosen["fast_dev_run"]
+        logs = self.subcommand == "fit" and not settings["fast_dev_run"]
         own = [RunLog(folder)] if logs else []
-        given = [] if chosen["logger"] is True else as_list(chosen["logger"])
+        configured = [] if settings["logger"] is True else as_list(settings["logger"])
         checkpoint = self._get(self.config, "ckpt_path")
-        if checkpoint and (earlier := tracked_in(Path(checkpoint))):
-            for logger in wandb_runs(given):
-                logger.resume(earlier.id)
-        return own + given
+        if checkpoint and (fit_run := tracked_in(Path(checkpoint))):
+            for logger in wandb_runs(configured):
+                logger.resume(fit_run.id)
+        return own + configured
 
     @property
-    def trained(self) -> bool:
+    def has_trained(self) -> bool:
         """Return whether the fit had an epoch left to train."""
         callbacks = self.trainer.callbacks  # type: ignore[attr-defined]  # set by a connector
         return any(isinstance(callback, StaleFiles) and callback.has_started for callback in callbacks)
@@ -241,14 +241,14 @@ class ExperimentCLI(LightningCLI):
                 "use --trainer.devices 1"
             )
         metrics = Path(self.trainer.default_root_dir) / METRIC_FILE
-        resumed = self._get(self.config, "ckpt_path") is not None
-        self.earlier_metrics = metrics.read_text("utf-8") if resumed and metrics.is_file() else ""
+        is_resumption = self._get(self.config, "ckpt_path") is not None
+        self.earlier_metrics = metrics.read_text("utf-8") if is_resumption and metrics.is_file() else ""
 
     def after_fit(self) -> None:
         """Put the epochs before a resumption back in front, which the logger drops."""
         metrics = Path(self.trainer.default_root_dir) / METRIC_FILE
         first = self.trainer.is_global_zero
-        if first and self.trained and self.earlier_metrics and metrics.is_file():
+        if first and self.has_trained and self.earlier_metrics and metrics.is_file():
             header, *rows = metrics.read_text("utf-8").splitlines()
             before = self.earlier_metrics.splitlines()
             if before[0] == header:
@@ -256,7 +256,7 @@ class ExperimentCLI(LightningCLI):
                     partial.write_text("\n".join([*before, *rows, ""]), "utf-8")
 
 
-def supported(strategy: object) -> object:
+def check_strategy(strategy: object) -> object:
     """Return the strategy, if scores and checkpoints are written for it.
 
     Raises:
@@ -268,11 +268,16 @@ def supported(strategy: object) -> object:
     raise InputError(f"strategy {name} is not supported: use --trainer.strategy ddp, or one device")
 
 
-def several(devices: object) -> bool:
+def has_several_devices(devices: object) -> bool:
     """Return whether this is more than one device.
 
     Example:
-        >>> several(2), several("0,1"), several([1]), several(1)
+        >>> (
+        ...     has_several_devices(2),
+        ...     has_several_devices("0,1"),
+        ...     has_several_devices([1]),
+        ...     has_several_devices(1),
+        ... )
         (True, True, False, False)
     """
     if devices in ("auto", "-1", -1):
@@ -289,11 +294,11 @@ def tracked_in(checkpoint: Path) -> TrackedRun | None:
     Raises:
         InputError: If the checkpoint is no checkpoint, or says it in other words.
     """
-    found = load_checkpoint(checkpoint).get(TRACKED_KEY)
-    if found is None:
+    record = load_checkpoint(checkpoint).get(TRACKED_KEY)
+    if record is None:
         return None
     try:
-        tracked = TrackedRun(**found)
+        tracked = TrackedRun(**record)
     except TypeError as error:
         raise InputError(f"{checkpoint} does not say where its run is tracked") from error
     if not is_tracked(tracked):
@@ -312,21 +317,21 @@ def train(args: Sequence[str]) -> ExperimentCLI:
             made on another store. Without ``--config``, the checkpoint's own stands before the others.
     """
     refuse_urls(args)
-    arguments, allowed = take_option(list(args), "--allow-import")
-    restrict_parsing(allowed)
-    command, *rest = arguments
-    checkpoint = next(iter(take_option(rest, "--ckpt_path")[1]), None)
-    if checkpoint is None or any(a in ("--help", "-h") for a in rest):
+    arguments, modules = take_option(list(args), "--allow-import")
+    restrict_parsing(modules)
+    command, *options = arguments
+    checkpoint = next(iter(take_option(options, "--ckpt_path")[1]), None)
+    if checkpoint is None or any(a in ("--help", "-h") for a in options):
         return run_cli(command, arguments)
     path = Path(checkpoint)
-    root = [] if take_option(rest, ROOT)[1] else [f"{ROOT}={run_folder(path, command)}"]
-    if command == "fit" or any(a.partition("=")[0] in ("-c", "--config") for a in rest):
+    root = [] if take_option(options, ROOT)[1] else [f"{ROOT}={run_folder(path, command)}"]
+    if command == "fit" or any(a.partition("=")[0] in ("-c", "--config") for a in options):
         return run_cli(command, [*arguments, *root])
     config = safe_config(path, load_checkpoint(path).get(CONFIG_KEY))
     with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as file:
         file.write(config)
         file.flush()
-        return run_cli(command, [command, "--config", file.name, *root, *rest])
+        return run_cli(command, [command, "--config", file.name, *root, *options])
 
 
 @private_files()
@@ -346,14 +351,14 @@ def launch(command: str, config: Mapping[str, Any], checkpoint: Path | None = No
     return run_cli(command, {"subcommand": command, command: {**config, **weights}})
 
 
-def restrict_parsing(allowed: Sequence[str] = ()) -> None:
+def restrict_parsing(modules: Sequence[str] = ()) -> None:
     """Allow only the listed imports in a config, and no download; keep the terminal quiet.
 
     Args:
-        allowed: More modules that may be named.
+        modules: More modules that may be named.
     """
     quiet()
-    set_parsing_settings(import_path_denylist=["*"], import_path_allowlist=[*ALLOWED_IMPORTS, *allowed])
+    set_parsing_settings(import_path_denylist=["*"], import_path_allowlist=[*ALLOWED_IMPORTS, *modules])
     # Lightning lets the parser fetch configs from anywhere.
     set_parsing_settings(config_read_mode_urls_enabled=False, config_read_mode_fsspec_enabled=False)
 
@@ -390,8 +395,8 @@ def run_cli(command: str, args: list[str] | dict[str, Any]) -> ExperimentCLI:
             args=args,
         )
     except UnicodeDecodeError as error:
-        given = " or ".join(take_option(args, "--config")[1] if isinstance(args, list) else [])
-        raise InputError(f"the config {given} is no text in UTF-8: {error}") from error
+        names = " or ".join(take_option(args, "--config")[1] if isinstance(args, list) else [])
+        raise InputError(f"the config {names} is no text in UTF-8: {error}") from error
     except RuntimeError as error:
         if str(error).startswith("Error(s) in loading state_dict"):
             raise InputError(

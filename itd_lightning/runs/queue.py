@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from itd_lightning.contracts.files import held
+from itd_lightning.contracts.files import lock_folder
 from itd_lightning.contracts.run_files import AUDIT_FILE, CHECKPOINTS, EVALUATION_FILE, FIT_DONE
 
 
@@ -20,7 +20,7 @@ class TableCell(NamedTuple):
         checkpoint: Name of the checkpoint that is tested.
         test: Arguments of the test, after the checkpoint.
         run: Folder of the fit.
-        scored: Folder of the test; the same, or one within.
+        test_folder: Folder of the test; the same, or one within.
     """
 
     configs: tuple[Path, ...]
@@ -28,7 +28,7 @@ class TableCell(NamedTuple):
     checkpoint: str
     test: tuple[str, ...]
     run: Path
-    scored: Path
+    test_folder: Path
 
 
 def fit_command(cell: TableCell, store: Path) -> list[str]:
@@ -41,7 +41,7 @@ def fit_command(cell: TableCell, store: Path) -> list[str]:
 def score_command(cell: TableCell) -> list[str]:
     """Return the command line of a test."""
     checkpoint = cell.run / CHECKPOINTS / cell.checkpoint
-    return ["test", f"--ckpt_path={checkpoint}", f"--trainer.default_root_dir={cell.scored}", *cell.test]
+    return ["test", f"--ckpt_path={checkpoint}", f"--trainer.default_root_dir={cell.test_folder}", *cell.test]
 
 
 def is_fitted(cell: TableCell) -> bool:
@@ -51,7 +51,7 @@ def is_fitted(cell: TableCell) -> bool:
 
 def is_scored(cell: TableCell) -> bool:
     """Return whether the test ran to its end."""
-    return (cell.scored / EVALUATION_FILE).is_file()
+    return (cell.test_folder / EVALUATION_FILE).is_file()
 
 
 def run_all(commands: list[list[str]], jobs: int) -> list[str]:
@@ -67,26 +67,26 @@ def run_one(args: list[str]) -> str | None:
     what is done then stays. So do audits, which hold their folder themselves.
     """
     if args[0] == "audit":
-        with held(Path(args[1]), wait=True):
+        with lock_folder(Path(args[1]), wait=True):
             pass
-        return None if (Path(args[1]) / AUDIT_FILE).is_file() else spawned(args)
+        return None if (Path(args[1]) / AUDIT_FILE).is_file() else run_process(args)
     root = next(arg for arg in args if arg.startswith("--trainer.default_root_dir="))
     end = Path(root.partition("=")[2]) / {"fit": FIT_DONE, "test": EVALUATION_FILE}[args[0]]
-    with held(end.parent, wait=True) as lock:
+    with lock_folder(end.parent, wait=True) as lock:
         if end.is_file():
             return None
-        failure = spawned(args, lock)
+        failure = run_process(args, lock)
         if args[0] == "fit" and failure is None:
             end.touch()
     return failure
 
 
-def spawned(args: list[str], *locks: int) -> str | None:
+def run_process(args: list[str], *locks: int) -> str | None:
     """Run one command line in a process that inherits the locks; return its last line if it failed.
 
     One thread each: sums in another order would make the scores depend on the number of jobs.
     """
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-P", "-m", "itd_lightning", *args],  # -P: nothing of the current folder is code
         env={**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
         stdin=subprocess.DEVNULL,
@@ -95,7 +95,7 @@ def spawned(args: list[str], *locks: int) -> str | None:
         pass_fds=locks,
         check=False,
     )
-    if not done.returncode:
+    if not process.returncode:
         return None
-    words = done.stderr.decode("utf-8", "replace").strip().splitlines()
+    words = process.stderr.decode("utf-8", "replace").strip().splitlines()
     return f"itd {' '.join(args)}: {(words or ['killed'])[-1]}"

@@ -35,7 +35,7 @@ def run_command(args: Sequence[str]) -> ExperimentCLI:
     folder = Path(cli.trainer.default_root_dir)
     if not cli.trainer.is_global_zero:
         return cli
-    if args[0] == "fit" and cli.trained:
+    if args[0] == "fit" and cli.has_trained:
         write_json(folder / COST_FILE, process_cost(monotonic() - start))
         refuse_divergence(cli)
     elif args[0] == "test" and Store(cli.datamodule.store).manifest["answers"] is not None:

@@ -35,16 +35,16 @@ def user_chunks(table: pl.LazyFrame) -> Iterator[pl.DataFrame]:
     if count_rows(table) <= ROWS_AT_ONCE:
         yield from row_chunks(table)
         return
-    rest = table.head(0).collect()
+    remainder = table.head(0).collect()
     users: set[str] = set()
     for chunk in row_chunks(table):
-        rows = pl.concat([rest, chunk])
+        rows = pl.concat([remainder, chunk])
         whole = len(rows) - rows["user"].rle().struct.field("len")[-1]
-        rest = rows[whole:]
+        remainder = rows[whole:]
         if whole:
             yield check_new_users(rows[:whole], users)
-    if len(rest):
-        yield check_new_users(rest, users)
+    if len(remainder):
+        yield check_new_users(remainder, users)
 
 
 def count_rows(table: pl.LazyFrame) -> int:

@@ -44,25 +44,31 @@ def write_common(
     """
     names = heads(table)
     rows = [cells(row, table, costs.get(row.name, {})) for row in (*table.rows, *table.references)]
-    said = [*notes(table), *absent(spec, table), f"Data: {data}."]
-    asked = audit_table(table, audits)
-    parts = [f"# {spec['title']}", str(spec["source"]), markdown(names, rows), *said]
-    if asked.heads:
-        failed = [f"- {line}" for line in asked.failed] or ["No audit failed."]
-        meanings = "\n".join(f"- {line}" for line in asked.meanings)
-        parts += [f"## {TITLE}", INTRODUCTION, meanings, markdown(asked.heads, asked.rows), "\n".join(failed)]
+    remarks = [*notes(table), *missing_rows(spec, table), f"Data: {data}."]
+    answers = audit_table(table, audits)
+    parts = [f"# {spec['title']}", str(spec["source"]), markdown(names, rows), *remarks]
+    if answers.heads:
+        failed = [f"- {line}" for line in answers.failed] or ["No audit failed."]
+        meanings = "\n".join(f"- {line}" for line in answers.meanings)
+        parts += [
+            f"## {TITLE}",
+            INTRODUCTION,
+            meanings,
+            markdown(answers.heads, answers.rows),
+            "\n".join(failed),
+        ]
     text = "\n\n".join(parts) + "\n"
-    known = asked.names
-    flat_rows = [
-        flat(row, costs.get(row.name, {})) | answer_columns(audits.get(row.name, ()), known)
+    audit_names = answers.names
+    csv_rows = [
+        csv_row(row, costs.get(row.name, {})) | answer_columns(audits.get(row.name, ()), audit_names)
         for row in (*table.rows, *table.references)
     ]
-    written = {
+    contents = {
         ".md": text,
-        ".csv": pl.DataFrame(flat_rows, infer_schema_length=None).write_csv(),
-        ".html": page(spec, table, names, rows, said, asked),
+        ".csv": pl.DataFrame(csv_rows, infer_schema_length=None).write_csv(),
+        ".html": page(spec, table, names, rows, remarks, answers),
     }
-    for suffix, content in written.items():
+    for suffix, content in contents.items():
         with written_beside(stem.with_suffix(suffix)) as partial:
             partial.write_text(content, "utf-8")
     return text
@@ -73,14 +79,14 @@ def markdown(heads: list[str], rows: list[list[str]]) -> str:
     return "\n".join([markdown_row(heads), "|" + "---|" * len(heads), *map(markdown_row, rows)])
 
 
-def absent(spec: Mapping[str, Any], table: CommonTable) -> list[str]:
+def missing_rows(spec: Mapping[str, Any], table: CommonTable) -> list[str]:
     """Return a line that names the rows without a run; none if every row is there."""
-    there = {row.name for row in table.rows}
-    gone = [name for name in spec["rows"] if name not in there]
-    return [f"Not there, as a run of it is missing: {', '.join(gone)}."] if gone else []
+    present = {row.name for row in table.rows}
+    missing = [name for name in spec["rows"] if name not in present]
+    return [f"Not there, as a run of it is missing: {', '.join(missing)}."] if missing else []
 
 
-def flat(row: MethodRow, cost: Cost) -> dict[str, Any]:
+def csv_row(row: MethodRow, cost: Cost) -> dict[str, Any]:
     """Return one row of the CSV."""
     low, high = row.interval or (None, None)
     behind = row.behind or (None, None)
@@ -110,8 +116,8 @@ def page(
     table: CommonTable,
     names: list[str],
     rows: list[list[str]],
-    said: list[str],
-    asked: AuditTable,
+    remarks: list[str],
+    answers: AuditTable,
 ) -> str:
     """Return the HTML page: the table, and each PR-AUC with its interval as a bar."""
     return template("common.html").render(
@@ -120,8 +126,8 @@ def page(
         heads=names,
         rows=rows,
         table=table,
-        notes=said,
+        notes=remarks,
         audits=TITLE,
-        asked=INTRODUCTION,
-        audited=asked,
+        introduction=INTRODUCTION,
+        answers=answers,
     )

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from itd_lightning.audits import AUDITS
 from itd_lightning.contracts.results import AuditResult
-from itd_lightning.evaluation.comparison import FUSED, CommonTable
+from itd_lightning.evaluation.comparison import FUSION, CommonTable
 
 ResultsByMethod = Mapping[str, Sequence[AuditResult]]
 ANSWERS = {True: "pass", False: "FAIL", None: "open"}
@@ -50,7 +50,7 @@ def audit_table(table: CommonTable, results: ResultsByMethod) -> AuditTable:
         for result in by_name.values()
         if result.passed is False
     ]
-    if silent := [method for method, by_name in methods.items() if not by_name and method != FUSED]:
+    if silent := [method for method, by_name in methods.items() if not by_name and method != FUSION]:
         failed.append(f"Not audited: {', '.join(silent)}.")
     return AuditTable(names, ["", *names] if names else [], legend(names), rows, failed)
 

@@ -26,7 +26,7 @@ WORDS = {
 }
 
 
-class Ours(NamedTuple):
+class Measurement(NamedTuple):
     """Our measurement of one number of a paper.
 
     Attributes:
@@ -52,7 +52,7 @@ class Line(NamedTuple):
     row: str
     measure: str
     paper: float | None
-    ours: dict[str, Ours]
+    ours: dict[str, Measurement]
 
 
 def compare(row: str, measure: str, paper: float | None, results: Mapping[str, Sequence[Numbers]]) -> Line:
@@ -64,22 +64,27 @@ def compare(row: str, measure: str, paper: float | None, results: Mapping[str, S
         paper: The paper's number; None where it has none.
         results: For each column the evaluations of its seeds.
     """
-    return Line(row, measure, paper, {column: across(measure, found) for column, found in results.items()})
+    return Line(
+        row,
+        measure,
+        paper,
+        {column: summarise_seeds(measure, evaluations) for column, evaluations in results.items()},
+    )
 
 
-def across(measure: str, results: Sequence[Numbers]) -> Ours:
+def summarise_seeds(measure: str, results: Sequence[Numbers]) -> Measurement:
     """Return one measure over seeds."""
-    places = [at(result, measure) for result in results]
+    places = [find_node(result, measure) for result in results]
     values = [node[name] for node, name in places if node.get(name) is not None]
     if not values:
-        return Ours()
+        return Measurement()
     node, name = places[0]
     low, high = node.get("intervals", {}).get(name) or (None, None)
     rate = node.get("base_rate", results[0]["base_rate"])
-    return Ours(sum(values) / len(values), min(values), max(values), low, high, rate)
+    return Measurement(sum(values) / len(values), min(values), max(values), low, high, rate)
 
 
-def at(node: Numbers, measure: str) -> tuple[Numbers, str]:
+def find_node(node: Numbers, measure: str) -> tuple[Numbers, str]:
     """Return the node of an evaluation that holds a measure, and its name there; an empty node for none.
 
     Example:
@@ -90,7 +95,7 @@ def at(node: Numbers, measure: str) -> tuple[Numbers, str]:
         return node, measure
     for name, below in node.items():
         if measure.startswith(f"{name}.") and isinstance(below, dict):
-            return at(below, measure.removeprefix(f"{name}."))
+            return find_node(below, measure.removeprefix(f"{name}."))
     return {}, measure
 
 
@@ -108,17 +113,23 @@ def write_table(table: Path, spec: TableSpec, lines: list[Line], data: str) -> s
     """
     columns = list(spec["columns"])
     body = [
-        [line.row, line.measure, shown(line.paper), *(told(line.ours[column]) for column in columns)]
+        [
+            line.row,
+            line.measure,
+            format_number(line.paper),
+            *(format_cell(line.ours[column]) for column in columns),
+        ]
         for line in lines
     ]
     rates = {
-        column: dict.fromkeys(shown(line.ours[column].base_rate) for line in lines) for column in columns
+        column: dict.fromkeys(format_number(line.ours[column].base_rate) for line in lines)
+        for column in columns
     }
     seeds = ", ".join(map(str, spec["seeds"]))
     notes = [
         f"Mean over seeds {seeds} [least, greatest] and, in brackets, the first seed's 95 % interval "
         "(bootstrap over users). PR-AUC is average precision; chance has the base rate.",
-        "Base rate: " + "; ".join(f"{column} {' / '.join(found)}" for column, found in rates.items()) + ".",
+        "Base rate: " + "; ".join(f"{column} {' / '.join(shares)}" for column, shares in rates.items()) + ".",
         f"Data: {data}.",
     ]
     heads = [row(["", "measure", "paper", *columns]), "|" + "---|" * (3 + len(columns))]
@@ -156,31 +167,31 @@ def page(spec: TableSpec, lines: list[Line], notes: list[str]) -> str:
         columns=list(spec["columns"]),
         measures=measures,
         scale=max([1.0, *(value for value in numbers if value is not None)]),
-        shown=shown,
-        told=told,
-        in_words=in_words,
-        span=span,
+        format_number=format_number,
+        format_cell=format_cell,
+        measure_words=measure_words,
+        bar_ends=bar_ends,
         notes=notes,
     )
 
 
-def in_words(measure: str) -> str:
+def measure_words(measure: str) -> str:
     """Return a place in ``evaluation.json`` in words.
 
     Example:
-        >>> in_words("pooled.user_days.pr_auc"), in_words("budgets.share.0.05")
+        >>> measure_words("pooled.user_days.pr_auc"), measure_words("budgets.share.0.05")
         ('user-days, PR-AUC', 'recall at a share of 0.05')
     """
     for place, words in WORDS.items():
         if measure == place:
             return words
         if measure.startswith(f"{place}."):
-            return f"{words} {in_words(measure.removeprefix(f'{place}.'))}"
+            return f"{words} {measure_words(measure.removeprefix(f'{place}.'))}"
     below = re.fullmatch(r"(\d+\.\d+|[^.]+)\.(\D.*)", measure)
-    return f"{below[1]} {in_words(below[2])}" if below else measure
+    return f"{below[1]} {measure_words(below[2])}" if below else measure
 
 
-def span(ours: Ours) -> tuple[float | None, float | None]:
+def bar_ends(ours: Measurement) -> tuple[float | None, float | None]:
     """Return the ends of the bar: the spread over seeds, or with one seed its interval over users."""
     several = ours.low is None or ours.least != ours.greatest
     return (ours.least, ours.greatest) if several else (ours.low, ours.high)
@@ -191,13 +202,17 @@ def row(cells: list[str]) -> str:
     return f"| {' | '.join(cell.replace('|', BAR) for cell in cells)} |"
 
 
-def shown(value: float | None) -> str:
+def format_number(value: float | None) -> str:
     """Return a number with three digits, or a dash."""
     return "-" if value is None else f"{value:.3f}"
 
 
-def told(ours: Ours) -> str:
+def format_cell(ours: Measurement) -> str:
     """Return one cell of the table."""
-    spread = "" if ours.least == ours.greatest else f" [{shown(ours.least)}, {shown(ours.greatest)}]"
+    spread = (
+        ""
+        if ours.least == ours.greatest
+        else f" [{format_number(ours.least)}, {format_number(ours.greatest)}]"
+    )
     span = "" if ours.low is None else f" ({ours.low:.2f}-{ours.high:.2f})"
-    return shown(ours.mean) + spread + span
+    return format_number(ours.mean) + spread + span

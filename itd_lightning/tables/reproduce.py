@@ -83,47 +83,55 @@ def reproduce_table(
     if jobs < 1:
         raise InputError(f"jobs must be at least 1, got {jobs}")
     spec = read_spec(table)
-    opened = Store(store)
-    if opened.manifest["answers"] is None:
+    event_store = Store(store)
+    if event_store.manifest["answers"] is None:
         raise InputError(f"{store} has no answer key, so no cell can be measured")
-    named = table if overlay is None else table.with_stem(f"{table.stem}_{overlay}")
-    stem = (tables or table.parent) / named.name
+    target = table if overlay is None else table.with_stem(f"{table.stem}_{overlay}")
+    stem = (tables or table.parent) / target.name
     configs = {row: configs_of(table, spec, row, overlay) for row in spec["rows"]}
     private_folder(stem.parent)  # before hours of fits, not after them
-    made = {row: [scoring_code(found), opened.fingerprint] for row, found in configs.items()}
+    versions = {row: [scoring_code(paths), event_store.fingerprint] for row, paths in configs.items()}
     cells = {
-        (row, column, seed): plan_cell(spec, configs[row], row, column, seed, out, made[row])
+        (row, column, seed): plan_cell(spec, configs[row], row, column, seed, out, versions[row])
         for row in spec["rows"]
         for column in spec["columns"]
         for seed in seeds_of(spec, row)
     }
     fits = {cell.run: cell for cell in cells.values()}
-    tests = {cell.scored: cell for cell in cells.values()}
-    tried = [fit_command(cell, store) for cell in fits.values() if not is_fitted(cell)]
-    failures = run_all(tried, jobs)
-    scoring = [score_command(cell) for cell in tests.values() if is_fitted(cell) and not is_scored(cell)]
-    failures += run_all(scoring, jobs)
-    results, damaged = measured([scored for scored, cell in tests.items() if is_scored(cell)], store)
+    tests = {cell.test_folder: cell for cell in cells.values()}
+    fit_commands = [fit_command(cell, store) for cell in fits.values() if not is_fitted(cell)]
+    failures = run_all(fit_commands, jobs)
+    test_commands = [
+        score_command(cell) for cell in tests.values() if is_fitted(cell) and not is_scored(cell)
+    ]
+    failures += run_all(test_commands, jobs)
+    results, damaged = evaluate_cells([folder for folder, cell in tests.items() if is_scored(cell)], store)
     failures += damaged
-    asking = [["audit", str(scored)] for scored in unaudited(spec, cells) if scored in results]
-    failures += run_all(asking, jobs)
-    count = len(tried) + len(scoring) + len(asking) + len(damaged)
+    audit_commands = [
+        ["audit", str(folder)] for folder in folders_without_audits(spec, cells) if folder in results
+    ]
+    failures += run_all(audit_commands, jobs)
+    count = len(fit_commands) + len(test_commands) + len(audit_commands) + len(damaged)
     failed = f"{len(failures)} of {count} cells failed, the others are kept; first: "
-    data = f"{describe(opened)}; scoring code `{digest(sorted({code for code, _ in made.values()}))}`"
+    data = (
+        f"{describe(event_store)}; scoring code `{digest(sorted({code for code, _ in versions.values()}))}`"
+    )
     if spec.get("common"):
         try:
-            usable = {place: cell for place, cell in cells.items() if cell.scored in results}
-            text = write_beside_each_other(stem, spec, usable, data)
+            scored_cells = {place: cell for place, cell in cells.items() if cell.test_folder in results}
+            text = write_beside_each_other(stem, spec, scored_cells, data)
         except InputError as error:
             raise InputError(f"{failed}{failures[0]}; then {error}" if failures else str(error)) from error
     else:
-        seen = {place: results[cell.scored] for place, cell in cells.items() if cell.scored in results}
+        evaluations = {
+            place: results[cell.test_folder] for place, cell in cells.items() if cell.test_folder in results
+        }
         lines = [
             compare(
                 row,
                 measure,
                 paper,
-                {c: all_seeds(seen, row, c, seeds_of(spec, row)) for c in spec["columns"]},
+                {c: all_seeds(evaluations, row, c, seeds_of(spec, row)) for c in spec["columns"]},
             )
             for row, entry in spec["rows"].items()
             for measure, paper in entry["paper"].items()
@@ -139,23 +147,31 @@ def write_beside_each_other(
 ) -> str:
     """Write the table of all rows, of which every seed was scored, on their common user-days."""
     (column,) = spec["columns"]
-    asked = {row: [(row, column, seed) for seed in seeds_of(spec, row)] for row in spec["rows"]}
-    whole = {
-        row: [cells[one] for one in places] for row, places in asked.items() if cells.keys() >= set(places)
+    places_by_row = {row: [(row, column, seed) for seed in seeds_of(spec, row)] for row in spec["rows"]}
+    complete = {
+        row: [cells[one] for one in places]
+        for row, places in places_by_row.items()
+        if cells.keys() >= set(places)
     }
-    table = common_table({row: [cell.scored / SCORE_FILE for cell in found] for row, found in whole.items()})
-    costs = {row: cost(found[0].run) for row, found in whole.items()}
-    audits = {row: read_audits(found[0].scored / AUDIT_FILE) for row, found in whole.items()}
+    table = common_table(
+        {row: [cell.test_folder / SCORE_FILE for cell in seeds] for row, seeds in complete.items()}
+    )
+    costs = {row: cost(seeds[0].run) for row, seeds in complete.items()}
+    audits = {row: read_audits(seeds[0].test_folder / AUDIT_FILE) for row, seeds in complete.items()}
     return write_common(stem, spec, table, costs, audits, data)
 
 
-def unaudited(spec: TableSpec, cells: dict[tuple[str, str, int], TableCell]) -> list[Path]:
+def folders_without_audits(spec: TableSpec, cells: dict[tuple[str, str, int], TableCell]) -> list[Path]:
     """Return folders that lack audits: on common user-days, of the first seed of each scored row."""
     if not spec.get("common"):
         return []
     (column,) = spec["columns"]
     first = [cells[row, column, seeds_of(spec, row)[0]] for row in spec["rows"]]
-    return [cell.scored for cell in first if is_scored(cell) and not (cell.scored / AUDIT_FILE).is_file()]
+    return [
+        cell.test_folder
+        for cell in first
+        if is_scored(cell) and not (cell.test_folder / AUDIT_FILE).is_file()
+    ]
 
 
 def seeds_of(spec: TableSpec, row: str) -> list[int]:
@@ -165,11 +181,11 @@ def seeds_of(spec: TableSpec, row: str) -> list[int]:
 
 
 def all_seeds(
-    seen: Mapping[tuple[str, str, int], Evaluation], row: str, column: str, seeds: list[int]
+    evaluations: Mapping[tuple[str, str, int], Evaluation], row: str, column: str, seeds: list[int]
 ) -> list[Evaluation]:
     """Return the evaluations of a row and column; none where a seed failed, since a mean needs all."""
-    found = [seen[row, column, seed] for seed in seeds if (row, column, seed) in seen]
-    return found if len(found) == len(seeds) else []
+    results = [evaluations[row, column, seed] for seed in seeds if (row, column, seed) in evaluations]
+    return results if len(results) == len(seeds) else []
 
 
 def configs_of(table: Path, spec: TableSpec, row: str, overlay: str | None) -> tuple[Path, ...]:
@@ -184,26 +200,30 @@ def configs_of(table: Path, spec: TableSpec, row: str, overlay: str | None) -> t
     check_config(table, f"row {row}", config)
     if overlay is None:
         return (config,)
-    named = [config.parent / "overlays" / f"{name}.yaml" for name in (f"{config.stem}_{overlay}", overlay)]
-    found = [path for path in named if path.is_file()]
-    if not found:
-        raise InputError(f"no overlay {overlay} for {config.name}: neither {named[0]} nor {named[1].name}")
-    if spec.get("common") and named[0] not in found:
+    candidates = [
+        config.parent / "overlays" / f"{name}.yaml" for name in (f"{config.stem}_{overlay}", overlay)
+    ]
+    overlays = [path for path in candidates if path.is_file()]
+    if not overlays:
+        raise InputError(
+            f"no overlay {overlay} for {config.name}: neither {candidates[0]} nor {candidates[1].name}"
+        )
+    if spec.get("common") and candidates[0] not in overlays:
         return (config,)
-    return config, found[0]
+    return config, overlays[0]
 
 
 def describe(store: Store) -> str:
     """Return a description of the store."""
-    held = store.manifest
-    size = f"{held['users']} users, {held['events']:,} events"
+    manifest = store.manifest
+    size = f"{manifest['users']} users, {manifest['events']:,} events"
     return f"{store.data}, {size}, fingerprint `{store.fingerprint}`"
 
 
-def measured(scored: list[Path], store: Path) -> tuple[dict[Path, Evaluation], list[str]]:
+def evaluate_cells(folders: list[Path], store: Path) -> tuple[dict[Path, Evaluation], list[str]]:
     """Evaluate cells' scores by today's rules, whenever they were made; return the damaged ones as well."""
     results, damaged = {}, []
-    for folder in scored:
+    for folder in folders:
         try:
             results[folder] = evaluate(folder / SCORE_FILE, store)
         except InputError as error:
@@ -220,14 +240,14 @@ def plan_cell(
     column: str,
     seed: int,
     out: Path,
-    made: list[str],
+    versions: list[str],
 ) -> TableCell:
     """Return a cell with its arguments and folders."""
     entry = spec["rows"][row]
     fit = (*spec["fit"], *entry.get("fit", ()), *spec["columns"][column], f"--seed_everything={seed}")
     test, checkpoint = tuple(entry.get("test", ())), str(entry.get("checkpoint", spec["checkpoint"]))
-    run = out / digest([*made, *(config.read_text("utf-8") for config in configs), *fit])
-    own = [checkpoint, *test]  # another table may test another checkpoint of the same fit
+    run = out / digest([*versions, *(config.read_text("utf-8") for config in configs), *fit])
+    test_key = [checkpoint, *test]  # another table may test another checkpoint of the same fit
     return TableCell(
-        configs, fit, checkpoint, test, run, run if own == [BEST_CHECKPOINT] else run / digest(own)
+        configs, fit, checkpoint, test, run, run if test_key == [BEST_CHECKPOINT] else run / digest(test_key)
     )

@@ -12,7 +12,7 @@ from itd_lightning.contracts.yaml_files import (
     FLAG,
     SEEDS,
     TEXT,
-    Wanted,
+    Requirement,
     check,
     is_number,
     mapping_to,
@@ -58,7 +58,7 @@ class TableSpec(TypedDict):
 
 
 ROW_KEYS = {
-    "paper": Wanted(
+    "paper": Requirement(
         f"numbers by their place in {EVALUATION_FILE}, null where the paper has none",
         mapping_to(lambda value: value is None or is_number(value)),
     ),
@@ -75,8 +75,10 @@ KEYS = {
     "seeds": SEEDS,
     "checkpoint": FILE_NAME,
     "fit": ARGUMENTS,
-    "columns": Wanted("a list of arguments for each column, by its name", mapping_to(ARGUMENTS.fits)),
-    "rows": Wanted("what differs in each row, by its name", mapping_to(lambda row: isinstance(row, dict))),
+    "columns": Requirement("a list of arguments for each column, by its name", mapping_to(ARGUMENTS.accepts)),
+    "rows": Requirement(
+        "what differs in each row, by its name", mapping_to(lambda row: isinstance(row, dict))
+    ),
     "common": FLAG,
 }
 

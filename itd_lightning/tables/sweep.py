@@ -16,11 +16,11 @@ import polars as pl
 from itd_lightning.callbacks.checkpoints import load_checkpoint
 from itd_lightning.contracts.arguments import check_arguments, check_config, check_setting
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.files import held, written_beside
+from itd_lightning.contracts.files import lock_folder, written_beside
 from itd_lightning.contracts.run_files import BEST_CHECKPOINT, CHECKPOINTS, FIT_DONE
 from itd_lightning.contracts.yaml_files import (
     TEXT,
-    Wanted,
+    Requirement,
     is_number,
     is_text,
     list_of,
@@ -36,13 +36,13 @@ SEARCH = {"random": "RandomSampler", "bayes": "TPESampler", "grid": "RandomSampl
 LOGARITHMIC, WHOLE = "log_uniform_values", "int_uniform"
 DISTRIBUTIONS = ("categorical", "uniform", WHOLE, LOGARITHMIC)
 KEYS = {
-    "command": Wanted("a list of words", list_of(lambda word: is_text(word) or is_number(word))),
-    "method": Wanted(f"one of {', '.join(SEARCH)}", lambda value: is_text(value) and value in SEARCH),
-    "metric": Wanted(
+    "command": Requirement("a list of words", list_of(lambda word: is_text(word) or is_number(word))),
+    "method": Requirement(f"one of {', '.join(SEARCH)}", lambda value: is_text(value) and value in SEARCH),
+    "metric": Requirement(
         "a metric to minimize, with its name",
         lambda value: mapping_to(is_text)(value) and value.get("goal") == "minimize" and "name" in value,
     ),
-    "parameters": Wanted("spaces of arguments, by their names", mapping_to(lambda _: True)),
+    "parameters": Requirement("spaces of arguments, by their names", mapping_to(lambda _: True)),
     "program": TEXT,
 }
 DATABASE = "sweep.db"
@@ -75,8 +75,8 @@ def read_sweep(path: Path) -> Sweep:
         raise InputError(f"no sweep at {path}; the methods' lie in experiments/")
     spec = read_whole(path, KEYS)
     for name, space in spec["parameters"].items():
-        if wrong := misfit(space, spec["method"]):
-            raise InputError(f"{path}: {name} {wrong}")
+        if problem := space_error(space, spec["method"]):
+            raise InputError(f"{path}: {name} {problem}")
     command = [str(word) for word in spec["command"]]
     if command[:2] != ["itd", "fit"] or command[-1:] != ["${args}"]:
         raise InputError(f"{path}: the command must be itd fit ... and end in ${{args}}")
@@ -86,15 +86,15 @@ def read_sweep(path: Path) -> Sweep:
 
 def check_passed_on(path: Path, arguments: list[str], parameters: Iterable[str]) -> None:
     """Check the arguments that a sweep passes to its fits."""
-    others, configs = take_option(arguments, "--config")
+    options, configs = take_option(arguments, "--config")
     for config in configs:
         check_config(path, "command", Path(config))
-    check_arguments(path, "command", others)
+    check_arguments(path, "command", options)
     for name in parameters:
         check_setting(path, "parameters", f"--{name}")
 
 
-def misfit(space: object, method: str) -> str | None:
+def space_error(space: object, method: str) -> str | None:
     """Return why an argument's space does not fit; None if it does."""
     if not isinstance(space, dict) or not ("values" in space or {"min", "max"} <= set(space)):
         return "must have values, or min and max"
@@ -106,10 +106,10 @@ def misfit(space: object, method: str) -> str | None:
         )
         whole = space["values"] and plain(space["values"])
         return None if whole else "must have a list of texts and numbers as values; put others into quotes"
-    return misfit_of_range(space, method)
+    return range_error(space, method)
 
 
-def misfit_of_range(space: Mapping[str, Any], method: str) -> str | None:
+def range_error(space: Mapping[str, Any], method: str) -> str | None:
     """Return why a range does not fit; None if it does."""
     low, high = space["min"], space["max"]
     if not is_number(low) or not is_number(high) or low > high:
@@ -152,34 +152,34 @@ def search(path: Path, store: Path, out: Path, trials: int, seed: int = 0) -> pl
         raise InputError(f"seed must lie between 0 and 2**31 - 1, got {seed}")
     if "?" in str(out.resolve()):
         raise InputError(f"{out} holds a question mark, which the search's database cannot bear; rename it")
-    sweep, opened = read_sweep(path), Store(store)
+    sweep, event_store = read_sweep(path), Store(store)
     try:
         optuna, sql = import_module("optuna"), import_module("sqlalchemy.exc")
     except ImportError as error:
         raise InputError("a search needs the extra: pip install 'itd-lightning[sweep]'") from error
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
-        with held(out, wait=False):
-            study = take_up(
-                out, f"{path.stem} {opened.fingerprint} {digest([str(part) for part in sweep])}", optuna
+        with lock_folder(out, wait=False):
+            study = open_study(
+                out, f"{path.stem} {event_store.fingerprint} {digest([str(part) for part in sweep])}", optuna
             )
-            done, failures = try_all(sweep, study, store, out, trials, seed, optuna)
+            ended, failures = run_trials(sweep, study, store, out, trials, seed, optuna)
     except BlockingIOError as error:
         raise InputError(f"another search is running in {out}; wait for it, or name another --out") from error
     except (sql.SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
         reason = str(error.__cause__ or error).splitlines()[0]
         raise InputError(f"{out / DATABASE} cannot be read or written: {reason}") from error
-    if all(trial.value is None for trial in done):
+    if all(trial.value is None for trial in ended):
         first = f"first: {failures[0]}" if failures else "all were tried before"
         raise InputError(f"no fit succeeded; {first}; to try again, remove {out}")
-    rows = [{"trial": number, "value": trial.value, **trial.params} for number, trial in enumerate(done)]
+    rows = [{"trial": number, "value": trial.value, **trial.params} for number, trial in enumerate(ended)]
     table = pl.DataFrame(rows, infer_schema_length=None, strict=False).sort("value", nulls_last=True)
     with written_beside(out / "sweep.csv") as partial:
         table.write_csv(partial)
     return table
 
 
-def take_up(out: Path, name: str, optuna: Any) -> Any:  # noqa: ANN401  # of an extra
+def open_study(out: Path, name: str, optuna: Any) -> Any:  # noqa: ANN401  # of an extra
     """Open the search in a folder, a new one or an interrupted one.
 
     Raises:
@@ -191,7 +191,7 @@ def take_up(out: Path, name: str, optuna: Any) -> Any:  # noqa: ANN401  # of an 
     return optuna.create_study(storage=storage, study_name=name, load_if_exists=True)
 
 
-def try_all(
+def run_trials(
     sweep: Sweep,
     study: Any,  # noqa: ANN401  # of an extra
     store: Path,
@@ -201,36 +201,36 @@ def try_all(
     optuna: Any,  # noqa: ANN401
 ) -> tuple[list[Any], list[str]]:
     """Fit until so many trials ended, or the grid is through; return them and the failures' last lines."""
-    most = trials
+    limit = trials
     if sweep.method == "grid":
-        most = min(trials, math.prod(len(choices(space)) for space in sweep.parameters.values()))
+        limit = min(trials, math.prod(len(choices(space)) for space in sweep.parameters.values()))
     failures = []
-    while len(done := finished(study, optuna)) < most:
+    while len(ended := ended_trials(study, optuna)) < limit:
         # Seeded trial by trial, so that a search that goes on tries what it would have tried.
-        study.sampler = sampler(sweep, len(done), seed, optuna)
+        study.sampler = sampler(sweep, len(ended), seed, optuna)
         trial = study.ask()
-        chosen = {name: suggested(trial, name, space) for name, space in sweep.parameters.items()}
-        folder = out / f"trial-{len(done)}"
+        setting = {name: suggest_value(trial, name, space) for name, space in sweep.parameters.items()}
+        folder = out / f"trial-{len(ended)}"
         (folder / FIT_DONE).unlink(missing_ok=True)  # of a fit that was killed before it was told
         where = [f"--data.store={store}", f"--trainer.default_root_dir={folder}"]
         failure = run_one(
-            ["fit", *sweep.fit, *where, *(f"--{name}={value}" for name, value in chosen.items())]
+            ["fit", *sweep.fit, *where, *(f"--{name}={value}" for name, value in setting.items())]
         )
         if failure:
             failures.append(failure)
             study.tell(trial, state=optuna.trial.TrialState.FAIL)
         else:
-            study.tell(trial, best_of(folder / BEST, sweep.metric))
-    return done, failures
+            study.tell(trial, best_value(folder / BEST, sweep.metric))
+    return ended, failures
 
 
-def sampler(sweep: Sweep, tried: int, seed: int, optuna: Any) -> Any:  # noqa: ANN401  # of an extra
+def sampler(sweep: Sweep, count: int, seed: int, optuna: Any) -> Any:  # noqa: ANN401  # of an extra
     """Return the sampler of the next setting, independent of a killed search; a grid goes in order."""
-    drawn = getattr(optuna.samplers, SEARCH[sweep.method])(seed=seed + tried)
+    base = getattr(optuna.samplers, SEARCH[sweep.method])(seed=seed + count)
     if sweep.method != "grid":
-        return drawn
+        return base
     with catch_warnings(action="ignore", category=optuna.exceptions.ExperimentalWarning):
-        return optuna.samplers.PartialFixedSampler(of_grid(sweep, tried), drawn)
+        return optuna.samplers.PartialFixedSampler(grid_setting(sweep, count), base)
 
 
 def choices(space: Mapping[str, Any]) -> Sequence[Any]:
@@ -238,7 +238,7 @@ def choices(space: Mapping[str, Any]) -> Sequence[Any]:
     return space["values"] if "values" in space else range(space["min"], space["max"] + 1)
 
 
-def of_grid(sweep: Sweep, place: int) -> dict[str, Any]:
+def grid_setting(sweep: Sweep, place: int) -> dict[str, Any]:
     """Return the setting at a place of a grid, of which the last argument changes first.
 
     Example:
@@ -247,18 +247,18 @@ def of_grid(sweep: Sweep, place: int) -> dict[str, Any]:
     """
     setting = {}
     for name, space in reversed(sweep.parameters.items()):
-        place, here = divmod(place, len(choices(space)))
-        setting[name] = choices(space)[here]
+        place, index = divmod(place, len(choices(space)))
+        setting[name] = choices(space)[index]
     return setting
 
 
-def finished(study: Any, optuna: Any) -> list[Any]:  # noqa: ANN401  # of an extra
+def ended_trials(study: Any, optuna: Any) -> list[Any]:  # noqa: ANN401  # of an extra
     """Return the trials that ended; a killed one is not among them, and another takes its place."""
     ends = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.FAIL)
     return list(study.get_trials(states=ends))
 
 
-def suggested(trial: Any, name: str, space: Mapping[str, Any]) -> Any:  # noqa: ANN401  # whatever is tried
+def suggest_value(trial: Any, name: str, space: Mapping[str, Any]) -> Any:  # noqa: ANN401  # whatever is tried
     """Draw one argument's value from its space."""
     if "values" in space:
         return trial.suggest_categorical(name, space["values"])
@@ -268,7 +268,7 @@ def suggested(trial: Any, name: str, space: Mapping[str, Any]) -> Any:  # noqa: 
     return trial.suggest_float(name, low, high, log=space.get("distribution") == LOGARITHMIC)
 
 
-def best_of(checkpoint: Path, metric: str) -> float:
+def best_value(checkpoint: Path, metric: str) -> float:
     """Return the smallest value of the quantity that the fit's checkpoints monitor.
 
     Raises:

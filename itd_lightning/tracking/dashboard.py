@@ -144,13 +144,13 @@ def publish(folder: Path, tracked: TrackedRun) -> None:
         # Tables of wandb are artifacts, whose records hold the path of this machine's staging folder.
         tables = {f"test/{name}": wandb.Html(page(name, content), inject=False) for name in HEADS}
         scores = {
-            f"test/scores of {name} days": wandb.Histogram(np_histogram=counted)
-            for name, counted in content.histogram.items()
+            f"test/scores of {name} days": wandb.Histogram(np_histogram=counts)
+            for name, counts in content.histogram.items()
         }
         run.log({**tables, **scores, **content.summary})
 
 
-def own_place(tracked: TrackedRun, project: str | None, entity: str | None) -> TrackedRun:
+def choose_destination(tracked: TrackedRun, project: str | None, entity: str | None) -> TrackedRun:
     """Return the user's own destination of panels: the options, else the environment, else the account.
 
     Args:
@@ -164,10 +164,10 @@ def own_place(tracked: TrackedRun, project: str | None, entity: str | None) -> T
     project = project or os.environ.get("WANDB_PROJECT") or PROJECT
     entity = entity or os.environ.get("WANDB_ENTITY") or None
     if tracked.project != project or tracked.entity not in (None, entity):
-        whose = "" if tracked.entity is None else f" --entity {quote(tracked.entity)}"
+        entity_option = "" if tracked.entity is None else f" --entity {quote(tracked.entity)}"
         raise InputError(
             f"the checkpoint says that its run was tracked elsewhere: if that place is yours, add "
-            f"--project {quote(tracked.project)}{whose}"
+            f"--project {quote(tracked.project)}{entity_option}"
         )
     return tracked._replace(project=project, entity=entity)
 

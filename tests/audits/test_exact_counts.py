@@ -43,7 +43,7 @@ def test_a_surplus_over_an_exact_count_is_found(exact: Path, tmp_path: Path) -> 
     visits = found["http_visit"]
     assert visits.share == 1.0
     assert visits.pr_auc > 3 * visits.base_rate
-    assert visits.honest < 2 * visits.base_rate
+    assert visits.without_malicious < 2 * visits.base_rate
 
 
 def test_the_verdict_says_what_it_means_and_leaves_the_method_open(exact: Path, tmp_path: Path) -> None:

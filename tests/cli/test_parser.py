@@ -16,9 +16,9 @@ import pytest
 import torch
 import yaml
 
-from itd_lightning.cli.parser import main, told
+from itd_lightning.cli.parser import error_text, main
 from itd_lightning.cli.terminal import console, safe
-from itd_lightning.contracts.files import held
+from itd_lightning.contracts.files import lock_folder
 from itd_lightning.contracts.results import AuditResult
 from itd_lightning.store.read import Store
 
@@ -152,9 +152,9 @@ def test_a_threshold_is_chosen_without_training_and_used_from_then_on(
     assert "rule: at most 0.2 validation user-days a day above it" in printed
     assert "drift: " in printed
     chosen = json.loads((tmp_path / "run" / "threshold.json").read_text())
-    told = json.loads((tmp_path / "run" / "evaluation.json").read_text())
-    assert told["threshold"] == chosen["threshold"]
-    assert told["protocol"]["threshold_rule"] == chosen["words"] != usual["protocol"]["threshold_rule"]
+    evaluation = json.loads((tmp_path / "run" / "evaluation.json").read_text())
+    assert evaluation["threshold"] == chosen["threshold"]
+    assert evaluation["protocol"]["threshold_rule"] == chosen["words"] != usual["protocol"]["threshold_rule"]
     main(["alerts", str(tmp_path / "run")])
     listed = capsys.readouterr().out
     assert "  p " in listed
@@ -214,10 +214,10 @@ def test_a_mistake_ends_in_one_line_and_status_two(
 
 
 def test_an_error_of_the_system_names_the_file_and_no_number() -> None:
-    assert told(FileExistsError(17, "File exists", "out")) == "out: File exists"
-    assert told(PermissionError(13, "Permission denied")) == "Permission denied"
-    assert told(OSError(28, "No space left on device")).startswith("no space left on the disk")
-    assert told(OSError("odd")) == "odd"
+    assert error_text(FileExistsError(17, "File exists", "out")) == "out: File exists"
+    assert error_text(PermissionError(13, "Permission denied")) == "Permission denied"
+    assert error_text(OSError(28, "No space left on device")).startswith("no space left on the disk")
+    assert error_text(OSError("odd")) == "odd"
 
 
 def test_an_unknown_key_in_a_yaml_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -459,7 +459,7 @@ def test_a_run_is_audited_by_one_program_at_a_time(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.copytree(run, tmp_path / "copy")
-    with held(tmp_path / "copy", wait=False), pytest.raises(SystemExit):
+    with lock_folder(tmp_path / "copy", wait=False), pytest.raises(SystemExit):
         main(["audit", str(tmp_path / "copy"), "--null=false"])
     assert "another program is at work in" in capsys.readouterr().err
     assert not (tmp_path / "copy" / "audit.json").exists()

@@ -12,7 +12,7 @@ import pytest
 from itd_lightning.contracts.errors import FullDiskError
 from itd_lightning.contracts.files import (
     folder_beside,
-    held,
+    lock_folder,
     private_files,
     private_folder,
     read_json,
@@ -42,7 +42,7 @@ def test_what_is_written_beside_its_place_is_its_owners_alone(mask: int, tmp_pat
             partial.write_text("x")
         with folder_beside(tmp_path / "other" / "folder") as folder:
             (folder / "file").write_text("x")
-        with held(tmp_path / "held" / "folder", wait=False):
+        with lock_folder(tmp_path / "held" / "folder", wait=False):
             pass
     assert mode(tmp_path / "new" / "file") == 0o600
     folders = ("new", "other", "other/folder", "held", "held/folder")

@@ -9,7 +9,7 @@ import torch
 
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.scores import SCORES
-from itd_lightning.evaluation.comparison import FUSED, LEAVER, RANDOM, VOLUME, CommonTable, common_table
+from itd_lightning.evaluation.comparison import FUSION, LEAVER, RANDOM, VOLUME, CommonTable, common_table
 from itd_lightning.evaluation.comparison_days import common_days, fill_missing
 from itd_lightning.numerics.weights import logistic_weights
 from itd_lightning.scores.fuse import fusion, surprise
@@ -88,7 +88,7 @@ def test_references_need_no_method(table: CommonTable) -> None:
 
 def test_the_fused_row_weighs_by_validation_and_is_no_worse_than_the_blind(table: CommonTable) -> None:
     assert sum(table.weights.values()) == pytest.approx(1)
-    fused = next(row for row in table.rows if row.name == FUSED)
+    fused = next(row for row in table.rows if row.name == FUSION)
     blind = next(row for row in table.rows if row.name == "blind")
     assert fused.pr_auc > blind.pr_auc
 

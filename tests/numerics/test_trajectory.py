@@ -76,7 +76,7 @@ def test_drift_measures_distance_angle_and_features() -> None:
     assert found.distance.tolist() == [5, 2, 2, 0]
     assert found.cosine.tolist() == [1, 2, 1, 0]  # no direction, opposite, no direction, nothing moved
     assert found.features[0].tolist() == [2, 0]
-    assert found.moved[0].tolist() == [4, 3]
+    assert found.differences[0].tolist() == [4, 3]
     torch.testing.assert_close(drift(7 * here[:1], here[:1]).cosine, torch.zeros(1))
 
 

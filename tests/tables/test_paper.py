@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from itd_lightning.tables.paper import Line, Ours, compare, in_words, span, write_table
+from itd_lightning.tables.paper import Line, Measurement, bar_ends, compare, measure_words, write_table
 from itd_lightning.tables.spec import TableSpec
 
 SPEC: TableSpec = {
@@ -21,13 +21,13 @@ SPEC: TableSpec = {
 
 def test_the_page_shows_the_papers_number_ours_and_a_dash_for_what_is_missing(tmp_path: Path) -> None:
     lines = [
-        Line("Ours", "roc_auc", 0.9, {"dates": Ours(0.7, 0.6, 0.8, 0.5, 0.9, 0.01)}),
-        Line("A|B", "roc_auc", None, {"dates": Ours()}),
-        Line("Failed", "roc_auc", None, {"dates": Ours()}),
+        Line("Measurement", "roc_auc", 0.9, {"dates": Measurement(0.7, 0.6, 0.8, 0.5, 0.9, 0.01)}),
+        Line("A|B", "roc_auc", None, {"dates": Measurement()}),
+        Line("Failed", "roc_auc", None, {"dates": Measurement()}),
     ]
     text = write_table(tmp_path / "table.yaml", SPEC, lines, "a store")
     page = (tmp_path / "table.html").read_text("utf-8")
-    assert "| Ours | roc_auc | 0.900 | 0.700 [0.600, 0.800] (0.50-0.90) |" in text
+    assert "| Measurement | roc_auc | 0.900 | 0.700 [0.600, 0.800] (0.50-0.90) |" in text
     assert "| Failed | roc_auc | - | - |" in text
     assert r"| A\|B | roc_auc | - | - |" in text
     assert "Table &lt;1&gt;" in page
@@ -36,8 +36,8 @@ def test_the_page_shows_the_papers_number_ours_and_a_dash_for_what_is_missing(tm
 
 
 def test_the_bar_is_the_spread_of_seeds_or_the_interval_of_one() -> None:
-    assert span(Ours(0.7, 0.6, 0.8, 0.5, 0.9)) == (0.6, 0.8)
-    assert span(Ours(0.7, 0.7, 0.7, 0.5, 0.9)) == (0.5, 0.9)
+    assert bar_ends(Measurement(0.7, 0.6, 0.8, 0.5, 0.9)) == (0.6, 0.8)
+    assert bar_ends(Measurement(0.7, 0.7, 0.7, 0.5, 0.9)) == (0.5, 0.9)
 
 
 def test_a_mean_is_over_the_seeds_and_the_interval_is_the_first_ones() -> None:
@@ -60,4 +60,4 @@ def test_a_mean_is_over_the_seeds_and_the_interval_is_the_first_ones() -> None:
     ],
 )
 def test_a_place_in_the_evaluation_has_words(measure: str, words: str) -> None:
-    assert in_words(measure) == words
+    assert measure_words(measure) == words

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.files import held
+from itd_lightning.contracts.files import lock_folder
 from itd_lightning.contracts.run_files import FIT_DONE
 from itd_lightning.runs import queue as cells
 from itd_lightning.runs.queue import run_one
@@ -89,8 +89,8 @@ def test_tables_that_test_other_checkpoints_of_a_fit_share_the_fit_alone(tmp_pat
         plan_cell({**spec, "checkpoint": name}, (CONFIG,), "row", "dates", 0, tmp_path, ["code"])
         for name in ("best.ckpt", "multiple_instance.ckpt")
     ]
-    assert found[0].run == found[1].run == found[0].scored
-    assert found[1].scored.parent == found[1].run
+    assert found[0].run == found[1].run == found[0].test_folder
+    assert found[1].test_folder.parent == found[1].run
 
 
 @pytest.mark.slow
@@ -298,7 +298,7 @@ def test_a_cell_waits_for_who_is_at_it_and_keeps_what_came_of_it(
 ) -> None:
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("ran again"))
     with ThreadPoolExecutor() as pool:
-        with held(tmp_path, wait=False):
+        with lock_folder(tmp_path, wait=False):
             cell = pool.submit(run_one, ["fit", f"--trainer.default_root_dir={tmp_path}"])
             with pytest.raises(TimeoutError):
                 cell.result(timeout=0.2)

@@ -8,9 +8,9 @@ import torch
 import yaml
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.files import held
+from itd_lightning.contracts.files import lock_folder
 from itd_lightning.tables import sweep as module
-from itd_lightning.tables.sweep import best_of, read_sweep, search, suggested
+from itd_lightning.tables.sweep import best_value, read_sweep, search, suggest_value
 
 SPACES = sorted((Path(__file__).parents[2] / "experiments").glob("*/sweep.yaml"))
 CONFIG = Path(__file__).parents[2] / "configs" / "mask_value.yaml"
@@ -191,7 +191,10 @@ def test_a_folder_holds_one_search(
     space.write_text(space.read_text().replace("- 4", "- 16"))
     with pytest.raises(InputError, match="other settings; name another --out"):
         search(space, store, tmp_path / "out", trials=2)
-    with held(tmp_path / "out", wait=False), pytest.raises(InputError, match="another search is running"):
+    with (
+        lock_folder(tmp_path / "out", wait=False),
+        pytest.raises(InputError, match="another search is running"),
+    ):
         search(space, store, tmp_path / "out", trials=2)
 
 
@@ -217,14 +220,14 @@ def test_the_logarithm_is_taken_of_whole_numbers_too() -> None:
             drawn.append((low, high, log))
             return low
 
-    assert suggested(Trial(), "x", {"min": 1, "max": 100, "distribution": "log_uniform_values"}) == 1
+    assert suggest_value(Trial(), "x", {"min": 1, "max": 100, "distribution": "log_uniform_values"}) == 1
     assert drawn == [(1, 100, True)]
 
 
 def test_a_run_that_watched_nothing_cannot_be_searched_by(run: Path) -> None:
-    assert best_of(run / "checkpoints" / "best.ckpt", "val/loss") > 0
+    assert best_value(run / "checkpoints" / "best.ckpt", "val/loss") > 0
     with pytest.raises(InputError, match="did not watch train/loss"):
-        best_of(run / "checkpoints" / "best.ckpt", "train/loss")
+        best_value(run / "checkpoints" / "best.ckpt", "train/loss")
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from itd_lightning.contracts.errors import InputError, LostWorkerError
 from itd_lightning.contracts.files import (
     aside,
     exchange,
-    full_disk_named,
+    name_full_disk,
     private_folder,
     read_json,
     written_beside,
@@ -33,12 +33,12 @@ def lock_folder(folder: Path) -> Iterator[Path]:
     """
     if folder.is_symlink():
         raise InputError(f"{folder} is a link, where this store would be built; remove it")
-    with full_disk_named(folder.parent):
+    with name_full_disk(folder.parent):
         private_folder(folder)
     lock = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # goes with the program, however that ends
-        with full_disk_named(folder):
+        with name_full_disk(folder):
             yield folder
     except BlockingIOError as error:
         raise InputError(f"another program is building this store in {folder}; wait for it") from error
