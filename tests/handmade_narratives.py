@@ -5,13 +5,14 @@ from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader, Dataset
 
 from itd_lightning.contracts.batches import NarrativeBatch
+from itd_lightning.methods.bases.gathering import join_batches
 
 QUIET = "During working hours, login at Self-PC, and then accessed multiple websites ({}.com, b.com)."
 LOUD = "After working hours, connected a removable device at Other-PC. Then opened file (.{})."
 
 
 def days(count: int, first: int = 0, malicious_every: int = 3) -> NarrativeBatch:
-    """So many days, every third of which is malicious."""
+    """Return so many days, every third of which is malicious."""
     labels = [float(day % malicious_every == 0) for day in range(first, first + count)]
     narrative = [(LOUD if label else QUIET).format(day) for day, label in enumerate(labels, start=first)]
     contents = [
@@ -23,7 +24,7 @@ def days(count: int, first: int = 0, malicious_every: int = 3) -> NarrativeBatch
 
 
 class Batches(Dataset[NarrativeBatch]):
-    """Batches by their number; several numbers at once give one batch of all their days."""
+    """Batches as rows of a dataset; several rows at once are joined, as a view's days are."""
 
     def __init__(self, batches: list[NarrativeBatch]) -> None:
         self.batches = batches
@@ -31,15 +32,9 @@ class Batches(Dataset[NarrativeBatch]):
     def __len__(self) -> int:
         return len(self.batches)
 
-    def __getitem__(self, row: int | list[int]) -> NarrativeBatch:
-        if isinstance(row, int):
-            return self.batches[row]
-        parts = [self.batches[number] for number in row]
-        return NarrativeBatch(
-            tuple(words for part in parts for words in part.narrative),
-            tuple(texts for part in parts for texts in part.contents),
-            torch.cat([part.unit for part in parts]),
-            torch.cat([part.label for part in parts]),
+    def __getitem__(self, rows: int | list[int]) -> NarrativeBatch:
+        return (
+            self.batches[rows] if isinstance(rows, int) else join_batches([self.batches[row] for row in rows])
         )
 
 
@@ -54,13 +49,13 @@ class HandMade(LightningDataModule):
         self.val = [days(9, 18)] if val is None else val
 
     def train_dataloader(self) -> DataLoader[NarrativeBatch]:
-        """Batches to learn from."""
+        """Return the loader of batches to learn from."""
         return self.loader(self.train)
 
     def val_dataloader(self) -> DataLoader[NarrativeBatch]:
-        """Batches to validate on."""
+        """Return the loader of batches to validate on."""
         return self.loader(self.val)
 
     def loader(self, batches: list[NarrativeBatch]) -> DataLoader[NarrativeBatch]:
-        """A loader that draws nothing from the global random stream, as those of the views."""
+        """Return a loader that draws nothing from the global random stream, as those of the views."""
         return DataLoader(Batches(batches), batch_size=None, generator=torch.Generator())

@@ -11,7 +11,7 @@ import torch
 from itd_lightning.callbacks.wandb_run import WandbRun, without_paths
 from itd_lightning.cli.parser import main
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.runs.launch import tracked_in
+from itd_lightning.runs.config import tracked_in
 from itd_lightning.store.read import Store
 from itd_lightning.tracking.dashboard import panels
 from tests.wandb_offline import config, history

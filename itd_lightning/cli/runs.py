@@ -138,7 +138,7 @@ def track(run: Path, project: str | None = None, entity: str | None = None) -> N
         entity: Team or user; default: $WANDB_ENTITY, or the account's own.
     """
     from itd_lightning.callbacks.wandb_run import wandb_mode
-    from itd_lightning.runs.launch import tracked_in
+    from itd_lightning.runs.config import tracked_in
     from itd_lightning.tracking.dashboard import choose_destination, publish
 
     checkpoint = run / CHECKPOINTS / BEST_CHECKPOINT

@@ -138,9 +138,9 @@ class ITDLM(Method[NarrativeBatch]):
 
     def validation_step(self, batch: NarrativeBatch, batch_idx: int) -> None:
         """Score the batch."""
-        shown = ~batch.label.isnan()
-        self.val_logits.update(self.score(batch)[shown])
-        self.val_labels.update(batch.label[shown])
+        has_label = ~batch.label.isnan()
+        self.val_logits.update(self.score(batch)[has_label])
+        self.val_labels.update(batch.label[has_label])
 
     def on_validation_epoch_end(self) -> None:
         """Log the cross-entropy of the scores; both classes weigh the same."""

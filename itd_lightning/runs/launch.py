@@ -46,6 +46,7 @@ from itd_lightning.contracts.run_files import CHECKPOINTS, FIT_CONFIG, METRIC_FI
 from itd_lightning.methods import Method
 from itd_lightning.runs.arguments import FOLLOWERS, SEED, refuse_followers, take_option
 from itd_lightning.runs.checkpoint_config import safe_config
+from itd_lightning.runs.config import SaveConfig, config_hash, config_text, tracked_in, wandb_runs
 from itd_lightning.store.read import Store
 from itd_lightning.views import View
 
@@ -63,9 +64,7 @@ ALLOWED_IMPORTS = [
     "lightning.pytorch.strategies",
 ]
 STRATEGIES = ("auto", "ddp", "ddp_find_unused_parameters_true", "ddp_find_unused_parameters_false")
-TRACKED_KEY = "itd_tracked"
 ROOT = "--trainer.default_root_dir"
-CONFIGURED = ("seed_everything", "trainer", "model", "data", "checkpoint")
 
 register_type(date, str, date.fromisoformat)
 
@@ -76,67 +75,6 @@ class OneLineParser(LightningArgumentParser):
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Refuse the arguments."""
         raise InputError(message) from ex
-
-
-class SaveConfig(SaveConfigCallback):
-    """Callback that writes the whole config into the run's folder and into each of its checkpoints."""
-
-    @cached_property
-    def text(self) -> str:
-        """The config as YAML, which nothing changes once the run has begun."""
-        return config_text(self.parser, self.config)
-
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Write nothing yet: a fit may find nothing left to train."""
-
-    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write ``config.yaml`` when the first epoch starts."""
-        if not self.already_saved:
-            self.already_saved = True
-            self.write(trainer, FIT_CONFIG)
-
-    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write ``scored.yaml`` beside the new scores."""
-        self.write(trainer, TEST_CONFIG)
-
-    def write(self, trainer: Trainer, name: str) -> None:
-        """Write the config into the run's folder, and send it to W&B."""
-        if not trainer.is_global_zero:
-            return
-        with written_beside(Path(trainer.default_root_dir) / name) as partial:
-            partial.write_text(self.text, "utf-8")
-        for logger in wandb_runs(trainer.loggers):
-            config = yaml.safe_load(self.text)
-            logger.log_config(config, Store(Path(config["data"]["init_args"]["store"])).fingerprint)
-
-    def on_save_checkpoint(
-        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
-    ) -> None:
-        """Store the config in the checkpoint, so that ``itd test --ckpt_path X`` needs nothing else."""
-        checkpoint[CONFIG_KEY] = self.text
-        for logger in wandb_runs(trainer.loggers):
-            checkpoint[TRACKED_KEY] = logger.tracked_run._asdict()
-
-
-def config_text(parser: LightningArgumentParser, config: Namespace) -> str:
-    """Return the resolved config as YAML, without the options of one command only."""
-    whole = yaml.safe_load(parser.dump(config, skip_none=False))
-    whole["data"]["init_args"]["store"] = str(Path(whole["data"]["init_args"]["store"]).resolve())
-    return yaml.safe_dump({name: whole[name] for name in CONFIGURED if name in whole}, sort_keys=False)
-
-
-def config_hash(text: str) -> str:
-    """Return the hash of a config without its paths: equal experiments have equal hashes."""
-    whole = yaml.safe_load(text)
-    whole["trainer"].pop("default_root_dir", None)
-    for name in ("store", "build_workers", "executor"):  # none of them changes a score
-        whole["data"]["init_args"].pop(name, None)
-    return blake2b(yaml.safe_dump(whole).encode(), digest_size=8).hexdigest()
-
-
-def wandb_runs(loggers: list[Any]) -> list[WandbRun]:
-    """Return the loggers that track on W&B."""
-    return [logger for logger in loggers if isinstance(logger, WandbRun)]
 
 
 def as_list(value: object) -> list[Any]:
@@ -286,24 +224,6 @@ def has_several_devices(devices: object) -> bool:
         return len(devices) > 1
     names = str(devices).strip(",").split(",")
     return len(names) > 1 or (names[0].isdigit() and int(names[0]) > 1)
-
-
-def tracked_in(checkpoint: Path) -> TrackedRun | None:
-    """Return the W&B run of the fit that wrote a checkpoint; None if it was not tracked.
-
-    Raises:
-        InputError: If the checkpoint is no checkpoint, or says it in other words.
-    """
-    record = load_checkpoint(checkpoint).get(TRACKED_KEY)
-    if record is None:
-        return None
-    try:
-        tracked = TrackedRun(**record)
-    except TypeError as error:
-        raise InputError(f"{checkpoint} does not say where its run is tracked") from error
-    if not is_tracked(tracked):
-        raise InputError(f"{checkpoint} does not say where its run is tracked")
-    return tracked
 
 
 @private_files()

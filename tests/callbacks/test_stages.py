@@ -74,7 +74,7 @@ def fit(
 
 
 def weights(folder: Path, name: str) -> tuple[float, float]:
-    """Both weights of a checkpoint."""
+    """Return both weights of a checkpoint."""
     state = torch.load(folder / "checkpoints" / f"{name}.ckpt", weights_only=True)["state_dict"]
     return state["first.weight"].item(), state["second.weight"].item()
 

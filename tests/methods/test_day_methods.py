@@ -91,7 +91,7 @@ def fit(method: Method[DayBatch], view: Days, folder: Path, epochs: int = 1) -> 
     return folder / "it.ckpt"
 
 
-def scored(method: Method[DayBatch], batch: DayBatch) -> Float[Tensor, " b"]:
+def score_of(method: Method[DayBatch], batch: DayBatch) -> Float[Tensor, " b"]:
     """Score in one piece."""
     method.eval()
     with torch.no_grad():
@@ -104,7 +104,7 @@ def test_the_parts_of_an_explanation_sum_to_the_score(
 ) -> None:
     method = METHODS[name]()
     fit(method, view, tmp_path)
-    scores, explained = scored(method, batch), method.explain(batch)
+    scores, explained = score_of(method, batch), method.explain(batch)
     assert explained is not None
     assert explained.parts.shape == explained.expected.shape == batch.features.shape
     constant = scores - explained.parts.sum(dim=1)
@@ -119,7 +119,7 @@ def test_a_method_fits_and_its_checkpoint_scores_alike(
     torch.manual_seed(0)
     method = METHODS[name]()
     checkpoint = fit(method, view, tmp_path)
-    scores = scored(method, batch)
+    scores = score_of(method, batch)
     assert scores.shape == batch.unit.shape
     assert scores.isfinite().all()
     assert scores.unique().numel() > 10
@@ -127,11 +127,11 @@ def test_a_method_fits_and_its_checkpoint_scores_alike(
     reloaded = METHODS[name]()
     reloaded.on_load_checkpoint(state)  # as Lightning does
     reloaded.load_state_dict(state["state_dict"])
-    assert torch.equal(scored(reloaded, batch), scores)
+    assert torch.equal(score_of(reloaded, batch), scores)
     torch.manual_seed(0)
     repeated = METHODS[name]()
     fit(repeated, view, tmp_path / "again")
-    assert torch.equal(scored(repeated, batch), scores)
+    assert torch.equal(score_of(repeated, batch), scores)
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -141,7 +141,7 @@ def test_a_score_does_not_depend_on_the_other_days_of_its_batch(
     method = METHODS[name]()
     fit(method, view, tmp_path)
     some = DayBatch(*(column[5:8] for column in batch))
-    torch.testing.assert_close(scored(method, some), scored(method, batch)[5:8], rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(score_of(method, some), score_of(method, batch)[5:8], rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["own_history_z", "isolation_forest", "ocsvm", "ecod"])
@@ -152,7 +152,7 @@ def test_a_day_far_from_all_others_scores_highest(
     fit(method, view, tmp_path)
     wild = batch._replace(features=batch.features.clone())
     wild.features[7] = 50.0
-    assert scored(method, wild).argmax() == 7
+    assert score_of(method, wild).argmax() == 7
 
 
 @pytest.mark.parametrize("name", ["svm", "logistic_regression", "xgboost", *DEEP])
@@ -163,7 +163,7 @@ def test_a_classifier_puts_malicious_training_days_above_harmless_ones(
     fit(method, view, tmp_path, epochs=20 if name in DEEP else 1)
     rows = view.rows("train")
     train = rows.__getitems__(list(range(len(rows))))
-    scores = scored(method, train)
+    scores = score_of(method, train)
     assert scores[train.label == 1].median() > scores[train.label == 0].quantile(0.8)
 
 
@@ -211,16 +211,16 @@ def test_a_day_without_events_and_an_unknown_user_get_a_score(name: str, view: D
     rows = stranger.rows("predict")
     silent = (rows.values.sum(dim=1) == 0).nonzero().flatten()[:3].tolist()
     assert len(silent) == 3
-    found = rows.__getitems__([0, *silent])
-    assert found.user.tolist() == [0] * 4
-    assert scored(method, found).isfinite().all()
+    days = rows.__getitems__([0, *silent])
+    assert days.user.tolist() == [0] * 4
+    assert score_of(method, days).isfinite().all()
 
 
 # Beside the libraries
 
 
 def days_of(features: Float[Tensor, "b f"]) -> DayBatch:
-    """Days without a past."""
+    """Return days without a past."""
     count = len(features)
     nothing = torch.zeros(count, 0, features.shape[1])
     numbers = torch.arange(count)
@@ -238,26 +238,28 @@ def table() -> tuple[Float[Tensor, "n f"], Bool[Tensor, " n"], Float[Tensor, "b 
     return features, malicious, torch.randn(80, 6, generator=draw).exp().round() * 1.5
 
 
-def learned(method: Gathering[DayBatch], table: tuple[Tensor, Tensor, Tensor]) -> Float[np.ndarray, " b"]:
-    """Scores of the days to score."""
+def fit_and_score(
+    method: Gathering[DayBatch], table: tuple[Tensor, Tensor, Tensor]
+) -> Float[np.ndarray, " b"]:
+    """Fit the training days, and return the scores of the others."""
     features, malicious, days = table
     method.fit(days_of(features)._replace(label=malicious.float()))
-    return scored(method, days_of(days)).numpy()
+    return score_of(method, days_of(days)).numpy()
 
 
 def test_the_isolation_forest_scores_as_its_library(table: tuple[Tensor, Tensor, Tensor]) -> None:
     ensemble = pytest.importorskip("sklearn.ensemble")
     forest = ensemble.IsolationForest(n_estimators=20, max_samples=256, random_state=3).fit(table[0].numpy())
-    found = learned(IsolationForest(trees=20, seed=3), table)
-    np.testing.assert_allclose(found, -forest.score_samples(table[2].numpy()), rtol=1e-6)
+    scores = fit_and_score(IsolationForest(trees=20, seed=3), table)
+    np.testing.assert_allclose(scores, -forest.score_samples(table[2].numpy()), rtol=1e-6)
 
 
 def test_an_isolation_forest_may_cut_a_share_of_the_features(table: tuple[Tensor, Tensor, Tensor]) -> None:
     ensemble = pytest.importorskip("sklearn.ensemble")
     forest = ensemble.IsolationForest(n_estimators=9, max_samples=64, max_features=0.5, random_state=3)
     expected = -forest.fit(table[0].numpy()).score_samples(table[2].numpy())
-    found = learned(IsolationForest(trees=9, days=64, features=0.5, seed=3), table)
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    scores = fit_and_score(IsolationForest(trees=9, days=64, features=0.5, seed=3), table)
+    np.testing.assert_allclose(scores, expected, rtol=1e-6)
 
 
 def test_the_usual_depth_is_that_of_the_paper() -> None:
@@ -273,19 +275,19 @@ def test_support_vector_machines_score_as_their_library(
     machines = pytest.importorskip("sklearn.svm")
     features, malicious, days = (part.double().numpy() for part in table)
     one = machines.OneClassSVM(nu=0.1, kernel=kernel, gamma="scale").fit(features)
-    found = learned(OneClassSVM(nu=0.1, kernel=kernel), table)  # type: ignore[arg-type]
-    np.testing.assert_allclose(found, -one.decision_function(days), rtol=1e-4, atol=1e-5)
+    scores = fit_and_score(OneClassSVM(nu=0.1, kernel=kernel), table)  # type: ignore[arg-type]
+    np.testing.assert_allclose(scores, -one.decision_function(days), rtol=1e-4, atol=1e-5)
     two = machines.SVC(C=2.0, kernel=kernel, gamma="scale", class_weight="balanced").fit(features, malicious)
-    found = learned(SVM(cost=2.0, kernel=kernel), table)  # type: ignore[arg-type]
-    np.testing.assert_allclose(found, two.decision_function(days), rtol=1e-4, atol=1e-5)
+    scores = fit_and_score(SVM(cost=2.0, kernel=kernel), table)  # type: ignore[arg-type]
+    np.testing.assert_allclose(scores, two.decision_function(days), rtol=1e-4, atol=1e-5)
 
 
 def test_logistic_regression_scores_as_its_library(table: tuple[Tensor, Tensor, Tensor]) -> None:
     linear = pytest.importorskip("sklearn.linear_model")
     features, malicious, days = (part.double().numpy() for part in table)
     model = linear.LogisticRegression(C=0.1, max_iter=2000, class_weight="balanced").fit(features, malicious)
-    found = learned(LogisticRegression(), table)
-    np.testing.assert_allclose(found, model.decision_function(days), rtol=1e-5, atol=1e-6)
+    scores = fit_and_score(LogisticRegression(), table)
+    np.testing.assert_allclose(scores, model.decision_function(days), rtol=1e-5, atol=1e-6)
 
 
 def test_xgboost_scores_as_its_library(table: tuple[Tensor, Tensor, Tensor]) -> None:
@@ -302,8 +304,8 @@ def test_xgboost_scores_as_its_library(table: tuple[Tensor, Tensor, Tensor]) -> 
         n_jobs=1,
     )
     model.fit(features.numpy(), malicious.numpy())
-    found = learned(XgboostTrees(trees=20), table)
-    np.testing.assert_allclose(found, model.predict(days.numpy(), output_margin=True), rtol=1e-5, atol=1e-6)
+    scores = fit_and_score(XgboostTrees(trees=20), table)
+    np.testing.assert_allclose(scores, model.predict(days.numpy(), output_margin=True), rtol=1e-5, atol=1e-6)
 
 
 def test_ecod_scores_by_its_definition(table: tuple[Tensor, Tensor, Tensor]) -> None:
@@ -316,7 +318,7 @@ def test_ecod_scores_by_its_definition(table: tuple[Tensor, Tensor, Tensor]) -> 
         right = [-np.log(np.mean(others[:, place] >= day[place])) for place in range(6)]
         both = [left[place] if skew[place] < 0 else right[place] for place in range(6)]
         expected.append(max(sum(left), sum(right), sum(both)))
-    np.testing.assert_allclose(learned(ECOD(), table), expected, rtol=1e-5)
+    np.testing.assert_allclose(fit_and_score(ECOD(), table), expected, rtol=1e-5)
 
 
 def test_own_history_z_is_the_largest_or_the_sum_of_the_deviations() -> None:
@@ -330,8 +332,8 @@ def test_own_history_z_is_the_largest_or_the_sum_of_the_deviations() -> None:
 
 def test_distant_nodes_are_no_neighbours_and_each_is_its_own() -> None:
     nodes = torch.tensor([[[1.0, 0.0], [2.0, 0.0], [0.0, 3.0]]])
-    found = weighted_cosine(nodes, torch.ones(2, 2), threshold=0.5)
-    torch.testing.assert_close(found, torch.tensor([[[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 1.0]]]))
+    likeness = weighted_cosine(nodes, torch.ones(2, 2), threshold=0.5)
+    torch.testing.assert_close(likeness, torch.tensor([[[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 1.0]]]))
 
 
 def test_equal_histories_are_pooled_once() -> None:

@@ -1,4 +1,4 @@
-"""What every method promises; those that score behaviours of sequences do so in ``test_sequence_methods``."""
+"""Tests of every method; those on sequences are in ``test_sequence_methods``."""
 
 import inspect
 from collections.abc import Callable
@@ -51,7 +51,7 @@ class Case(NamedTuple):
 
 
 def days(store: Path) -> Days:
-    """Days with own history, and two before each."""
+    """Return days with own history, and two before each."""
     patterns = ["*_count", "!*_pc_*", "!*_hours_*"]
     return Days(store, SPLIT(), features=patterns, history="own", silent=True, days=2, batch_size=512)
 
@@ -100,7 +100,7 @@ class StopsAfter(Callback):
         trainer.should_stop = True
 
 
-def run(name: str, store: Path, folder: Path, *, stopped: bool = False, again: bool = False) -> Trainer:
+def run(name: str, store: Path, folder: Path, *, stopped: bool = False, resume: bool = False) -> Trainer:
     """Train for two epochs, or stop after the first, or go on from where a run stopped."""
     quiet()
     torch.manual_seed(0)
@@ -120,15 +120,15 @@ def run(name: str, store: Path, folder: Path, *, stopped: bool = False, again: b
         callbacks=[Checkpoints(), RandomState(), *([StopsAfter()] if stopped else [])],
     )
     last = folder / "checkpoints" / "last.ckpt"
-    trainer.fit(method, CASES[name].view(store), ckpt_path=last if again else None)
+    trainer.fit(method, CASES[name].view(store), ckpt_path=last if resume else None)
     return trainer
 
 
-def scored(trainer: Trainer, checkpoint: Path) -> tuple[Tensor, Tensor]:
-    """Units of the view, and their scores by ``predict``, by a method that was built anew."""
-    found = trainer.predict(trainer.lightning_module, trainer.datamodule, ckpt_path=checkpoint)  # type: ignore[attr-defined]
-    assert found is not None
-    units, scores = (torch.cat(list(parts)) for parts in zip(*found, strict=True))
+def predict_scores(trainer: Trainer, checkpoint: Path) -> tuple[Tensor, Tensor]:
+    """Return units of the view and their scores by ``predict``, by a newly built method."""
+    batches = trainer.predict(trainer.lightning_module, trainer.datamodule, ckpt_path=checkpoint)  # type: ignore[attr-defined]
+    assert batches is not None
+    units, scores = (torch.cat(list(parts)) for parts in zip(*batches, strict=True))
     return units, scores
 
 
@@ -144,24 +144,24 @@ def test_a_run_that_stopped_ends_with_the_scores_of_one_that_did_not(
 ) -> None:
     straight = run(name, store, tmp_path / "straight")
     run(name, store, tmp_path / "stopped", stopped=True)
-    stopped = run(name, store, tmp_path / "stopped", again=True)
+    stopped = run(name, store, tmp_path / "stopped", resume=True)
     one, other = straight.lightning_module.state_dict(), stopped.lightning_module.state_dict()
     assert one.keys() == other.keys()
     assert all(torch.equal(one[weight], other[weight]) for weight in one)
     assert straight.global_step == stopped.global_step == (4 if name in LEARNING else 0)
-    kept = load_checkpoint(tmp_path / "stopped" / "checkpoints" / "last.ckpt")  # without running code
-    assert kept["state_dict"].keys() == one.keys()
-    units, scores = scored(straight, tmp_path / "straight" / "checkpoints" / "last.ckpt")
+    last = load_checkpoint(tmp_path / "stopped" / "checkpoints" / "last.ckpt")  # without running code
+    assert last["state_dict"].keys() == one.keys()
+    units, scores = predict_scores(straight, tmp_path / "straight" / "checkpoints" / "last.ckpt")
     assert len(units.unique()) == len(units) == len(straight.datamodule.units)  # type: ignore[attr-defined]
     assert scores.isfinite().all()
     assert scores.unique().numel() > 10
-    resumed = scored(stopped, tmp_path / "stopped" / "checkpoints" / "last.ckpt")
+    resumed = predict_scores(stopped, tmp_path / "stopped" / "checkpoints" / "last.ckpt")
     assert torch.equal(resumed[0], units)
     assert torch.equal(resumed[1], scores)
 
 
 def first_batch(view: View) -> Any:  # noqa: ANN401 - each view has its own batch type
-    """The first batch of training units."""
+    """Return the first batch of training units."""
     view.prepare_data()
     view.setup("fit")
     return next(iter(view.in_order("train")))
@@ -188,8 +188,8 @@ def test_what_stands_in_place_of_days_that_a_user_does_not_have_changes_no_score
     torch.testing.assert_close(
         score_of(method, batch._replace(past=batch.past.masked_fill(lacking[..., None], 9.0))), before
     )
-    known = batch._replace(past=batch.past.masked_fill(~lacking[..., None], 9.0))
-    assert not torch.allclose(score_of(method, known), before)
+    other = batch._replace(past=batch.past.masked_fill(~lacking[..., None], 9.0))
+    assert not torch.allclose(score_of(method, other), before)
 
 
 def test_what_stands_on_days_without_activity_changes_no_score(store: Path) -> None:

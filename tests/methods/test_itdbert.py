@@ -1,4 +1,4 @@
-"""What ITDBERT promises, beside what all methods of sequences do."""
+"""Tests of ITDBERT, beside those of all methods of sequences."""
 
 from functools import partial
 from typing import Literal
@@ -16,7 +16,7 @@ ADAM = partial(torch.optim.Adam, lr=1e-2)
 
 
 def model(rule: Literal["attention", "weighted"] = "attention") -> ITDBERT:
-    """A small one."""
+    """Return a small method."""
     torch.manual_seed(0)
     return ITDBERT(ADAM, vocabulary=20, width=8, hidden=6, rule=rule).eval()
 
@@ -31,8 +31,8 @@ def test_attention_and_verdict_are_those_of_their_equations() -> None:
         energy = last(torch.tanh(first(encoded)))[:, 0]
         shares = energy.softmax(0)
         torch.testing.assert_close(weight[row, :length], shares)
-        judged = torch.sigmoid(method.verdict(shares @ encoded))[0]
-        torch.testing.assert_close(verdict[row], judged)
+        probability = torch.sigmoid(method.verdict(shares @ encoded))[0]
+        torch.testing.assert_close(verdict[row], probability)
 
 
 def test_attention_sums_to_one_in_each_sequence_however_many_rows_it_has() -> None:

@@ -1,4 +1,4 @@
-"""What MaskedBehaviour promises, beside what all methods of sequences do."""
+"""Tests of MaskedBehaviour, beside those of all methods of sequences."""
 
 from functools import partial
 
@@ -12,7 +12,7 @@ ADAM = partial(torch.optim.Adam, lr=1e-2)
 
 
 def model(passes: int = 3) -> MaskedBehaviour:
-    """A small m-Transformer."""
+    """Return a small m-Transformer."""
     torch.manual_seed(0)
     return MaskedBehaviour(ADAM, vocabulary=20, width=8, passes=passes).eval()
 

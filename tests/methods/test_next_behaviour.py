@@ -1,4 +1,4 @@
-"""What NextBehaviour promises, beside what all methods of sequences do."""
+"""Tests of NextBehaviour, beside those of all methods of sequences."""
 
 from functools import partial
 
@@ -13,7 +13,7 @@ ADAM = partial(torch.optim.Adam, lr=1e-2)
 
 
 def model(**settings: str | int | bool) -> NextBehaviour:
-    """A small DeepLog."""
+    """Return a small DeepLog."""
     torch.manual_seed(0)
     return NextBehaviour(ADAM, vocabulary=20, width=8, **settings).eval()  # type: ignore[arg-type]
 

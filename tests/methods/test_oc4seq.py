@@ -1,4 +1,4 @@
-"""What OC4Seq promises, beside what all methods of sequences do."""
+"""Tests of OC4Seq, beside those of all methods of sequences."""
 
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ ADAM = partial(torch.optim.Adam, lr=1e-2)
 
 
 def model() -> OC4Seq:
-    """A small one with centres."""
+    """Return a small method with centres."""
     torch.manual_seed(0)
     method = OC4Seq(ADAM, vocabulary=20, width=8, hidden=6, window=3, alpha=0.5).eval()
     method.centres.normal_()
@@ -64,7 +64,7 @@ def test_centres_are_means_of_normal_sequences_before_the_first_step_and_stay(
             last.append(method.whole(embedded)[0][-1])
             counted = rows.is_counted[row].nonzero()[:, 0].tolist()
             windows.extend(method.part(embedded[max(place - 6, 0) : place + 1])[0][-1] for place in counted)
-    for found, states in zip(one, (last, windows), strict=True):
+    for centre, states in zip(one, (last, windows), strict=True):
         torch.testing.assert_close(
-            found, away_from_zero(torch.stack(states).mean(0), 0.1), atol=1e-5, rtol=1e-5
+            centre, away_from_zero(torch.stack(states).mean(0), 0.1), atol=1e-5, rtol=1e-5
         )

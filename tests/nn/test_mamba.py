@@ -1,4 +1,4 @@
-"""What the Mamba block promises: the plain recurrence, its gradients, causality, and one state dict."""
+"""Tests of the Mamba block: the plain recurrence, its gradients, causality, and one state dict."""
 
 import os
 import shutil
@@ -49,7 +49,7 @@ def parts(
 
 
 def errors(way: Callable[..., Tensor], inputs: list[Tensor]) -> list[float]:
-    """Relative differences of a scan to the plain one: outputs, then the five gradients."""
+    """Return relative differences of a scan to the plain one: outputs, then the five gradients."""
     direction = torch.randn(inputs[0].shape, generator=torch.Generator().manual_seed(1)).to(inputs[0].dtype)
     results = []
     for run in (scan_plain, way):

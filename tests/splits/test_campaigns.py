@@ -27,13 +27,13 @@ def write_key(store: Path, *campaigns: tuple[str, datetime, datetime]) -> Path:
 
 
 def days(user: str, first: datetime, last: datetime) -> pl.DataFrame:
-    """User-days from first to last, both included."""
+    """Return user-days from first to last, both included."""
     starts = pl.datetime_range(first, last, "1d", eager=True)
     return pl.DataFrame({"user": [user] * len(starts), "start": starts, "end": starts.dt.offset_by("1d")})
 
 
 def by_part(units: pl.DataFrame) -> dict[str, list[str]]:
-    """Days (month-day) of each part, in order."""
+    """Return days (month-day) of each part, in order."""
     return {
         str(name): rows["start"].dt.strftime("%m-%d").to_list()
         for (name,), rows in units.partition_by("part", as_dict=True, maintain_order=True).items()
@@ -41,7 +41,7 @@ def by_part(units: pl.DataFrame) -> dict[str, list[str]]:
 
 
 def dates(month: int, first: int, last: int) -> list[str]:
-    """Days of a month, both included."""
+    """Return days of a month, both included."""
     return [f"{month:02d}-{day:02d}" for day in range(first, last + 1)]
 
 

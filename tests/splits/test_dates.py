@@ -14,7 +14,7 @@ SPLIT = Dates(val_from=date(2010, 3, 8), test_from=date(2010, 3, 15))
 
 
 def part(start: datetime, hours: int) -> str:
-    """Part of one unit."""
+    """Return part of one unit."""
     end = start + timedelta(hours=hours)
     unit = pl.DataFrame([("ann", start, end)], schema=UNITS.names()[:3], orient="row")
     assigned = SPLIT.assign(unit, Path("nowhere"))

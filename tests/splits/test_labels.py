@@ -28,7 +28,7 @@ KEY = Key(
 
 
 def days(user: str) -> pl.DataFrame:
-    """Eight user-days from the first of March."""
+    """Return eight user-days from the first of March."""
     starts = [START + timedelta(days=day) for day in range(8)]
     return pl.DataFrame({"user": [user] * 8, "start": starts, "end": [s + timedelta(days=1) for s in starts]})
 

@@ -191,10 +191,10 @@ class DMFI(Method[NarrativeBatch]):
     def loss(self, batch: NarrativeBatch, *, learns: bool) -> Float[Tensor, ""] | None:
         """Return the loss of the stage on the days whose labels are shown; None without any."""
         if self.stage == "fusion":
-            shown = ~batch.label.isnan()
-            if not shown.any():
+            has_label = ~batch.label.isnan()
+            if not has_label.any():
                 return None
-            return binary_cross_entropy_with_logits(self(batch)[shown], batch.label[shown])
+            return binary_cross_entropy_with_logits(self(batch)[has_label], batch.label[has_label])
         view, _, kind = self.stage.partition("_")
         texts, label = labelled_texts(batch, view, self.contents, KINDS.index(kind) if kind else None)
         texts, label = sample_texts(texts, label, len(batch.unit), at_random=learns)
@@ -213,9 +213,9 @@ class DMFI(Method[NarrativeBatch]):
         if loss is not None:
             self.val_loss.update(loss)
         if self.stage == "fusion":
-            shown = ~batch.label.isnan()
-            self.val_logits.update(self(batch)[shown])
-            self.val_labels.update(batch.label[shown])
+            has_label = ~batch.label.isnan()
+            self.val_logits.update(self(batch)[has_label])
+            self.val_labels.update(batch.label[has_label])
 
     def on_validation_epoch_end(self) -> None:
         """Log the loss; calibrate the fused score."""

@@ -1,4 +1,4 @@
-"""What Chronos promises: no look ahead, defined scores for odd users, and what is planted is found."""
+"""Tests of Chronos: causality, defined scores for unusual users, and planted anomalies."""
 
 import pytest
 import torch
@@ -15,7 +15,7 @@ ODD, DAY = 3, 108  # who does something odd, and when
 
 
 def company(seed: int = 0, users: int = USERS, days: int = DAYS) -> TrajectoryBatch:
-    """Users in two departments who work Monday to Friday, 9 to 17, with four features."""
+    """Return users in two departments who work Monday to Friday, 9 to 17, with four features."""
     draw = torch.Generator().manual_seed(seed)
     values = torch.randn(users, days, 4, generator=draw)
     day = torch.arange(days) + 14_613  # a Monday
@@ -38,13 +38,13 @@ def odd(batch: TrajectoryBatch, user: int = ODD, day: int = DAY) -> TrajectoryBa
 
 
 def until(batch: TrajectoryBatch, day: int) -> TrajectoryBatch:
-    """The days before this one."""
+    """Return the days before this one."""
     cut = {name: getattr(batch, name)[:, :day] for name in batch._fields if name != "day"}
     return TrajectoryBatch(**cut, day=batch.day[:day])
 
 
 def fitted(**options: object) -> Chronos:
-    """Chronos on 100 harmless days."""
+    """Return Chronos on 100 harmless days."""
     method = Chronos(width=4, baseline=BASELINE, quantiles=64, **options)  # type: ignore[arg-type]
     with torch.no_grad():
         method.training_step(until(company(seed=1), 100), 0)
@@ -72,9 +72,9 @@ def test_a_lasting_change_is_found_a_week_later() -> None:
     batch = company()
     batch.values[5, 100:] += 2.0
     score = fitted(signals=["change"]).score(batch)
-    known = score[5].nonzero().flatten()
+    alarms = score[5].nonzero().flatten()
     # Seven active days, of which the best cut may put one or two before the change.
-    assert 106 <= int(known[known > 90][0]) <= 110
+    assert 106 <= int(alarms[alarms > 90][0]) <= 110
     assert score[5].max() == score.max()
 
 
@@ -194,15 +194,15 @@ def test_impossible_settings_are_refused(options: dict[str, object]) -> None:
         Chronos(**options)  # type: ignore[arg-type]
 
 
-def named(batch: TrajectoryBatch, score: Tensor) -> list[int]:
-    """Units that a score names."""
+def scored_units(batch: TrajectoryBatch, score: Tensor) -> list[int]:
+    """Return the units of the scores."""
     return batch.name_scores(score).unit.tolist()
 
 
 def test_only_units_are_named(method: Chronos) -> None:
     batch = company()
     batch.unit[:, :100] = -1
-    assert len(named(batch, method.score(batch))) == USERS * 40
+    assert len(scored_units(batch, method.score(batch))) == USERS * 40
 
 
 @pytest.mark.parametrize("hierarchical", [False, True])

@@ -1,4 +1,4 @@
-"""What the fusion promises: texts can raise a score and never lower it."""
+"""Tests of the fusion: texts can raise a score and never lower it."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""What DMFI promises, on a random Llama and days made by hand."""
+"""Tests of DMFI, on a random Llama and handmade days."""
 
 import copy
 from collections.abc import Callable, Sequence
@@ -39,8 +39,8 @@ pytestmark = [
 ]
 
 
-def made(folder: str, seed: int = 0, **options: object) -> DMFI:
-    """A DMFI on the small backbone."""
+def build(folder: str, seed: int = 0, **options: object) -> DMFI:
+    """Return a DMFI on the small backbone."""
     torch.manual_seed(seed)
     settings: dict[str, Any] = {"precision": "float32", "context": 200, "hidden": 8, **options}
     method = DMFI(ADAM, folder, **settings)
@@ -48,8 +48,8 @@ def made(folder: str, seed: int = 0, **options: object) -> DMFI:
     return method
 
 
-def stirred(method: DMFI) -> DMFI:
-    """The same with adapters and a head that say something."""
+def with_random_weights(method: DMFI) -> DMFI:
+    """Return the method with random adapters and head."""
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for weight in method.branches.backbone.adapter_weights():
@@ -90,7 +90,7 @@ def fit(
 def test_every_branch_learns_in_its_stage_and_in_no_other(
     small_llama: str, tmp_path: Path, strategy: str
 ) -> None:
-    method = made(small_llama, strategy=strategy)
+    method = build(small_llama, strategy=strategy)
     before = copy.deepcopy(method.state_dict())
     fit(method, tmp_path)
     for at, stage in enumerate(method.stages):
@@ -105,7 +105,7 @@ def test_every_branch_learns_in_its_stage_and_in_no_other(
 
 
 def test_training_makes_a_branch_find_its_own_texts_likelier(small_llama: str, tmp_path: Path) -> None:
-    method = fit(made(small_llama, lora_dropout=0.0, held_out=0.0), tmp_path, lr=0.05)
+    method = fit(build(small_llama, lora_dropout=0.0, held_out=0.0), tmp_path, lr=0.05)
     batch = days(12, 40)
     margin = method.branches.margins("behaviour", batch.narrative)
     assert margin[batch.label == 1].min() > margin[batch.label == 0].max()
@@ -118,10 +118,10 @@ SLOW = pytest.mark.slow
 
 @pytest.mark.parametrize("stop", [4, *(pytest.param(stop, marks=SLOW) for stop in (1, 7, 10))])
 def test_a_run_goes_on_where_it_stopped(small_llama: str, tmp_path: Path, stop: int) -> None:
-    whole = fit(made(small_llama, lora_dropout=0.0), tmp_path / "whole")
-    fit(made(small_llama, lora_dropout=0.0), tmp_path / "stopped", epochs=stop)
+    whole = fit(build(small_llama, lora_dropout=0.0), tmp_path / "whole")
+    fit(build(small_llama, lora_dropout=0.0), tmp_path / "stopped", epochs=stop)
     # Another seed: everything that counts comes from the checkpoint, or would differ.
-    other = made(small_llama, lora_dropout=0.0, seed=9)
+    other = build(small_llama, lora_dropout=0.0, seed=9)
     resumed = fit(other, tmp_path / "stopped", resume=True)
     batch = days(6, 60)
     assert torch.allclose(whole.score(batch), resumed.score(batch), atol=1e-6)
@@ -130,20 +130,20 @@ def test_a_run_goes_on_where_it_stopped(small_llama: str, tmp_path: Path, stop: 
 def test_a_checkpoint_holds_adapters_and_head_only_and_gives_equal_scores(
     small_llama: str, tmp_path: Path
 ) -> None:
-    method = fit(made(small_llama), tmp_path)
+    method = fit(build(small_llama), tmp_path)
     checkpoint = load_checkpoint(tmp_path / "checkpoints" / "last.ckpt")
     assert not [
         name
         for name in checkpoint["state_dict"]
         if name.startswith("branches.backbone.") and ".lora_" not in name
     ]
-    other = made(small_llama, seed=5)
+    other = build(small_llama, seed=5)
     other.load_state_dict(checkpoint["state_dict"])
     assert other.score(days(6, 60)).equal(method.score(days(6, 60)))
 
 
 def test_two_branches_score_as_two_separate_models_do(small_llama: str, tmp_path: Path) -> None:
-    method = stirred(made(small_llama))
+    method = with_random_weights(build(small_llama))
     model: Any = method.branches.backbone.model
     model.save_pretrained(tmp_path)
     texts = days(5).narrative
@@ -152,7 +152,7 @@ def test_two_branches_score_as_two_separate_models_do(small_llama: str, tmp_path
     for kind in ("normal", "abnormal"):
         base = AutoModelForCausalLM.from_pretrained(small_llama, dtype=torch.float32)
         alone: Any = PeftModel.from_pretrained(base, tmp_path / f"behaviour_{kind}").eval()
-        found = []
+        likelihoods = []
         for text in texts:
             prompt = method.branches.prompters["behaviour"](text)
             assert tokenizer.decode(prompt.ids[prompt.text : prompt.closing]) == text
@@ -160,8 +160,8 @@ def test_two_branches_score_as_two_separate_models_do(small_llama: str, tmp_path
             labels = ids.clone()
             labels[:, : prompt.text] = -100
             with torch.no_grad():
-                found.append(-float(alone(input_ids=ids, labels=labels).loss))
-        likelihood[kind] = torch.tensor(found)
+                likelihoods.append(-float(alone(input_ids=ids, labels=labels).loss))
+        likelihood[kind] = torch.tensor(likelihoods)
     apart = likelihood["abnormal"] - likelihood["normal"]
     assert apart.abs().max() > 0.01
     assert torch.allclose(method.branches.margins("behaviour", texts), apart, atol=1e-5)
@@ -169,7 +169,7 @@ def test_two_branches_score_as_two_separate_models_do(small_llama: str, tmp_path
 
 @pytest.mark.parametrize("strategy", ["dual", "unified"])
 def test_scores_do_not_depend_on_the_batch(small_llama: str, strategy: str) -> None:
-    method = stirred(made(small_llama, strategy=strategy))
+    method = with_random_weights(build(small_llama, strategy=strategy))
     together = method.score(days(6))
     method.branches.margin_cache.clear()
     apart = torch.cat([method.score(days(1, day)) for day in range(6)])
@@ -178,7 +178,7 @@ def test_scores_do_not_depend_on_the_batch(small_llama: str, strategy: str) -> N
 
 @pytest.mark.parametrize("quantization", ["none", "int8", "nf4"])
 def test_adapters_have_a_gradient_after_a_validation(small_llama: str, quantization: Quantization) -> None:
-    method = made(small_llama, quantization=quantization)
+    method = build(small_llama, quantization=quantization)
     for stage in BRANCHES[:2]:
         method.stage = stage
         with torch.inference_mode():
@@ -198,13 +198,13 @@ def test_a_second_branch_costs_little_memory(small_llama: str) -> None:
     def size(method: DMFI) -> int:
         return sum(weight.nbytes for weight in method.branches.backbone.parameters())
 
-    one = size(made(small_llama, strategy="unified", views=["behaviour"], rank=1))
-    two = size(made(small_llama, strategy="dual", views=["behaviour"], rank=1))
+    one = size(build(small_llama, strategy="unified", views=["behaviour"], rank=1))
+    two = size(build(small_llama, strategy="dual", views=["behaviour"], rank=1))
     assert one < two < 1.05 * one
 
 
 def test_answers_of_several_tokens_are_learned_and_compared(small_llama: str) -> None:
-    method = made(small_llama, strategy="unified")
+    method = build(small_llama, strategy="unified")
     before = method.score(days(4))
     method.branches.margin_cache.clear()
     method.branches.answers = [
@@ -247,7 +247,7 @@ def test_the_default_backbone_learns_at_the_memory_of_one() -> None:
 
 
 def test_the_fusion_learns_from_days_that_no_branch_has_read(small_llama: str, tmp_path: Path) -> None:
-    method = made(small_llama, held_out=0.5)
+    method = build(small_llama, held_out=0.5)
     fit(method, tmp_path / "some")
     branches, fusion = (
         method.training_days(days(18), fusion=fusion).unit.tolist() for fusion in (False, True)
@@ -265,15 +265,18 @@ def test_the_fusion_learns_from_days_that_no_branch_has_read(small_llama: str, t
         )
         for batch in other
     ]
-    again = fit(made(small_llama, held_out=0.5), tmp_path / "others", HandMade(other))
+    other_fit = fit(build(small_llama, held_out=0.5), tmp_path / "others", HandMade(other))
     assert all(
         one.equal(two)
         for one, two in zip(
-            method.branches.backbone.adapter_weights(), again.branches.backbone.adapter_weights(), strict=True
+            method.branches.backbone.adapter_weights(),
+            other_fit.branches.backbone.adapter_weights(),
+            strict=True,
         )
     )
     assert any(
-        not one.equal(two) for one, two in zip(method.head.parameters(), again.head.parameters(), strict=True)
+        not one.equal(two)
+        for one, two in zip(method.head.parameters(), other_fit.head.parameters(), strict=True)
     )
 
 
@@ -283,7 +286,7 @@ def test_which_days_are_held_out_depends_on_training_days_alone(small_llama: str
     outline = outline_days([days(9, 9), days(9)])
     assert outline.unit.tolist() == list(range(18))
     assert outline.label.equal(days(18).label)
-    whole = fit(made(small_llama, held_out=0.0), tmp_path)
+    whole = fit(build(small_llama, held_out=0.0), tmp_path)
     assert all(
         whole.training_days(days(18), fusion=fusion).unit.equal(days(18).unit) for fusion in (False, True)
     )
@@ -291,22 +294,22 @@ def test_which_days_are_held_out_depends_on_training_days_alone(small_llama: str
 
 def test_held_out_days_of_one_sort_are_refused(small_llama: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"held-out training days must be .*more of them .--model.held_out"):
-        fit(made(small_llama, held_out=0.06), tmp_path)
+        fit(build(small_llama, held_out=0.06), tmp_path)
 
 
 def test_without_the_callback_it_says_so(small_llama: str) -> None:
     trainer = Trainer(max_epochs=1, logger=False, enable_checkpointing=False, accelerator="cpu")
     with pytest.raises(InputError, match="callback DualBranch"):
-        trainer.fit(made(small_llama), datamodule=HandMade())
+        trainer.fit(build(small_llama), datamodule=HandMade())
 
 
 def without_contents(batch: NarrativeBatch) -> NarrativeBatch:
-    """The same days, on which nobody wrote or read anything."""
+    """Return the same days without contents."""
     return batch._replace(contents=((),) * len(batch.unit))
 
 
 def test_days_without_contents_are_scored_by_behaviour(small_llama: str) -> None:
-    method = stirred(made(small_llama))
+    method = with_random_weights(build(small_llama))
     score = method.score(without_contents(days(6)))
     assert score.isfinite().all()
     assert score.unique().numel() > 1
@@ -315,17 +318,17 @@ def test_days_without_contents_are_scored_by_behaviour(small_llama: str) -> None
 def test_no_contents_anywhere_is_refused_before_the_training(small_llama: str, tmp_path: Path) -> None:
     data = HandMade([without_contents(days(9))], [without_contents(days(9, 9))])
     with pytest.raises(InputError, match=r"--model.views '\[behaviour\]'"):
-        fit(made(small_llama), tmp_path, data)
-    fit(made(small_llama, views=["behaviour"]), tmp_path, data)
+        fit(build(small_llama), tmp_path, data)
+    fit(build(small_llama, views=["behaviour"]), tmp_path, data)
 
 
 def test_one_sort_of_days_is_refused_before_the_training(small_llama: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="validation days must be malicious and harmless"):
-        fit(made(small_llama), tmp_path, HandMade(val=[days(2, 1)]))
+        fit(build(small_llama), tmp_path, HandMade(val=[days(2, 1)]))
 
 
 def test_a_day_of_thousands_of_events_and_an_empty_one_have_scores(small_llama: str) -> None:
-    method = stirred(made(small_llama))
+    method = with_random_weights(build(small_llama))
     long = "Then opened file (.doc). " * 5000
     batch = NarrativeBatch((long, ""), ((long, ""), ("",)), torch.arange(2), torch.zeros(2))
     assert method.score(batch).isfinite().all()
@@ -333,20 +336,20 @@ def test_a_day_of_thousands_of_events_and_an_empty_one_have_scores(small_llama: 
 
 @pytest.mark.parametrize("pooling", ["full", "max", "mean", "mean_max"])
 def test_every_pooling_scores(small_llama: str, pooling: str) -> None:
-    assert stirred(made(small_llama, pooling=pooling)).score(days(4)).isfinite().all()
+    assert with_random_weights(build(small_llama, pooling=pooling)).score(days(4)).isfinite().all()
 
 
 def test_a_reason_is_what_the_score_loses_without_the_sentence(small_llama: str) -> None:
-    method = stirred(made(small_llama, reasons=True))
+    method = with_random_weights(build(small_llama, reasons=True))
     batch = days(2)
-    found = method.explain(batch)
-    assert found is not None
+    explanation = method.explain(batch)
+    assert explanation is not None
     first, second = "After working hours, connected a removable device at Other-PC.", "Then opened file (.0)."
     without = batch._replace(narrative=(second, batch.narrative[1]))
     lost = method.score(batch)[0] - method.score(without)[0]
-    assert torch.isclose(found.parts[0, found.names.index(first)], lost, atol=1e-4)
-    assert found.parts[1, found.names.index(first)] == 0
-    assert stirred(made(small_llama)).explain(batch) is None
+    assert torch.isclose(explanation.parts[0, explanation.names.index(first)], lost, atol=1e-4)
+    assert explanation.parts[1, explanation.names.index(first)] == 0
+    assert with_random_weights(build(small_llama)).explain(batch) is None
 
 
 BODIES = [
@@ -377,10 +380,10 @@ INJECTIONS = [place(body) for place in PLACES for body in BODIES]
 
 
 def day_with(bodies: Sequence[str]) -> NarrativeBatch:
-    """A day as the view tells it, on which somebody writes such files and mails, and opens such pages."""
+    """Return a day of the view, on which somebody writes such files and mails, and opens such pages."""
     kinds = ["connect", *(kind for _ in bodies for kind in ("file_copy", "email_send", "http_visit"))]
-    known = {name: pl.lit(None, EVENTS[name]).alias(name) for name in EVENTS}
-    known |= {"user": pl.lit("u").alias("user"), "pc": pl.lit("PC-1").alias("pc")}
+    columns = {name: pl.lit(None, EVENTS[name]).alias(name) for name in EVENTS}
+    columns |= {"user": pl.lit("u").alias("user"), "pc": pl.lit("PC-1").alias("pc")}
     table = pl.DataFrame(
         {
             "time": [datetime(2010, 1, 4, 22) + timedelta(minutes=place) for place in range(len(kinds))],
@@ -392,7 +395,7 @@ def day_with(bodies: Sequence[str]) -> NarrativeBatch:
             "content": [None, *(text for body in bodies for text in (None, body, body))],
         }
     )
-    events = table.with_columns(known[name] for name in INPUT_COLUMNS if name not in table.columns)
+    events = table.with_columns(columns[name] for name in INPUT_COLUMNS if name not in table.columns)
     own = pl.DataFrame({"user": ["u"], "pc": ["PC-1"]})
     rows = narrative_events(events, own, None).with_columns(late=True, unit=0)
     narrative = merged_narratives(rows, 20, 10)
@@ -410,7 +413,7 @@ def day_with(bodies: Sequence[str]) -> NarrativeBatch:
 def test_a_hundred_injections_in_mails_file_names_and_urls_of_events_hide_nothing(
     small_llama: str, strategy: str, step: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    method = stirred(made(small_llama, strategy=strategy))
+    method = with_random_weights(build(small_llama, strategy=strategy))
     method.head.fit(method.features(days(9)))
     obedient(method, monkeypatch)
     alone = method.score(without_contents(day_with(["plans"])))
@@ -428,10 +431,10 @@ def obedient(method: DMFI, monkeypatch: pytest.MonkeyPatch) -> None:
     honest = method.branches.margins
 
     def margins(view: str, texts: Sequence[str]) -> torch.Tensor:
-        found = honest(view, texts)
+        margins = honest(view, texts)
         if view == "semantic":
-            found[[any(body in text for body in INJECTIONS) for text in texts]] = -50.0
-        return found
+            margins[[any(body in text for body in INJECTIONS) for text in texts]] = -50.0
+        return margins
 
     monkeypatch.setattr(method.branches, "margins", margins)
 
@@ -442,7 +445,7 @@ def test_none_of_a_hundred_injections_lowers_the_score_below_that_of_behaviour(
     small_llama: str, strategy: str, obeys: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert len(set(INJECTIONS)) == 100
-    method = stirred(made(small_llama, strategy=strategy))
+    method = with_random_weights(build(small_llama, strategy=strategy))
     method.head.fit(method.features(days(9)))
     if obeys:
         obedient(method, monkeypatch)

@@ -1,4 +1,4 @@
-"""What Log2Sig promises."""
+"""Tests of Log2Sig."""
 
 import math
 from functools import partial
@@ -15,11 +15,11 @@ Sequence = Literal["mamba", "lstm", "gru", "transformer", "none"]
 
 
 def batch(label: float = 1.0) -> SignalBatch:
-    """Three days of up to seven behaviours, with counts and one mode."""
+    """Return three days of up to seven behaviours, with counts and one mode."""
     torch.manual_seed(1)
     lengths = torch.tensor([7, 1, 4])
-    known = torch.arange(7) < lengths[:, None]
-    tokens = torch.randint(1, 12, (3, 7)) * known
+    real = torch.arange(7) < lengths[:, None]
+    tokens = torch.randint(1, 12, (3, 7)) * real
     labels = torch.tensor([0.0, label, 0.0])
     return SignalBatch(
         tokens, lengths, torch.randn(3, 16), torch.arange(3), labels, torch.tensor([1.0, 5.0, 1.0])
@@ -27,7 +27,7 @@ def batch(label: float = 1.0) -> SignalBatch:
 
 
 def model(sequence: Sequence = "mamba") -> Log2Sig:
-    """A small model."""
+    """Return a small model."""
     torch.manual_seed(0)
     return Log2Sig(
         partial(torch.optim.Adam, lr=1e-3), vocabulary=12, behaviours=10, modes=1, width=8, sequence=sequence

@@ -1,4 +1,4 @@
-"""What MaskValueAutoencoder promises."""
+"""Tests of MaskValueAutoencoder."""
 
 from functools import partial
 from typing import Literal
@@ -24,7 +24,7 @@ def batch() -> WindowBatch:
 
 
 def literal_loss(method: MaskValueAutoencoder, batch: WindowBatch) -> Tensor:
-    """Section III-C of the paper, cell by cell."""
+    """Return the loss of section III-C of the paper, cell by cell."""
     latent, restored = method(batch)
     mask_loss = value_loss = step_loss = torch.zeros(())
     active = 0

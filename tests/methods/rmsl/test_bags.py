@@ -26,7 +26,7 @@ def test_a_bag_scores_by_the_mean_of_its_highest(size: int) -> None:
     torch.manual_seed(size)
     scores = torch.rand(3 * size, dtype=torch.float64)
     sequence = torch.arange(3).repeat(size)
-    found = bag_scores(scores, sequence, 3)
+    bags = bag_scores(scores, sequence, 3)
     for number in range(3):
         highest = sorted(scores[sequence == number].tolist())[-(1 + size // 16) :]
-        assert found[number].item() == pytest.approx(sum(highest) / len(highest), abs=1e-12)
+        assert bags[number].item() == pytest.approx(sum(highest) / len(highest), abs=1e-12)

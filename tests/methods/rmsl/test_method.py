@@ -1,4 +1,4 @@
-"""What RMSL promises; each equation beside a literal one."""
+"""Tests of RMSL, each equation beside a literal one."""
 
 import math
 from functools import partial
@@ -21,24 +21,24 @@ LENGTHS = [9, 1, 5, 9]
 
 
 def batch(labels: list[float] | None = None) -> SequenceBatch:
-    """Four sequences, the last two malicious."""
+    """Return four sequences, the last two malicious."""
     torch.manual_seed(4)
-    known = torch.arange(9) < torch.tensor(LENGTHS)[:, None]
-    tokens = torch.randint(1, 20, (4, 9)) * known
-    behaviour = torch.where(known, torch.arange(36).view(4, 9), -1)
+    real = torch.arange(9) < torch.tensor(LENGTHS)[:, None]
+    tokens = torch.randint(1, 20, (4, 9)) * real
+    behaviour = torch.where(real, torch.arange(36).view(4, 9), -1)
     shown = torch.tensor([0.0, 0.0, 1.0, 1.0] if labels is None else labels)
     return SequenceBatch(tokens, torch.tensor(LENGTHS), behaviour, torch.arange(4), shown)
 
 
 def model(stage: RMSLStage = "multiple_instance", **settings: float) -> RMSL:
-    """A small model in a stage."""
+    """Return a small model in a stage."""
     torch.manual_seed(0)
-    made = RMSL(partial(torch.optim.AdamW, lr=1e-2), vocabulary=20, width=8, spheres=3, **settings)  # type: ignore[arg-type]
-    made.log = lambda *_, **__: None  # type: ignore[method-assign]
-    made.stage = stage
-    made.on_stage_start()
-    made.spread.fill_(0.7)
-    return made
+    method = RMSL(partial(torch.optim.AdamW, lr=1e-2), vocabulary=20, width=8, spheres=3, **settings)  # type: ignore[arg-type]
+    method.log = lambda *_, **__: None  # type: ignore[method-assign]
+    method.stage = stage
+    method.on_stage_start()
+    method.spread.fill_(0.7)
+    return method
 
 
 def test_distances_and_both_losses_of_the_warm_up_are_those_of_equations_3_6_and_7() -> None:
@@ -79,10 +79,10 @@ def test_far_distances_do_not_overflow() -> None:
 
 def test_the_deviation_rises_with_the_distance_from_0_to_1() -> None:
     far = torch.linspace(0, 1e4, 1001, dtype=torch.float64)
-    found = deviation(far, torch.tensor(2.0, dtype=torch.float64))
-    assert found[0] == 0
-    assert (found.diff() > 0).all()
-    assert found[-1] < 1
+    deviations = deviation(far, torch.tensor(2.0, dtype=torch.float64))
+    assert deviations[0] == 0
+    assert (deviations.diff() > 0).all()
+    assert deviations[-1] < 1
     assert deviation(torch.tensor(3 * 2.0**0.5), torch.tensor(2.0)).item() == pytest.approx(0.5)
 
 
@@ -151,8 +151,8 @@ def test_the_optimizer_gets_no_weight_of_the_teacher() -> None:
     rmsl = model()
     optimizer = rmsl.configure_optimizers()
     assert optimizer
-    given = {id(weight) for group in optimizer.param_groups for weight in group["params"]}
-    assert given == {id(weight) for weight in rmsl.detector.parameters()}
+    weights = {id(weight) for group in optimizer.param_groups for weight in group["params"]}
+    assert weights == {id(weight) for weight in rmsl.detector.parameters()}
 
 
 def test_the_teacher_starts_as_a_copy_and_follows_slowly() -> None:
@@ -229,7 +229,7 @@ def test_numbers_out_of_range_are_refused(settings: dict[str, float], complaint:
 
 
 def overrides(store: Path, folder: Path, *more: str) -> list[str]:
-    """A short training of the small slice."""
+    """Return a short training of the small slice."""
     return [
         f"--config={CONFIG}",
         f"--data.store={store}",
@@ -243,13 +243,13 @@ def overrides(store: Path, folder: Path, *more: str) -> list[str]:
     ]
 
 
-def stages(*named: str) -> str:
-    """Stages as the command line takes them: name, epochs, rate."""
-    made = [
+def stages(*texts: str) -> str:
+    """Return stages as the command line takes them: name, epochs, rate."""
+    method = [
         f'{{"name": "{name}", "epochs": {epochs}, "lr": {lr}}}'
-        for name, epochs, lr in (text.split(":") for text in named)
+        for name, epochs, lr in (text.split(":") for text in texts)
     ]
-    return f"--trainer.callbacks.stages=[{', '.join(made)}]"
+    return f"--trainer.callbacks.stages=[{', '.join(method)}]"
 
 
 @pytest.mark.slow
@@ -259,8 +259,8 @@ def test_a_run_that_stopped_within_a_stage_ends_with_the_same_weights(store: Pat
     main(["fit", *overrides(store, tmp_path / "straight", *few)])
     stopped = tmp_path / "stopped"
     for epochs in (1, 2, 4, 5):  # at the end of a stage, within the second and the third one
-        again = [f"--ckpt_path={stopped / 'checkpoints' / 'last.ckpt'}"] if epochs > 1 else []
-        main(["fit", *overrides(store, stopped, *few, f"--trainer.max_epochs={epochs}"), *again])
+        resume = [f"--ckpt_path={stopped / 'checkpoints' / 'last.ckpt'}"] if epochs > 1 else []
+        main(["fit", *overrides(store, stopped, *few, f"--trainer.max_epochs={epochs}"), *resume])
     for name in ("warm_up", "multiple_instance", "self_training"):
         one, other = (
             torch.load(folder / "checkpoints" / f"{name}.ckpt", weights_only=True)["state_dict"]
@@ -273,7 +273,7 @@ ODDITY, ATTACK = 10, 11  # tokens: rare and harmless, rare and malicious
 
 
 def planted(count: int, seed: int) -> tuple[SequenceBatch, Tensor]:
-    """Sequences of usual tokens, half of them malicious; and which behaviours are the attack.
+    """Return sequences of usual tokens, half of them malicious; and which behaviours are the attack.
 
     Every second sequence of either kind holds a harmless oddity, and every malicious one an attack.
     """

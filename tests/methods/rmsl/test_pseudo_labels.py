@@ -13,8 +13,8 @@ SHARES = (0.3, 0.4, 0.5, 0.55)  # r_hi, r_mid, tau_a, tau_c
 
 
 def literal() -> list[tuple[int, str, float]]:
-    """Sequence, confidence and mean of each behaviour, by the words of the paper."""
-    found = []
+    """Return sequence, confidence and mean of each behaviour, by the words of the paper."""
+    result = []
     for number, sequence in enumerate(SEQUENCE.tolist()):
         members = [n for n in range(23) if SEQUENCE[n] == sequence]
         means = {n: sum(PASSES[:, n].tolist()) / 7 for n in members}
@@ -22,18 +22,18 @@ def literal() -> list[tuple[int, str, float]]:
         order = sorted(members, key=spread.__getitem__)
         high, middle = int(0.3 * len(members)), int(0.4 * len(members))
         place = order.index(number)
-        found.append(
+        result.append(
             (
                 sequence,
                 "high" if place < high else "middle" if place < high + middle else "low",
                 means[number],
             )
         )
-    return found
+    return result
 
 
 def entropy(score: float, label: float) -> float:
-    """Binary cross-entropy."""
+    """Return binary cross-entropy."""
     return -(label * math.log(score) + (1 - label) * math.log(1 - score))
 
 
@@ -61,8 +61,8 @@ def test_no_careful_label_contradicts_what_counts_as_anomalous(
 
 def test_the_certainty_is_the_mean_inverse_variance_relative_to_the_largest() -> None:
     inverse = [1 / PASSES[:, n].var().item() for n in range(23)]
-    found = pseudo_labels(PASSES, SEQUENCE, 2, *SHARES).certainty.item()
-    assert found == pytest.approx(sum(inverse) / 23 / max(inverse), abs=1e-9)
+    result = pseudo_labels(PASSES, SEQUENCE, 2, *SHARES).certainty.item()
+    assert result == pytest.approx(sum(inverse) / 23 / max(inverse), abs=1e-9)
 
 
 def test_both_losses_are_those_of_equations_11_and_12() -> None:
@@ -80,8 +80,8 @@ def test_both_losses_are_those_of_equations_11_and_12() -> None:
             middle[sequence].append(0.7 * hard + 0.3 * entropy(score, soft[number].item()))
     means = [sum(sum(part) / len(part) for part in parts) / 2 for parts in (high, middle)]
     assert confident_loss(scores, pseudo, SEQUENCE, 2).item() == pytest.approx(means[0], abs=1e-9)
-    found = corrected_loss(scores, soft, pseudo, SEQUENCE, 2, hard_weight=0.7)
-    assert found.item() == pytest.approx(means[1], abs=1e-9)
+    result = corrected_loss(scores, soft, pseudo, SEQUENCE, 2, hard_weight=0.7)
+    assert result.item() == pytest.approx(means[1], abs=1e-9)
 
 
 def test_sequences_too_short_for_a_share_teach_nothing() -> None:

@@ -1,4 +1,4 @@
-"""What every encoder promises: one interface, and padding that changes nothing."""
+"""Tests of every encoder: one interface, and padding that changes nothing."""
 
 from typing import get_args
 

@@ -1,4 +1,4 @@
-"""What reading in both directions promises."""
+"""Tests of recurrent layers in both directions."""
 
 import pytest
 import torch
@@ -12,13 +12,13 @@ LENGTHS = torch.tensor([7, 1, 4])
 
 def twin(layers: Bidirectional, cell: Cell) -> nn.RNNBase:
     """Return layers of torch itself with the same weights."""
-    built = CELLS[cell](6, 5, 2, batch_first=True, bidirectional=True)
+    library = CELLS[cell](6, 5, 2, batch_first=True, bidirectional=True)
     for number, (ahead, back) in enumerate(zip(layers.forwards, layers.backwards, strict=True)):
         for name, weight in ahead.named_parameters():
-            getattr(built, name.replace("l0", f"l{number}")).data.copy_(weight)
+            getattr(library, name.replace("l0", f"l{number}")).data.copy_(weight)
         for name, weight in back.named_parameters():
-            getattr(built, name.replace("l0", f"l{number}_reverse")).data.copy_(weight)
-    return built
+            getattr(library, name.replace("l0", f"l{number}_reverse")).data.copy_(weight)
+    return library
 
 
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
@@ -27,10 +27,10 @@ def test_outputs_and_gradients_are_those_of_torch_on_packed_rows(cell: Cell) -> 
     layers = Bidirectional(cell, 6, 5, layers=2, dropout=0.0)
     reference = twin(layers, cell)
     rows = torch.randn(3, 7, 6, requires_grad=True)
-    known = torch.arange(7) < LENGTHS[:, None]
-    ours = layers(rows, LENGTHS)[known]
+    real = torch.arange(7) < LENGTHS[:, None]
+    ours = layers(rows, LENGTHS)[real]
     packed = pack_padded_sequence(rows, LENGTHS, batch_first=True, enforce_sorted=False)
-    theirs = pad_packed_sequence(reference(packed)[0], batch_first=True)[0][known]
+    theirs = pad_packed_sequence(reference(packed)[0], batch_first=True)[0][real]
     torch.testing.assert_close(ours, theirs)
     weight = torch.randn_like(ours)
     mine, yours = (torch.autograd.grad((out * weight).sum(), rows)[0] for out in (ours, theirs))

@@ -1,4 +1,4 @@
-"""What encoders of the past and of the whole row promise; each equation beside a literal one."""
+"""Tests of encoders of the past and of the whole row, each equation beside a literal one."""
 
 from typing import get_args
 
@@ -132,7 +132,7 @@ def test_the_evolution_of_interests_is_that_of_its_equations() -> None:
     model = DIEN(3, history=4).double()
     x = torch.randn(1, 6, 3, dtype=torch.float64)
     interests = model.extractor(x)[0]
-    found = model.evolve(interests, model.attention(interests, x))
+    encoded = model.evolve(interests, model.attention(interests, x))
     for step in range(6):
         back = range(max(step - 3, 0), step + 1)
         energies = torch.stack([interests[0, t] @ model.toward.weight @ x[0, step] for t in back])
@@ -142,7 +142,7 @@ def test_the_evolution_of_interests_is_that_of_its_equations() -> None:
             update, reset = torch.sigmoid(read[:2] + recalled[:2])
             fresh = torch.tanh(read[2] + reset * recalled[2])
             state = (1 - share * update) * state + share * update * fresh
-        torch.testing.assert_close(found[0, step], state)
+        torch.testing.assert_close(encoded[0, step], state)
 
 
 def test_an_interest_learns_what_came_next_where_that_counts() -> None:
@@ -174,13 +174,13 @@ def test_a_filter_is_the_convolution_of_its_taps(steps: int) -> None:
     for circular in (False, True):
         model = Filter(2, reach=8, circular=circular).double()
         taps = torch.fft.irfft(torch.view_as_complex(model.frequencies), n=8, dim=0)
-        found = model(x, torch.tensor([steps]))
+        encoded = model(x, torch.tensor([steps]))
         for step in range(steps):
             if circular:
                 expected = sum(taps[back % 8] * x[0, (step - back) % steps] for back in range(-4, 4))
             else:
                 expected = sum(taps[back] * x[0, step - back] for back in range(min(step + 1, 8)))
-            torch.testing.assert_close(found[0, step], torch.as_tensor(expected))
+            torch.testing.assert_close(encoded[0, step], torch.as_tensor(expected))
 
 
 def test_on_a_circle_of_its_own_length_a_filter_is_the_published_one() -> None:

@@ -1,4 +1,4 @@
-"""What a backbone promises: any folder will do, or one line says why not."""
+"""Tests of the backbone: any folder will do, or one line says why not."""
 
 import json
 import shutil
@@ -19,12 +19,12 @@ from itd_lightning.nn.language.scores import answer_log_probs, log_likelihoods, 
 @pytest.fixture(scope="module")
 def backbone(small_llama: str) -> Backbone:
     """Return the small backbone with two adapters that say something."""
-    made = Backbone(small_llama, ["one", "two"], precision="float32")
+    backbone = Backbone(small_llama, ["one", "two"], precision="float32")
     draw = torch.Generator().manual_seed(0)
     with torch.no_grad():
-        for weight in made.adapter_weights():
+        for weight in backbone.adapter_weights():
             weight.normal_(std=0.3, generator=draw)
-    return made
+    return backbone
 
 
 def test_a_folder_without_tokenizer_is_refused(small_llama: str, tmp_path: Path) -> None:
@@ -163,10 +163,10 @@ def test_a_cpu_reads_long_prompts_alone_so_that_no_other_changes_how_they_are_ro
     prompts = [prompter("word " * count) for count in (20, 100, 3, 101, 100)]
 
     def scores(rows: list[Prompt]) -> list[list[float]]:
-        found = torch.zeros(len(rows), 2)
+        logp = torch.zeros(len(rows), 2)
         for part in passes(rows, coarse.device):
-            found[part] = answer_log_probs(coarse, [rows[place] for place in part], [[7], [8]])
-        return found.tolist()
+            logp[part] = answer_log_probs(coarse, [rows[place] for place in part], [[7], [8]])
+        return logp.tolist()
 
     parts = list(passes(prompts, coarse.device))
     assert [len(part) for part in parts] == [2, 1, 1, 1]
@@ -189,6 +189,6 @@ def test_the_default_backbone_knows_the_capital_of_france(
 
 def test_the_vocabulary_is_not_copied_for_each_text(backbone: Backbone) -> None:
     rows = [list(range(5, 25))] * 3
-    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as seen:
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
         backbone(rows, "one", last=10)
-    assert not [event.key for event in seen.key_averages() if event.key == "aten::bmm"]
+    assert not [event.key for event in profile.key_averages() if event.key == "aten::bmm"]

@@ -1,4 +1,4 @@
-"""What a prompt promises: text of a suspect is data, whatever it spells."""
+"""Tests of prompts: text of a suspect is data, whatever it spells."""
 
 import pytest
 
@@ -47,11 +47,11 @@ def test_a_long_text_loses_its_middle_and_never_the_question(tokenizer: Tokenize
     prompter = Prompter(tokenizer, SEMANTIC, 300, 1)
     prompt = prompter(text)
     assert len(prompt.ids) == 299
-    told = tokenizer.decode(prompt.ids)
-    assert told.endswith("Prediction:")
-    assert "first lunch" in told
-    assert "lunch last\n>>>" in told
-    assert "[...]" in told
+    prompt_text = tokenizer.decode(prompt.ids)
+    assert prompt_text.endswith("Prediction:")
+    assert "first lunch" in prompt_text
+    assert "lunch last\n>>>" in prompt_text
+    assert "[...]" in prompt_text
 
 
 def test_a_context_without_room_is_refused_with_the_least_that_will_do(
