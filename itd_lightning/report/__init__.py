@@ -1,1 +1,1 @@
-"""Numbers -> one page that works offline. Never trains, never reads logs."""
+"""The report: one HTML page about runs that works offline. It never trains and never reads logs."""

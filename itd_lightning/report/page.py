@@ -1,4 +1,4 @@
-"""Runs -> one HTML file that needs nothing else and asks nobody for anything.
+"""The report page: one HTML file about runs that loads nothing else.
 
 Whatever comes from logs (user names above all) is text: Jinja escapes it in HTML, ``script_json`` in the
 figures' data, and ``figures.plain`` in Plotly's labels. The policy in the page's head names our two scripts
@@ -61,7 +61,7 @@ def render(runs: list[Run], user: str = "") -> str:
 
 
 def title(runs: list[Run]) -> str:
-    """Return in one line what the page is about."""
+    """Return the title of the page, in one line."""
     methods = list(dict.fromkeys(run.about.method for run in runs))
     if len(runs) == 1:
         return f"{methods[0]}: {runs[0].name}"
@@ -73,12 +73,12 @@ def title(runs: list[Run]) -> str:
 
 
 def script_json(text: str) -> Markup:
-    """JSON that cannot leave its script element."""
+    """Return JSON that cannot leave its script element."""
     return Markup(text.translate(IN_SCRIPT))
 
 
 def policy(*scripts: str) -> str:
-    """Content security policy: nothing from anywhere, and of scripts only these.
+    """Return the content security policy: no source is allowed but these scripts.
 
     Plotly sets styles from its script, and paints heat maps as data images.
     """

@@ -1,4 +1,4 @@
-"""Runs as the page shows them: of long score tables only what is small."""
+"""Runs in the form of the page: only small parts of long score tables."""
 
 from collections import Counter
 from pathlib import Path
@@ -31,18 +31,18 @@ class Truth(NamedTuple):
     """Labels and curves of a run's test part, by the answer key.
 
     Attributes:
-        labelled: What the timelines draw, with ``malicious`` and ``scenario``; None where there is no key.
+        labelled_units: Units of the timelines, with ``malicious`` and ``scenario``; None without a key.
         curves: Precision over recall of the units.
         day_curves: The same of the user-days.
         behaviours: The behaviours to look at first, labelled; None for other units.
-        missing: Why there are no labels.
+        reason: Why there are no labels.
     """
 
-    labelled: pl.DataFrame | None
+    labelled_units: pl.DataFrame | None
     curves: Curves
     day_curves: Curves
     behaviours: pl.DataFrame | None
-    missing: str = ""
+    reason: str = ""
 
 
 UNKNOWN = Truth(None, Curves({}), Curves({}), None, NO_STORE)
@@ -142,13 +142,13 @@ def read_truth(
     tested: pl.DataFrame,
     behaviours: pl.DataFrame | None,
 ) -> Truth:
-    """Label as the evaluation did, or say why that cannot be done."""
+    """Return labels and curves as the evaluation has them, or the reason why there are none."""
     try:
         table = ScoreTable(scores, labels=evaluation["protocol"].get("labels"))
     except InputError as error:
-        return UNKNOWN._replace(missing=str(error))
+        return UNKNOWN._replace(reason=str(error))
     return Truth(
-        labelled=table.label(table.without_true_campaigns(tested), table.policy),
+        labelled_units=table.label(table.without_true_campaigns(tested), table.policy),
         curves=unit_curves(table),
         day_curves=day_curves(table.label(table.without_true_campaigns(days), table.policy)),
         behaviours=None if behaviours is None else table.label(behaviours, table.policy),
@@ -156,7 +156,7 @@ def read_truth(
 
 
 def labelled_embeddings(folder: Path, evaluation: Evaluation) -> pl.DataFrame | None:
-    """The embeddings of a run with ``malicious``, null where that is not known; None without any."""
+    """Return the embeddings of a run with ``malicious``, null where unknown; None without any."""
     table = read_table(folder / EMBEDDING_FILE)
     if table is None:
         return None

@@ -6,18 +6,15 @@ import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
 from datetime import date
-from functools import cached_property
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NoReturn
 
 import torch
-import yaml
 from jsonargparse import Namespace, set_parsing_settings
 from jsonargparse.typing import register_type
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from lightning.pytorch import Trainer
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
 
 import itd_lightning
@@ -32,22 +29,18 @@ from itd_lightning.callbacks import (
     ScoreWriter,
     StaleFiles,
     SyncBuffers,
-    TrackedRun,
-    WandbRun,
 )
 from itd_lightning.callbacks.checkpoints import load_checkpoint
 from itd_lightning.callbacks.own_files import CONFIG_KEY
 from itd_lightning.callbacks.stages import StagedMethod
-from itd_lightning.callbacks.wandb_run import is_tracked
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import private_files, written_beside
 from itd_lightning.contracts.places import refuse_urls, refuse_urls_within
-from itd_lightning.contracts.run_files import CHECKPOINTS, FIT_CONFIG, METRIC_FILE, TEST_CONFIG
+from itd_lightning.contracts.run_files import CHECKPOINTS, METRIC_FILE
 from itd_lightning.methods import Method
 from itd_lightning.runs.arguments import FOLLOWERS, SEED, refuse_followers, take_option
 from itd_lightning.runs.checkpoint_config import safe_config
 from itd_lightning.runs.config import SaveConfig, config_hash, config_text, tracked_in, wandb_runs
-from itd_lightning.store.read import Store
 from itd_lightning.views import View
 
 # A config is somebody's text: it may name these and nothing else, above all no function of the system.

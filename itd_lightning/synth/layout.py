@@ -1,4 +1,4 @@
-"""What a release records: questions to the table of releases that several logs ask."""
+"""Columns of a release, and its way to record mails; used by the generators of logs."""
 
 from itd_lightning.sources.cert.releases import Log, Release
 

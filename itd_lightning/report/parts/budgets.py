@@ -1,4 +1,4 @@
-"""Tables of what an analyst meets: alarms at the threshold, and short lists under a budget."""
+"""Tables of alarms at the threshold, and of short lists under a budget."""
 
 from collections.abc import Callable, Sequence
 
@@ -17,7 +17,7 @@ HEADLINE = {
 
 
 def operating_table(runs: Sequence[Run]) -> Table:
-    """Return the numbers that follow if everything above the threshold is an alarm."""
+    """Return the numbers at the threshold: everything above it is an alarm."""
     rows = [Row("Threshold", [operating_cell(run.evaluation, "threshold") for run in runs])]
     rows += [
         Row(label, [operating_cell(run.evaluation, name) for run in runs]) for name, label in HEADLINE.items()
@@ -26,20 +26,20 @@ def operating_table(runs: Sequence[Run]) -> Table:
 
 
 def operating_cell(result: Numbers, name: str) -> Cell:
-    """One number at the threshold."""
+    """Return one number at the threshold."""
     reason = str(result.get("undefined", {}).get(name, NOT_MEASURED))
     footnote = "" if name == "threshold" else NO_INTERVAL
     return number_cell(result.get(name), reason, result["intervals"].get(name), footnote)
 
 
 def share_table(runs: Sequence[Run]) -> Table:
-    """Detection rate among the highest scores."""
+    """Return the detection rate among the highest scores."""
     units = plural([run.about.grain for run in runs])
     shares = dict.fromkeys(share for run in runs for share in budget(run, "share"))
     rows = [
         Row(
             f"highest {100 * float(share):.0f} % of {units}",
-            [nothing(budget(run, "share").get(share), run) for run in runs],
+            [positives_cell(budget(run, "share").get(share), run) for run in runs],
         )
         for share in shares
     ]
@@ -47,13 +47,13 @@ def share_table(runs: Sequence[Run]) -> Table:
 
 
 def daily_table(runs: Sequence[Run]) -> Table:
-    """Return what daily lists of user-days find."""
+    """Return the results of daily lists of user-days."""
     sizes = dict.fromkeys(size for run in runs for size in budget(run, "per_day"))
     columns: dict[str, Callable[[Numbers, Run], Cell]] = {
-        "Recall": lambda entry, run: nothing(entry.get("recall"), run),
-        "Precision": lambda entry, run: nothing(entry.get("precision"), run),
+        "Recall": lambda entry, run: positives_cell(entry.get("recall"), run),
+        "Precision": lambda entry, run: positives_cell(entry.get("precision"), run),
         "Insiders found": insiders,
-        "Median days until found": waiting,
+        "Median days until found": days_until_found,
     }
     rows = [
         Row(
@@ -72,19 +72,19 @@ def budget(run: Run, kind: str) -> Numbers:
     return sizes
 
 
-def nothing(value: float | int | None, run: Run) -> Cell:
-    """A number that is undefined only where there is nothing to find."""
+def positives_cell(value: float | int | None, run: Run) -> Cell:
+    """Return a number whose only reason to be undefined is that the test part has no malicious unit."""
     return number_cell(value, str(run.evaluation.get("undefined", {}).get("pr_auc", NOT_MEASURED)))
 
 
 def insiders(entry: Numbers, run: Run) -> Cell:
     """Return the number of insiders that a list finds."""
     count = entry.get("insiders_found")
-    return nothing(None, run) if count is None else Cell(f"{count} of {entry.get('insiders', DASH)}")
+    return positives_cell(None, run) if count is None else Cell(f"{count} of {entry.get('insiders', DASH)}")
 
 
-def waiting(entry: Numbers, run: Run) -> Cell:
+def days_until_found(entry: Numbers, run: Run) -> Cell:
     """Return the days until an insider is found."""
     if not entry:
-        return nothing(None, run)
+        return positives_cell(None, run)
     return number_cell(entry.get("days_until_found"), "no insider is found within this list")

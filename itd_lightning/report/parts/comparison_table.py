@@ -17,7 +17,7 @@ HEADS = (
 
 
 def heads(table: CommonTable) -> list[str]:
-    """Heads of the columns; the first has none."""
+    """Return the heads of the columns; the first has none."""
     return ["", *HEADS, *(f"scenario {name}" for name in table.scenarios), "fit s", "GiB"]
 
 
@@ -27,7 +27,7 @@ def notes(table: CommonTable) -> list[str]:
 
 
 def cells(row: MethodRow, table: CommonTable, cost: Cost) -> list[str]:
-    """One row of the table, as text."""
+    """Return one row of the table, as text."""
     spread = "" if row.seeds == 1 else f" [{row.spread[0]:.3f}, {row.spread[1]:.3f}]"
     span = "" if row.interval is None else f" ({row.interval[0]:.2f}-{row.interval[1]:.2f})"
     return [
@@ -45,7 +45,7 @@ def cells(row: MethodRow, table: CommonTable, cost: Cost) -> list[str]:
 
 
 def lag(row: MethodRow) -> str:
-    """Return how far a method is behind the best one, and whether users could have made the difference."""
+    """Return the difference to the best method, and whether chance among users could explain it."""
     if row.behind is None:
         return "-"
     low, high = row.behind
@@ -53,7 +53,7 @@ def lag(row: MethodRow) -> str:
 
 
 def summary(table: CommonTable) -> str:
-    """Return how many user-days and insiders the numbers rest on, and what they mean."""
+    """Return the numbers of user-days and insiders, and the meaning of the columns."""
     counts = ", ".join(f"{count} of scenario {name}" for name, count in table.scenarios.items())
     return (
         f"{table.user_days:,} test user-days of {table.users} users, about {table.per_day:.0f} a day; "
@@ -70,8 +70,8 @@ def summary(table: CommonTable) -> str:
 def fusion_note(table: CommonTable) -> str:
     """Return the weights of the fused row."""
     shares = sorted(table.weights.items(), key=lambda item: -item[1])
-    named = ", ".join(f"{name} {share:.2f}" for name, share in shares if share >= 0.005)
+    weights = ", ".join(f"{name} {share:.2f}" for name, share in shares if share >= 0.005)
     return (
         "Fused: the weighted sum of conformal surprises, -log of the share of harmless validation days that "
-        f"score as high or higher; weights from validation days: {named}."
+        f"score as high or higher; weights from validation days: {weights}."
     )

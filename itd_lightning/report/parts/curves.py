@@ -40,25 +40,25 @@ class Curves(NamedTuple):
 
     Attributes:
         by_scenario: One each scenario; under None that of all together.
-        missing: Why there is none.
+        reason: Why there is none.
     """
 
     by_scenario: dict[int | None, Curve]
-    missing: str = ""
+    reason: str = ""
 
 
 def unit_curves(table: ScoreTable) -> Curves:
-    """Curves of the test units."""
+    """Return the curves of the test units."""
     try:
-        labelled = take_survey(table)
-        ranking = rank_test_units(labelled, table.policy, table.scores)["score"]
-        return curves(ranking, labelled.hits[table.policy]["scenario"].to_numpy())
+        survey = take_survey(table)
+        ranking = rank_test_units(survey, table.policy, table.scores)["score"]
+        return curves(ranking, survey.hits[table.policy]["scenario"].to_numpy())
     except InputError as error:
         return Curves({}, str(error))
 
 
 def day_curves(days: pl.DataFrame) -> Curves:
-    """Curves of labelled user-days."""
+    """Return the curves of labelled user-days."""
     try:
         return curves(rank_rows(days, "score"), days.filter("malicious")["scenario"].to_numpy())
     except InputError as error:
@@ -66,7 +66,7 @@ def day_curves(days: pl.DataFrame) -> Curves:
 
 
 def curves(ranking: Ranking, scenario: Int[np.ndarray, " m"]) -> Curves:
-    """Curves of a ranking, whose malicious units belong to these scenarios."""
+    """Return the curves of a ranking, whose malicious units belong to these scenarios."""
     parts: Iterable[tuple[int | None, Ranking]] = [
         (None, ranking),
         *((int(name), ranking.only(scenario == name)) for name in np.unique(scenario)),
@@ -75,7 +75,7 @@ def curves(ranking: Ranking, scenario: Int[np.ndarray, " m"]) -> Curves:
 
 
 def curve(ranking: Ranking) -> Curve:
-    """The corners of a curve: where recall grows, so the drawn area is the average precision; and its end."""
+    """Return the corners of a curve, where recall grows, and its end; the area is the average precision."""
     recall, precision = ranking.curve()
     grows = np.flatnonzero(np.diff(recall, prepend=0) > 0)
     corners = grows[np.unique(np.linspace(0, len(grows) - 1, min(POINTS, len(grows))).astype(int))]

@@ -28,38 +28,38 @@ class Panel(NamedTuple):
 
 
 class Figure(NamedTuple):
-    """Plots that are read together.
+    """Plots with one caption.
 
     Attributes:
         kind: CSS class, which decides sizes.
         caption: One sentence that says what to see.
         panels: The plots.
-        missing: Why there is none.
+        reason: Why there is none.
     """
 
     kind: str
     caption: str
     panels: list[Panel]
-    missing: str = ""
+    reason: str = ""
 
 
 def plain(text: object) -> str:
-    """Text from a log for a Plotly label, which reads a subset of HTML."""
+    """Return text from a log as a Plotly label, which reads a subset of HTML."""
     return html.escape(str(text), quote=False)
 
 
 def colour(run: int) -> str:
-    """Colour of the run with this number."""
+    """Return the colour of the run with this number."""
     return COLOURS[run % len(COLOURS)]
 
 
 def dash(run: int) -> str:
-    """Dash of the run with this number."""
+    """Return the dash of the run with this number."""
     return DASHES[run % len(DASHES)]
 
 
 def canvas(x: dict[str, Any], y: dict[str, Any]) -> go.Figure:
-    """An empty plot in the page's style; the axes are Plotly's, laid over ours."""
+    """Return an empty plot in the page's style; the axes are Plotly's, laid over ours."""
     axis = {
         "fixedrange": True,
         "zeroline": False,

@@ -1,4 +1,4 @@
-"""Maps of the highest scoring windows: seen, expected and contribution, hour by hour.
+"""Maps of the highest scoring windows: observed, expected and contribution, hour by hour.
 
 Axes: T hours, F features.
 """
@@ -44,7 +44,7 @@ class Window(NamedTuple):
 
 
 def explained_windows(run: Run) -> list[tuple[Window, Figure]]:
-    """The highest explained units, each with its three maps."""
+    """Return the highest explained units, each with its three maps."""
     hourly = None if run.explanations is None else run.explanations.filter(pl.col("hour").is_not_null())
     if hourly is None or hourly.is_empty():
         return []
@@ -64,13 +64,13 @@ def windows(cells: pl.DataFrame, count: int = WINDOWS) -> list[Window]:
 
 
 def cut(cells: pl.DataFrame, unit: dict[str, Any], features: list[str]) -> Window:
-    """One unit as grids; a cell that is not in the table is 0."""
-    own = cells.filter(*(pl.col(name) == unit[name] for name in ("user", "start", "end")))
-    grids = np.zeros((3, len(features), int(own["hour"].max()) + 1))  # type: ignore[arg-type]
+    """Return one unit as grids; a cell that is not in the table is 0."""
+    own_cells = cells.filter(*(pl.col(name) == unit[name] for name in ("user", "start", "end")))
+    grids = np.zeros((3, len(features), int(own_cells["hour"].max()) + 1))  # type: ignore[arg-type]
     place = {feature: row for row, feature in enumerate(features)}
-    rows = own["feature"].replace_strict(place, return_dtype=pl.Int64).to_numpy()
+    rows = own_cells["feature"].replace_strict(place, return_dtype=pl.Int64).to_numpy()
     for layer, name in enumerate(("seen", "expected", "part")):
-        grids[layer, rows, own["hour"].to_numpy()] = own[name].to_numpy()
+        grids[layer, rows, own_cells["hour"].to_numpy()] = own_cells[name].to_numpy()
     return Window(unit["user"], unit["start"], unit["score"], features, *grids)
 
 
@@ -79,10 +79,10 @@ def caption(window: Window) -> str:
     row, hour = np.unravel_index(int(window.part.argmax()), window.part.shape)
     by_feature = window.part.sum(axis=1)
     top = int(by_feature.argmax())
-    whole = float(by_feature.sum())
+    total = float(by_feature.sum())
     share = (
-        f" ({100 * by_feature[top] / whole:.0f} % of the score)"
-        if by_feature.min() >= 0 and whole > 0
+        f" ({100 * by_feature[top] / total:.0f} % of the score)"
+        if by_feature.min() >= 0 and total > 0
         else ""
     )
     value = float(window.expected[row, hour])
@@ -100,14 +100,14 @@ def probable(window: Window) -> bool:
 
 
 def maps(window: Window) -> list[Panel]:
-    """Seen, expected and contribution on the same hours."""
+    """Return the maps of observed, expected and contribution, on the same hours."""
     likely = probable(window)
     most = max(float(window.observed.max()), 1)
     marks = [mark for mark in (0, 1, 3, 10, 30, 100, 300, 1000, 3000) if mark <= most]
     colours = {"zmin": 0, "zmax": np.log1p(most), "colorscale": BLUES}
     ticks = {"tickvals": np.log1p(marks).tolist(), "ticktext": [str(mark) for mark in marks]}
-    far = max(float(np.abs(window.expected).max()), 1e-12)
-    expected = {"zmin": 0, "zmax": 1, "colorscale": BLUES} if likely else diverging(far)
+    limit = max(float(np.abs(window.expected).max()), 1e-12)
+    expected = {"zmin": 0, "zmax": 1, "colorscale": BLUES} if likely else diverging(limit)
     adds = max(float(np.abs(window.part).max()), 1e-12)
     signed = float(window.part.min()) < 0
     part = diverging(adds) if signed else {"zmin": 0, "zmax": adds, "colorscale": ORANGES}
@@ -128,19 +128,19 @@ def maps(window: Window) -> list[Panel]:
     ]
 
 
-def diverging(far: float) -> dict[str, Any]:
-    """A scale with white at 0."""
-    return {"zmin": -far, "zmax": far, "colorscale": BOTH_WAYS}
+def diverging(limit: float) -> dict[str, Any]:
+    """Return a scale with white at 0."""
+    return {"zmin": -limit, "zmax": limit, "colorscale": BOTH_WAYS}
 
 
 def heat(
     window: Window,
     z: Float[np.ndarray, "f t"],
-    shown: Float[np.ndarray, "f t"],
+    hover_values: Float[np.ndarray, "f t"],
     scale: dict[str, Any],
     ticks: dict[str, Any],
 ) -> go.Figure:
-    """One map; colours follow ``z``, a pointer shows ``shown``."""
+    """Return one map; colours follow ``z``, the hover text has ``hover_values``."""
     hours = z.shape[1]
     step = 6 if hours <= 48 else 24
     at = [hour for hour in range(hours) if (window.start + timedelta(hours=hour)).hour % step == 0] or [0]
@@ -165,7 +165,7 @@ def heat(
     ]
     figure.add_heatmap(
         z=z.round(6).tolist(),
-        customdata=shown.round(6).tolist(),
+        customdata=hover_values.round(6).tolist(),
         text=labels,
         hovertemplate="%{text}: %{customdata:.3g}<extra></extra>",
         xgap=1,
@@ -182,10 +182,10 @@ def heat(
 
 
 def short_name(feature: str) -> str:
-    """A name that leaves room for the map beside it."""
+    """Return a name that leaves room for the map beside it."""
     return feature if len(feature) <= LONGEST else f"{feature[: LONGEST - 1]}…"
 
 
 def clock(start: datetime, hour: int) -> str:
-    """Time of day of a window's hour."""
+    """Return the time of day of a window's hour."""
     return (start + timedelta(hours=hour)).strftime("%H:%M")

@@ -1,4 +1,4 @@
-"""Numbers as text, for the page: three significant digits, or a dash and a reason."""
+"""Numbers as text for the page: three significant digits, or a dash and a reason."""
 
 import math
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ class Cell(NamedTuple):
 
 
 def number(value: float | int) -> str:
-    """Three significant digits; a dash for what is no number.
+    """Return a number with three significant digits; a dash for what is no number.
 
     Example:
         >>> [number(value) for value in (0.39546, 0.074, 1, 12345.6)]
@@ -47,7 +47,7 @@ def number(value: float | int) -> str:
 
 
 def span(interval: Sequence[float | int] | None) -> str:
-    """An interval as "0.310-0.609", with an en dash; empty where there is none."""
+    """Return an interval as "0.310-0.609", with an en dash; empty where there is none."""
     return "" if interval is None else DASH.join(number(limit) for limit in interval)
 
 
@@ -57,7 +57,7 @@ def number_cell(
     interval: Sequence[float | int] | None = None,
     no_interval: str = "",
 ) -> Cell:
-    """A number with its interval, or a dash with its reason.
+    """Return a number with its interval, or a dash with its reason.
 
     Args:
         value: The number, or None.
@@ -73,12 +73,12 @@ def number_cell(
 
 
 def count(value: int | None) -> str:
-    """A count with its thousands apart."""
+    """Return a count with its thousands apart."""
     return DASH if value is None else f"{value:,}"
 
 
 def plural(grains: Sequence[str]) -> str:
-    """Return the plural of what is scored; "units" for runs that score different things.
+    """Return the plural of the unit of scores; "units" for runs with different units.
 
     Example:
         >>> plural(["behaviour", "behaviour"]), plural(["behaviour", "window"])

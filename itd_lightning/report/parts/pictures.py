@@ -1,4 +1,4 @@
-"""Tables of single users that a run wrote when it was tested."""
+"""Tables of single users that a run wrote during its test."""
 
 from typing import NamedTuple
 
@@ -9,21 +9,21 @@ from itd_lightning.contracts.pictures import PICTURES
 from itd_lightning.report.runs import Run
 from itd_lightning.runs.folder import read_table
 
-LISTED = 20  # users that a message names
+MAX_NAMES = 20  # users that a message names
 
 
 class UserPicture(NamedTuple):
-    """The rows that draw one user.
+    """The rows for the picture of one user.
 
     Attributes:
         user: Who.
         table: The rows of this user.
-        missing: Why there is no picture; empty where there is one.
+        reason: Why there is no picture; empty where there is one.
     """
 
     user: str
     table: pl.DataFrame
-    missing: str = ""
+    reason: str = ""
 
 
 def read_pictures(run: Run, file: str) -> pl.DataFrame:
@@ -35,8 +35,8 @@ def read_pictures(run: Run, file: str) -> pl.DataFrame:
     table = read_table(run.folder / file)
     if table is None:
         return PICTURES[file].to_frame()
-    if lacking := PICTURES[file].keys() - set(table.columns):
-        names = ", ".join(sorted(lacking))
+    if missing_columns := PICTURES[file].keys() - set(table.columns):
+        names = ", ".join(sorted(missing_columns))
         raise InputError(f"{run.folder / file} lacks the columns {names}; write it again with `itd test`")
     return table
 
@@ -53,13 +53,13 @@ def user_picture(run: Run, file: str, user: str) -> UserPicture:
     users = table["user"].unique(maintain_order=True).sort().to_list()
     if not users:
         return UserPicture("", table, f"the run's folder has no {file}, which `itd test` writes")
-    who = user or highest(run, users)
-    if who not in users:
-        more = f" and {len(users) - LISTED} more" if len(users) > LISTED else ""
-        names = ", ".join(users[:LISTED])
-        words = f"nothing to draw was written of {who}, but of {len(users)} others: {names}{more}"
+    shown_user = user or highest(run, users)
+    if shown_user not in users:
+        more = f" and {len(users) - MAX_NAMES} more" if len(users) > MAX_NAMES else ""
+        names = ", ".join(users[:MAX_NAMES])
+        words = f"nothing to draw was written of {shown_user}, but of {len(users)} others: {names}{more}"
         return UserPicture("", table, words)
-    return UserPicture(who, table.filter(user=who))
+    return UserPicture(shown_user, table.filter(user=shown_user))
 
 
 def highest(run: Run, users: list[str]) -> str:

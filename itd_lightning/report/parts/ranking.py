@@ -18,17 +18,17 @@ POLICIES = "event: malicious events only, or what holds one; interval: all that 
 
 
 def ranking_tables(runs: Sequence[Run]) -> list[Table]:
-    """Threshold-free numbers: of the method, under each label policy, of baselines, pooled.
+    """Return the threshold-free numbers: of the method, under each label policy, of baselines, pooled.
 
     One table for one or two runs; two for more, which would not fit beside each other.
     """
     title = f"How well malicious {plural([run.about.grain for run in runs])} are ranked"
-    halves = [list(MEASURES)] if len(runs) <= 2 else [["pr_auc", "base_rate"], ["roc_auc", "clean_recall"]]
-    return [ranking_table(runs, half, title if place == 0 else "") for place, half in enumerate(halves)]
+    columns = [list(MEASURES)] if len(runs) <= 2 else [["pr_auc", "base_rate"], ["roc_auc", "clean_recall"]]
+    return [ranking_table(runs, names, title if place == 0 else "") for place, names in enumerate(columns)]
 
 
 def ranking_table(runs: Sequence[Run], measures: list[str], title: str) -> Table:
-    """Some threshold-free numbers of all subjects."""
+    """Return some threshold-free numbers of all subjects."""
     subjects = [
         ("This method", method_entries),
         (f"The same scores under each label policy ({POLICIES})", label_entries),
@@ -46,19 +46,19 @@ Entries = Iterator[tuple[str, Numbers]]
 
 
 def method_entries(result: Evaluation) -> Entries:
-    """All scenarios together, then each."""
+    """Yield all scenarios together, then each."""
     yield "all scenarios", {**result, "undefined": result.get("undefined", {}).get("pr_auc", "")}
     for name, entry in result.get("scenarios", {}).items():
         yield f"scenario {name}", entry
 
 
 def label_entries(result: Evaluation) -> Entries:
-    """Each label policy."""
+    """Yield each label policy."""
     yield from result.get("labels", {}).items()
 
 
 def baseline_entries(result: Evaluation) -> Entries:
-    """Chance, then how much happened."""
+    """Return chance, then the volume baselines."""
     names = {
         "random": "random scores",
         "events": "number of events",
@@ -74,7 +74,7 @@ def baseline_entries(result: Evaluation) -> Entries:
 
 
 def pooled_entries(result: Evaluation) -> Entries:
-    """User-days, then what lies between: six units in a row, or sessions."""
+    """Return user-days, then the grain in between: six units in a row, or sessions."""
     pooled: Numbers = result.get("pooled", {})
     if "user_days" in pooled:
         yield "user-days, highest", pooled["user_days"]
@@ -84,13 +84,13 @@ def pooled_entries(result: Evaluation) -> Entries:
         "top2": "mean of top two",
         "top3": "mean of top three",
     }
-    for kind, what in (("sequences", "six in a row"), ("sessions", "sessions")):
+    for kind, label in (("sequences", "six in a row"), ("sessions", "sessions")):
         for pool, entry in pooled.get(kind, {}).items():
-            yield f"{what}, {how.get(pool, pool)}", entry
+            yield f"{label}, {how.get(pool, pool)}", entry
 
 
 def subject_rows(entries: list[dict[str, Numbers]], measures: list[str]) -> list[Row]:
-    """One row a subject that any run has: run beside run under each measure."""
+    """Return one row per subject of any run: run beside run under each measure."""
     labels = dict.fromkeys(label for run in entries for label in run)
     return [
         Row(label, [number_of(run.get(label, {}), name) for name in measures for run in entries])
@@ -99,7 +99,7 @@ def subject_rows(entries: list[dict[str, Numbers]], measures: list[str]) -> list
 
 
 def number_of(entry: Numbers, name: str) -> Cell:
-    """One threshold-free number; only the areas have intervals."""
+    """Return one threshold-free number; only the areas have intervals."""
     reason = entry.get("undefined") or NOT_MEASURED
     interval = (entry.get("intervals") or {}).get(name)
     return number_cell(entry.get(name), str(reason), interval, NO_INTERVAL if name.endswith("_auc") else "")

@@ -44,6 +44,6 @@ class Table(NamedTuple):
 
     @property
     def reasons(self) -> list[str]:
-        """Footnotes, in the order in which they first appear."""
+        """Return the footnotes, in the order in which they first appear."""
         cells = (cell for group in self.groups for row in group.rows for cell in row.cells)
         return list(dict.fromkeys(cell.reason for cell in cells if cell.reason))

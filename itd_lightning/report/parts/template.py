@@ -32,7 +32,7 @@ def environment() -> Environment:
 
 
 def prose(text: str) -> Markup:
-    """A sentence of Markdown: what stands between backticks is code, all else is text.
+    """Return a sentence of Markdown as HTML: text between backticks is code, all else is plain.
 
     Example:
         >>> str(prose("`itd audit` asks whether 1 < 2."))
@@ -42,5 +42,5 @@ def prose(text: str) -> Markup:
 
 
 def asset(name: str) -> str:
-    """A file that ships beside the templates."""
+    """Return a file that ships beside the templates."""
     return files("itd_lightning.report").joinpath(TEMPLATES, name).read_text("utf-8")

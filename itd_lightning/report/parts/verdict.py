@@ -1,4 +1,4 @@
-"""The numbers in sentences: what came out, and whether to believe it."""
+"""The results in sentences: the numbers, and whether the audits support them."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -25,13 +25,13 @@ class Verdict(NamedTuple):
 
 
 def verdict(run: Run) -> Verdict:
-    """Say in words what came out."""
+    """Return the result of a run in words."""
     text, state = audit_summary(run.audits)
     return Verdict(run.name, result(run.evaluation), text, state)
 
 
 def result(evaluation: Evaluation) -> str:
-    """PR-AUC beside the base rate and the best score that needs no method."""
+    """Return the PR-AUC beside the base rate and the best score that needs no method."""
     value, base = evaluation["pr_auc"], evaluation.get("base_rate")
     if value is None:
         reason = evaluation.get("undefined", {}).get("pr_auc", "no reason was recorded")
@@ -46,7 +46,7 @@ def result(evaluation: Evaluation) -> str:
 
 
 def best_baseline(evaluation: Evaluation) -> str:
-    """The strongest competitor that needs no method, as a sentence with a space before it."""
+    """Return the strongest competitor that needs no method, as a sentence with a space before it."""
     baselines = {
         name: (entry["pr_auc"], entry["intervals"]["pr_auc"])
         for name, entry in evaluation.get("baselines", {}).items()
@@ -61,19 +61,21 @@ def best_baseline(evaluation: Evaluation) -> str:
 
 
 def audit_summary(audits: Sequence[AuditResult]) -> tuple[str, str]:
-    """Return what the audits say, worst first, and the worst answer."""
+    """Return a summary of the audits, worst first, and the worst answer."""
     if not audits:
         return "No audit was run, so the result may be an artefact.", "none"
     for answer, summary in ((False, "failed"), (None, "open")):
-        hits = [audit for audit in audits if audit.passed is answer]
-        if hits:
-            sentences = " ".join(sentence(f"{audit.name}: {audit.verdict}") for audit in hits)
-            verb = "is" if len(hits) == 1 else "are"
-            claim = f"{len(hits)} of {len(audits)} audits " + (summary if answer is False else f"{verb} open")
+        worst = [audit for audit in audits if audit.passed is answer]
+        if worst:
+            sentences = " ".join(sentence(f"{audit.name}: {audit.verdict}") for audit in worst)
+            verb = "is" if len(worst) == 1 else "are"
+            claim = f"{len(worst)} of {len(audits)} audits " + (
+                summary if answer is False else f"{verb} open"
+            )
             return f"{claim}. {sentences}", summary
     return f"All {len(audits)} audits passed.", "passed"
 
 
 def sentence(text: str) -> str:
-    """The text with a full stop."""
+    """Return the text with a full stop."""
     return text if text.endswith((".", "!", "?")) else f"{text}."

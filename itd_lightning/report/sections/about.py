@@ -21,7 +21,7 @@ class About(Section):
 
 
 def about_table(runs: Sequence[Run]) -> Table:
-    """Return the facts of each run: what was run, on what."""
+    """Return the facts of each run: method, view, split and data."""
     facts: dict[str, Callable[[Run], str]] = {
         "Method": lambda run: run.about.method,
         "View": lambda run: f"{run.about.view}; one score a {run.about.grain}",
@@ -38,12 +38,12 @@ def about_table(runs: Sequence[Run]) -> Table:
         "Hash of the config": lambda run: run.about.config or DASH,
     }
     rows = [Row(label, [Cell(fact(run)) for run in runs]) for label, fact in facts.items()]
-    shown = [row for row in rows if any(cell.text for cell in row.cells)]
-    return Table("What was run", "", [""], [Group("", shown)])
+    filled = [row for row in rows if any(cell.text for cell in row.cells)]
+    return Table("What was run", "", [""], [Group("", filled)])
 
 
 def data(run: Run) -> str:
-    """Return where the events come from; a store that is not at hand is known by its hash only."""
+    """Return the source of the events; a missing store appears by its hash only."""
     manifest = run.store
     mark = f"store fingerprint {run.about.store_fingerprint[:12]}"
     if not manifest:

@@ -34,7 +34,7 @@ class Audits(Section):
 
 
 def audit_rows(runs: Sequence[Run]) -> list[AuditRow]:
-    """All audits of all runs; failed ones are not sorted first, so that runs compare line by line."""
+    """Return all audits of all runs; failed ones are not sorted first, so that runs compare by line."""
     return [
         AuditRow(
             run=run.name,

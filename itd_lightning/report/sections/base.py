@@ -1,4 +1,4 @@
-"""Base of the page's sections: when one applies, and how it becomes HTML."""
+"""Base of the page's sections: a section decides whether it applies, and renders itself."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from itd_lightning.report.runs import Run
 
 
 class Page:
-    """State that sections share: whose pictures are drawn, and the plots placed so far.
+    """State that sections share: the user of the pictures, and the plots placed so far.
 
     Args:
         user: Whose pictures are drawn; those of the highest scorer if it is empty.
@@ -23,7 +23,7 @@ class Page:
         self.plots: list[str] = []
 
     def place(self, panel: Panel) -> str:
-        """Keep what Plotly draws and return the id of the plot's element; templates call it."""
+        """Store a Plotly plot and return the id of its element; templates call it."""
         self.plots.append(panel.figure.to_json())
         return f"plot-{len(self.plots) - 1}"
 

@@ -1,4 +1,4 @@
-"""Several runs on the user-days that they share: who finds what, where they agree, and what it cost.
+"""Several runs on their common user-days: results, agreement and cost.
 
 Axes: N test user-days, R runs, D days.
 """
@@ -29,7 +29,7 @@ AROUND = 14  # days before the first and after the last malicious one
 
 
 class SideBySide(Section):
-    """Several runs on the user-days that they share."""
+    """Several runs on their common user-days."""
 
     anchor, link = "common", "Side by side"
     title = "Side by side, on the same user-days"
@@ -52,7 +52,7 @@ class Comparison(NamedTuple):
         rows: Its rows as text, methods first.
         notes: How it is read.
         figures: By heading: scenarios, campaigns, agreement and cost.
-        missing: Why there is none.
+        reason: Why there is none.
     """
 
     table: CommonTable | None
@@ -60,15 +60,15 @@ class Comparison(NamedTuple):
     rows: list[list[str]]
     notes: list[str]
     figures: dict[str, Figure]
-    missing: str = ""
+    reason: str = ""
 
 
 def comparison(runs: Sequence[Run]) -> Comparison:
-    """Return the table and the figures of several runs, or why there are none."""
-    scored = {run.name: [run.folder / SCORE_FILE] for run in runs}
+    """Return the table and the figures of several runs, or the reason why there are none."""
+    score_files = {run.name: [run.folder / SCORE_FILE] for run in runs}
     try:
-        table = common_table(scored)
-        days, methods = common_days(scored)
+        table = common_table(score_files)
+        days, methods = common_days(score_files)
     except InputError as error:
         return Comparison(None, [], [], [], {}, str(error))
     tested = (days["part"] == "test").to_numpy()
@@ -81,27 +81,27 @@ def comparison(runs: Sequence[Run]) -> Comparison:
         "What each scenario is found by": by_scenario(table, names),
         "Campaigns by method": campaigns(days, ranks, names),
         "Agreement": agreement(ranks, names),
-        "Cost against quality": costly(table, costs),
+        "Cost against quality": cost_plot(table, costs),
     }
     rows = [cells(row, table, costs.get(row.name, {})) for row in (*table.rows, *table.references)]
     return Comparison(table, heads(table), rows, notes(table), figures)
 
 
 def cost(folder: Path) -> dict[str, float]:
-    """Return what the fit of a run took: wall ``seconds``, ``cpu_seconds``, most memory in ``gib``."""
+    """Return the cost of a run's fit: wall ``seconds``, ``cpu_seconds``, most memory in ``gib``."""
     return dict(read_json(folder / COST_FILE)) if (folder / COST_FILE).is_file() else {}
 
 
 def ranked_share(score: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-    """Share of the days that score lower, half of a tie."""
+    """Return the share of the days that score lower, half of a tie."""
     ordered = np.sort(score)
-    below, upto = (np.searchsorted(ordered, score, side=side) for side in ("left", "right"))
-    share: Float[np.ndarray, " n"] = (below + upto) / (2 * len(score))
+    first, last = (np.searchsorted(ordered, score, side=side) for side in ("left", "right"))
+    share: Float[np.ndarray, " n"] = (first + last) / (2 * len(score))
     return share
 
 
 def by_scenario(table: CommonTable, names: list[str]) -> Figure:
-    """PR-AUC of each scenario's days among all harmless ones, one dot a run."""
+    """Return the PR-AUC of each scenario's days among all harmless ones, one dot a run."""
     rows = {row.name: row for row in table.rows}
     panels = []
     for scenario, count in table.scenarios.items():
@@ -128,7 +128,7 @@ def by_scenario(table: CommonTable, names: list[str]) -> Figure:
 
 
 def campaigns(days: pl.DataFrame, ranks: Float[np.ndarray, "r n"], names: list[str]) -> Figure:
-    """For each insider the rank of every day by every run, with the malicious days marked."""
+    """Return each insider's daily ranks by every run, with the malicious days marked."""
     rows = days.with_row_index("row")
     insiders = rows.filter("malicious")["user"].unique(maintain_order=True).to_list()
     panels = [campaign(rows.filter(user=user), ranks, names) for user in insiders[:CAMPAIGNS]]
@@ -139,21 +139,22 @@ def campaigns(days: pl.DataFrame, ranks: Float[np.ndarray, "r n"], names: list[s
     return Figure("compare", caption, panels)
 
 
-def campaign(own: pl.DataFrame, ranks: Float[np.ndarray, "r n"], names: list[str]) -> Panel:
-    """One insider."""
-    hits = own.filter("malicious")
-    near = own.filter(
+def campaign(own_days: pl.DataFrame, ranks: Float[np.ndarray, "r n"], names: list[str]) -> Panel:
+    """Return the panel of one insider."""
+    malicious_days = own_days.filter("malicious")
+    days = own_days.filter(
         pl.col("start").is_between(
-            hits["start"].min() - pl.duration(days=AROUND), hits["start"].max() + pl.duration(days=AROUND)
+            malicious_days["start"].min() - pl.duration(days=AROUND),
+            malicious_days["start"].max() + pl.duration(days=AROUND),
         )
     )
-    dates = near["start"].dt.date().to_list()
+    dates = days["start"].dt.date().to_list()
     figure = canvas({"nticks": 6}, {"showline": False, "ticks": "", "dtick": 1})
     labels = [plain(name) for name in reversed(names)]
     figure.add_heatmap(
         x=dates,
         y=labels,
-        z=ranks[::-1, near["row"].to_numpy()].round(3).tolist(),
+        z=ranks[::-1, days["row"].to_numpy()].round(3).tolist(),
         zmin=0.5,
         zmax=1,
         colorscale=BLUES,
@@ -161,18 +162,18 @@ def campaign(own: pl.DataFrame, ranks: Float[np.ndarray, "r n"], names: list[str
         hovertemplate="%{y}, %{x}: above %{z:.1%} of all days<extra></extra>",
     )
     figure.add_scatter(
-        x=hits["start"].dt.date().to_list(),
-        y=[" "] * len(hits),
+        x=malicious_days["start"].dt.date().to_list(),
+        y=[" "] * len(malicious_days),
         mode="markers",
         marker={"symbol": "triangle-down", "size": 8, "color": INK},
         hovertemplate="malicious, %{x}<extra></extra>",
     )
-    user, scenario = hits["user"][0], hits["scenario"][0]
-    return Panel(plain(user), figure, f"scenario {scenario}, {len(hits)} malicious days")
+    user, scenario = malicious_days["user"][0], malicious_days["scenario"][0]
+    return Panel(plain(user), figure, f"scenario {scenario}, {len(malicious_days)} malicious days")
 
 
 def agreement(ranks: Float[np.ndarray, "r n"], names: list[str]) -> Figure:
-    """Rank correlation of the scores of every two runs."""
+    """Return the rank correlation of the scores of every two runs."""
     correlation = np.corrcoef(ranks)
     labels = [plain(name) for name in names]
     figure = canvas(
@@ -199,19 +200,19 @@ def agreement(ranks: Float[np.ndarray, "r n"], names: list[str]) -> Figure:
     return Figure("agree", caption, [Panel("", figure)])
 
 
-def costly(table: CommonTable, costs: Mapping[str, Mapping[str, Any]]) -> Figure:
-    """PR-AUC over the seconds of the fit."""
-    timed = [row for row in table.rows if costs.get(row.name, {}).get("seconds")]
-    if not timed:
+def cost_plot(table: CommonTable, costs: Mapping[str, Mapping[str, Any]]) -> Figure:
+    """Return the PR-AUC over the seconds of the fit."""
+    rows = [row for row in table.rows if costs.get(row.name, {}).get("seconds")]
+    if not rows:
         return Figure("loss", "", [], "no run's folder says what its fit took")
     figure = canvas(
         {"title": "seconds of the fit", "type": "log", "tickvals": SECONDS},
         {"title": "PR-AUC", "range": [0, 1.04]},
     )
     figure.add_scatter(
-        x=[costs[row.name]["seconds"] for row in timed],
-        y=[row.pr_auc for row in timed],
-        text=[plain(row.name) for row in timed],
+        x=[costs[row.name]["seconds"] for row in rows],
+        y=[row.pr_auc for row in rows],
+        text=[plain(row.name) for row in rows],
         mode="markers+text",
         textposition="top center",
         cliponaxis=False,

@@ -1,4 +1,4 @@
-"""Where the highest scores come from: behaviours as the store has them, or windows hour by hour."""
+"""Contributions to the highest scores: behaviours as in the store, or windows hour by hour."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from itd_lightning.report.sections.base import Page, Section
 
 
 class Contributions(Section):
-    """The highest behaviours of each run, or maps of its highest explained_windows windows."""
+    """The highest behaviours of each run, or maps of its highest windows."""
 
     anchor, link = "why", "Where scores come from"
     title = "Where the highest scores come from"
@@ -25,7 +25,7 @@ class Contributions(Section):
 
 
 def behaviours(run: Run) -> list[dict[str, Any]]:
-    """Return the behaviours to look at first, as rows of a table; empty for other units."""
+    """Return the highest behaviours, as rows of a table; empty for other units."""
     table = run.behaviours if run.truth.behaviours is None else run.truth.behaviours
     if table is None:
         return []

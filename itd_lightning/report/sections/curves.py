@@ -32,7 +32,7 @@ def svg_dash(place: int) -> str:
 
 
 def precision_recall(runs: Sequence[Run]) -> Figure:
-    """Precision over recall: all scenarios together, then each; runs in one plot.
+    """Return the precision over recall: all scenarios together, then each; runs in one plot.
 
     Runs that score units of different kinds are compared at the user-day.
     """
@@ -44,7 +44,7 @@ def precision_recall(runs: Sequence[Run]) -> Figure:
         for scenario in sorted(scenarios, key=lambda name: -1 if name is None else name)
     ]
     reasons = [
-        (run.name, run.truth.missing or curves.missing) for run, curves in zip(runs, by_run, strict=True)
+        (run.name, run.truth.reason or curves.reason) for run, curves in zip(runs, by_run, strict=True)
     ]
     circle = not apart and any(run.evaluation.get("recall") is not None for run in runs)
     caption = (
@@ -55,11 +55,11 @@ def precision_recall(runs: Sequence[Run]) -> Figure:
         caption += (
             " The runs score units of different kinds, so user-days are compared, each as its highest unit."
         )
-    return Figure("pr", caption, panels, "; ".join(f"{name}: {why}" for name, why in reasons if why))
+    return Figure("pr", caption, panels, "; ".join(f"{name}: {reason}" for name, reason in reasons if reason))
 
 
 def panel(runs: Sequence[Run], by_run: Sequence[Curves], scenario: int | None, *, mark: bool) -> Panel:
-    """The runs' curves for one scenario, or for all; of all, ``mark`` where the threshold puts each run."""
+    """Return the runs' curves for one scenario, or for all with ``mark`` at each run's threshold."""
     share = {"range": [0, 1.02], "tickvals": [0, 0.25, 0.5, 0.75, 1]}
     figure = canvas(share | {"title": "recall"}, share | {"title": "precision"})
     areas: list[str] = []
@@ -87,7 +87,7 @@ def add_curve(figure: go.Figure, name: str, place: int, curve: Curve) -> None:
 
 
 def add_threshold(figure: go.Figure, run: Run, place: int) -> None:
-    """Mark where the threshold puts a run."""
+    """Mark the threshold of a run."""
     recall, precision = run.evaluation.get("recall"), run.evaluation.get("precision")
     if recall is None or precision is None:
         return

@@ -1,4 +1,4 @@
-"""A map of what a method learned: behaviours near to each other are alike to it."""
+"""A map of learned embeddings: similar behaviours lie close together."""
 
 import importlib.util
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from itd_lightning.report.parts.figures import COLOURS, Figure, Panel, canvas, p
 from itd_lightning.report.runs import Run
 from itd_lightning.report.sections.base import Page, Section
 
-NEEDED = 8  # behaviours; a map of fewer says nothing
+MIN_BEHAVIOURS = 8  # behaviours; a map of fewer says nothing
 NORMAL, MALICIOUS, SPHERE = "#9a9a9a", "#D55E00", COLOURS[0]
 
 
@@ -33,11 +33,11 @@ class Embeddings(Section):
 
 def is_mapped(run: Run) -> bool:
     """Return whether a run has embeddings of enough behaviours for a map."""
-    return run.embeddings is not None and run.embeddings["user"].count() >= NEEDED
+    return run.embeddings is not None and run.embeddings["user"].count() >= MIN_BEHAVIOURS
 
 
 def embeddings(run: Run) -> Figure:
-    """Behaviours as dots, malicious ones in orange, centres of spheres as blue crosses."""
+    """Return the behaviours as dots, malicious ones in orange, centres of spheres as blue crosses."""
     table = run.embeddings
     if table is None or not is_mapped(run):
         return Figure("map", "", [])
@@ -56,12 +56,12 @@ def embeddings(run: Run) -> Figure:
         "of what the method makes of each: where orange dots lie apart from grey ones, it tells them apart"
     )
     marks = f"; blue crosses: the centres of {spheres} spheres" if spheres else ""
-    legend = f"; orange: {count} malicious ones" if run.truth.labelled is not None else ""
+    legend = f"; orange: {count} malicious ones" if run.truth.labelled_units is not None else ""
     return Figure("map", f"{caption}{marks}{legend}.", [Panel("", figure)])
 
 
 def map_coordinates(vectors: Float[np.ndarray, "n d"]) -> list[pl.Series]:
-    """Two coordinates of each vector, so that neighbours stay neighbours. The same vectors, the same map."""
+    """Return two coordinates of each vector that keep neighbours close; deterministic."""
     from openTSNE import TSNE
 
     perplexity = min(30, (len(vectors) - 1) // 3)

@@ -1,4 +1,4 @@
-"""The numbers of the evaluation: rankings, what the threshold does, and what short lists find."""
+"""The numbers of the evaluation: rankings, results at the threshold, and short lists."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Log2Sig's first figure: how often a user did what each day, and the rhythms that this decomposes into."""
+"""Log2Sig's first figure: a user's daily counts of actions, and their decomposition into rhythms."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -16,7 +16,7 @@ from itd_lightning.report.runs import Run
 from itd_lightning.report.sections.base import Page, Section
 
 VIEW = "signals"  # whose runs have modes
-DRAWN = ("http", "email")  # as in the paper's figure
+CHANNELS = ("http", "email")  # as in the paper's figure
 HISTORY = {
     "trailing": ", each day from the days up to then",
     "whole": ", each day from all days, later ones too",
@@ -34,20 +34,20 @@ class Modes(Section):
 
     def render(self, runs: Sequence[Run], page: Page) -> Markup:
         """Render the user's counts and modes."""
-        scored = [run for run in runs if run.about.view == VIEW]
-        return page.figures(scored, [decomposition(run, page.user) for run in scored])
+        log2sig_runs = [run for run in runs if run.about.view == VIEW]
+        return page.figures(log2sig_runs, [decomposition(run, page.user) for run in log2sig_runs])
 
 
 def decomposition(run: Run, user: str = "") -> Figure:
     """Return counts and modes of a user, or of the one who scores highest."""
     picture = user_picture(run, MODE_FILE, user)
-    if picture.missing:
-        return Figure("timeline", "", [], picture.missing)
+    if picture.reason:
+        return Figure("timeline", "", [], picture.reason)
     modes = sorted(picture.table["mode"].unique())
     panels = [
         Panel(f"{channel}: {f'mode {mode}' if mode else 'counts'}", plot(run, picture.table, mode, channel))
         for mode in modes
-        for channel in DRAWN
+        for channel in CHANNELS
     ]
     history = HISTORY.get(str(run.settings.get("window")), "")
     caption = (
@@ -59,15 +59,15 @@ def decomposition(run: Run, user: str = "") -> Figure:
 
 def plot(run: Run, table: pl.DataFrame, mode: int, channel: str) -> go.Figure:
     """Return one signal over time."""
-    own = table.filter(mode=mode).sort("day")
-    days = own["day"].to_list()
+    signal = table.filter(mode=mode).sort("day")
+    days = signal["day"].to_list()
     span = [str(days[0]), str(days[-1] + timedelta(days=1))]
     time: dict[str, Any] = {"type": "date", "range": span, "nticks": 5, "tickformat": "%d %b %Y"}
     figure = canvas(time, {"nticks": 4})
-    figure.layout.shapes = campaigns(run, str(own["user"][0]))
+    figure.layout.shapes = campaigns(run, str(signal["user"][0]))
     figure.add_scatter(
         x=[str(day) for day in days],
-        y=own[channel].round(4).to_list(),
+        y=signal[channel].round(4).to_list(),
         mode="lines",
         line={"color": COLOURS[0] if mode else INK, "width": 1},
         hovertemplate="%{x}: %{y:.2f}<extra></extra>",

@@ -29,37 +29,39 @@ class ScoresOverTime(Section):
 
 
 def timelines(run: Run) -> Figure:
-    """One panel a user: scores as dots, malicious units as diamonds, campaigns shaded."""
-    unknown = run.tested.with_columns(malicious=pl.lit(None, pl.Boolean))
-    labelled = run.truth.labelled
-    units = (unknown if labelled is None else labelled).filter(pl.col("score").is_finite())
+    """Return one panel a user: scores as dots, malicious units as diamonds, campaigns shaded."""
+    unlabelled = run.tested.with_columns(malicious=pl.lit(None, pl.Boolean))
+    labelled_units = run.truth.labelled_units
+    units = (unlabelled if labelled_units is None else labelled_units).filter(pl.col("score").is_finite())
     if units.is_empty():
         return Figure("timeline", "", [], "the run holds no test units")
     best = units.group_by("user").agg(pl.col("score").max()).sort(["score", "user"], descending=[True, False])
     users = best["user"].head(USERS).to_list()
-    shown = units.filter(pl.col("user").is_in(users))
-    low, high = float(shown["score"].min()), float(shown["score"].max())  # type: ignore[arg-type]
+    top_units = units.filter(pl.col("user").is_in(users))
+    low, high = float(top_units["score"].min()), float(top_units["score"].max())  # type: ignore[arg-type]
     room = (high - low or 1) * 0.06
     scale = [low - room, high + room]
-    panels = [panel(run, shown.filter(pl.col("user") == user), user, scale) for user in users]
-    return Figure("timeline", caption(run, shown, len(users)), panels, run.truth.missing)
+    panels = [panel(run, top_units.filter(pl.col("user") == user), user, scale) for user in users]
+    return Figure("timeline", caption(run, top_units, len(users)), panels, run.truth.reason)
 
 
-def caption(run: Run, shown: pl.DataFrame, users: int) -> str:
+def caption(run: Run, top_units: pl.DataFrame, users: int) -> str:
     """Return the caption, which says whether the peaks are malicious."""
-    who = "The user with the highest score" if users == 1 else f"The {users} users with the highest scores"
+    subject = (
+        "The user with the highest score" if users == 1 else f"The {users} users with the highest scores"
+    )
     dashed = "" if run.evaluation.get("threshold") is None else "; dashed: the threshold"
     dots = "units" if run.behaviours is None else "user-days, each as its highest behaviour"
-    words = f"{who}, on one scale{dashed}; shaded: the campaign; grey dots: {dots}"
-    if run.truth.labelled is None:
+    words = f"{subject}, on one scale{dashed}; shaded: the campaign; grey dots: {dots}"
+    if run.truth.labelled_units is None:
         return f"{words}; which of them are malicious is not known here."
-    peaks = shown.sort("score", descending=True).group_by("user", maintain_order=True).first()
-    hits = int(peaks["malicious"].sum())
-    return f"{words}; orange diamonds: malicious ones, which hold the peak of {hits} of {users}."
+    peaks = top_units.sort("score", descending=True).group_by("user", maintain_order=True).first()
+    malicious_peaks = int(peaks["malicious"].sum())
+    return f"{words}; orange diamonds: malicious ones, which hold the peak of {malicious_peaks} of {users}."
 
 
 def panel(run: Run, units: pl.DataFrame, user: str, scale: list[float]) -> Panel:
-    """One user's scores."""
+    """Return one user's scores as a panel."""
     ordered = thin_units(units).sort("start")
     first, last = ordered["start"][0], ordered["end"].max()
     margin = max((last - first) * 0.02, timedelta(hours=12))
@@ -80,7 +82,7 @@ def panel(run: Run, units: pl.DataFrame, user: str, scale: list[float]) -> Panel
 
 
 def thin_units(units: pl.DataFrame) -> pl.DataFrame:
-    """The units; of a user with very many, each day's highest."""
+    """Return the units; of a user with very many, each day's highest."""
     if len(units) <= UNITS:
         return units
     day = pl.col("start").dt.truncate("1d").alias("day")
@@ -89,7 +91,7 @@ def thin_units(units: pl.DataFrame) -> pl.DataFrame:
 
 
 def line_with_gaps(ordered: pl.DataFrame) -> tuple[list[datetime | None], list[float | None]]:
-    """Times and scores, with a gap in the line where more than a day passes without a unit."""
+    """Return the times and scores, with a gap in the line where more than a day passes without a unit."""
     x: list[datetime | None] = []
     y: list[float | None] = []
     before: datetime | None = None
@@ -104,9 +106,9 @@ def line_with_gaps(ordered: pl.DataFrame) -> tuple[list[datetime | None], list[f
     return x, y
 
 
-def add_units(figure: go.Figure, units: pl.DataFrame, what: str, marker: dict[str, Any]) -> None:
+def add_units(figure: go.Figure, units: pl.DataFrame, suffix: str, marker: dict[str, Any]) -> None:
     """Draw units of one kind, each in the middle of its time."""
-    hover = "%{customdata}<br>score %{y:.3g}" + what + "<extra></extra>"
+    hover = "%{customdata}<br>score %{y:.3g}" + suffix + "<extra></extra>"
     middle = units.select(pl.col("start") + (pl.col("end") - pl.col("start")) / 2).to_series()
     figure.add_scatter(
         x=middle.to_list(),
@@ -120,7 +122,7 @@ def add_units(figure: go.Figure, units: pl.DataFrame, what: str, marker: dict[st
 
 
 def threshold(run: Run) -> list[dict[str, Any]]:
-    """The threshold as a dashed line, where there is one."""
+    """Return the threshold as a dashed line, where there is one."""
     value = run.evaluation.get("threshold")
     if value is None:
         return []
@@ -129,10 +131,10 @@ def threshold(run: Run) -> list[dict[str, Any]]:
 
 
 def scenarios(run: Run, user: str) -> str:
-    """Return which campaigns a user ran, for the heading."""
+    """Return the user's campaigns, for the heading."""
     numbers = sorted(
         {str(entry["scenario"]) for entry in run.evaluation.get("campaigns", []) if entry["user"] == user}
     )
     if numbers:
         return f"; insider of scenario {', '.join(numbers)}"
-    return "" if run.truth.labelled is None else "; no insider"
+    return "" if run.truth.labelled_units is None else "; no insider"

@@ -1,4 +1,4 @@
-"""The user-days that an analyst would see first."""
+"""The user-days with the highest scores."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -14,7 +14,7 @@ COUNT = 10  # user-days of each run
 
 
 class TopDays(Section):
-    """The ten highest user-days of each run, with what added most to each score."""
+    """The ten highest user-days of each run, with the main contributions to each score."""
 
     anchor, link, title = "days", "Top user-days", "Top ten user-days"
 

@@ -25,7 +25,7 @@ class Training(Section):
 
 
 def losses(run: Run) -> Figure:
-    """Loss by epoch, of training and validation."""
+    """Return the loss by epoch, of training and validation."""
     if run.losses is None or run.losses.is_empty():
         return Figure("loss", "", [], f"the run has no {METRIC_FILE} with losses")
     table = run.losses
@@ -64,14 +64,14 @@ def add_loss(figure: go.Figure, epochs: list[int], values: list[float], name: st
 
 def add_stages(figure: go.Figure, epochs: list[int], stages: list[int]) -> None:
     """Draw a line where a stage begins, with its number; one stage needs none."""
-    begins = [
+    stage_starts = [
         (epoch, stage)
         for place, (epoch, stage) in enumerate(zip(epochs, stages, strict=True))
         if not place or stage != stages[place - 1]
     ]
-    if len(begins) < 2:
+    if len(stage_starts) < 2:
         return
-    for epoch, stage in begins:
+    for epoch, stage in stage_starts:
         place: dict[str, Any] = {"x": epoch - 0.5 if epoch > epochs[0] else epoch, "yref": "paper"}
         if epoch > epochs[0]:
             line = {"color": GREY, "width": 1}

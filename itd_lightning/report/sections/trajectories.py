@@ -1,4 +1,4 @@
-"""Five pictures of one user: where a trajectory went, how far, at what hours, its regimes and its paths."""
+"""Five pictures of one user's trajectory: path, distance, hours, regimes and campaign paths."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -33,8 +33,8 @@ class Trajectory(Section):
 
     def render(self, runs: Sequence[Run], page: Page) -> Markup:
         """Render the user's pictures."""
-        scored = [run for run in runs if run.about.view == VIEW]
-        return page.figures(scored, [pictures(run, page.user) for run in scored])
+        chronos_runs = [run for run in runs if run.about.view == VIEW]
+        return page.figures(chronos_runs, [pictures(run, page.user) for run in chronos_runs])
 
 
 class Story(NamedTuple):
@@ -52,15 +52,15 @@ class Story(NamedTuple):
 
     @property
     def days(self) -> list[str]:
-        """The active days as text."""
+        """Return the active days as text."""
         return self.table["day"].cast(pl.String).to_list()
 
 
 def pictures(run: Run, user: str = "") -> Figure:
-    """Return the five pictures of a user, or of the one who scores highest."""
+    """Return the five pictures of a user, by default of the one who scores highest."""
     picture = user_picture(run, TRAJECTORY_FILE, user)
-    if picture.missing:
-        return Figure("timeline", "", [], picture.missing)
+    if picture.reason:
+        return Figure("timeline", "", [], picture.reason)
     table, signatures = picture.table.sort("day"), read_pictures(run, PATH_FILE)
     story = Story(picture.user, table, malicious_days(run, picture.user, table["day"].to_list()))
     baseline = int(table["baseline"].sum())
@@ -78,7 +78,7 @@ def pictures(run: Run, user: str = "") -> Figure:
 
 
 def malicious_days(run: Run, user: str, days: list[date]) -> Bool[np.ndarray, " p"]:
-    """Return on which days a campaign of the user runs."""
+    """Return a mask of the days on which a campaign of the user runs."""
     spans = [
         (str(campaign["start"])[:10], str(campaign["end"])[:10])
         for campaign in run.evaluation.get("campaigns", [])
@@ -88,7 +88,7 @@ def malicious_days(run: Run, user: str, days: list[date]) -> Bool[np.ndarray, " 
 
 
 def in_space(story: Story) -> go.Figure:
-    """Picture 1: the path in three principal components."""
+    """Return picture 1: the path in three principal components."""
     place = story.table.select(pl.col("x", "y", "z").round(4))
     calm = story.table["baseline"].to_numpy()
     figure = go.Figure(
@@ -113,7 +113,7 @@ def in_space(story: Story) -> go.Figure:
             **place.filter(mask).to_dict(as_series=False),
             mode="markers",
             marker={"color": colour, "size": size},
-            text=[day for day, here in zip(story.days, mask, strict=True) if here],
+            text=[day for day, inside in zip(story.days, mask, strict=True) if inside],
             hovertemplate="%{text}<br>" + words + "<extra></extra>",
         )
     return figure
@@ -126,13 +126,13 @@ def time_plot(run: Run, story: Story, y: dict[str, Any]) -> go.Figure:
     figure = canvas({"type": "date", "range": span, "nticks": 5, "tickformat": "%d %b %Y"}, y)
     until = str(story.table.filter("baseline")["day"].max())
     calm = {"x0": span[0], "x1": until, "fillcolor": CALM, "line": {"width": 0}, "layer": "below"}
-    whole = {"type": "rect", "yref": "paper", "y0": 0, "y1": 1}
-    figure.layout.shapes = [whole | calm, *campaigns(run, story.user)]
+    full_height = {"type": "rect", "yref": "paper", "y0": 0, "y1": 1}
+    figure.layout.shapes = [full_height | calm, *campaigns(run, story.user)]
     return figure
 
 
 def over_time(run: Run, story: Story) -> go.Figure:
-    """Picture 2: how far each day lies from the baseline."""
+    """Return picture 2: the distance of each day to the baseline."""
     figure = time_plot(run, story, {"title": "distance", "rangemode": "tozero", "nticks": 5})
     colour = [MALICIOUS if malicious else HARMLESS for malicious in story.malicious]
     figure.add_scatter(
@@ -147,7 +147,7 @@ def over_time(run: Run, story: Story) -> go.Figure:
 
 
 def by_hour(run: Run, story: Story) -> go.Figure:
-    """Picture 3: events in each hour of each day, unusual days marked."""
+    """Return picture 3: events in each hour of each day, unusual days marked."""
     figure = time_plot(run, story, {"title": "hour", "tickvals": [0, 6, 12, 18, 24], "range": [0, 25.5]})
     figure.layout.shapes = []  # they would lie behind the map
     hours = np.array(story.table["hours"].to_list()).T
@@ -160,10 +160,10 @@ def by_hour(run: Run, story: Story) -> go.Figure:
         showscale=False,
         hovertemplate="%{x}, hour %{y:.0f}: %{customdata}<extra></extra>",
     )
-    unusual = story.table.filter("unusual")["day"].cast(pl.String).to_list()
+    unusual_days = story.table.filter("unusual")["day"].cast(pl.String).to_list()
     figure.add_scatter(
-        x=unusual,
-        y=[24.8] * len(unusual),
+        x=unusual_days,
+        y=[24.8] * len(unusual_days),
         mode="markers",
         marker={"symbol": "triangle-down", "color": MALICIOUS, "size": 8},
         hovertemplate="%{x}: unusual hours<extra></extra>",
@@ -172,7 +172,7 @@ def by_hour(run: Run, story: Story) -> go.Figure:
 
 
 def regimes(run: Run, story: Story) -> go.Figure:
-    """Picture 4: change points over the first principal component."""
+    """Return picture 4: change points over the first principal component."""
     figure = time_plot(run, story, {"title": "first component", "nticks": 5})
     first, table = story.table["x"], story.table.with_columns(pl.col("day").cast(pl.String))
     marker = {"color": HARMLESS, "size": 4}
@@ -197,10 +197,10 @@ def regimes(run: Run, story: Story) -> go.Figure:
 
 
 def paths(run: Run, signatures: pl.DataFrame) -> go.Figure:
-    """Picture 5: signatures of the days up to each campaign's end, beside those of other times."""
+    """Return picture 5: signatures of the days up to each campaign's end, beside other times."""
     figure = canvas({"title": "first component", "nticks": 5}, {"title": "second component", "nticks": 5})
-    shown = with_scenarios(run, signatures)
-    for (kind,), points in shown.sort("scenario").group_by("scenario", maintain_order=True):
+    points_table = with_scenarios(run, signatures)
+    for (kind,), points in points_table.sort("scenario").group_by("scenario", maintain_order=True):
         colour = COLOURS[int(str(kind)) % len(COLOURS)] if kind else GREY
         figure.add_scatter(
             x=points["x"].round(4).to_list(),
@@ -234,6 +234,6 @@ def with_scenarios(run: Run, signatures: pl.DataFrame) -> pl.DataFrame:
         .unique(["user", "day"], keep="last", maintain_order=True)
     )
     days = last.select("user", "day", "scenario")
-    marked = signatures.join(days, on=["user", "day"], how="left", maintain_order="left")
-    shown = marked.filter(pl.col("regular") | pl.col("scenario").is_not_null())
+    with_scenario = signatures.join(days, on=["user", "day"], how="left", maintain_order="left")
+    shown = with_scenario.filter(pl.col("regular") | pl.col("scenario").is_not_null())
     return shown.with_columns(pl.col("scenario").fill_null(0))

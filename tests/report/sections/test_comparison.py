@@ -72,7 +72,7 @@ def test_runs_that_cannot_be_compared_are_shown_all_the_same(
     scores = write_behaviours(folder, store, later, grain="user-day")
     write_json(folder / "evaluation.json", evaluate(scores))
     compared = comparison(read_runs([folders[0], folder]))
-    assert "different splits" in compared.missing
+    assert "different splits" in compared.reason
     page = write_report([folders[0], folder], tmp_path / "out").read_text("utf-8")
     assert "Not shown: a day validates in one run" in page
 

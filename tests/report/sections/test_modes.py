@@ -79,11 +79,11 @@ def test_counts_are_on_the_scale_of_the_runs_own_training_days(log2sig: Path, st
 
 def test_what_is_missing_is_said(log2sig: Path, tmp_path: Path) -> None:
     (run,) = read_runs([log2sig])
-    assert decomposition(run, "nobody").missing.startswith("nothing to draw was written of nobody, but of ")
+    assert decomposition(run, "nobody").reason.startswith("nothing to draw was written of nobody, but of ")
     assert not Modes().applies([run._replace(about=run.about._replace(view="days"))])
     copy = shutil.copytree(log2sig, tmp_path / "copy")
     (copy / "scored.yaml").write_text("a: [", "utf-8")
     (bare,) = read_runs([copy])
     assert "days up to then" not in decomposition(bare).caption
     (copy / MODE_FILE).unlink()
-    assert decomposition(bare).missing == "the run's folder has no modes.parquet, which `itd test` writes"
+    assert decomposition(bare).reason == "the run's folder has no modes.parquet, which `itd test` writes"

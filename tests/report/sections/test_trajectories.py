@@ -62,7 +62,7 @@ def test_the_highest_scorer_has_five_pictures(chronos: Path) -> None:
         "Regimes",
         "Paths of campaigns",
     ]
-    assert not found.missing
+    assert not found.reason
 
 
 def test_an_insiders_campaign_is_shaded_and_its_path_drawn(chronos: Path) -> None:
@@ -123,7 +123,7 @@ def test_the_report_needs_no_store_for_the_pictures(chronos: Path, tmp_path: Pat
     (bare,) = [run._replace(store={}, about=run.about._replace(store=str(tmp_path / "gone")))]
     assert [panel.figure.to_json() for panel in pictures(bare).panels] == before
     (copy / TRAJECTORY_FILE).unlink()
-    assert pictures(bare).missing == "the run's folder has no trajectories.parquet, which `itd test` writes"
+    assert pictures(bare).reason == "the run's folder has no trajectories.parquet, which `itd test` writes"
     pl.DataFrame({"user": ["x"]}).write_parquet(copy / TRAJECTORY_FILE)
     with pytest.raises(InputError, match="lacks the columns baseline"):
         pictures(bare)
