@@ -7,15 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 from lightning.pytorch import Trainer
-from sklearn.feature_extraction.text import TfidfTransformer
-from sklearn.linear_model import LogisticRegression
 
 from itd_lightning.callbacks import AtomicCheckpointIO
 from itd_lightning.callbacks.checkpoints import load_checkpoint
 from itd_lightning.contracts.batches import NarrativeBatch
-from itd_lightning.contracts.errors import InputError
 from itd_lightning.methods import ITDLM, Method, NarrativeLength, Prompting, TfidfLogistic
-from itd_lightning.methods.itdlm import supervised_contrast
 from itd_lightning.runs.launch import quiet
 from tests.handmade_narratives import HandMade, days
 
@@ -74,52 +70,3 @@ def test_what_learns_from_labels_tells_both_kinds_apart(name: str, small_llama: 
     with torch.no_grad():
         score = method.score(batch)
     assert score[batch.label == 1].min() > score[batch.label == 0].max()
-
-
-def test_words_score_as_the_library_does(tmp_path: Path) -> None:
-    method = TfidfLogistic(places=2**10)
-    fit(method, tmp_path)
-    data = HandMade()
-    train = NarrativeBatch(
-        [*data.train[0].narrative, *data.train[1].narrative],
-        [*data.train[0].contents, *data.train[1].contents],
-        torch.arange(18),
-        torch.cat([batch.label for batch in data.train]),
-    )
-    weigh = TfidfTransformer()
-    model = LogisticRegression(C=10.0, max_iter=1000, class_weight="balanced")
-    model.fit(weigh.fit_transform(method.counts(train)), train.label.numpy())
-    batch = days(6, 40)
-    expected = model.decision_function(weigh.transform(method.counts(batch)))
-    assert torch.allclose(method.score(batch), torch.tensor(expected).float(), atol=1e-4)
-
-
-def test_examples_are_of_both_kinds_and_known_to_the_prompt(small_llama: str, tmp_path: Path) -> None:
-    method = Prompting(small_llama, shots=2, context=900, precision="float32")
-    before = method.score(days(3))
-    fit(method.train(), tmp_path)
-    text = method.backbone.tokenizer.decode(method.examples)
-    assert text.count("Prediction: normal\n") == text.count("Prediction: abnormal\n") == 2
-    assert not before.equal(method.score(days(3)))
-
-
-def test_more_examples_than_there_are_days_are_refused(small_llama: str, tmp_path: Path) -> None:
-    data = HandMade(train=[days(2, 1)])
-    with pytest.raises(InputError, match="1 examples of each kind"):
-        fit(Prompting(small_llama, shots=1, context=900), tmp_path, data)
-    with pytest.raises(InputError, match="give at least"):
-        Prompting(small_llama, shots=2, context=300)
-
-
-def test_length_counts_words_or_different_contents() -> None:
-    batch = NarrativeBatch(("a b c", ""), (("x", "x", "y"), ()), torch.arange(2), torch.zeros(2))
-    assert NarrativeLength().score(batch).tolist() == [3.0, 0.0]
-    assert NarrativeLength("contents").score(batch).tolist() == [2.0, 0.0]
-
-
-def test_a_contrast_is_small_where_kinds_lie_apart() -> None:
-    axes = torch.eye(2)
-    apart, mixed = axes[[0, 0, 1, 1]], axes[[0, 1, 0, 1]]
-    label = torch.tensor([0.0, 0.0, 1.0, 1.0])
-    assert supervised_contrast(apart, label, 0.1) < 0.01 < supervised_contrast(mixed, label, 0.1)
-    assert supervised_contrast(axes, torch.tensor([0.0, 1.0]), 0.1) == 0
