@@ -20,7 +20,7 @@ from typing import IO, cast
 
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.sources.cert.pieces import Piece, read_header, split_by_piece
-from itd_lightning.sources.cert.records import MAX_LINE
+from itd_lightning.sources.cert.record_ends import MAX_LINE
 from itd_lightning.sources.cert.releases import SYNTHETIC, Log
 from itd_lightning.sources.cert.tables import SMALL
 

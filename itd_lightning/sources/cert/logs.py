@@ -15,7 +15,7 @@ import polars as pl
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.events import EVENTS, Kind
 from itd_lightning.sources.base import REFUSED
-from itd_lightning.sources.cert.records import BESIDE_QUOTE, MAX_LINE, record_ends
+from itd_lightning.sources.cert.record_ends import BESIDE_QUOTE, MAX_LINE, record_ends
 from itd_lightning.sources.cert.releases import TIME_FORMAT, YEARS, Log
 
 STRETCH = MAX_LINE // 2

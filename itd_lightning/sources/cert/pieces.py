@@ -16,7 +16,7 @@ from xxhash import xxh3_128
 
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.sources.cert.logs import SHORTEST
-from itd_lightning.sources.cert.records import MAX_LINE, REACH, fitting_end, line_ends, record_ends
+from itd_lightning.sources.cert.record_ends import MAX_LINE, REACH, fitting_end, line_ends, record_ends
 
 PIECE = 128 << 20  # bytes; as much as a kill can cost
 BLOCK = 8 << 20  # bytes parsed at once: small enough for memory to be reused

@@ -29,7 +29,7 @@ from itd_lightning.sources.cert.archives import is_archive, read_archive, unpack
 from itd_lightning.sources.cert.logs import check_header, parse_rows, split_fields
 from itd_lightning.sources.cert.people import read_directory
 from itd_lightning.sources.cert.pieces import Piece, cut_log, read_blocks, read_header
-from itd_lightning.sources.cert.records import REACH
+from itd_lightning.sources.cert.record_ends import REACH
 from itd_lightning.sources.cert.release_folder import (
     ReleaseFolder,
     check_layout,

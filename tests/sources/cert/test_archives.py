@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.sources.cert import archives, pieces, records
+from itd_lightning.sources.cert import archives, pieces
+from itd_lightning.sources.cert import record_ends as records
 from itd_lightning.sources.cert.archives import member_name, read_archive, read_root_name, unpacking_rate
 from itd_lightning.sources.cert.pieces import Piece
 from itd_lightning.sources.cert.releases import Log, find_release

@@ -9,9 +9,10 @@ import pytest
 from xxhash import xxh3_128
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.sources.cert import logs, pieces, records
+from itd_lightning.sources.cert import logs, pieces
+from itd_lightning.sources.cert import record_ends as records
 from itd_lightning.sources.cert.pieces import Piece, read_blocks
-from itd_lightning.sources.cert.records import RECORD
+from itd_lightning.sources.cert.record_ends import RECORD
 
 HEADER = b"id,date,user,pc,url,activity,content\n"
 LONG = 500  # bytes; as a line, over the small limit

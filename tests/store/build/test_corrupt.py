@@ -16,7 +16,8 @@ import pytest
 
 from itd_lightning.cli.parser import main
 from itd_lightning.ingest import build_store
-from itd_lightning.sources.cert import archives, logs, pieces, records, tables
+from itd_lightning.sources.cert import archives, logs, pieces, tables
+from itd_lightning.sources.cert import record_ends as records
 from itd_lightning.sources.cert import source as source_module
 from itd_lightning.sources.cert.releases import find_release
 from itd_lightning.store.build import build as build_module

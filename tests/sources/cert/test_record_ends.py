@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from xxhash import xxh3_128
 
-from itd_lightning.sources.cert import pieces, records
+from itd_lightning.sources.cert import pieces
+from itd_lightning.sources.cert import record_ends as records
 from itd_lightning.sources.cert.logs import parse_rows, split_fields
-from itd_lightning.sources.cert.records import fitting_end, record_ends
+from itd_lightning.sources.cert.record_ends import fitting_end, record_ends
 from itd_lightning.sources.cert.releases import Log, find_release
 
 NOW = datetime(2026, 1, 1)
