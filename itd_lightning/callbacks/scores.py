@@ -233,7 +233,9 @@ class ScoreWriter(Callback):
 
 def is_limited(trainer: Trainer, stage: str) -> bool:
     """Return whether a stage runs on some of its batches only."""
-    return bool(trainer.fast_dev_run) or getattr(trainer, f"limit_{stage}_batches") != 1.0  # type: ignore[attr-defined]
+    limit = getattr(trainer, f"limit_{stage}_batches")
+    # To Lightning 1.0 is the whole part, and 1 is one batch.
+    return bool(trainer.fast_dev_run) or isinstance(limit, int) or limit != 1.0  # type: ignore[attr-defined]
 
 
 def view_of(trainer: Trainer) -> View:

@@ -27,7 +27,7 @@ def test_a_config_reaches_its_method_its_view_and_the_callbacks_that_it_names(
         "itd_lightning.methods.rmsl.method",
         "itd_lightning.views.sequences.view",
         "itd_lightning.callbacks.stages",
-        "itd_lightning.nn.bags",
+        "itd_lightning.methods.rmsl.bags",
         "itd_lightning.splits.users",
         "itd_lightning.runs.launch",
     } <= modules
