@@ -114,7 +114,7 @@ def test_a_strategy_that_nothing_is_written_for_is_refused_in_one_line(
     given = fitting(CONFIGS / "mask_value.yaml", store, tmp_path)
     with pytest.raises(SystemExit):
         main(["fit", *given, f"--trainer.strategy={strategy}"])
-    assert f"strategy {strategy} is not check_strategy" in capsys.readouterr().err
+    assert f"strategy {strategy} is not supported" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("devices", [2, "2", "0,1", [0, 1]])

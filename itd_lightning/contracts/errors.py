@@ -46,7 +46,7 @@ def one_line(message: str) -> str:
     """Return one line with the reasons in a parser's message, without the types that it tried.
 
     Example:
-        >>> plain("no store at x; build it")
+        >>> one_line("no store at x; build it")
         'no store at x; build it'
     """
     keys = dict.fromkeys(re.findall(r'Parser key "([^"]+)"', message))

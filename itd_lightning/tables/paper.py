@@ -88,7 +88,7 @@ def find_node(node: Numbers, measure: str) -> tuple[Numbers, str]:
     """Return the node of an evaluation that holds a measure, and its name there; an empty node for none.
 
     Example:
-        >>> at({"share": {"0.05": 0.7}}, "share.0.05")
+        >>> find_node({"share": {"0.05": 0.7}}, "share.0.05")
         ({'0.05': 0.7}, '0.05')
     """
     if measure in node:

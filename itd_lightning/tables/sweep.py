@@ -242,7 +242,9 @@ def grid_setting(sweep: Sweep, place: int) -> dict[str, Any]:
     """Return the setting at a place of a grid, of which the last argument changes first.
 
     Example:
-        >>> of_grid(Sweep("grid", "", {"a": {"min": 1, "max": 2}, "b": {"values": ["x", "y", "z"]}}, []), 4)
+        >>> grid_setting(
+        ...     Sweep("grid", "", {"a": {"min": 1, "max": 2}, "b": {"values": ["x", "y", "z"]}}, []), 4
+        ... )
         {'b': 'y', 'a': 2}
     """
     setting = {}
