@@ -1,6 +1,6 @@
 """The config that a checkpoint carries, reduced to what scoring needs: a checkpoint may be a stranger's.
 
-``experiment`` scores with what is left. Who wants a logger, a strategy or several machines names them on the
+``launch`` scores with what is left. Who wants a logger, a strategy or several machines names them on the
 command line.
 """
 

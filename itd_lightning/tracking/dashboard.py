@@ -116,7 +116,7 @@ def publish(folder: Path, tracked: TrackedRun) -> None:
 
     Args:
         folder: Of a run that was tested.
-        tracked: Where to send them, which the user must have said; see ``own_place``.
+        tracked: Where to send them, which the user must have said; see ``choose_destination``.
 
     Raises:
         InputError: If the run was not evaluated, or wandb is not installed.

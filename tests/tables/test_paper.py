@@ -21,13 +21,13 @@ SPEC: TableSpec = {
 
 def test_the_page_shows_the_papers_number_ours_and_a_dash_for_what_is_missing(tmp_path: Path) -> None:
     lines = [
-        Line("Measurement", "roc_auc", 0.9, {"dates": Measurement(0.7, 0.6, 0.8, 0.5, 0.9, 0.01)}),
+        Line("Ours", "roc_auc", 0.9, {"dates": Measurement(0.7, 0.6, 0.8, 0.5, 0.9, 0.01)}),
         Line("A|B", "roc_auc", None, {"dates": Measurement()}),
         Line("Failed", "roc_auc", None, {"dates": Measurement()}),
     ]
     text = write_table(tmp_path / "table.yaml", SPEC, lines, "a store")
     page = (tmp_path / "table.html").read_text("utf-8")
-    assert "| Measurement | roc_auc | 0.900 | 0.700 [0.600, 0.800] (0.50-0.90) |" in text
+    assert "| Ours | roc_auc | 0.900 | 0.700 [0.600, 0.800] (0.50-0.90) |" in text
     assert "| Failed | roc_auc | - | - |" in text
     assert r"| A\|B | roc_auc | - | - |" in text
     assert "Table &lt;1&gt;" in page
