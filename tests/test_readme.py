@@ -2,6 +2,8 @@
 
 import re
 import shlex
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
@@ -42,3 +44,15 @@ def test_the_readme_runs(release: Path, tmp_path: Path, monkeypatch: pytest.Monk
         if ELSEWHERE.search(line):
             continue
         main(shlex.split(line)[1:])
+
+
+@pytest.mark.slow
+def test_the_readmes_script_runs(release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "release").symlink_to(release)
+    (tmp_path / "configs").symlink_to(ROOT / "configs")
+    (script,) = re.findall(r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text("utf-8"), re.M | re.S)
+    assert len(script.splitlines()) <= 25
+    subprocess.run([sys.executable, "-c", script], check=True)
+    assert (tmp_path / "work" / "python_report" / "report.html").is_file()
