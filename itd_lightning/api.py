@@ -1,6 +1,7 @@
 """The calls of ``import itd_lightning``: the commands of ``itd`` as functions that return what they made.
 
-Each imports what it needs when it is called.
+Each imports what it needs when it is called. ``itd alerts`` is ``list_alerts`` and ``itd report`` is
+``write_report``, since the packages ``alerts`` and ``report`` have those names.
 """
 
 import json

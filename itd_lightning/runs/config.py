@@ -74,7 +74,7 @@ def config_hash(text: str) -> str:
     """Return the hash of a config without its paths: equal experiments have equal hashes."""
     whole = yaml.safe_load(text)
     whole["trainer"].pop("default_root_dir", None)
-    for name in ("store", "build_workers", "executor"):  # none of them changes a score
+    for name in ("store", "num_workers", "build_workers", "executor"):  # none of them changes a score
         whole["data"]["init_args"].pop(name, None)
     return blake2b(yaml.safe_dump(whole).encode(), digest_size=8).hexdigest()
 
