@@ -44,11 +44,14 @@ def prepare(
     Raises:
         InputError: If the source is no release, or the store exists.
     """
+    from itd_lightning.contracts.errors import InputError
     from itd_lightning.ingest import build_store
     from itd_lightning.store.read import Store
 
     key = None if answers is None else Path(answers)
-    build_store(_paths(source), Path(store), release, answers=key, append=append, workers=workers)
+    if not (sources := _paths(source)):
+        raise InputError("no source: name a release's folder or archive")
+    build_store(sources, Path(store), release, answers=key, append=append, workers=workers)
     return Store(Path(store))
 
 

@@ -11,7 +11,10 @@ def leave_current_folder() -> None:
     Folders in PYTHONPATH stay. A checkout that is run from within without having been installed comes last.
     """
     os.environ["PYTHONSAFEPATH"] = "1"
-    here = os.getcwd()  # noqa: PTH109  # pathlib could lie in the current folder
+    try:
+        here = os.getcwd()  # noqa: PTH109  # pathlib could lie in the current folder
+    except FileNotFoundError:  # it was removed, so nothing lies in it
+        here = ""
     if sys.flags.safe_path or sys.path[0] not in ("", here):
         return
     del sys.path[0]

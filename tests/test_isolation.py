@@ -45,3 +45,12 @@ def test_worker_processes_run_nothing_of_the_current_folder(
 def test_a_cell_runs_nothing_of_the_current_folder(trapped: Path) -> None:
     assert run_process(["--help"]) is None
     assert not (trapped / "ran").exists()
+
+
+def test_a_folder_that_was_removed_is_no_obstacle(tmp_path: Path) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    program = (
+        "import os; os.rmdir(os.getcwd()); from itd_lightning import isolation as i; i.leave_current_folder()"
+    )
+    subprocess.run([sys.executable, "-P", "-c", program], check=True, cwd=folder)

@@ -58,17 +58,15 @@ def has_keys(*keys: str) -> Callable[[Path], bool]:
     return fits
 
 
-def is_log(path: Path) -> bool:
-    """Return whether a CSV file is a log of losses by step, or empty."""
-    with path.open(encoding="utf-8") as file:
-        first = file.readline().strip()
-    return not first or "step" in first.split(",")
-
-
-def is_hyperparams(path: Path) -> bool:
-    """Return whether a YAML file holds the hyper-parameters that LightningCLI writes of a method."""
+def is_config(path: Path) -> bool:
+    """Return whether a YAML file is the config of a run: its data are a view of a store, with a split."""
     content = yaml.safe_load(path.read_text("utf-8"))
-    return content == {} or (isinstance(content, dict) and "_instantiator" in content)
+    return "model" in content and {"store", "split"} <= content["data"]["init_args"].keys()
+
+
+def is_beside_config(path: Path) -> bool:
+    """Return whether a file lies beside the config of a fit: any project of Lightning writes such files."""
+    return is_own(path.with_name(FIT_CONFIG))
 
 
 def is_checkpoint(path: Path) -> bool:
@@ -83,18 +81,23 @@ CONTENT: dict[str, Callable[[Path], bool]] = {
     EVALUATION_FILE: has_keys("protocol", "pr_auc"),
     AUDIT_FILE: has_keys("audits"),
     THRESHOLD_FILE: has_keys("kind", "threshold", "checkpoint"),
-    TEST_CONFIG: has_keys("model", "data"),
-    FIT_CONFIG: has_keys("model", "data"),
-    HPARAMS_FILE: is_hyperparams,
-    METRIC_FILE: is_log,
-    COST_FILE: has_keys("cpu_seconds"),
+    TEST_CONFIG: is_config,
+    FIT_CONFIG: is_config,
+    HPARAMS_FILE: is_beside_config,
+    METRIC_FILE: is_beside_config,
+    COST_FILE: is_beside_config,
     **{name: has_columns(*columns) for name, columns in PICTURES.items()},
 }
 READ_ERRORS = (OSError, ValueError, TypeError, AttributeError, LookupError, RecursionError)  # of any bytes
 MEASUREMENTS = (EVALUATION_FILE, AUDIT_FILE, THRESHOLD_FILE)
 SCORES = (SCORE_FILE, TEST_CONFIG, EXPLANATION_FILE, EMBEDDING_FILE, *PICTURES)
 RESULTS = (*MEASUREMENTS, *SCORES)  # measurements are removed first: never do they lie beside other scores
-FIT_FILES = (FIT_CONFIG, HPARAMS_FILE, METRIC_FILE, COST_FILE)  # by a fit
+FIT_FILES = (
+    HPARAMS_FILE,
+    METRIC_FILE,
+    COST_FILE,
+    FIT_CONFIG,
+)  # by a fit; the config last, since it tells that the others are ours
 
 
 def is_own(path: Path) -> bool:

@@ -76,8 +76,10 @@ def check_config(file: Path, place: str, config: Path) -> None:
     That is one above the YAML, in the current folder, or beside this package.
 
     Raises:
-        InputError: If it lies elsewhere.
+        InputError: If it is no file, such as a text that is YAML itself, or lies elsewhere.
     """
+    if not config.is_file():
+        raise InputError(f"{file}: {place} names the config {str(config)!r:.80}, which is no file")
     parent, target = file.resolve().parent, config.resolve()
     projects = [*parent.parents, Path.cwd(), Path(__file__).resolve().parents[2]]
     if not any(target.is_relative_to(folder) for folder in (parent, *(root / CONFIGS for root in projects))):

@@ -7,7 +7,8 @@ from itd_lightning.contracts.errors import InputError
 
 # http://, s3://, github://, file://, and fsspec's simplecache::...; `registry:` is one of Lightning's own.
 URL = re.compile(r"\s*(?:[A-Za-z][\w.+-]*(?:://|::)|registry:)")
-SERVERS = "--trainer.logger"  # a logger may be given the address of its server
+LOGGER = "logger"  # may be given the address of its server
+SERVERS = f"--trainer.{LOGGER}"
 
 
 def is_url(text: object) -> bool:
@@ -35,15 +36,16 @@ def refuse_urls(words: Sequence[str]) -> None:
 
 
 def refuse_urls_within(value: object) -> None:
-    """Refuse a config, or a part of one, that holds a URL.
+    """Refuse a config, or a part of one, that holds a URL, other than a logger's server.
 
     Raises:
         InputError: If it does.
     """
     if is_url(value):
         raise url_error(str(value))
-    parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else []
-    for part in parts:
+    if isinstance(value, Mapping):
+        value = [part for name, part in value.items() if name != LOGGER]
+    for part in value if isinstance(value, list | tuple) else []:
         refuse_urls_within(part)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from itd_lightning.audits import AuditedRun, check_options, run_audits
+from itd_lightning.callbacks.own_files import refuse_foreign_files
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import lock_folder
 from itd_lightning.contracts.results import AuditResult
@@ -25,6 +26,7 @@ def audit_run(run: Path, options: Mapping[str, bool]) -> list[AuditResult]:
     """
     check_options(options)
     scores = score_file(run)
+    refuse_foreign_files(scores.parent, (AUDIT_FILE,))
     evaluation = evaluate(scores)
     try:
         with (

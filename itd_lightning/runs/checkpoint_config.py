@@ -52,7 +52,7 @@ def safe_config(path: Path, text: object) -> str:
         InputError: If there is no config, or it holds a URL.
     """
     try:
-        config: dict[str, Any] = yaml.safe_load(text) if isinstance(text, str) else {}
+        config: dict[str, Any] = load_tree(text) if isinstance(text, str) else {}
         trainer = {name: value for name, value in config["trainer"].items() if is_harmless(name, value)}
         parts = {name: config[name] for name in ("model", "data", "checkpoint") if config.get(name)}
         arguments = parts["data"]["init_args"]
@@ -60,12 +60,23 @@ def safe_config(path: Path, text: object) -> str:
         for name in PROCESSES:
             if not is_number(arguments.get(name), 0.0, float(os.cpu_count() or 1)):
                 arguments.pop(name, None)
-    except (yaml.YAMLError, TypeError, KeyError, AttributeError) as error:
+    except (yaml.YAMLError, TypeError, KeyError, AttributeError, ValueError, RecursionError) as error:
         raise InputError(f"{path} carries no config; give the run's with --config") from error
     refuse_urls_within(parts)
     seed = config.get("seed_everything")
     seed_part = {"seed_everything": seed} if is_number(seed, 0.0, 2.0**32 - 1) else {}
     return yaml.safe_dump({**seed_part, "trainer": trainer, **parts})
+
+
+def load_tree(text: str) -> Any:  # noqa: ANN401 - whatever a stranger wrote
+    """Return the content of a YAML without aliases: ten nested ones can stand for billions of values.
+
+    Raises:
+        YAMLError: If it has one, or is no YAML.
+    """
+    if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text, Loader=yaml.SafeLoader)):
+        raise yaml.YAMLError("the config has aliases")
+    return yaml.safe_load(text)
 
 
 def is_harmless(name: object, value: object) -> bool:

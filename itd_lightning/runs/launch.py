@@ -114,8 +114,7 @@ class ExperimentCLI(LightningCLI):
     def instantiate_classes(self) -> None:
         """Instantiate; report a value that does not fit as the user's error."""
         settings = self.config[str(self.subcommand)].as_dict()
-        places = {name: settings.get(name) for name in ("model", "data", "ckpt_path")}
-        refuse_urls_within([places, settings["trainer"]["default_root_dir"]])
+        refuse_urls_within(settings)
         try:
             super().instantiate_classes()
         except (ValueError, MisconfigurationException) as error:

@@ -30,3 +30,10 @@ def test_paths_texts_and_the_server_of_a_logger_pass() -> None:
     refuse_urls(["fit", "--trainer.logger=MLFlowLogger", "--trainer.logger.tracking_uri", "http://localhost"])
     refuse_urls(["fit", "--trainer.logger.tracking_uri=http://localhost"])
     refuse_urls_within({"trainer": {"precision": "32-true", "max_epochs": None}})
+
+
+def test_a_url_anywhere_in_a_config_is_refused_but_for_a_loggers_server() -> None:
+    callbacks = [{"class_path": "ModelCheckpoint", "init_args": {"dirpath": "http://127.0.0.1/x"}}]
+    with pytest.raises(InputError, match="is a URL"):
+        refuse_urls_within({"trainer": {"callbacks": callbacks}})
+    refuse_urls_within({"trainer": {"logger": {"init_args": {"base_url": "https://wandb.example"}}}})

@@ -167,3 +167,17 @@ def test_a_files_name_does_not_make_it_the_programs(copied: Path, tmp_path: Path
         other = tmp_path / path.name
         other.write_text(json.dumps({"of": "somebody"}))
         assert not is_own(other), path
+
+
+def test_files_of_another_lightning_project_are_not_the_programs(store: Path, tmp_path: Path) -> None:
+    files = {
+        "config.yaml": "model: {class_path: my.Net}\ndata: {init_args: {folder: x}}\n",
+        "metrics.csv": "epoch,step,acc\n0,1,0.5\n",
+        "hparams.yaml": "_instantiator: x\nmine: 1\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    where = [f"--data.store={store}", f"--trainer.default_root_dir={tmp_path}", "--trainer.max_epochs=1"]
+    with pytest.raises(SystemExit):
+        main(["fit", f"--config={CONFIG}", *where])
+    assert {name: (tmp_path / name).read_text() for name in files} == files

@@ -131,6 +131,7 @@ def test_another_file_is_refused(space: Path, old: str, new: str, words: str) ->
         ("command", "--allow-import=os", "command must not set --allow-import"),
         ("command", "--trainer.default_root_dir=/tmp/x", "command must not set --trainer.default_root_dir"),
         ("command", "--ckpt_path=/tmp/x.ckpt", "command must not set --ckpt_path"),
+        ("command", "--config={trainer: {max_epochs: 9}}", "command names the config .* is no file"),
         ("command", "--config=/etc/hostname", "command names the config /etc/hostname, which lies neither"),
         ("parameters", "data.store", "parameters must not set --data.store"),
         ("parameters", "trainer.logger.save_dir", "parameters must not set --trainer.logger.save_dir"),
