@@ -20,6 +20,7 @@ NAMES = {*COMMANDS, *TRAINING}
 def commands() -> list[str]:
     """Return the command lines of the README's blocks, joined where a backslash continues them."""
     text = (ROOT / "README.md").read_text("utf-8").replace("\\\n", " ")
+    text = re.sub(r"^```python\n.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
     blocks = re.findall(r"^```\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     lines = [line.split("  #")[0].strip() for block in blocks for line in block.splitlines()]
     return [line for line in lines if re.match(r"itd \w+ \S", line)]  # not the picture's

@@ -14,10 +14,10 @@ from itd_lightning.contracts.results import AuditResult
 from itd_lightning.evaluation.baselines import daily_counts
 from itd_lightning.evaluation.measures import rank_rows, ranking_numbers
 from itd_lightning.evaluation.score_table import ScoreTable
+from itd_lightning.events.calendar import is_weekend
 from itd_lightning.scores.pool import pool_days
 
 EXACT = 0.95  # share of a user's working days with the usual number, from which counts are called exact
-SATURDAY = 6
 
 
 class ExactCounts(Audit):
@@ -98,7 +98,7 @@ def usual_counts(table: ScoreTable) -> list[UsualCount]:
 
 def usual_numbers(counts: pl.DataFrame) -> pl.DataFrame:
     """Return the usual number of each user and kind, and the share of harmless working days that have it."""
-    workdays = counts.filter(pl.col("malicious") == 0, pl.col("day").dt.weekday() < SATURDAY)
+    workdays = counts.filter(pl.col("malicious") == 0, ~is_weekend(pl.col("day")))
     return workdays.group_by("user", "kind").agg(
         usual=pl.col("events").mode().min(),
         share=(pl.col("events") == pl.col("events").mode().min()).mean(),

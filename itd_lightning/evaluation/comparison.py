@@ -16,10 +16,9 @@ from itd_lightning.contracts.results import Span
 from itd_lightning.evaluation.comparison_days import common_days, fill_missing
 from itd_lightning.evaluation.measures import rank_rows
 from itd_lightning.metrics.bootstrap import interval
-from itd_lightning.metrics.operating import daily_list
+from itd_lightning.metrics.operating import BUDGETS, daily_list
 from itd_lightning.scores.fuse import fusion
 
-BUDGETS = (1, 5, 10, 50)  # user-days a day
 HEADLINE_BUDGET = 10  # alerts a day at which found insiders are reported
 SEED = 0  # of the draws
 FUSION = "all of them, fused"

@@ -34,7 +34,13 @@ from itd_lightning.evaluation.score_table import ScoreTable
 from itd_lightning.evaluation.survey import POLICIES, Survey, harmless_above, rank_test_units, take_survey
 from itd_lightning.evaluation.thresholds import read_threshold
 from itd_lightning.metrics.bootstrap import REPLICATES
-from itd_lightning.metrics.operating import at_prevalence, daily_list, recall_at_share, threshold_at_fpr
+from itd_lightning.metrics.operating import (
+    BUDGETS,
+    at_prevalence,
+    daily_list,
+    recall_at_share,
+    threshold_at_fpr,
+)
 from itd_lightning.metrics.ranking import Ranking
 from itd_lightning.scores.pool import POOLS
 from itd_lightning.splits.labels import label_units
@@ -42,7 +48,6 @@ from itd_lightning.store.key import Key
 
 SHARES = (0.05, 0.10, 0.15)  # of all test units
 PREVALENCES = (0.2,)  # as in papers that balance their test days
-PER_DAY = (1, 5, 10, 50)  # user-days
 ACCEPTED_FPR = 0.01  # of validation units, at the threshold
 
 
@@ -224,7 +229,7 @@ def daily_lists(days: pl.DataFrame, *, has_malicious: bool) -> dict[str, ListNum
     """Return the measures of daily lists of user-days; None where nothing is malicious."""
     return {
         str(budget): cast("ListNumbers", daily_list(days, budget)._asdict()) if has_malicious else None
-        for budget in PER_DAY
+        for budget in BUDGETS
     }
 
 

@@ -12,6 +12,8 @@ from jaxtyping import Float
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.metrics.ranking import Ranking
 
+BUDGETS = (1, 5, 10, 50)  # user-days a day that an analyst looks at
+
 
 class Alarms(NamedTuple):
     """Measures if everything above a threshold is an alarm; all are shares, one of each draw ``(R,)``."""

@@ -1,4 +1,4 @@
-"""The answer key of a store. Only ``splits`` and ``evaluation`` may import this module."""
+"""The answer key of a store. Only ``splits``, ``evaluation`` and ``audits`` may import this module."""
 
 from pathlib import Path
 from typing import NamedTuple

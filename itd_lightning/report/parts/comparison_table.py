@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from itd_lightning.evaluation.comparison import BUDGETS, HEADLINE_BUDGET, CommonTable, MethodRow
+from itd_lightning.evaluation.comparison import HEADLINE_BUDGET, CommonTable, MethodRow
+from itd_lightning.metrics.operating import BUDGETS
 
 Cost = Mapping[str, float]  # seconds, cpu_seconds and gib of a method's fit, where they are known
 

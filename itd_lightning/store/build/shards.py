@@ -38,7 +38,7 @@ class Shard(NamedTuple):
 
 
 def shard_file(folder: Path, shard: int) -> Path:
-    """Return the file of the events of a shard lie in a store."""
+    """Return the file of a shard's events in a store."""
     return folder / "events" / f"shard={shard:03d}" / "events.parquet"
 
 
