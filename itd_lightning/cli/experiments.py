@@ -1,6 +1,7 @@
 """Commands that train: one run, a table of them, a search."""
 
 import gc
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -91,10 +92,13 @@ def sweep(space: Path, store: Path, out: Path = Path("runs/sweep"), trials: int 
 @contextmanager
 def without_collection() -> Iterator[None]:
     """Import without looking for garbage, of which imports make none: that takes a third of their time."""
+    first = "lightning" not in sys.modules
     enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
+        if first:
+            gc.freeze()  # what was imported stays, so that no later collection looks at it
         if enabled:
             gc.enable()
