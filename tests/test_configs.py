@@ -67,11 +67,12 @@ def test_config_trains(config: Path, store: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("config", once_whole(CONFIGURED))
 def test_config_tests_and_predicts(config: Path, store: Path, tmp_path: Path) -> None:
-    short = [f"--trainer.{name}=1" for name in ("limit_train_batches", "limit_val_batches")]
+    # Two, since Lightning takes 1 for the share 1.0: all batches.
+    short = [f"--trainer.{name}=2" for name in ("limit_train_batches", "limit_val_batches")]
     main(["fit", *fitting(config, store, tmp_path), *short, "--trainer.max_epochs=1"])
     checkpoint = f"--ckpt_path={tmp_path / 'checkpoints' / 'best.ckpt'}"
     main(["test", checkpoint, "--trainer.limit_test_batches=2"])
-    main(["predict", checkpoint, "--trainer.limit_predict_batches=1"])
+    main(["predict", checkpoint, "--trainer.limit_predict_batches=2"])
     assert (tmp_path / "evaluation.json").is_file()
     assert (tmp_path / "predict" / "scores.parquet").is_file()
 
