@@ -125,7 +125,7 @@ class Guess(NamedTuple):
 
 
 class Directory(NamedTuple):
-    """Who worked there in which month, and scores of personality tests.
+    """The people of a source by month, and their scores in personality tests.
 
     Attributes:
         entries: One row a user and month: ``month`` (its first day) and ``ATTRIBUTES``.

@@ -11,7 +11,7 @@ WEEK = 7  # days
 
 
 class Key(NamedTuple):
-    """Who was malicious, and when.
+    """The campaigns and malicious events of a store.
 
     Attributes:
         campaigns: One row a campaign: user, scenario, start, end; the last moment belongs to it.

@@ -1,4 +1,4 @@
-"""Where the records of a log with quotes end; used to cut a log into pieces, blocks and rows.
+"""The ends of the records of a log with quotes; used to cut a log into pieces, blocks and rows.
 
 Strict CSV comes first: a line break within quotes ends no record, whatever the line behind it looks like, so
 that nobody can write the row of somebody else into a mail. Only where a quote is misplaced, or does not close

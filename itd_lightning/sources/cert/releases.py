@@ -1,4 +1,4 @@
-"""What each release holds: files, columns, and how a raw row becomes an event.
+"""The layout of each release: its files and columns, and how a raw row becomes an event.
 
 Source: the readmes of releases r4.2 and r6.2 and the files' own headers.
 """

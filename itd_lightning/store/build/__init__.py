@@ -1,1 +1,1 @@
-"""How a store is built: plan, read every piece, sort every shard, publish."""
+"""The build of a store: plan it, read every piece, sort every shard, publish."""

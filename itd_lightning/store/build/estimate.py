@@ -1,4 +1,4 @@
-"""How long a build will take, and how much disk it needs: estimated from a sample before it begins."""
+"""The time and disk space that a build will need, estimated from a sample before it begins."""
 
 import shutil
 from io import BytesIO

@@ -1,4 +1,4 @@
-"""What is known beside the events, in a store: people, decoy files and the answer key.
+"""Facts beside the events of a store: people, decoy files and the answer key.
 
 A store keeps these facts as they were read, in ``raw``, so that what is added later joins them as if all had
 been read at once.

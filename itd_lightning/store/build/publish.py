@@ -1,4 +1,4 @@
-"""How a store comes to its name: built beside it by one program alone, and put in its place in one step."""
+"""Publishing a store: it is built beside its final name by one program alone, and moved there in one step."""
 
 import fcntl
 import os

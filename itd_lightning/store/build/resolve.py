@@ -1,4 +1,4 @@
-"""Which events of a store the rows of the answer key mean."""
+"""Matching the rows of the answer key with the events of a store."""
 
 from functools import partial
 from pathlib import Path
