@@ -67,7 +67,7 @@ def test_config_trains(config: Path, store: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("config", once_whole(CONFIGURED))
 def test_config_tests_and_predicts(config: Path, store: Path, tmp_path: Path) -> None:
-    # Two, since Lightning takes 1 for the share 1.0: all batches.
+    # Two: with 1, some of these runs took all batches, and why is not known.
     short = [f"--trainer.{name}=2" for name in ("limit_train_batches", "limit_val_batches")]
     main(["fit", *fitting(config, store, tmp_path), *short, "--trainer.max_epochs=1"])
     checkpoint = f"--ckpt_path={tmp_path / 'checkpoints' / 'best.ckpt'}"

@@ -88,7 +88,7 @@ class ExperimentCLI(LightningCLI):
         super().__init__(Method, View, **settings)
 
     def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]  # Lightning asks the instance
-        """Return the command that runs: to describe the other three to the parser takes 0.3 seconds each."""
+        """Return the command that runs, so that the parser need not describe the other three."""
         commands = LightningCLI.subcommands()
         return {name: skip for name, skip in commands.items() if name == self.command} or commands
 
