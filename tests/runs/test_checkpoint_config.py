@@ -88,7 +88,9 @@ def test_a_checkpoint_without_a_config_is_refused_in_one_line(text: object) -> N
         safe_config(HERE, text)
 
 
-@pytest.mark.parametrize("text", ["a: &a [1]\nb: [*a, *a]\n", "[" * 3000, "seed_everything: 2020-99-99\n"])
+@pytest.mark.parametrize(
+    "text", [config({}) + "a: &a [1]\nb: [*a, *a]\n", "[" * 3000, config({}) + "x: 2020-99-99\n"]
+)
 def test_a_config_that_is_a_bomb_or_no_yaml_is_refused_in_one_line(text: str) -> None:
     with pytest.raises(InputError, match="carries no config"):
         safe_config(HERE, text)

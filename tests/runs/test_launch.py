@@ -181,3 +181,16 @@ def test_files_of_another_lightning_project_are_not_the_programs(store: Path, tm
     with pytest.raises(SystemExit):
         main(["fit", f"--config={CONFIG}", *where])
     assert {name: (tmp_path / name).read_text() for name in files} == files
+
+
+def test_a_url_in_a_configs_callback_is_refused_before_anything_is_made(
+    store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    overlay = tmp_path / "overlay.yaml"
+    callback = {"class_path": "ModelCheckpoint", "init_args": {"dirpath": "memory://x"}}
+    overlay.write_text(yaml.safe_dump({"trainer": {"callbacks": [callback]}}))
+    where = [f"--data.store={store}", f"--trainer.default_root_dir={tmp_path / 'run'}"]
+    with pytest.raises(SystemExit):
+        main(["fit", f"--config={CONFIG}", f"--config={overlay}", *where])
+    assert "memory://x is a URL" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
