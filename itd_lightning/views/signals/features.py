@@ -68,7 +68,8 @@ def standardise(days: pl.DataFrame, moments: pl.DataFrame) -> Float[np.ndarray, 
         pl.col(name).fill_null(everyone[name].item()) for name in everyone.columns
     )
     values = [(pl.col(name).log1p() - pl.col(f"{name}_mean")) / pl.col(f"{name}_std") for name in CHANNELS]
-    return rows.select(*values).to_numpy()
+    # Without a copy the array is read-only wherever the columns happen to lie side by side in memory.
+    return rows.select(*values).to_numpy(writable=True)
 
 
 def decompose_days(

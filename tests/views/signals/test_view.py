@@ -13,6 +13,7 @@ from itd_lightning.numerics.mvmd import mvmd
 from itd_lightning.splits import Dates
 from itd_lightning.views import Signals
 from itd_lightning.views.resampling import smote_tomek
+from itd_lightning.views.signals import features
 from itd_lightning.views.signals.features import (
     CHANNELS,
     daily_counts,
@@ -73,6 +74,15 @@ def test_counts_are_deviations_from_what_is_usual_for_the_user() -> None:
     np.testing.assert_allclose(result[:3, 0], (logs - logs.mean()) / logs.std())
     np.testing.assert_allclose(result[3:, 0], (np.log1p(7.0) - logs.mean()) / logs.std())  # bob is unknown
     assert (result[:, 1:] == 0).all()
+
+
+def test_standardised_counts_can_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Columns that happen to lie side by side in memory, as one alone always does, are not copied by themselves."""
+    monkeypatch.setattr(features, "CHANNELS", ("logon",))
+    counts = pl.DataFrame(
+        {"user": ["ann"] * 2, "day": [date(2010, 3, 1), date(2010, 3, 2)], "logon": [0.0, 3.0]}
+    )
+    assert standardise(counts, moments_of(counts)).flags.writeable
 
 
 def test_modes_of_the_whole_history_are_those_of_each_user_alone() -> None:
