@@ -77,7 +77,7 @@ def test_counts_are_deviations_from_what_is_usual_for_the_user() -> None:
 
 
 def test_standardised_counts_can_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Columns that happen to lie side by side in memory, as one alone always does, are not copied by themselves."""
+    """Columns that happen to lie side by side, as one alone always does, are not copied by themselves."""
     monkeypatch.setattr(features, "CHANNELS", ("logon",))
     counts = pl.DataFrame(
         {"user": ["ann"] * 2, "day": [date(2010, 3, 1), date(2010, 3, 2)], "logon": [0.0, 3.0]}
