@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from itd_lightning.contracts.results import AuditResult, Evaluation
     from itd_lightning.store.read import Store
 
-AnyPath = str | PathLike[str]
+_AnyPath = str | PathLike[str]
 Settings = Mapping[str, object]  # options of the command by their names, such as {"trainer.max_epochs": 2}
 
 
 def prepare(
-    source: AnyPath | Sequence[AnyPath],
-    store: AnyPath,
+    source: _AnyPath | Sequence[_AnyPath],
+    store: _AnyPath,
     *,
     release: str = "auto",
-    answers: AnyPath | None = None,
+    answers: _AnyPath | None = None,
     append: bool = False,
     workers: int = 1,
 ) -> "Store":
@@ -56,7 +56,7 @@ def prepare(
 
 
 def fit(
-    config: AnyPath | Sequence[AnyPath], store: AnyPath, out: AnyPath, settings: Settings | None = None
+    config: _AnyPath | Sequence[_AnyPath], store: _AnyPath, out: _AnyPath, settings: Settings | None = None
 ) -> Path:
     """Train a method and return the run's folder; its best checkpoint is ``checkpoints/best.ckpt``.
 
@@ -75,7 +75,7 @@ def fit(
     return Path(out)
 
 
-def test(run: AnyPath, settings: Settings | None = None) -> "Evaluation | None":
+def test(run: _AnyPath, settings: Settings | None = None) -> "Evaluation | None":
     """Score a run's test part and return its evaluation; None where the store has no answer key.
 
     Args:
@@ -93,7 +93,10 @@ def test(run: AnyPath, settings: Settings | None = None) -> "Evaluation | None":
 
 
 def predict(
-    run: AnyPath, store: AnyPath | None = None, out: AnyPath | None = None, settings: Settings | None = None
+    run: _AnyPath,
+    store: _AnyPath | None = None,
+    out: _AnyPath | None = None,
+    settings: Settings | None = None,
 ) -> pl.DataFrame:
     """Score every unit of a store with a run's best checkpoint and return the score table.
 
@@ -116,9 +119,9 @@ def predict(
 
 
 def evaluate(
-    scores: AnyPath,
+    scores: _AnyPath,
     *,
-    store: AnyPath | None = None,
+    store: _AnyPath | None = None,
     labels: Literal["event", "interval", "user"] | None = None,
 ) -> "Evaluation":
     """Measure a score table against the answer key and return the results; nothing is written.
@@ -137,7 +140,7 @@ def evaluate(
     return measure(score_file(Path(scores)), None if store is None else Path(store), labels)
 
 
-def audit(run: AnyPath, **options: bool) -> list["AuditResult"]:
+def audit(run: _AnyPath, **options: bool) -> list["AuditResult"]:
     """Ask whether a run's result could be an artefact; write ``audit.json`` and return the results.
 
     Args:
@@ -152,7 +155,7 @@ def audit(run: AnyPath, **options: bool) -> list["AuditResult"]:
     return audit_run(Path(run), options)
 
 
-def list_alerts(run: AnyPath, budget: str | None = None) -> pl.DataFrame:
+def list_alerts(run: _AnyPath, budget: str | None = None) -> pl.DataFrame:
     """Return the user-days that an analyst should look at first, with reasons.
 
     Args:
@@ -171,7 +174,7 @@ def list_alerts(run: AnyPath, budget: str | None = None) -> pl.DataFrame:
     return alert_days(Path(run), budget)[0]
 
 
-def write_report(runs: AnyPath | Sequence[AnyPath], out: AnyPath, user: str = "") -> Path:
+def write_report(runs: _AnyPath | Sequence[_AnyPath], out: _AnyPath, user: str = "") -> Path:
     """Write one HTML page about one or several runs and return its path.
 
     Args:
@@ -187,7 +190,7 @@ def write_report(runs: AnyPath | Sequence[AnyPath], out: AnyPath, user: str = ""
     return page.write_report(_paths(runs), Path(out), user)
 
 
-def load_scores(scores: AnyPath) -> pl.DataFrame:
+def load_scores(scores: _AnyPath) -> pl.DataFrame:
     """Return a score table: ``user``, ``start``, ``end``, ``event_id``, ``score``, ``part``, ``sequence``.
 
     Args:
@@ -202,7 +205,7 @@ def load_scores(scores: AnyPath) -> pl.DataFrame:
     return read_scores(score_file(Path(scores)))[0]
 
 
-def _paths(paths: AnyPath | Sequence[AnyPath]) -> list[Path]:
+def _paths(paths: _AnyPath | Sequence[_AnyPath]) -> list[Path]:
     """Return one path or several as a list."""
     return [Path(paths)] if isinstance(paths, str | PathLike) else [Path(path) for path in paths]
 

@@ -26,7 +26,7 @@ Result = TypeVar("Result")
 Handle = TypeVar("Handle")
 Place = Literal["local", "ray"]
 
-THREADS = "POLARS_MAX_THREADS"  # of one process, read once
+_THREADS = "POLARS_MAX_THREADS"  # of one process, read once
 
 
 @runtime_checkable
@@ -60,8 +60,8 @@ def open_executor(workers: int = 1, place: Place = "local") -> AbstractContextMa
     if workers < 1:
         raise InputError(f"workers must be at least 1, got {workers}")
     if place == "ray":
-        return ray_tasks(workers)
-    return contextlib.nullcontext(Serial()) if workers == 1 else processes(workers)
+        return _ray_tasks(workers)
+    return contextlib.nullcontext(Serial()) if workers == 1 else _processes(workers)
 
 
 class Serial:
@@ -87,7 +87,7 @@ def run_ahead(
         yield end(waiting.popleft())
 
 
-class Processes:
+class _Processes:
     """Runs items in several processes, started by spawn: forks would inherit Polars' locked threads."""
 
     def __init__(self, pool: ProcessPoolExecutor, workers: int) -> None:
@@ -109,32 +109,32 @@ class Processes:
 
 
 @contextmanager
-def processes(workers: int) -> Iterator[Executor]:
+def _processes(workers: int) -> Iterator[Executor]:
     """Yield an executor whose processes end with this block or with this program."""
     threads = max(1, (os.cpu_count() or 1) // workers)
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, context, initializer=begin_worker, initargs=(threads,))
+    pool = ProcessPoolExecutor(workers, context, initializer=_begin_worker, initargs=(threads,))
     try:
-        yield Processes(pool, workers)
+        yield _Processes(pool, workers)
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def begin_worker(threads: int) -> None:
+def _begin_worker(threads: int) -> None:
     """Set a worker up: its share of the cores, no Ctrl-C of its own, and an end when the program ends."""
-    os.environ[THREADS] = str(threads)
+    os.environ[_THREADS] = str(threads)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=end_with_parent, daemon=True).start()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
-def end_with_parent() -> None:
+def _end_with_parent() -> None:
     """Leave when the parent is gone: a killed program must not leave writers behind."""
     if parent := multiprocessing.parent_process():
         wait([parent.sentinel])
         os._exit(1)
 
 
-class Ray:
+class _Ray:
     """Runs items as tasks on a Ray cluster, of one core each."""
 
     def __init__(self, workers: int) -> None:
@@ -144,7 +144,7 @@ class Ray:
         """Yield the results."""
         import ray
 
-        task: Any = ray.remote(apply).options(runtime_env={"env_vars": {THREADS: "1"}})
+        task: Any = ray.remote(_apply).options(runtime_env={"env_vars": {_THREADS: "1"}})
         results: Iterator[Result] = run_ahead(
             partial(task.remote, function), ray.get, items, most=self.workers
         )
@@ -154,14 +154,14 @@ class Ray:
             raise error.cause from error
 
 
-def apply(function: Callable[[Item], Result], item: Item) -> Result:
+def _apply(function: Callable[[Item], Result], item: Item) -> Result:
     """Call a function; Ray takes no partial ones, and its workers have a umask of their own."""
     with private_files():
         return function(item)
 
 
 @contextmanager
-def ray_tasks(workers: int) -> Iterator[Executor]:
+def _ray_tasks(workers: int) -> Iterator[Executor]:
     """Yield an executor on a connection to Ray that ends with this block."""
     try:
         import ray
@@ -175,6 +175,6 @@ def ray_tasks(workers: int) -> Iterator[Executor]:
     else:
         ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False)
     try:
-        yield Ray(workers)
+        yield _Ray(workers)
     finally:
         ray.shutdown()

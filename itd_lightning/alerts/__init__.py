@@ -1,1 +1,3 @@
 """Lists of the user-days that an analyst should look at first, with reasons."""
+
+__all__ = ["behaviours", "lists"]

@@ -11,9 +11,9 @@ from itd_lightning.scores.chunks import reduce_chunks, user_chunks
 from itd_lightning.scores.pool import pool_days
 from itd_lightning.store.read import Store
 
-EVENT_DETAILS = ("pc", "kind", "object")
+_EVENT_DETAILS = ("pc", "kind", "object")
 OBJECT = 80  # letters of a file name or an address
-IN_LISTS = 40
+_IN_LISTS = 40
 
 
 def user_days(rows: pl.LazyFrame) -> pl.DataFrame:
@@ -24,10 +24,10 @@ def user_days(rows: pl.LazyFrame) -> pl.DataFrame:
 
 def highest_behaviours(rows: pl.LazyFrame, count: int) -> pl.DataFrame:
     """Return the highest test behaviours, highest first; ties go to the earlier time, then by user."""
-    return reduce_chunks(rows, lambda units: best_first(select_test_units(units)).head(count))
+    return reduce_chunks(rows, lambda units: _best_first(select_test_units(units)).head(count))
 
 
-def highest_behaviours_of_days(rows: pl.LazyFrame, days: pl.DataFrame, count: int) -> pl.DataFrame:
+def _highest_behaviours_of_days(rows: pl.LazyFrame, days: pl.DataFrame, count: int) -> pl.DataFrame:
     """Return the highest test behaviours of some user-days, highest first; adds ``day``.
 
     Args:
@@ -40,12 +40,12 @@ def highest_behaviours_of_days(rows: pl.LazyFrame, days: pl.DataFrame, count: in
     def keep(units: pl.DataFrame) -> pl.DataFrame:
         units_by_day = select_test_units(units).with_columns(day=pl.col("start").dt.date())
         of_days = units_by_day.join(selection, on=["user", "day"], how="semi")
-        return best_first(of_days).group_by("user", "day", maintain_order=True).head(count)
+        return _best_first(of_days).group_by("user", "day", maintain_order=True).head(count)
 
     return reduce_chunks(rows, keep)
 
 
-def best_first(units: pl.DataFrame) -> pl.DataFrame:
+def _best_first(units: pl.DataFrame) -> pl.DataFrame:
     """Sort units in the order in which an analyst looks at them."""
     order = ["score", "start", "user", "event_id"]
     return units.sort(order, descending=[True, False, False, False], nulls_last=True)
@@ -64,12 +64,12 @@ def add_event_details(behaviours: pl.DataFrame, store: Path) -> pl.DataFrame:
     rows = [
         pl.scan_parquet(shard, glob=False)
         .filter(selection)
-        .select("user", "event_id", *EVENT_DETAILS)
+        .select("user", "event_id", *_EVENT_DETAILS)
         .collect()
         for shard in shards
         if len(ids)
     ]
-    empty = pl.DataFrame(schema={name: EVENTS[name] for name in ("user", "event_id", *EVENT_DETAILS)})
+    empty = pl.DataFrame(schema={name: EVENTS[name] for name in ("user", "event_id", *_EVENT_DETAILS)})
     events = pl.concat([empty, *rows]).unique(["user", "event_id"])
     return behaviours.join(events, on=["user", "event_id"], how="left", maintain_order="left")
 
@@ -86,9 +86,9 @@ def reasons(rows: pl.LazyFrame, days: pl.DataFrame, store: Path, count: int) -> 
     Returns:
         ``user``, ``day``, ``reasons``, as "file_copy plans.doc at 22:14", and ``event_ids``.
     """
-    behaviours = add_event_details(highest_behaviours_of_days(rows, days, count), store)
+    behaviours = add_event_details(_highest_behaviours_of_days(rows, days, count), store)
     kind = pl.col("kind").cast(pl.String).fill_null("behaviour")
-    name = pl.col("object").map_elements(lambda text: f" {shorten(text, IN_LISTS)}", return_dtype=pl.String)
+    name = pl.col("object").map_elements(lambda text: f" {shorten(text, _IN_LISTS)}", return_dtype=pl.String)
     text = pl.concat_str(kind, name.fill_null(""), pl.col("start").dt.strftime(" at %H:%M"))
     return (
         behaviours.with_columns(reason=text)

@@ -16,7 +16,7 @@ from itd_lightning.evaluation.thresholds import read_threshold, run_folder
 from itd_lightning.runs.folder import read_table
 from itd_lightning.scores.table import About, scan_scores
 
-REASONS = 3
+_REASONS = 3
 
 
 def top_days(run: Path, count: int = 10, daily: bool = False, above: float | None = None) -> pl.DataFrame:
@@ -29,7 +29,7 @@ def top_days(run: Path, count: int = 10, daily: bool = False, above: float | Non
         above: Only those that score higher.
 
     Returns:
-        ``rank``, ``user``, ``day``, ``score``, ``reasons`` and ``event_ids``. Of windows the reasons are up
+        ``rank``, ``user``, ``day``, ``score``, ``_reasons`` and ``event_ids``. Of windows the reasons are up
         to three features, highest contribution first, as "http_count +0.120"; null where no unit of the day
         was explained. Of behaviours they are the day's three highest, as "file_copy plans.doc at 22:14", and
         the raw events behind them have the ids.
@@ -89,7 +89,7 @@ def ranked_days(days: pl.DataFrame, count: int, *, daily: bool = False) -> pl.Da
 def with_reasons(
     days: pl.DataFrame, rows: pl.LazyFrame, about: About, explanations: pl.DataFrame | None
 ) -> pl.DataFrame:
-    """Add ``reasons`` and ``event_ids`` to user-days.
+    """Add ``_reasons`` and ``event_ids`` to user-days.
 
     Args:
         days: ``user`` and ``day``.
@@ -98,18 +98,18 @@ def with_reasons(
         explanations: Cells of explained windows, if there are any.
     """
     if about.grain == BEHAVIOUR:
-        reason_table = behaviours.reasons(rows, days, Path(about.store), REASONS)
+        reason_table = behaviours.reasons(rows, days, Path(about.store), _REASONS)
     else:
         null = pl.lit(None, pl.List(pl.String))
         reason_table = (
-            days.select("user", "day", reasons=null) if explanations is None else reasons(explanations)
+            days.select("user", "day", reasons=null) if explanations is None else _reasons(explanations)
         )
         reason_table = reason_table.with_columns(event_ids=null)
     return days.join(reason_table, on=["user", "day"], how="left", maintain_order="left")
 
 
-def reasons(explanations: pl.DataFrame) -> pl.DataFrame:
-    """Return what contributed most on each explained user-day: ``user``, ``day``, ``reasons``.
+def _reasons(explanations: pl.DataFrame) -> pl.DataFrame:
+    """Return what contributed most on each explained user-day: ``user``, ``day``, ``_reasons``.
 
     They are those of the unit with the day's highest score, which is the day's score.
     """
@@ -117,7 +117,7 @@ def reasons(explanations: pl.DataFrame) -> pl.DataFrame:
     by_feature = explanations.group_by("user", "start", "end", "feature").agg(
         pl.col("part").sum(), pl.col("score").first()
     )
-    text = pl.col("part").map_elements(signed, return_dtype=pl.String)
+    text = pl.col("part").map_elements(_signed, return_dtype=pl.String)
     return (
         by_feature.with_columns(day=pl.date_ranges(pl.col("start").dt.date(), last))
         .explode("day")
@@ -127,12 +127,12 @@ def reasons(explanations: pl.DataFrame) -> pl.DataFrame:
         .filter(pl.col("part") > 0)
         .sort(["part", "feature"], descending=[True, False])
         .group_by("user", "day", maintain_order=True)
-        .head(REASONS)
+        .head(_REASONS)
         .group_by("user", "day", maintain_order=True)
         .agg(pl.concat_str("feature", pl.lit(" "), text).alias("reasons"))
     )
 
 
-def signed(value: float) -> str:
+def _signed(value: float) -> str:
     """Format a number by three significant digits with their sign, in plain characters."""
     return f"{value:+#.3g}".rstrip(".")

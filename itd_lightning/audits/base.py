@@ -16,7 +16,7 @@ from itd_lightning.contracts.results import AuditResult, Evaluation, unanswered
 from itd_lightning.contracts.run_files import FIT_CONFIG, TEST_CONFIG
 from itd_lightning.evaluation.score_table import ScoreTable
 
-CAMPAIGN_SPLITS = ("Campaigns",)  # splits whose parts depend on when the campaigns happened
+_CAMPAIGN_SPLITS = ("Campaigns",)  # splits whose parts depend on when the campaigns happened
 T = TypeVar("T")
 
 
@@ -149,7 +149,7 @@ class AuditedRun:
     @property
     def split_needs_campaigns(self) -> bool:
         """Return whether the run's split reads the answer key to choose its parts."""
-        return self.table.about.split in CAMPAIGN_SPLITS
+        return self.table.about.split in _CAMPAIGN_SPLITS
 
     @property
     def rescorer(self) -> Rescorer:

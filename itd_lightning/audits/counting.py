@@ -11,13 +11,13 @@ from itd_lightning.evaluation.survey import rank_test_units, take_survey
 from itd_lightning.metrics.bootstrap import interval
 from itd_lightning.metrics.ranking import Ranking
 
-COUNTS = {  # by baseline: the name of the result, and what is counted
+_COUNTS = {  # by baseline: the name of the result, and what is counted
     "events": ("volume: events", "events"),
     "active_hours": ("length: active hours", "active hours"),
     "sequence_events": ("length: sequence", "the behaviours of its sequence"),
     "day_events": ("volume: day", "the behaviours of its day"),
 }
-WORDS = {
+_WORDS = {
     True: "Better than",
     False: "Not shown to be better than",
     None: "Too few users to compare with",
@@ -26,17 +26,17 @@ WORDS = {
 
 def count_results(run: AuditedRun, audit: str) -> list[AuditResult]:
     """Return the comparisons that belong to one audit, by name."""
-    return [result for result in run.share(compare_with_counts) if result.name.startswith(f"{audit}:")]
+    return [result for result in run.share(_compare_with_counts) if result.name.startswith(f"{audit}:")]
 
 
-def compare_with_counts(run: AuditedRun) -> list[AuditResult]:
+def _compare_with_counts(run: AuditedRun) -> list[AuditResult]:
     """Compare with every count that needs no method; nothing where the run has no PR-AUC."""
     if run.evaluation["pr_auc"] is None:
         return []
     table = run.table
     overview = take_survey(table)
     ours = rank_test_units(overview, table.policy, table.scores)["score"]
-    counts = rank_test_units(overview, table.policy, lambda: count_scores(run))
+    counts = rank_test_units(overview, table.policy, lambda: _count_scores(run))
     names = {"events": "sequence_events"} if table.behaviours else {}
     return [
         compare_with_count(ours, plain, names.get(name, name), table.about.seed)
@@ -44,7 +44,7 @@ def compare_with_counts(run: AuditedRun) -> list[AuditResult]:
     ]
 
 
-def count_scores(run: AuditedRun) -> Iterator[dict[str, np.ndarray]]:
+def _count_scores(run: AuditedRun) -> Iterator[dict[str, np.ndarray]]:
     """Score the test units by the baselines that count."""
     for scores in baseline_scores(run.table):
         yield {name: values for name, values in scores.items() if name != "random"}
@@ -56,13 +56,13 @@ def compare_with_count(ours: Ranking, plain: Ranking, name: str, seed: int) -> A
     Args:
         ours: The test units ranked by the method.
         plain: The same ranked by the count.
-        name: The count, as in ``COUNTS``.
+        name: The count, as in ``_COUNTS``.
         seed: Decides the draws.
     """
     mine, other = ours.pr_auc(), plain.pr_auc()
     weights = ours.draws(seed)
     span = None if weights is None else interval(ours.areas(weights).pr_auc - plain.areas(weights).pr_auc)
     passed = None if span is None else span[0] > 0
-    audit, quantity = COUNTS.get(name, (f"volume: {name}", name))
-    verdict = f"{WORDS[passed]} counting {quantity}: PR-AUC {mine:.3f} against {other:.3f}."
+    audit, quantity = _COUNTS.get(name, (f"volume: {name}", name))
+    verdict = f"{_WORDS[passed]} counting {quantity}: PR-AUC {mine:.3f} against {other:.3f}."
     return AuditResult(audit, mine - other, span, 0.0, passed, verdict)

@@ -10,8 +10,8 @@ from itd_lightning.evaluation.baselines import baseline_scores
 from itd_lightning.evaluation.score_table import label_test_units
 from itd_lightning.metrics.ranking import rank
 
-BY_HOURS = "window"  # the grain that counts by hours, from the full one on
-MOST_EMPTY = 0.5
+_BY_HOURS = "window"  # the grain that counts by hours, from the full one on
+_MOST_EMPTY = 0.5
 
 
 class EmptyUnits(Audit):
@@ -29,7 +29,7 @@ class EmptyUnits(Audit):
             return []
         events = np.concatenate([counts["events"] for counts in baseline_scores(run.table)])
         units = label_test_units(run.scores, run.table.store.path)
-        by_hours = run.table.about.grain == BY_HOURS
+        by_hours = run.table.about.grain == _BY_HOURS
         return [judge_empty(units, events, run.evaluation["pr_auc"], by_hours=by_hours)]
 
 
@@ -60,4 +60,4 @@ def judge_empty(
     off = float((~hourly).mean())
     if off:
         words += f" {off:.0%} of the test units start off the hour and are empty by construction."
-    return AuditResult(name, share, None, MOST_EMPTY, share <= MOST_EMPTY and not off, words)
+    return AuditResult(name, share, None, _MOST_EMPTY, share <= _MOST_EMPTY and not off, words)

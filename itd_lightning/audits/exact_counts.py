@@ -17,7 +17,7 @@ from itd_lightning.evaluation.score_table import ScoreTable
 from itd_lightning.events.calendar import is_weekend
 from itd_lightning.scores.pool import pool_days
 
-EXACT = 0.95  # share of a user's working days with the usual number, from which counts are called exact
+_EXACT = 0.95  # share of a user's working days with the usual number, from which counts are called exact
 
 
 class ExactCounts(Audit):
@@ -43,7 +43,7 @@ class ExactCounts(Audit):
         if not informative:
             kinds = ", ".join(count.kind for count in counts) or "none"
             verdict = f"No exact count tells anything; kinds with one: {kinds}."
-            return AuditResult(self.name, 0.0, None, EXACT, passed=True, verdict=verdict)
+            return AuditResult(self.name, 0.0, None, _EXACT, passed=True, verdict=verdict)
         strongest = max(informative, key=lambda count: count.pr_auc)
         verdict = (
             f"Users have exactly their usual number of {strongest.kind} on {strongest.share:.1%} of working "
@@ -55,7 +55,7 @@ class ExactCounts(Audit):
         return AuditResult(self.name, strongest.pr_auc, None, strongest.base_rate, None, verdict)
 
 
-class UsualCount(NamedTuple):
+class _UsualCount(NamedTuple):
     """One kind of event, whose number is nearly always the same.
 
     Attributes:
@@ -75,7 +75,7 @@ class UsualCount(NamedTuple):
     base_rate: float
 
 
-def usual_counts(table: ScoreTable) -> list[UsualCount]:
+def usual_counts(table: ScoreTable) -> list[_UsualCount]:
     """Return kinds of event whose number is exact, and the result of their surplus alone.
 
     A user's usual number is the most frequent one on working days that are neither test days nor malicious.
@@ -88,15 +88,15 @@ def usual_counts(table: ScoreTable) -> list[UsualCount]:
     days = table.label(days, table.policy).with_columns(day=pl.col("start").dt.date())
     test = days.filter(pl.col("part") != "val")
     counts = pl.concat([daily_counts(shard, table.true.events) for shard in table.store.shards])
-    usual = usual_numbers(counts.join(test, on=["user", "day"], how="anti"))
-    steady = usual.group_by("kind").agg(pl.col("share").median()).filter(pl.col("share") >= EXACT)
+    usual = _usual_numbers(counts.join(test, on=["user", "day"], how="anti"))
+    steady = usual.group_by("kind").agg(pl.col("share").median()).filter(pl.col("share") >= _EXACT)
     return [
-        measure_surplus(kind, share, surplus_of(kind, test, counts, usual), table.about.seed)
+        _measure_surplus(kind, share, _surplus_of(kind, test, counts, usual), table.about.seed)
         for kind, share in steady.sort("share", "kind", descending=[True, False]).iter_rows()
     ]
 
 
-def usual_numbers(counts: pl.DataFrame) -> pl.DataFrame:
+def _usual_numbers(counts: pl.DataFrame) -> pl.DataFrame:
     """Return the usual number of each user and kind, and the share of harmless working days that have it."""
     workdays = counts.filter(pl.col("malicious") == 0, ~is_weekend(pl.col("day")))
     return workdays.group_by("user", "kind").agg(
@@ -105,7 +105,7 @@ def usual_numbers(counts: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def surplus_of(kind: str, test: pl.DataFrame, counts: pl.DataFrame, usual: pl.DataFrame) -> pl.DataFrame:
+def _surplus_of(kind: str, test: pl.DataFrame, counts: pl.DataFrame, usual: pl.DataFrame) -> pl.DataFrame:
     """Return test user-days with ``surplus`` over the usual number, and that ``without`` malicious events."""
     of_kind = counts.filter(pl.col("kind") == kind).join(usual, on=["user", "kind"])
     days = test.join(of_kind.drop("kind"), on=["user", "day"], how="left", suffix="_events")
@@ -113,7 +113,7 @@ def surplus_of(kind: str, test: pl.DataFrame, counts: pl.DataFrame, usual: pl.Da
     return days.with_columns(surplus=above, without=above - pl.col("malicious_events").fill_null(0))
 
 
-def measure_surplus(kind: str, share: float, surplus: pl.DataFrame, seed: int) -> UsualCount:
+def _measure_surplus(kind: str, share: float, surplus: pl.DataFrame, seed: int) -> _UsualCount:
     """Return the result of the surplus of one kind.
 
     Raises:
@@ -127,4 +127,4 @@ def measure_surplus(kind: str, share: float, surplus: pl.DataFrame, seed: int) -
     if pr_auc is None or without is None or base_rate is None:
         raise InputError(all_events.get("undefined", ""))
     low = (all_events["intervals"]["pr_auc"] or (None,))[0]
-    return UsualCount(kind, share, pr_auc, low, without, base_rate)
+    return _UsualCount(kind, share, pr_auc, low, without, base_rate)

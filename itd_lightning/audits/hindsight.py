@@ -9,10 +9,10 @@ from itd_lightning.contracts.results import AuditResult, unanswered
 from itd_lightning.contracts.scores import SCORES
 from itd_lightning.evaluation.score_table import TEST_PARTS, select_test_units
 
-TOLERANCE = 1e-3  # standard deviations of the scores: other batches round otherwise
-UNIT = ["user", "start", "end", "event_id"]
+_TOLERANCE = 1e-3  # standard deviations of the scores: other batches round otherwise
+_UNIT = ["user", "start", "end", "event_id"]
 FUTURE, ANSWERS, TRAINING = "future", "answer key", "future in training"
-KNOWS = {FUTURE: "the FUTURE", ANSWERS: "the ANSWERS", TRAINING: "the FUTURE, in training,"}
+_KNOWS = {FUTURE: "the FUTURE", ANSWERS: "the ANSWERS", TRAINING: "the FUTURE, in training,"}
 
 
 class CutOff(NamedTuple):
@@ -88,17 +88,17 @@ def compare_scores(
         >>> compare_scores(unit, unit.with_columns(score=pl.Series([0.0, 3.0])), same_units=True).share
         0.5
     """
-    columns = [*UNIT, "score"]
+    columns = [*_UNIT, "score"]
     last = after.group_by("user").agg(last=pl.col("start").max())
     comparable = before.join(last, on="user").filter(pl.col("start") <= pl.col("last")).select(columns)
     how: Literal["full", "inner"] = "full" if same_units else "inner"
-    pairs = comparable.join(after.select(columns), on=UNIT, how=how, nulls_equal=True, suffix="_after")
+    pairs = comparable.join(after.select(columns), on=_UNIT, how=how, nulls_equal=True, suffix="_after")
     off, spread = (pl.col("score_after") - pl.col("score")).abs(), pl.col("score").std(ddof=0).fill_null(0.0)
     counts = pairs.select(
         units=pl.len(),
         spread=spread,
         single=off.null_count(),
-        changed=(off > TOLERANCE * spread).sum(),
+        changed=(off > _TOLERANCE * spread).sum(),
         most=off.max().fill_null(0.0),
         usual=off.pow(2).mean().sqrt().fill_null(0.0),
     ).collect(engine="streaming")
@@ -130,7 +130,7 @@ def judge_change(name: str, change: ScoreChange, cut: CutOff, leaks: str = "") -
     units = f"{change.units:,} units before {cut.until:%Y-%m-%d}"
     if not change.share:
         rough = f" more than in other batches, {change.noise:.2g} standard deviations,"
-        verdict = f"No score of {units} changes{rough if change.most > TOLERANCE else ''} when {later}."
+        verdict = f"No score of {units} changes{rough if change.most > _TOLERANCE else ''} when {later}."
         return AuditResult(name, 0.0, None, 0.0, passed=True, verdict=verdict)
     verdict = (
         f"{change.share:.2%} of {units} score otherwise when {later}, by up to {change.most:.2g} standard "
@@ -139,4 +139,6 @@ def judge_change(name: str, change: ScoreChange, cut: CutOff, leaks: str = "") -
     if leaks:
         verdict = f"The split leaks by itself ({leaks}): {verdict}"
         return AuditResult(name, change.share, None, 0.0, None, verdict)
-    return AuditResult(name, change.share, None, 0.0, passed=False, verdict=f"Knows {KNOWS[name]}: {verdict}")
+    return AuditResult(
+        name, change.share, None, 0.0, passed=False, verdict=f"Knows {_KNOWS[name]}: {verdict}"
+    )

@@ -13,9 +13,9 @@ from itd_lightning.evaluation.score_table import select_test_units
 from itd_lightning.metrics.bootstrap import FEWEST_USERS, interval
 from itd_lightning.metrics.ranking import average_precision
 
-WITHIN = 0.7  # least ROC-AUC among an insider's own days: with less, behaviour hardly matters
-BY_USER = 0.5  # share of what lies above chance that knowing the user alone may give
-CHANCE = 2  # times the base rate: a PR-AUC below it needs no explanation
+_WITHIN = 0.7  # least ROC-AUC among an insider's own days: with less, behaviour hardly matters
+_BY_USER = 0.5  # share of what lies above chance that knowing the user alone may give
+_CHANCE = 2  # times the base rate: a PR-AUC below it needs no explanation
 
 
 class Identity(Audit):
@@ -44,17 +44,17 @@ class Identity(Audit):
         test = select_test_units(days)
         if not test["malicious"].any() or test["malicious"].all():
             return self.unanswered("no user-day is malicious, or all are")
-        within = np.array([area for user in insider_days(test) if (area := area_within(user)) is not None])
+        within = np.array([area for user in _insider_days(test) if (area := area_within(user)) is not None])
         if not len(within):
             return self.unanswered("no insider has both malicious and harmless test days")
         malicious = test["malicious"].to_numpy()
         true, by_user = (
             average_precision(score, malicious)
-            for score in (test["score"].to_numpy(), usual_scores(test, days))
+            for score in (test["score"].to_numpy(), _usual_scores(test, days))
         )
         number, base = float(within.mean()), float(malicious.mean())
         span = interval(resample_means(within, seed)) if len(within) >= FEWEST_USERS else None
-        words, passed = answer(true, by_user, number, base)
+        words, passed = _answer(true, by_user, number, base)
         verdict = (
             f"{words}: malicious days of {len(within)} insiders beat their own other days with ROC-AUC "
             f"{number:.2f}; "
@@ -64,7 +64,7 @@ class Identity(Audit):
         return AuditResult(self.name, number, span, 0.5, passed, verdict)
 
 
-def answer(true: float, by_user: float, within: float, base: float) -> tuple[str, bool | None]:
+def _answer(true: float, by_user: float, within: float, base: float) -> tuple[str, bool | None]:
     """Return the answer in words, and whether the audit passes.
 
     Args:
@@ -73,23 +73,23 @@ def answer(true: float, by_user: float, within: float, base: float) -> tuple[str
         within: ROC-AUC among insiders' own days.
         base: Share of malicious user-days.
     """
-    if true <= CHANCE * base:
+    if true <= _CHANCE * base:
         return "Nothing to explain, the result is near chance", None
-    if by_user - base < BY_USER * (true - base):
+    if by_user - base < _BY_USER * (true - base):
         return "Knows the behaviour", True
-    if within < WITHIN:
+    if within < _WITHIN:
         return "Knows the USER, not the behaviour", False
     return "Knows both the user and the behaviour", None
 
 
-def usual_scores(test: pl.DataFrame, days: pl.DataFrame) -> np.ndarray:
+def _usual_scores(test: pl.DataFrame, days: pl.DataFrame) -> np.ndarray:
     """Return for each test day the mean score of its user's quiet days."""
     usual = days.filter("quiet").group_by("user").agg(usual=pl.col("score").mean())
     rows = test.join(usual, on="user", how="left", maintain_order="left")
     return rows["usual"].fill_null(strategy="mean").fill_null(0.0).to_numpy()
 
 
-def insider_days(days: pl.DataFrame) -> list[pl.DataFrame]:
+def _insider_days(days: pl.DataFrame) -> list[pl.DataFrame]:
     """Return the user-days of each user with a malicious one."""
     insiders = days.filter(pl.col("malicious").any().over("user"))
     return insiders.partition_by("user", maintain_order=True)

@@ -12,9 +12,9 @@ from itd_lightning.contracts.results import AuditResult
 from itd_lightning.evaluation.score_table import select_test_units
 from itd_lightning.metrics.ranking import precision_at_places
 
-PERMUTATIONS = 1000
-SIGNIFICANT = 0.05
-LEAST_MOVED = 0.5  # least share of the labels that find a day with the user they are given to
+_PERMUTATIONS = 1000
+_SIGNIFICANT = 0.05
+_LEAST_MOVED = 0.5  # least share of the labels that find a day with the user they are given to
 
 
 class LabelShuffle(Audit):
@@ -31,7 +31,7 @@ class LabelShuffle(Audit):
     name = "label shuffle"
     meaning = "p of the PR-AUC among labels given to other users"
 
-    def __init__(self, permutations: int = PERMUTATIONS) -> None:
+    def __init__(self, permutations: int = _PERMUTATIONS) -> None:
         self.permutations = permutations
 
     def run(self, run: AuditedRun) -> list[AuditResult]:
@@ -54,11 +54,11 @@ class LabelShuffle(Audit):
         if not len(hits) or len(hits) == len(test):
             return self.unanswered("no user-day is malicious, or all are")
         areas, label_count = self.shuffled_areas(test, hits, seed)
-        if label_count < LEAST_MOVED * self.permutations * len(hits):
+        if label_count < _LEAST_MOVED * self.permutations * len(hits):
             return self.unanswered("users have scores on other days than one another, so labels do not move")
         true = precision_at_places(test["place"].to_numpy()[hits["row"].cast(pl.Int64).to_numpy()])
         chance = (1 + (areas >= true).sum()) / (1 + len(areas))
-        passed = bool(chance <= SIGNIFICANT)
+        passed = bool(chance <= _SIGNIFICANT)
         words = (
             "Better than labels given to other users" if passed else "NOT better than labels given to others"
         )
@@ -67,7 +67,7 @@ class LabelShuffle(Audit):
             f"{words}: PR-AUC of user-days {true:.3f} against {areas.mean():.3f} ({low:.3f}-{high:.3f}) in "
             f"{len(areas)} permutations, p = {chance:.3f}."
         )
-        return AuditResult(self.name, float(chance), None, SIGNIFICANT, passed, verdict)
+        return AuditResult(self.name, float(chance), None, _SIGNIFICANT, passed, verdict)
 
     def shuffled_areas(self, test: pl.DataFrame, hits: pl.DataFrame, seed: int) -> tuple[np.ndarray, int]:
         """Return the PR-AUC of each permutation, and how many labels found a day in all of them."""

@@ -6,10 +6,10 @@ from itd_lightning.contracts.results import AuditResult, Evaluation, unanswered
 from itd_lightning.contracts.run_files import CHECKPOINTS, FIT_CONFIG
 from itd_lightning.evaluation.evaluate import evaluate
 
-QUIET_DAYS = 42  # how far back campaigns move where the split depends on them
-LEAST_DAYS = 14  # elsewhere
-NEAR_CHANCE = 2  # times the base rate: a null attack below it is chance
-WORDS = {
+_QUIET_DAYS = 42  # how far back campaigns move where the split depends on them
+_LEAST_DAYS = 14  # elsewhere
+_NEAR_CHANCE = 2  # times the base rate: a null attack below it is chance
+_WORDS = {
     True: "Falls to chance",
     False: "Does NOT fall to chance; so much is found without any event of a campaign",
     None: "Not settled, too few units to tell it from chance",
@@ -29,7 +29,7 @@ class NullAttack(Audit):
 
     def run(self, run: AuditedRun) -> list[AuditResult]:
         """Evaluate the run with moved campaigns; keep that evaluation as ``null`` in audit.json."""
-        null, reason = null_evaluation(run)
+        null, reason = _null_evaluation(run)
         run.details["null"] = null
         return [judge_null(run.evaluation, null, reason)]
 
@@ -38,7 +38,7 @@ class NullAttack(Audit):
         return [self.unanswered("left out on request")]
 
 
-def null_evaluation(run: AuditedRun) -> tuple[Evaluation | None, str]:
+def _null_evaluation(run: AuditedRun) -> tuple[Evaluation | None, str]:
     """Evaluate under the null attack, training once more where the split depends on the campaigns.
 
     Returns:
@@ -48,10 +48,10 @@ def null_evaluation(run: AuditedRun) -> tuple[Evaluation | None, str]:
     try:
         # Elsewhere the parts do not depend on the key; who learned from labels is asked about quiet days.
         if not run.split_needs_campaigns:
-            return evaluate(run.scores, moved_days=LEAST_DAYS), ""
+            return evaluate(run.scores, moved_days=_LEAST_DAYS), ""
         if not run.fit_config.is_file():
             return None, f"{run.scores.parent} has no {FIT_CONFIG}, so the experiment cannot be repeated"
-        run.rescorer.retrain(run.fit_config, folder, store=run.table.store.path, moved_days=QUIET_DAYS)
+        run.rescorer.retrain(run.fit_config, folder, store=run.table.store.path, moved_days=_QUIET_DAYS)
         checkpoint = folder / CHECKPOINTS / run.table.about.checkpoint
         return evaluate(run.rescorer.rescore(checkpoint, folder)), ""
     except InputError as error:
@@ -79,5 +79,5 @@ def judge_null(true: Evaluation, null: Evaluation | None, reason: str = "") -> A
     if span is None:
         verdict = f"Not answered, too few users for an interval: {numbers}."
         return AuditResult(name, number, None, base, None, verdict)
-    passed = False if span[0] > base else True if number <= NEAR_CHANCE * base else None
-    return AuditResult(name, number, (span[0], span[1]), base, passed, f"{WORDS[passed]}: {numbers}.")
+    passed = False if span[0] > base else True if number <= _NEAR_CHANCE * base else None
+    return AuditResult(name, number, (span[0], span[1]), base, passed, f"{_WORDS[passed]}: {numbers}.")

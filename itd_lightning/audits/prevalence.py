@@ -7,7 +7,7 @@ from itd_lightning.contracts.results import AuditResult
 from itd_lightning.evaluation.score_table import ScoreTable, select_test_units
 from itd_lightning.splits.labels import label_units
 
-MOST = 2  # times the natural prevalence: above it the test units are no sample of what is met
+_MOST = 2  # times the natural prevalence: above it the test units are no sample of what is met
 
 
 class Prevalence(Audit):
@@ -28,12 +28,12 @@ class Prevalence(Audit):
             days: As ``scored_days`` returns them.
         """
         test = select_test_units(days)
-        natural = natural_share(table, test)
+        natural = _natural_share(table, test)
         if not natural or not test["malicious"].any():
             return self.unanswered("no user-day of this time is malicious")
         share = float(test["malicious"].sum()) / len(test)
         times = share / natural
-        passed = True if times <= MOST else None
+        passed = True if times <= _MOST else None
         words = (
             "The test days are as they are met"
             if passed
@@ -45,7 +45,7 @@ class Prevalence(Audit):
         return AuditResult(self.name, times, None, 1.0, passed, verdict)
 
 
-def natural_share(table: ScoreTable, test: pl.DataFrame) -> float | None:
+def _natural_share(table: ScoreTable, test: pl.DataFrame) -> float | None:
     """Return the share of malicious ones among all user-days of the time of the test."""
     presence = table.store.presence().with_columns(pl.col("day").cast(pl.Datetime("us")))
     met = presence.filter(pl.col("day").is_between(test["start"].min(), test["start"].max()))

@@ -23,12 +23,12 @@ from itd_lightning.contracts.run_files import CHECKPOINTS, TEST_CONFIG
 from itd_lightning.scores.table import scan_scores
 from itd_lightning.store.truncate import derive_store
 
-State = Literal["whole", "cut", "hidden"]  # as it is; without later days; without the later answers as well
+_State = Literal["whole", "cut", "hidden"]  # as it is; without later days; without the later answers as well
 OPTION = Option("future", default=True, help="Whether to run the future probe.")
 NEEDS = f"{TEST_CONFIG} and the checkpoint that scored"
 BY_TIME = "Dates"  # the split that lets nothing of a later day reach an earlier part
-SHARE = 0.1  # of the days, where a view can score a share, since its methods are slow
-ROUGH = 0.1  # standard deviations, as a root mean square: what other batches change is less
+_SHARE = 0.1  # of the days, where a view can score a share, since its methods are slow
+_ROUGH = 0.1  # standard deviations, as a root mean square: what other batches change is less
 
 
 class TruncatedRun:
@@ -52,10 +52,10 @@ class TruncatedRun:
                 raise InputError(f"{path} is missing, so the run cannot be scored again")
         view = yaml.safe_load(run.test_config.read_text("utf-8"))["data"]["init_args"]
         self.batch: int | None = view.get("batch_size")  # a view may hand out all at once
-        self.share = min(SHARE, view["scored_share"] or 1.0) if "scored_share" in view else None
+        self.share = min(_SHARE, view["scored_share"] or 1.0) if "scored_share" in view else None
         self.noise = 0.0
 
-    def store(self, state: State) -> Path:
+    def store(self, state: _State) -> Path:
         """Return the store in a state, made if need be."""
         target = self.folder / f"store-{state}"
         if state == "whole":
@@ -65,11 +65,11 @@ class TruncatedRun:
             derive_store(self.table.store.path, target, self.cut.until, hidden_from)
         return target
 
-    def score(self, state: State, *, fit: bool, halved: bool = False) -> pl.LazyFrame:
+    def score(self, state: _State, *, fit: bool, halved: bool = False) -> pl.LazyFrame:
         """Return the earlier units with the run's scores on the store in a state.
 
         Args:
-            state: See ``State``.
+            state: See ``_State``.
             fit: Whether to train it there first.
             halved: Whether to score half as many units at once as the run did.
 
@@ -111,7 +111,7 @@ class TruncatedRun:
         Raises:
             InputError: If it does not, so that other scores elsewhere say nothing.
         """
-        self.noise = ROUGH / 2
+        self.noise = _ROUGH / 2
         change = self.change(self.before, self.score("whole", fit=fit, halved=True))
         if change.share:
             subject = "training again" if fit else "the checkpoint"
@@ -146,12 +146,12 @@ def rescored_results(run: AuditedRun) -> dict[str, AuditResult]:
     if isinstance(truncated, InputError):
         return {name: unanswered(name, str(truncated)) for name in names}
     try:
-        return compare_states(truncated)
+        return _compare_states(truncated)
     except InputError as error:
         return {name: unanswered(name, str(error)) for name in names}
 
 
-def compare_states(truncated: TruncatedRun) -> dict[str, AuditResult]:
+def _compare_states(truncated: TruncatedRun) -> dict[str, AuditResult]:
     """Score with the checkpoint as it is: once, if nothing changes; else find out what changed it."""
     cut, before = truncated.cut, truncated.before
     hidden = None if truncated.run.split_needs_campaigns else truncated.score("hidden", fit=False)

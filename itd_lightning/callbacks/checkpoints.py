@@ -59,7 +59,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     return checkpoint
 
 
-def is_gradient_free(method: LightningModule) -> bool:
+def _is_gradient_free(method: LightningModule) -> bool:
     """Return whether this is a method without gradients."""
     return isinstance(method, Method) and method.optimizer is None
 
@@ -96,7 +96,7 @@ class Checkpoints(ModelCheckpoint):
         """Refuse a validation quantity where the split has no validation units."""
         monitors = [str(getattr(callback, "monitor", "")) for callback in trainer.callbacks]  # type: ignore[attr-defined]
         missing = [name for name in monitors if name.startswith("val/")]
-        if not is_gradient_free(pl_module) and missing and not sum(trainer.num_val_batches):
+        if not _is_gradient_free(pl_module) and missing and not sum(trainer.num_val_batches):
             raise InputError(
                 f"the split has no validation units, so there is no {missing[0]}: monitor train/loss "
                 "(--checkpoint.monitor, --trainer.callbacks.monitor) or give the split a validation part"
@@ -112,7 +112,7 @@ class Checkpoints(ModelCheckpoint):
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write both checkpoints of a method without optimizer steps, which ModelCheckpoint leaves out."""
         super().on_train_end(trainer, pl_module)
-        if is_gradient_free(pl_module) and not trainer.fast_dev_run:  # type: ignore[attr-defined]  # set by a connector
+        if _is_gradient_free(pl_module) and not trainer.fast_dev_run:  # type: ignore[attr-defined]  # set by a connector
             for name in ("best", "last"):
                 trainer.save_checkpoint(Path(self.dirpath or "") / f"{name}.ckpt")
             self.best_model_path = str(Path(self.dirpath or "") / BEST_CHECKPOINT)

@@ -9,17 +9,17 @@ from lightning.pytorch.callbacks.progress.tqdm_progress import Tqdm
 
 from itd_lightning.callbacks.stages import Stage, StageSchedule, staged_method
 
-FUSION = "fusion"
-TIMED_BATCHES = 5  # from which the duration of a stage is estimated
+_FUSION = "fusion"
+_TIMED_BATCHES = 5  # from which the duration of a stage is estimated
 
 
-def rate_share(step: int, steps: int, warm_up: int) -> float:
+def _rate_share(step: int, steps: int, warm_up: int) -> float:
     """Return the share of the learning rate at a step: a linear warm-up, then a cosine down to 0.
 
     A short stage warms up for a tenth of its steps.
 
     Example:
-        >>> [round(rate_share(step, 2000, warm_up=100), 2) for step in (0, 50, 100, 1050, 1999)]
+        >>> [round(_rate_share(step, 2000, warm_up=100), 2) for step in (0, 50, 100, 1050, 1999)]
         [0.01, 0.51, 1.0, 0.5, 0.0]
     """
     warm_up = min(warm_up, steps // 10)
@@ -56,7 +56,7 @@ class DualBranch(StageSchedule):
         monitor: str = "val/loss",
     ) -> None:
         # What the branches are is up to the method, which is known in setup.
-        super().__init__([Stage("branch", epochs, lr), Stage(FUSION, fusion_epochs, fusion_lr)], monitor)
+        super().__init__([Stage("branch", epochs, lr), Stage(_FUSION, fusion_epochs, fusion_lr)], monitor)
         if warm_up < 0:
             raise ValueError(f"warm_up must be at least 0, got {warm_up}")
         self.branch, self.fusion = self.stages
@@ -66,7 +66,7 @@ class DualBranch(StageSchedule):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Make a stage of each branch, before a resumed run compares them with its own."""
         self.stages = [
-            self.fusion if name == FUSION else Stage(name, self.branch.epochs, self.branch.lr)
+            self.fusion if name == _FUSION else Stage(name, self.branch.epochs, self.branch.lr)
             for name in staged_method(pl_module).stages
         ]
 
@@ -85,7 +85,7 @@ class DualBranch(StageSchedule):
         step, steps = self.count_steps(trainer, batch_idx), self.count_steps(trainer, 0, self.stage.epochs)
         for optimizer in trainer.optimizers:
             for group in optimizer.param_groups:
-                group["lr"] = self.stage.lr * rate_share(step, steps, self.warm_up)
+                group["lr"] = self.stage.lr * _rate_share(step, steps, self.warm_up)
 
     def count_steps(self, trainer: Trainer, batches: int, epochs: int | None = None) -> int:
         """Return the optimizer steps from the beginning of the stage until so many epochs and batches."""
@@ -97,10 +97,10 @@ class DualBranch(StageSchedule):
         self, trainer: Trainer, pl_module: LightningModule, outputs: object, batch: object, batch_idx: int
     ) -> None:
         """Print how long the branches will take, as soon as a few batches are timed."""
-        if batch_idx + 1 == TIMED_BATCHES and self.epochs == 0 and self.stage.name != FUSION:
-            each = (time.monotonic() - self.stage_start) / TIMED_BATCHES
-            batches = trainer.num_training_batches * self.branch.epochs - TIMED_BATCHES
-            branches = sum(stage.name != FUSION for stage in self.stages[self.place :])
+        if batch_idx + 1 == _TIMED_BATCHES and self.epochs == 0 and self.stage.name != _FUSION:
+            each = (time.monotonic() - self.stage_start) / _TIMED_BATCHES
+            batches = trainer.num_training_batches * self.branch.epochs - _TIMED_BATCHES
+            branches = sum(stage.name != _FUSION for stage in self.stages[self.place :])
             minutes = each * batches / 60
             rest = f", all {branches} branches {minutes * branches:.0f}" if branches > 1 else ""
             self.print_progress(

@@ -14,7 +14,7 @@ from itd_lightning.methods import Method
 from itd_lightning.views.sequences.batching import InOrder
 from itd_lightning.views.sequences.view import Sequences
 
-SEED = 0  # of the sample of sequences and behaviours
+_SEED = 0  # of the sample of sequences and behaviours
 
 
 class EmbeddingWriter(Callback):
@@ -51,7 +51,7 @@ class EmbeddingWriter(Callback):
         if not batches:
             return
         units, vectors = (torch.cat(parts) for parts in zip(*batches, strict=True))
-        draw = np.random.default_rng(SEED)
+        draw = np.random.default_rng(_SEED)
         sample = draw.permutation(len(units))[: self.behaviours]
         sample = sample[np.argsort(units[sample].numpy())]
         rows = pl.concat([block for _, block in view.unit_rows(units[sample].numpy())])
@@ -74,6 +74,6 @@ class EmbeddingWriter(Callback):
             .collect()["sequence"]
             .to_numpy()
         )
-        rest = np.random.default_rng(SEED).permutation(best[self.sequences // 2 :])
+        rest = np.random.default_rng(_SEED).permutation(best[self.sequences // 2 :])
         first = best[: self.sequences // 2]
         return sorted(np.concatenate([first, rest[: self.sequences - len(first)]]).tolist())

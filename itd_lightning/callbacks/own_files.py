@@ -33,21 +33,21 @@ from itd_lightning.contracts.run_files import (
 from itd_lightning.scores.table import METADATA
 
 CONFIG_KEY = "itd_config"  # of a checkpoint
-PROBE = "probe.json"  # marks the folder that the future probe works in, as its first file
-PROBE_MARK = {METADATA: "future probe"}
+_PROBE = "probe.json"  # marks the folder that the future probe works in, as its first file
+_PROBE_MARK = {METADATA: "future probe"}
 
 
-def has_metadata(path: Path) -> bool:
+def _has_metadata(path: Path) -> bool:
     """Return whether a Parquet file has a score table's metadata."""
     return METADATA in pl.read_parquet_metadata(path)
 
 
-def has_columns(*names: str) -> Callable[[Path], bool]:
+def _has_columns(*names: str) -> Callable[[Path], bool]:
     """Return a test of whether a Parquet file has these columns."""
     return lambda path: set(names) <= set(pl.read_parquet_schema(path))
 
 
-def has_keys(*keys: str) -> Callable[[Path], bool]:
+def _has_keys(*keys: str) -> Callable[[Path], bool]:
     """Return a test of whether a JSON or YAML file is a mapping with these keys."""
 
     def fits(path: Path) -> bool:
@@ -58,41 +58,41 @@ def has_keys(*keys: str) -> Callable[[Path], bool]:
     return fits
 
 
-def is_config(path: Path) -> bool:
+def _is_config(path: Path) -> bool:
     """Return whether a YAML file is the config of a run: its data are a view of a store, with a split."""
     content = yaml.safe_load(path.read_text("utf-8"))
     return "model" in content and {"store", "split"} <= content["data"]["init_args"].keys()
 
 
-def is_beside_config(path: Path) -> bool:
+def _is_beside_config(path: Path) -> bool:
     """Return whether a file lies beside the config of a fit: any project of Lightning writes such files."""
     return is_own(path.with_name(FIT_CONFIG))
 
 
-def is_checkpoint(path: Path) -> bool:
+def _is_checkpoint(path: Path) -> bool:
     """Return whether a checkpoint carries a config of this program."""
     return CONFIG_KEY in load_checkpoint(path)
 
 
-CONTENT: dict[str, Callable[[Path], bool]] = {
-    SCORE_FILE: has_metadata,
-    EXPLANATION_FILE: has_columns("feature", "expected", "part", "user"),
-    EMBEDDING_FILE: has_columns("user", "part", "vector"),
-    EVALUATION_FILE: has_keys("protocol", "pr_auc"),
-    AUDIT_FILE: has_keys("audits"),
-    THRESHOLD_FILE: has_keys("kind", "threshold", "checkpoint"),
-    TEST_CONFIG: is_config,
-    FIT_CONFIG: is_config,
-    HPARAMS_FILE: is_beside_config,
-    METRIC_FILE: is_beside_config,
-    COST_FILE: is_beside_config,
-    **{name: has_columns(*columns) for name, columns in PICTURES.items()},
+_CONTENT: dict[str, Callable[[Path], bool]] = {
+    SCORE_FILE: _has_metadata,
+    EXPLANATION_FILE: _has_columns("feature", "expected", "part", "user"),
+    EMBEDDING_FILE: _has_columns("user", "part", "vector"),
+    EVALUATION_FILE: _has_keys("protocol", "pr_auc"),
+    AUDIT_FILE: _has_keys("audits"),
+    THRESHOLD_FILE: _has_keys("kind", "threshold", "checkpoint"),
+    TEST_CONFIG: _is_config,
+    FIT_CONFIG: _is_config,
+    HPARAMS_FILE: _is_beside_config,
+    METRIC_FILE: _is_beside_config,
+    COST_FILE: _is_beside_config,
+    **{name: _has_columns(*columns) for name, columns in PICTURES.items()},
 }
-READ_ERRORS = (OSError, ValueError, TypeError, AttributeError, LookupError, RecursionError)  # of any bytes
-MEASUREMENTS = (EVALUATION_FILE, AUDIT_FILE, THRESHOLD_FILE)
-SCORES = (SCORE_FILE, TEST_CONFIG, EXPLANATION_FILE, EMBEDDING_FILE, *PICTURES)
-RESULTS = (*MEASUREMENTS, *SCORES)  # measurements are removed first: never do they lie beside other scores
-FIT_FILES = (
+_READ_ERRORS = (OSError, ValueError, TypeError, AttributeError, LookupError, RecursionError)  # of any bytes
+_MEASUREMENTS = (EVALUATION_FILE, AUDIT_FILE, THRESHOLD_FILE)
+_SCORES = (SCORE_FILE, TEST_CONFIG, EXPLANATION_FILE, EMBEDDING_FILE, *PICTURES)
+RESULTS = (*_MEASUREMENTS, *_SCORES)  # measurements are removed first: never do they lie beside other scores
+_FIT_FILES = (
     HPARAMS_FILE,
     METRIC_FILE,
     COST_FILE,
@@ -102,21 +102,21 @@ FIT_FILES = (
 
 def is_own(path: Path) -> bool:
     """Return whether a file has a name and a content that this program writes."""
-    fits = is_checkpoint if path.suffix == ".ckpt" else CONTENT.get(path.name)
+    fits = _is_checkpoint if path.suffix == ".ckpt" else _CONTENT.get(path.name)
     try:
         return fits is not None and path.is_file() and fits(path)
-    except (*READ_ERRORS, yaml.YAMLError, pl.exceptions.PolarsError):
+    except (*_READ_ERRORS, yaml.YAMLError, pl.exceptions.PolarsError):
         return False
 
 
-def remove_own(folder: Path, names: tuple[str, ...]) -> None:
+def _remove_own(folder: Path, names: tuple[str, ...]) -> None:
     """Remove those of the files with these names that are the program's own."""
     for name in names:
         if is_own(folder / name):
             (folder / name).unlink()
 
 
-def remove_if_empty(folder: Path) -> None:
+def _remove_if_empty(folder: Path) -> None:
     """Remove a folder in which nothing is left."""
     with suppress(OSError):
         folder.rmdir()
@@ -124,28 +124,28 @@ def remove_if_empty(folder: Path) -> None:
 
 def remove_results(folder: Path) -> None:
     """Remove a run's scores and the measurements on them, with the runs of its audits."""
-    remove_own(folder, RESULTS)
+    _remove_own(folder, RESULTS)
     if (audit := folder / "audit").is_dir() and not audit.is_symlink():
-        remove_run(audit / "null")
-        remove_probe(audit / "future")
-        remove_if_empty(audit)
+        _remove_run(audit / "null")
+        _remove_probe(audit / "future")
+        _remove_if_empty(audit)
 
 
-def remove_run(folder: Path) -> None:
+def _remove_run(folder: Path) -> None:
     """Remove a run's own files, and its folder if nothing else is in it."""
     checkpoints = folder / CHECKPOINTS
     if folder.is_symlink() or checkpoints.is_symlink():
         return
-    remove_own(folder, (*RESULTS, *FIT_FILES))
-    remove_own(checkpoints, tuple(path.name for path in checkpoints.glob("*.ckpt")))
-    remove_if_empty(checkpoints)
-    remove_if_empty(folder)
+    _remove_own(folder, (*RESULTS, *_FIT_FILES))
+    _remove_own(checkpoints, tuple(path.name for path in checkpoints.glob("*.ckpt")))
+    _remove_if_empty(checkpoints)
+    _remove_if_empty(folder)
 
 
-def remove_probe(folder: Path) -> None:
+def _remove_probe(folder: Path) -> None:
     """Remove the folder of a future probe that was killed; it alone wrote there."""
     try:
-        is_probe = json.loads((folder / PROBE).read_text("utf-8")) == PROBE_MARK
+        is_probe = json.loads((folder / _PROBE).read_text("utf-8")) == _PROBE_MARK
     except (OSError, ValueError):
         return
     if is_probe:
@@ -159,7 +159,7 @@ def probe_folder(folder: Path) -> Iterator[None]:
     Raises:
         InputError: If somebody else's folder lies there.
     """
-    remove_probe(folder)
+    _remove_probe(folder)
     try:
         folder.mkdir(parents=True)
     except FileExistsError as error:
@@ -167,11 +167,11 @@ def probe_folder(folder: Path) -> Iterator[None]:
             f"{folder} is not of this program; move it away: the future probe works there"
         ) from error
     try:
-        (folder / PROBE).write_text(json.dumps(PROBE_MARK), "utf-8")
+        (folder / _PROBE).write_text(json.dumps(_PROBE_MARK), "utf-8")
         yield
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-        remove_if_empty(folder.parent)  # the null attack keeps its run there
+        _remove_if_empty(folder.parent)  # the null attack keeps its run there
 
 
 def refuse_foreign_files(folder: Path, names: tuple[str, ...]) -> None:
@@ -201,7 +201,7 @@ class StaleFiles(Callback):
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Refuse a folder in which the fit would overwrite somebody's file."""
         checkpoints = tuple(f"{CHECKPOINTS}/{name}" for name in (BEST_CHECKPOINT, LAST_CHECKPOINT))
-        refuse_foreign_files(Path(trainer.default_root_dir), (*FIT_FILES, *checkpoints))
+        refuse_foreign_files(Path(trainer.default_root_dir), (*_FIT_FILES, *checkpoints))
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Remove an earlier fit's results at the first epoch: a fit with nothing left to train keeps them."""
@@ -211,15 +211,15 @@ class StaleFiles(Callback):
         if trainer.is_global_zero and not trainer.fast_dev_run:  # type: ignore[attr-defined]  # set by a connector
             folder = Path(trainer.default_root_dir)
             remove_results(folder)
-            remove_own(folder, (METRIC_FILE,))
+            _remove_own(folder, (METRIC_FILE,))
             for logger in trainer.loggers:
                 if isinstance(logger, RunLog):
                     logger.begin()
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Refuse a folder in which the scores, or what is measured on them, would replace somebody's file."""
-        refuse_foreign_files(Path(trainer.default_root_dir), (*SCORES, EVALUATION_FILE, THRESHOLD_FILE))
+        refuse_foreign_files(Path(trainer.default_root_dir), (*_SCORES, EVALUATION_FILE, THRESHOLD_FILE))
 
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Refuse a folder in which the scores would replace somebody's file."""
-        refuse_foreign_files(Path(trainer.default_root_dir), SCORES)
+        refuse_foreign_files(Path(trainer.default_root_dir), _SCORES)

@@ -8,7 +8,7 @@ from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.loggers.csv_logs import ExperimentWriter
 
 
-class Writer(ExperimentWriter):
+class _Writer(ExperimentWriter):
     """A writer that leaves the losses of an earlier run in place; Lightning's deletes them at once."""
 
     def _check_log_dir_exists(self) -> None:
@@ -30,7 +30,7 @@ class RunLog(CSVLogger):
     def experiment(self) -> _ExperimentWriter:
         """Return the writer, made on first use."""
         if self._experiment is None:
-            self._experiment = Writer(self.log_dir)
+            self._experiment = _Writer(self.log_dir)
         return self._experiment
 
     def log_hyperparams(self, params: Any = None) -> None:  # noqa: ANN401  # as Lightning has it

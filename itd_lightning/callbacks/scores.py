@@ -90,12 +90,12 @@ class ScoreWriter(Callback):
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the tables."""
         expected = view_of(trainer).count_scores("val", "test")
-        self.finish(trainer, pl_module, None if is_limited(trainer, "test") else expected)
+        self.finish(trainer, pl_module, None if _is_limited(trainer, "test") else expected)
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the tables."""
         expected = view_of(trainer).count_scores("predict")
-        self.finish(trainer, pl_module, None if is_limited(trainer, "predict") else expected)
+        self.finish(trainer, pl_module, None if _is_limited(trainer, "predict") else expected)
 
     def finish(self, trainer: Trainer, method: LightningModule, expected: int | None) -> None:
         """Join the ranks' scores, check them and write the tables on the first rank.
@@ -231,7 +231,7 @@ class ScoreWriter(Callback):
             scored.sort("user", "start").write_parquet(folder / f"{part:06}.parquet")
 
 
-def is_limited(trainer: Trainer, stage: str) -> bool:
+def _is_limited(trainer: Trainer, stage: str) -> bool:
     """Return whether a stage runs on some of its batches only."""
     limit = getattr(trainer, f"limit_{stage}_batches")
     # To Lightning 1.0 is the whole part, and 1 is one batch.

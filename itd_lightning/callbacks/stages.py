@@ -16,7 +16,7 @@ from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import written_beside
 from itd_lightning.contracts.run_files import CHECKPOINTS
 
-RESERVED_NAMES = ("best", "last")  # of the run's own checkpoints
+_RESERVED_NAMES = ("best", "last")  # of the run's own checkpoints
 
 
 @dataclass
@@ -81,10 +81,10 @@ class StageSchedule(Callback):
         if not stages or len(set(names)) < len(names):
             raise ValueError(f"stages need different names, at least one, got {names}")
         if bad := [
-            name for name in names if not re.fullmatch("[a-z][a-z0-9_]*", name) or name in RESERVED_NAMES
+            name for name in names if not re.fullmatch("[a-z][a-z0-9_]*", name) or name in _RESERVED_NAMES
         ]:
             raise ValueError(
-                f"a stage is named in small letters, and not {' or '.join(RESERVED_NAMES)}, got {bad[0]!r}"
+                f"a stage is named in small letters, and not {' or '.join(_RESERVED_NAMES)}, got {bad[0]!r}"
             )
         if unknown := set(only) - set(names):
             raise ValueError(f"only names stages that there are, {', '.join(names)}; got {min(unknown)!r}")

@@ -12,14 +12,14 @@ class SyncBuffers(Callback):
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Share the buffers, so that all devices validate the same method."""
         if trainer.training or trainer.validating:
-            share_buffers(trainer, pl_module)
+            _share_buffers(trainer, pl_module)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Share the buffers, so that all devices go on with the same method."""
-        share_buffers(trainer, pl_module)
+        _share_buffers(trainer, pl_module)
 
 
-def share_buffers(trainer: Trainer, method: LightningModule) -> None:
+def _share_buffers(trainer: Trainer, method: LightningModule) -> None:
     """Copy the first rank's buffers to all ranks."""
     if trainer.world_size == 1:
         return

@@ -20,7 +20,7 @@ PRIVATE: dict[str, Any] = {
 
 
 PROJECT = "itd_lightning"
-RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")  # part of a file's name
+_RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")  # part of a file's name
 
 
 class TrackedRun(NamedTuple):
@@ -39,7 +39,7 @@ def is_tracked(run: TrackedRun) -> bool:
     """Return whether every field has its type, and the id can name a file."""
     texts = (run.id, run.project, "" if run.entity is None else run.entity)
     typed = all(isinstance(text, str) for text in texts) and isinstance(run.offline, bool)
-    return typed and RUN_ID.fullmatch(run.id) is not None
+    return typed and _RUN_ID.fullmatch(run.id) is not None
 
 
 def wandb_mode(*, offline: bool) -> Literal["online", "offline", "disabled"]:
@@ -122,11 +122,11 @@ def without_paths(value: Any) -> Any:  # noqa: ANN401  # whatever a YAML may hol
         {'lr': 0.1, 'callbacks': ['EarlyStopping']}
     """
     if isinstance(value, Mapping):
-        parts = {name: without_paths(part) for name, part in value.items() if name not in PATH_KEYS}
+        parts = {name: without_paths(part) for name, part in value.items() if name not in _PATH_KEYS}
         return {name: part for name, part in parts.items() if part is not None}
     if isinstance(value, list | tuple):
         return [part for part in map(without_paths, value) if part is not None]
     return None if isinstance(value, str) and ("/" in value or "\\" in value or "@" in value) else value
 
 
-PATH_KEYS = ("store", "default_root_dir", "save_dir", "dirpath", "logger", "plugins")
+_PATH_KEYS = ("store", "default_root_dir", "save_dir", "dirpath", "logger", "plugins")

@@ -15,7 +15,7 @@ from itd_lightning.contracts.run_files import EVALUATION_FILE, SCORE_FILE
 
 def train(args: Sequence[str]) -> None:
     """Run `fit`, `validate`, `test` or `predict`; after `test`, evaluate where there is a key."""
-    with without_collection():
+    with _without_collection():
         from itd_lightning.runs.folder import read_evaluation
         from itd_lightning.runs.record import run_command
         from itd_lightning.scores.chunks import count_rows
@@ -90,7 +90,7 @@ def sweep(space: Path, store: Path, out: Path = Path("runs/sweep"), trials: int 
 
 
 @contextmanager
-def without_collection() -> Iterator[None]:
+def _without_collection() -> Iterator[None]:
     """Import without looking for garbage, of which imports make none: that takes a third of their time."""
     first = "lightning" not in sys.modules
     enabled = gc.isenabled()

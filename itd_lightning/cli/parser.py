@@ -48,8 +48,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "sweep": sweep,
     "track": track,
 }
-OPTIONS = {"store": ("prepare", "reproduce", "sweep"), "out": ("report", "thin")}  # required, but named
-SEVERAL = {"prepare": "sources", "evaluate": "scores", "report": "runs"}
+_OPTIONS = {"store": ("prepare", "reproduce", "sweep"), "out": ("report", "thin")}  # required, but named
+_SEVERAL = {"prepare": "sources", "evaluate": "scores", "report": "runs"}
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -59,35 +59,35 @@ def main(args: Sequence[str] | None = None) -> None:
     arguments = list(sys.argv[1:] if args is None else args)
     try:
         with private_files():  # most that is written names people
-            start(arguments)
+            _start(arguments)
     except (InputError, OSError, PolarsError) as error:  # the latter two: a full disk, a damaged file
-        sys.exit(say("; ".join([one_line(error_text(error)), *error_notes(error)]), status=2))
+        sys.exit(_say("; ".join([one_line(error_text(error)), *_error_notes(error)]), status=2))
     except FailedAuditsError as failed:
-        sys.exit(say(str(failed), status=1))
+        sys.exit(_say(str(failed), status=1))
     except KeyboardInterrupt as error:
         fit = (
             [f"a fit goes on with --ckpt_path RUN/{CHECKPOINTS}/{LAST_CHECKPOINT}"]
             if arguments[:1] == ["fit"]
             else []
         )
-        advice = error_notes(error) or fit
-        sys.exit(say("; ".join(["interrupted", *advice]), status=130))
+        advice = _error_notes(error) or fit
+        sys.exit(_say("; ".join(["interrupted", *advice]), status=130))
     except Exception as error:  # whatever it is, a person gets one line
         if os.environ.get("ITD_DEBUG"):
             raise
         if is_full_disk(error):
-            sys.exit(say("; ".join([error_text(error), *error_notes(error)]), status=2))
+            sys.exit(_say("; ".join([error_text(error), *_error_notes(error)]), status=2))
         text = f"unexpected {type(error).__name__}: {one_line(str(error))}"
-        sys.exit(say(f"{text}; ITD_DEBUG=1 shows where it comes from", status=1))
+        sys.exit(_say(f"{text}; ITD_DEBUG=1 shows where it comes from", status=1))
 
 
-def start(arguments: list[str]) -> None:
+def _start(arguments: list[str]) -> None:
     """Run the command that stands first."""
     refuse_urls(arguments)
     if arguments and arguments[0] in TRAINING:
         train(arguments)
     else:
-        run(arguments)
+        _run(arguments)
 
 
 def error_text(error: Exception) -> str:
@@ -101,18 +101,18 @@ def error_text(error: Exception) -> str:
     return str(error)
 
 
-def error_notes(error: BaseException) -> list[str]:
+def _error_notes(error: BaseException) -> list[str]:
     """Return the notes attached to an exception."""
     return getattr(error, "__notes__", [])
 
 
-def say(message: str, status: int) -> int:
+def _say(message: str, status: int) -> int:
     """Write one line to standard error, without control characters that could steer the terminal."""
     sys.stderr.write(f"itd: {''.join(sign if sign.isprintable() else '?' for sign in message)}\n")
     return status
 
 
-class CommandParser(ArgumentParser):
+class _CommandParser(ArgumentParser):
     """Parser whose errors are one line."""
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
@@ -120,17 +120,17 @@ class CommandParser(ArgumentParser):
         raise InputError(message) from ex
 
 
-def run(args: Sequence[str]) -> None:
+def _run(args: Sequence[str]) -> None:
     """Parse and run a command beside training."""
     set_parsing_settings(config_read_mode_urls_enabled=False, config_read_mode_fsspec_enabled=False)
-    parser = CommandParser(prog="itd", description=itd_lightning.__doc__, version=itd_lightning.__version__)
+    parser = _CommandParser(prog="itd", description=itd_lightning.__doc__, version=itd_lightning.__version__)
     subcommands = parser.add_subcommands(dest="command", metavar="COMMAND", title="commands")
     for name, text in TRAINING.items():
-        subcommands.add_subcommand(name, CommandParser(), help=text)
+        subcommands.add_subcommand(name, _CommandParser(), help=text)
     for name, command in COMMANDS.items():
         is_requested = name in args[:1]
         subcommands.add_subcommand(
-            name, command_parser(name, command, is_requested=is_requested), help=summary(command)
+            name, _command_parser(name, command, is_requested=is_requested), help=_summary(command)
         )
     try:
         config = parser.parse_args(list(args))
@@ -141,28 +141,28 @@ def run(args: Sequence[str]) -> None:
     COMMANDS[config.command](**options)
 
 
-def command_parser(name: str, command: Callable[..., None], *, is_requested: bool) -> CommandParser:
+def _command_parser(name: str, command: Callable[..., None], *, is_requested: bool) -> _CommandParser:
     """Return a command's parser, from its signature; audits, which load much, only if they are requested."""
-    parser = CommandParser(description=(command.__doc__ or "").split("Args:")[0].strip())
+    parser = _CommandParser(description=(command.__doc__ or "").split("Args:")[0].strip())
     parser.add_argument("--config", action="config", help="YAML file with options of this command")
-    several = SEVERAL.get(name)
-    required = {option for option, commands in OPTIONS.items() if name in commands}
+    several = _SEVERAL.get(name)
+    required = {option for option, commands in _OPTIONS.items() if name in commands}
     if several:
-        parser.add_argument(several, nargs="+", type=Path, help=argument_help(command, several))
+        parser.add_argument(several, nargs="+", type=Path, help=_argument_help(command, several))
     for option in sorted(required):
-        parser.add_argument(f"--{option}", required=True, type=Path, help=argument_help(command, option))
+        parser.add_argument(f"--{option}", required=True, type=Path, help=_argument_help(command, option))
     flags = [name for name, option in signature(command).parameters.items() if option.default is False]
     for flag in flags:
-        words = argument_help(command, flag)
+        words = _argument_help(command, flag)
         parser.add_argument(f"--{flag.replace('_', '-')}", action="store_true", help=words)
     skip: set[str | int] = {*required, *flags, *([several] if several else [])}
     parser.add_function_arguments(command, as_group=False, as_positional=True, skip=skip)
     if is_requested and name == "audit":
-        add_audits(parser)
+        _add_audits(parser)
     return parser
 
 
-def add_audits(parser: CommandParser) -> None:
+def _add_audits(parser: _CommandParser) -> None:
     """Add the flags of the audits, with the meaning and the needs of each."""
     from itd_lightning.audits import AUDITS
 
@@ -180,12 +180,12 @@ def add_audits(parser: CommandParser) -> None:
             group.add_argument(f"--{option.name}", action="store_true", help=option.help)
 
 
-def summary(command: Callable[..., None]) -> str:
+def _summary(command: Callable[..., None]) -> str:
     """Return the first sentence of a command's docstring."""
     return (command.__doc__ or "").split("\n")[0].rstrip(".")
 
 
-def argument_help(command: Callable[..., None], name: str) -> str:
+def _argument_help(command: Callable[..., None], name: str) -> str:
     """Return the description of an argument in a command's docstring."""
     match = re.search(rf"^ +{name}: (.*)$", command.__doc__ or "", re.MULTILINE)
     return match[1] if match else ""

@@ -18,7 +18,7 @@ from itd_lightning.store.read import Store
 if TYPE_CHECKING:  # most commands print no threshold
     from itd_lightning.evaluation.alarm_days import ThresholdChoice
 
-MAX_REMARKS = 5  # remarks on the answer key
+_MAX_REMARKS = 5  # remarks on the answer key
 
 
 def print_store(store: Store) -> None:
@@ -45,9 +45,9 @@ def print_store(store: Store) -> None:
     if answers["missing_by_account"]:
         names = ", ".join(f"{safe(user)} {count}" for user, count in answers["missing_by_account"].items())
         say(f"in no log, by account: {names}", highlight=False, soft_wrap=True)
-    for line in answers["remarks"][:MAX_REMARKS]:
+    for line in answers["remarks"][:_MAX_REMARKS]:
         say(f"answers/{safe(line)}", highlight=False, soft_wrap=True)
-    if (more := len(answers["remarks"]) - MAX_REMARKS) > 0:
+    if (more := len(answers["remarks"]) - _MAX_REMARKS) > 0:
         say(f"and {more:,} more remarks on the key")
 
 
@@ -57,23 +57,23 @@ def result_table(name: str, result: Evaluation) -> Table:
     how = f"{protocol['split']}, {protocol['labels']} labels"
     title = f"{safe(name)}: {protocol['method']} on {protocol['data']}, {how}"
     table = Table("", column("PR-AUC"), column("95 %"), column("ROC-AUC"), column("base rate"), title=title)
-    for row, entry in result_rows(result):
+    for row, entry in _result_rows(result):
         span = entry["intervals"]["pr_auc"]
         limits = "-" if span is None else f"{span[0]:.3f} - {span[1]:.3f}"
         table.add_row(
-            row, *(number(entry[key]) if key else limits for key in ("pr_auc", None, "roc_auc", "base_rate"))
+            row, *(_number(entry[key]) if key else limits for key in ("pr_auc", None, "roc_auc", "base_rate"))
         )
     by_share = result["budgets"]["share"].items()
-    shares = ", ".join(f"{float(share):.0%} {number(recall)}" for share, recall in by_share)
+    shares = ", ".join(f"{float(share):.0%} {_number(recall)}" for share, recall in by_share)
     table.caption = (
-        f"threshold {number(result['threshold'])}: precision {number(result['precision'])}, recall "
-        f"{number(result['recall'])}, FPR {number(result['fpr'])}; recall before the first false alarm "
-        f"{number(result['clean_recall'])}; recall within the highest {shares}"
+        f"threshold {_number(result['threshold'])}: precision {_number(result['precision'])}, recall "
+        f"{_number(result['recall'])}, FPR {_number(result['fpr'])}; recall before the first false alarm "
+        f"{_number(result['clean_recall'])}; recall within the highest {shares}"
     )
     return table
 
 
-def result_rows(result: Evaluation) -> Iterator[tuple[str, Numbers]]:
+def _result_rows(result: Evaluation) -> Iterator[tuple[str, Numbers]]:
     """Yield the lines of a result table."""
     pooled: Numbers = result["pooled"]
     yield "all", result
@@ -95,7 +95,7 @@ def audit_table(name: str, audits: Sequence[AuditResult]) -> Table:
     table = Table("audit", "", column("number"), "verdict", title=f"audits of {safe(name)}: {counts}")
     for entry in audits:
         table.add_section()
-        table.add_row(entry.name, marks[entry.passed], number(entry.number), safe(entry.verdict))
+        table.add_row(entry.name, marks[entry.passed], _number(entry.number), safe(entry.verdict))
     return table
 
 
@@ -108,13 +108,13 @@ def threshold_table(name: str, choice: "ThresholdChoice") -> Table:
     table.add_row("alarms", *(f"{part.alarms:,}" for part in parts))
     table.add_row("alarms a day", *(f"{part.per_day:.2f}" for part in parts))
     table.add_row("alarms on the worst day", *(f"{part.worst_day:,}" for part in parts))
-    table.add_row("share of harmless ones (FPR)", *(share(part.fpr) for part in parts))
-    table.add_row("false alarms among alarms", *(share(part.false_share) for part in parts))
-    table.add_row("malicious ones found (recall)", *(share(part.recall) for part in parts))
+    table.add_row("share of harmless ones (FPR)", *(_share(part.fpr) for part in parts))
+    table.add_row("false alarms among alarms", *(_share(part.false_share) for part in parts))
+    table.add_row("malicious ones found (recall)", *(_share(part.recall) for part in parts))
     return table
 
 
-def share(value: float | None) -> str:
+def _share(value: float | None) -> str:
     """Return a share in per cent, or a dash."""
     return "-" if value is None else f"{value:.2%}"
 
@@ -151,23 +151,23 @@ def cost_text(rows: int, seconds: float, building: int, kept: int, free: int) ->
     """Return the cost of a build in words; the arguments are the fields of ``Estimate``."""
     time = f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
     return (
-        f"about {rows:,} rows, {time}, {size(building)} of disk while building, {size(kept)} in the end; "
-        f"{size(free)} are free"
+        f"about {rows:,} rows, {time}, {_size(building)} of disk while building, {_size(kept)} in the end; "
+        f"{_size(free)} are free"
     )
 
 
-def size(count: int) -> str:
+def _size(count: int) -> str:
     """Return a number of bytes in the unit that fits.
 
     Example:
-        >>> size(2_300_000)
+        >>> _size(2_300_000)
         '2.3 MB'
     """
     power = min((len(str(count)) - 1) // 3, 3)
     return f"{count / 1000**power:.3g} {('bytes', 'kB', 'MB', 'GB')[power]}"
 
 
-def number(value: float | None) -> str:
+def _number(value: float | None) -> str:
     """Return a number with three digits, or a dash."""
     return "-" if value is None else f"{value:.3f}"
 

@@ -7,32 +7,32 @@ from pathlib import Path
 from itd_lightning.contracts.errors import InputError
 
 # Where things lie, and how the work is spread, is up to who runs the table.
-PLACES = ("store", "executor", "build_workers", "num_workers", "dict_kwargs")
-OF_CALLBACKS = (
+_PLACES = ("store", "executor", "build_workers", "num_workers", "dict_kwargs")
+_OF_CALLBACKS = (
     *("only", "stages", "monitor", "patience", "min_delta"),
     *("epochs", "lr", "warm_up", "fusion_epochs", "fusion_lr"),
 )
-OF_TRAINER = (
+_OF_TRAINER = (
     *("max_epochs", "min_epochs", "max_steps", "min_steps", "precision", "deterministic"),
     *("accumulate_grad_batches", "gradient_clip_val", "gradient_clip_algorithm"),
     *("limit_train_batches", "limit_val_batches", "limit_test_batches"),
     *("check_val_every_n_epoch", "val_check_interval"),
 )
-OTHERS = {
+_OTHERS = {
     "checkpoint.monitor",
     "seed_everything",
-    *(f"trainer.{name}" for name in OF_TRAINER),
-    *(f"trainer.callbacks.{name}" for name in OF_CALLBACKS),
+    *(f"trainer.{name}" for name in _OF_TRAINER),
+    *(f"trainer.callbacks.{name}" for name in _OF_CALLBACKS),
 }
-CONFIGS = "configs"  # folder of a project
+_CONFIGS = "configs"  # folder of a project
 
 
-def is_setting(name: str) -> bool:
+def _is_setting(name: str) -> bool:
     """Return whether an option is one of the method, of the view, or of the length of a training.
 
     Example:
         >>> [
-        ...     is_setting(name)
+        ...     _is_setting(name)
         ...     for name in ("model.alpha", "data.split.seed", "data.init_args.store", "config")
         ... ]
         [True, True, False, False]
@@ -40,7 +40,7 @@ def is_setting(name: str) -> bool:
     part, *path = [step for step in name.split(".") if step != "init_args"]
     if not re.fullmatch(r"\w+(\.\w+)*", name):
         return False
-    return part == "model" or (part == "data" and bool(path) and path[0] not in PLACES) or name in OTHERS
+    return part == "model" or (part == "data" and bool(path) and path[0] not in _PLACES) or name in _OTHERS
 
 
 def check_arguments(file: Path, place: str, arguments: Iterable[str]) -> None:
@@ -63,10 +63,10 @@ def check_arguments(file: Path, place: str, arguments: Iterable[str]) -> None:
 
 def check_setting(file: Path, place: str, option: str) -> None:
     """Check one option, ``--name``, as in ``check_arguments``."""
-    if not is_setting(option.removeprefix("--")):
+    if not _is_setting(option.removeprefix("--")):
         raise InputError(
             f"{file}: {place} must not set {option:.60}; it may set --model..., --data... except "
-            f"{', '.join(PLACES)}, and the length of the training, such as --trainer.max_epochs"
+            f"{', '.join(_PLACES)}, and the length of the training, such as --trainer.max_epochs"
         )
 
 
@@ -82,8 +82,8 @@ def check_config(file: Path, place: str, config: Path) -> None:
         raise InputError(f"{file}: {place} names the config {str(config)!r:.80}, which is no file")
     parent, target = file.resolve().parent, config.resolve()
     projects = [*parent.parents, Path.cwd(), Path(__file__).resolve().parents[2]]
-    if not any(target.is_relative_to(folder) for folder in (parent, *(root / CONFIGS for root in projects))):
+    if not any(target.is_relative_to(folder) for folder in (parent, *(root / _CONFIGS for root in projects))):
         raise InputError(
             f"{file}: {place} names the config {target}, which lies neither beside the YAML nor in a folder "
-            f"{CONFIGS} above it"
+            f"{_CONFIGS} above it"
         )

@@ -4,7 +4,7 @@ import errno
 import re
 
 # What a parser says about the types that it tried, and not about what the user gave.
-NOISE = re.compile(
+_NOISE = re.compile(
     r"Expected a <class 'NoneType'>|Expected a path but|Does not validate against"
     r"|Problem with given class_path '[^']*':$"
 )
@@ -26,17 +26,17 @@ class FullDiskError(OSError):
     """A disk, a quota or a limit on file sizes is full; finished files stay."""
 
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # Polars and PyTorch write in other languages, of whose errors only the words arrive.
-FULL_WORDS = re.compile(
-    rf"os error ({'|'.join(map(str, FULL))})\b|No space left on device|PytorchStreamWriter failed writing"
+_FULL_WORDS = re.compile(
+    rf"os error ({'|'.join(map(str, _FULL))})\b|No space left on device|PytorchStreamWriter failed writing"
 )
 
 
 def is_full_disk(error: BaseException | None) -> bool:
     """Return whether an exception, or one that it arose from, says that the disk is full."""
     while error is not None:
-        if getattr(error, "errno", None) in FULL or FULL_WORDS.search(str(error)):
+        if getattr(error, "errno", None) in _FULL or _FULL_WORDS.search(str(error)):
             return True
         error = error.__cause__ or error.__context__
     return False
@@ -55,7 +55,7 @@ def one_line(message: str) -> str:
     ]
     lines = [line.strip() for text in bullets for line in text.splitlines() if line.strip()]
     reasons = [re.sub(r'^Parser key "[^"]+":\s*|^Subtypes:.*|^Errors:', "", line) for line in lines]
-    unique = dict.fromkeys(reason for reason in reasons if reason and not NOISE.match(reason))
+    unique = dict.fromkeys(reason for reason in reasons if reason and not _NOISE.match(reason))
     text = (
         " ".join(message.split())
         if not unique

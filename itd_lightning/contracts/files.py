@@ -55,7 +55,7 @@ def written_beside(target: Path) -> Iterator[Path]:
     try:
         with name_full_disk(target.parent):
             yield partial
-            flush(partial)
+            _flush(partial)
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
@@ -99,7 +99,7 @@ def name_full_disk(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def flush(file: Path) -> None:
+def _flush(file: Path) -> None:
     """Wait until a file's content is on the disk, which may turn out to be full."""
     handle = os.open(file, os.O_RDONLY)
     try:

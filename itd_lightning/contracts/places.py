@@ -6,19 +6,19 @@ from collections.abc import Mapping, Sequence
 from itd_lightning.contracts.errors import InputError
 
 # http://, s3://, github://, file://, and fsspec's simplecache::...; `registry:` is one of Lightning's own.
-URL = re.compile(r"\s*(?:[A-Za-z][\w.+-]*(?:://|::)|registry:)")
-LOGGER = "logger"  # may be given the address of its server
-SERVERS = f"--trainer.{LOGGER}"
+_URL = re.compile(r"\s*(?:[A-Za-z][\w.+-]*(?:://|::)|registry:)")
+_LOGGER = "logger"  # may be given the address of its server
+_SERVERS = f"--trainer.{_LOGGER}"
 
 
-def is_url(text: object) -> bool:
+def _is_url(text: object) -> bool:
     """Return whether a text is a URL rather than a path.
 
     Example:
-        >>> [is_url(text) for text in ("http://a/b.yaml", "simplecache::s3://a", "work/run", "C:/x")]
+        >>> [_is_url(text) for text in ("http://a/b.yaml", "simplecache::s3://a", "work/run", "C:/x")]
         [True, True, False, False]
     """
-    return isinstance(text, str) and URL.match(text) is not None
+    return isinstance(text, str) and _URL.match(text) is not None
 
 
 def refuse_urls(words: Sequence[str]) -> None:
@@ -30,8 +30,8 @@ def refuse_urls(words: Sequence[str]) -> None:
     previous = ""
     for word in words:
         option, _, value = word.partition("=") if word.startswith("-") else (previous, "", word)
-        if is_url(value) and not option.startswith(SERVERS):
-            raise url_error(value)
+        if _is_url(value) and not option.startswith(_SERVERS):
+            raise _url_error(value)
         previous = word if word.startswith("-") else ""
 
 
@@ -41,14 +41,14 @@ def refuse_urls_within(value: object) -> None:
     Raises:
         InputError: If it does.
     """
-    if is_url(value):
-        raise url_error(str(value))
+    if _is_url(value):
+        raise _url_error(str(value))
     if isinstance(value, Mapping):
-        value = [part for name, part in value.items() if name != LOGGER]
+        value = [part for name, part in value.items() if name != _LOGGER]
     for part in value if isinstance(value, list | tuple) else []:
         refuse_urls_within(part)
 
 
-def url_error(url: str) -> InputError:
+def _url_error(url: str) -> InputError:
     """Return the error that names a URL."""
     return InputError(f"{url} is a URL, and nothing is fetched: download it, and give the local path")

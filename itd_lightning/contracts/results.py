@@ -13,7 +13,7 @@ Span = tuple[float, float] | None  # a 95 % interval, where there is one
 Numbers = Mapping[str, Any]  # any record below, where a table or a picture looks numbers up by name
 
 
-class AreaNumbers(TypedDict):
+class _AreaNumbers(TypedDict):
     """Threshold-free numbers of a ranking.
 
     Attributes:
@@ -31,7 +31,7 @@ class AreaNumbers(TypedDict):
     intervals: dict[str, Span]
 
 
-class RankingNumbers(AreaNumbers):
+class RankingNumbers(_AreaNumbers):
     """Threshold-free numbers, and the reason where they are not defined."""
 
     undefined: NotRequired[str]
@@ -79,7 +79,7 @@ class ListNumbers(TypedDict):
     days_until_found: float | None
 
 
-class BudgetNumbers(TypedDict):
+class _BudgetNumbers(TypedDict):
     """Recall among a share of the highest scores, and daily lists of user-days, by budget."""
 
     share: dict[str, float | None]
@@ -130,7 +130,7 @@ class Protocol(TypedDict):
     software: dict[str, str]
 
 
-class Headline(AreaNumbers, AlarmNumbers):
+class Headline(_AreaNumbers, AlarmNumbers):
     """The numbers under the run's own label policy."""
 
     threshold: float | None
@@ -156,7 +156,7 @@ class Evaluation(Headline):
     scenarios: dict[str, ScenarioNumbers]
     labels: dict[LabelPolicy, RankingNumbers]
     at_prevalence: dict[str, dict[str, float | None]]
-    budgets: BudgetNumbers
+    budgets: _BudgetNumbers
     baselines: dict[str, RankingNumbers]
     pooled: PooledNumbers
     counts: Counts

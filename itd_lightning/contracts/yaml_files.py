@@ -32,7 +32,7 @@ def is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def is_seed(value: object) -> bool:
+def _is_seed(value: object) -> bool:
     """Return whether a value is a seed."""
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**32
 
@@ -57,7 +57,7 @@ FILE_NAME = Requirement("the name of a file", lambda value: is_text(value) and P
 ARGUMENTS = Requirement("a list of arguments, each a text", list_of(is_text))
 SEEDS = Requirement(
     "a list of whole numbers from 0 to 2**32 - 1, not empty",
-    lambda value: bool(value) and list_of(is_seed)(value),
+    lambda value: bool(value) and list_of(_is_seed)(value),
 )
 FLAG = Requirement("true or false", lambda value: isinstance(value, bool))
 

@@ -16,11 +16,11 @@ from itd_lightning.scores.pool import pool_days
 from itd_lightning.scores.table import About, scan_scores
 from itd_lightning.store.read import Store
 
-SIGNIFICANT = 0.05
-FAR = 0.1  # least distance of validation and test scores that is worth a warning, however sure it is
+_SIGNIFICANT = 0.05
+_FAR = 0.1  # least distance of validation and test scores that is worth a warning, however sure it is
 
 
-class AlarmCounts(NamedTuple):
+class _AlarmCounts(NamedTuple):
     """Counts of the alarms, the user-days above a threshold, in one part.
 
     Attributes:
@@ -53,14 +53,14 @@ class ThresholdChoice(NamedTuple):
     """
 
     threshold: float
-    validation: AlarmCounts
-    test: AlarmCounts
+    validation: _AlarmCounts
+    test: _AlarmCounts
     drift: Drift
 
     @property
     def has_drifted(self) -> bool:
         """Return whether test and validation scores differ so much that the threshold may not hold."""
-        return self.drift.chance <= SIGNIFICANT and self.drift.distance >= FAR
+        return self.drift.chance <= _SIGNIFICANT and self.drift.distance >= _FAR
 
 
 def choose_run_threshold(scores: Path, rule: Rule) -> ThresholdChoice:
@@ -73,13 +73,13 @@ def choose_run_threshold(scores: Path, rule: Rule) -> ThresholdChoice:
     Raises:
         InputError: If there are no validation or test scores, or too few for the rule.
     """
-    days, about = label_user_days(scores)
+    days, about = _label_user_days(scores)
     if invalid := int((~days["score"].is_finite()).sum()):
         raise InputError(f"{invalid} of {len(days)} scores are no numbers; the training diverged")
     validation, test = days.filter(part="val"), days.filter(pl.col("part").is_in(TEST_PARTS))
     if test.is_empty():
         raise InputError(f"{scores} holds no test units; the split leaves none")
-    threshold = choose_threshold(rule, validation, harmless_scores(validation), test["score"].to_numpy())
+    threshold = choose_threshold(rule, validation, _harmless_scores(validation), test["score"].to_numpy())
     user_days = pl.concat([validation, test])
     user = user_days["user"].rank("dense").cast(pl.Int64).to_numpy() - 1
     shift = drift(
@@ -93,12 +93,12 @@ def choose_run_threshold(scores: Path, rule: Rule) -> ThresholdChoice:
 
 def add_p_values(days: pl.DataFrame, scores: Path) -> pl.DataFrame:
     """Add ``p``, the conformal p-value: the share of harmless validation days at least as high."""
-    labelled, _ = label_user_days(scores)
-    harmless = harmless_scores(labelled.filter(part="val"))
+    labelled, _ = _label_user_days(scores)
+    harmless = _harmless_scores(labelled.filter(part="val"))
     return days.with_columns(p=pl.Series(p_values(days["score"].to_numpy(), harmless), dtype=pl.Float64))
 
 
-def harmless_scores(validation: pl.DataFrame) -> Float[np.ndarray, " v"]:
+def _harmless_scores(validation: pl.DataFrame) -> Float[np.ndarray, " v"]:
     """Return the scores of the user-days that are not labelled malicious."""
     scores: Float[np.ndarray, " v"] = validation.filter(~pl.col("malicious").fill_null(value=False))[
         "score"
@@ -106,7 +106,7 @@ def harmless_scores(validation: pl.DataFrame) -> Float[np.ndarray, " v"]:
     return scores
 
 
-def label_user_days(scores: Path) -> tuple[pl.DataFrame, About]:
+def _label_user_days(scores: Path) -> tuple[pl.DataFrame, About]:
     """Pool a score table to labelled user-days; ``malicious`` is null where there is no store or key."""
     rows, about = scan_scores(scores)
     if not has_answer_key(Path(about.store)):
@@ -125,7 +125,7 @@ def has_answer_key(store: Path) -> bool:
         return False
 
 
-def count_alarms(days: pl.DataFrame, threshold: float) -> AlarmCounts:
+def count_alarms(days: pl.DataFrame, threshold: float) -> _AlarmCounts:
     """Count the alarms among user-days: ``start``, ``score`` and ``malicious``."""
     above = days.with_columns(above=pl.col("score") > threshold)
     daily = above.group_by("start").agg(pl.col("above").sum())["above"]
@@ -133,7 +133,7 @@ def count_alarms(days: pl.DataFrame, threshold: float) -> AlarmCounts:
     has_labels = not malicious.is_null().any()
     true = above.filter("above", pl.col("malicious"))
     harmless, hits = int((~malicious).sum()), int(malicious.sum())
-    return AlarmCounts(
+    return _AlarmCounts(
         days=len(days),
         alarms=alarms,
         per_day=alarms / len(daily),

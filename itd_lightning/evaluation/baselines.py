@@ -23,11 +23,11 @@ def baseline_scores(table: ScoreTable) -> Iterator[dict[str, Float[np.ndarray, "
     """
     draw = np.random.default_rng(table.about.seed)
     for unit in table.test_chunks("user", "start", "end", "sequence"):
-        volume = volume_around(unit) if table.behaviours else volume_within(unit, table.store.path)
+        volume = _volume_around(unit) if table.behaviours else _volume_within(unit, table.store.path)
         yield {"random": draw.random(len(unit)), **volume}
 
 
-def volume_around(behaviours: pl.DataFrame) -> dict[str, Float[np.ndarray, " n"]]:
+def _volume_around(behaviours: pl.DataFrame) -> dict[str, Float[np.ndarray, " n"]]:
     """Count the behaviours in the sequence and on the day of each behaviour; without one, of its day."""
     day = pl.len().over("user", pl.col("start").dt.truncate("1d"))
     sequence = pl.when(pl.col("sequence").is_null()).then(day).otherwise(pl.len().over("user", "sequence"))
@@ -35,7 +35,7 @@ def volume_around(behaviours: pl.DataFrame) -> dict[str, Float[np.ndarray, " n"]
     return {name: counts[name].to_numpy() for name in counts.columns}
 
 
-def volume_within(units: pl.DataFrame, store: Path) -> dict[str, Float[np.ndarray, " n"]]:
+def _volume_within(units: pl.DataFrame, store: Path) -> dict[str, Float[np.ndarray, " n"]]:
     """Count the events and active hours of each unit: ``user``, ``start``, ``end``."""
     times = (
         Store(store)
@@ -53,13 +53,13 @@ def counts_within(units: pl.DataFrame, times: pl.DataFrame) -> Float[np.ndarray,
     users = pl.concat([units["user"], times["user"]]).unique().sort()
     number = {user: row for row, user in enumerate(users)}
     far = np.int64(1) << 52  # microseconds between users, beyond any time stamp
-    at = np.sort(time_keys(times["user"], times["time"], number, far))
-    begin = time_keys(units["user"], units["start"], number, far)
-    end = time_keys(units["user"], units["end"], number, far)
+    at = np.sort(_time_keys(times["user"], times["time"], number, far))
+    begin = _time_keys(units["user"], units["start"], number, far)
+    end = _time_keys(units["user"], units["end"], number, far)
     return (np.searchsorted(at, end) - np.searchsorted(at, begin)).astype(float)
 
 
-def time_keys(user: pl.Series, time: pl.Series, number: dict[str, int], far: np.int64) -> np.ndarray:
+def _time_keys(user: pl.Series, time: pl.Series, number: dict[str, int], far: np.int64) -> np.ndarray:
     """Return one number for user and time, in the order of both."""
     rows = user.replace_strict(number, return_dtype=pl.Int64).to_numpy()
     return np.asarray(rows * far + time.dt.epoch("us").to_numpy())

@@ -20,7 +20,7 @@ from itd_lightning.metrics.operating import BUDGETS, daily_list
 from itd_lightning.scores.fuse import fusion
 
 HEADLINE_BUDGET = 10  # alerts a day at which found insiders are reported
-SEED = 0  # of the draws
+_SEED = 0  # of the draws
 FUSION = "all of them, fused"
 RANDOM, VOLUME, LEAVER = "random", "number of events", "days before the last"
 
@@ -104,25 +104,25 @@ def common_table(runs: Mapping[str, list[Path]]) -> CommonTable:
     if not unit["malicious"].any() or unit["malicious"].all():
         raise InputError("the common test user-days are all malicious, or none of them is")
     by_method = {name: [run[is_test] for run in seeds] for name, seeds in columns.items()}
-    rows = [measure_method(unit, name, seeds, missing.get(name, 0.0)) for name, seeds in by_method.items()]
+    rows = [_measure_method(unit, name, seeds, missing.get(name, 0.0)) for name, seeds in by_method.items()]
     rows.sort(key=lambda row: -row.pr_auc)
     best = by_method[rows[0].name][0]
     plain = {
-        RANDOM: np.random.default_rng(SEED).random(len(unit)),
+        RANDOM: np.random.default_rng(_SEED).random(len(unit)),
         VOLUME: unit["events"].to_numpy(),
         LEAVER: -unit["left"].to_numpy(),
     }
-    references = [measure_method(unit, name, [one], 0.0) for name, one in plain.items()]
+    references = [_measure_method(unit, name, [one], 0.0) for name, one in plain.items()]
     return CommonTable(
         rows=[
             rows[0],
             *(
-                row._replace(behind=interval_behind_best(unit, best, by_method[row.name][0]))
+                row._replace(behind=_interval_behind_best(unit, best, by_method[row.name][0]))
                 for row in rows[1:]
             ),
         ],
         references=[
-            row._replace(behind=interval_behind_best(unit, best, one))
+            row._replace(behind=_interval_behind_best(unit, best, one))
             for row, one in zip(references, plain.values(), strict=True)
         ],
         user_days=len(unit),
@@ -142,7 +142,7 @@ def common_table(runs: Mapping[str, list[Path]]) -> CommonTable:
     )
 
 
-def measure_method(
+def _measure_method(
     unit: pl.DataFrame, name: str, scores: list[Float[np.ndarray, " n"]], missing: float
 ) -> MethodRow:
     """Measure one method on test user-days."""
@@ -156,7 +156,7 @@ def measure_method(
         seeds=len(scores),
         pr_auc=sum(every) / len(every),
         spread=(min(every), max(every)),
-        interval=ranking.intervals(SEED)["pr_auc"],
+        interval=ranking.intervals(_SEED)["pr_auc"],
         behind=None,
         roc_auc=ranking.roc_auc(),
         recall={budget: daily.recall for budget, daily in lists.items()},
@@ -167,12 +167,12 @@ def measure_method(
     )
 
 
-def interval_behind_best(
+def _interval_behind_best(
     unit: pl.DataFrame, best: Float[np.ndarray, " n"], other: Float[np.ndarray, " n"]
 ) -> Span:
     """Return the 95 % interval of how much more PR-AUC the best has, draw by draw of users."""
     ours, theirs = (rank_rows(unit.with_columns(score=one), "score") for one in (best, other))
-    weights = ours.draws(SEED)
+    weights = ours.draws(_SEED)
     if weights is None:
         return None
     return interval(ours.areas(weights).pr_auc - theirs.areas(weights).pr_auc)

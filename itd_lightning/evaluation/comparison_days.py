@@ -37,24 +37,24 @@ def common_days(runs: Mapping[str, list[Path]]) -> tuple[pl.DataFrame, dict[str,
         raise InputError("there is no run to compare")
     if len({table.store.fingerprint for table in every}) > 1:
         raise InputError("the runs stand on different stores, so their user-days are not the same")
-    pooled = {name: [user_days(table) for table in seeds] for name, seeds in tables.items()}
-    days = active_days(every[0])
-    val_from, test_from = first_days([run for seeds in pooled.values() for run in seeds])
+    pooled = {name: [_user_days(table) for table in seeds] for name, seeds in tables.items()}
+    days = _active_days(every[0])
+    val_from, test_from = _first_days([run for seeds in pooled.values() for run in seeds])
     part = pl.when(pl.col("start") >= test_from).then(pl.lit("test")).otherwise(pl.lit("val"))
     days = days.with_columns(part=part).filter(pl.col("start") >= val_from)
-    scores = {name: [scores_on(days, run) for run in seeds] for name, seeds in pooled.items()}
+    scores = {name: [_scores_on(days, run) for run in seeds] for name, seeds in pooled.items()}
     for name, seeds in scores.items():
         if any(run.is_null().all() for run in seeds):
             raise InputError(f"{name} has no score for any of the common user-days")
     return every[0].label(days, "event"), scores
 
 
-def user_days(table: ScoreTable) -> pl.DataFrame:
+def _user_days(table: ScoreTable) -> pl.DataFrame:
     """Pool a table's validation and test parts to user-days."""
     return pl.concat([pool_days(chunk) for chunk in table.user_chunks()])
 
 
-def first_days(runs: list[pl.DataFrame]) -> tuple[datetime, datetime]:
+def _first_days(runs: list[pl.DataFrame]) -> tuple[datetime, datetime]:
     """Return the first days of validation and test that all runs share.
 
     Views differ by a few days, where the first ones are silent.
@@ -74,7 +74,7 @@ def first_days(runs: list[pl.DataFrame]) -> tuple[datetime, datetime]:
     return val_from, test_from  # type: ignore[return-value]
 
 
-def active_days(table: ScoreTable) -> pl.DataFrame:
+def _active_days(table: ScoreTable) -> pl.DataFrame:
     """Return all user-days of a store with an event, but for logoffs after midnight alone."""
     counts = pl.concat([daily_counts(shard, table.true.events) for shard in table.store.shards])
     events = counts.group_by("user", "day").agg(pl.col("events").sum())
@@ -92,7 +92,7 @@ def active_days(table: ScoreTable) -> pl.DataFrame:
     )
 
 
-def scores_on(days: pl.DataFrame, scored: pl.DataFrame) -> pl.Series:
+def _scores_on(days: pl.DataFrame, scored: pl.DataFrame) -> pl.Series:
     """Return the score of each user-day; null where a run has none."""
     rows = days.join(scored.select("user", "start", "score"), on=["user", "start"], how="left")
     return rows["score"]

@@ -46,9 +46,9 @@ from itd_lightning.scores.pool import POOLS
 from itd_lightning.splits.labels import label_units
 from itd_lightning.store.key import Key
 
-SHARES = (0.05, 0.10, 0.15)  # of all test units
-PREVALENCES = (0.2,)  # as in papers that balance their test days
-ACCEPTED_FPR = 0.01  # of validation units, at the threshold
+_SHARES = (0.05, 0.10, 0.15)  # of all test units
+_PREVALENCES = (0.2,)  # as in papers that balance their test days
+_ACCEPTED_FPR = 0.01  # of validation units, at the threshold
 
 
 def evaluate(
@@ -73,28 +73,28 @@ def evaluate(
     table = ScoreTable(scores, store, labels, moved_days)
     survey = take_survey(table)
     days = table.label(survey.days, table.policy)
-    own = own_policy(table, survey)
+    own = _own_policy(table, survey)
     return {
         **own.head,
         "scenarios": own.scenarios,
         "labels": {
-            name: own.areas if name == table.policy else areas(table, survey, name) for name in POLICIES
+            name: own.areas if name == table.policy else _areas(table, survey, name) for name in POLICIES
         },
         "at_prevalence": {
-            str(share): at_prevalence(own.head["recall"], own.head["fpr"], share) for share in PREVALENCES
+            str(share): at_prevalence(own.head["recall"], own.head["fpr"], share) for share in _PREVALENCES
         },
-        "budgets": {"share": own.shares, "per_day": daily_lists(days, has_malicious=bool(len(own.ranks)))},
-        "baselines": baselines(table, survey),
-        "pooled": pooled_numbers(table, survey, days),
-        "counts": counts(table, survey),
-        "campaigns": campaigns(survey.hits[table.policy].with_columns(rank=own.ranks), table.key),
-        "protocol": protocol(table),
+        "budgets": {"share": own.shares, "per_day": _daily_lists(days, has_malicious=bool(len(own.ranks)))},
+        "baselines": _baselines(table, survey),
+        "pooled": _pooled_numbers(table, survey, days),
+        "counts": _counts(table, survey),
+        "campaigns": _campaigns(survey.hits[table.policy].with_columns(rank=own.ranks), table.key),
+        "protocol": _protocol(table),
         "undefined": own.undefined,
         "schema": SCHEMA,
     }
 
 
-class OwnPolicy(NamedTuple):
+class _OwnPolicy(NamedTuple):
     """Numbers of the ranking under the table's own label policy; the ranking itself is large.
 
     Attributes:
@@ -114,41 +114,41 @@ class OwnPolicy(NamedTuple):
     undefined: dict[str, str]
 
 
-def own_policy(table: ScoreTable, survey: Survey) -> OwnPolicy:
+def _own_policy(table: ScoreTable, survey: Survey) -> _OwnPolicy:
     """Rank under the table's own label policy, and choose the threshold."""
-    ranking, seed = ranking_by(table, survey, table.policy), table.about.seed
+    ranking, seed = _ranking_by(table, survey, table.policy), table.about.seed
     undefined: dict[str, str] = {}
     threshold = above = None
     try:
-        threshold = threshold_of(table, survey)
+        threshold = _threshold_of(table, survey)
         above = harmless_above(table, survey, ranking, threshold)
     except InputError as error:
         undefined["threshold"] = str(error)
     scenario = survey.hits[table.policy]["scenario"].to_numpy()
     threshold_free = ranking_numbers(ranking, seed)
-    return OwnPolicy(
-        head=headline(threshold_free, *alarm_numbers(ranking, above, threshold, seed), threshold, undefined),
+    return _OwnPolicy(
+        head=_headline(threshold_free, *alarm_numbers(ranking, above, threshold, seed), threshold, undefined),
         areas=threshold_free,
         scenarios=scenario_numbers(ranking, scenario, seed, above, threshold),
         shares={
-            f"{share:.2f}": recall_at_share(ranking, share) if len(scenario) else None for share in SHARES
+            f"{share:.2f}": recall_at_share(ranking, share) if len(scenario) else None for share in _SHARES
         },
         ranks=ranking.ranks(),
         undefined=undefined,
     )
 
 
-def threshold_of(table: ScoreTable, survey: Survey) -> float:
+def _threshold_of(table: ScoreTable, survey: Survey) -> float:
     """Return the threshold that was chosen for the run, or else that of the usual rule.
 
     Raises:
         InputError: If there are no validation units to choose it from.
     """
     stored = read_threshold(table.path.parent, table.about.checkpoint)
-    return threshold_at_fpr(survey.harmless, fpr=ACCEPTED_FPR) if stored is None else stored.threshold
+    return threshold_at_fpr(survey.harmless, fpr=_ACCEPTED_FPR) if stored is None else stored.threshold
 
 
-def headline(
+def _headline(
     areas: RankingNumbers,
     alarms: AlarmNumbers,
     spans: dict[str, Span],
@@ -171,23 +171,23 @@ def headline(
     }
 
 
-def ranking_by(table: ScoreTable, survey: Survey, policy: LabelPolicy) -> Ranking:
+def _ranking_by(table: ScoreTable, survey: Survey, policy: LabelPolicy) -> Ranking:
     """Rank the test units by their scores."""
     return rank_test_units(survey, policy, table.scores)["score"]
 
 
-def areas(table: ScoreTable, survey: Survey, policy: LabelPolicy) -> RankingNumbers:
+def _areas(table: ScoreTable, survey: Survey, policy: LabelPolicy) -> RankingNumbers:
     """Return threshold-free numbers under a label policy."""
-    return ranking_numbers(ranking_by(table, survey, policy), table.about.seed)
+    return ranking_numbers(_ranking_by(table, survey, policy), table.about.seed)
 
 
-def baselines(table: ScoreTable, survey: Survey) -> dict[str, RankingNumbers]:
+def _baselines(table: ScoreTable, survey: Survey) -> dict[str, RankingNumbers]:
     """Return threshold-free numbers of scores that need no method."""
     ranks = rank_test_units(survey, table.policy, lambda: baseline_scores(table))
     return {name: ranking_numbers(ranking, table.about.seed) for name, ranking in ranks.items()}
 
 
-def pooled_numbers(table: ScoreTable, survey: Survey, days: pl.DataFrame) -> PooledNumbers:
+def _pooled_numbers(table: ScoreTable, survey: Survey, days: pl.DataFrame) -> PooledNumbers:
     """Return the numbers of user-days, and of grains between: campaigns (six windows in a row) or sessions.
 
     Args:
@@ -197,16 +197,16 @@ def pooled_numbers(table: ScoreTable, survey: Survey, days: pl.DataFrame) -> Poo
     """
     sessions = table.behaviours
     rows = (
-        label_sessions(table, survey) if sessions else label_units(survey.sequences, table.key, table.policy)
+        _label_sessions(table, survey) if sessions else label_units(survey.sequences, table.key, table.policy)
     )
-    pools: dict[str, PoolNumbers] = {pool: one_pool(rows, pool, table.about.seed) for pool in POOLS}
+    pools: dict[str, PoolNumbers] = {pool: _one_pool(rows, pool, table.about.seed) for pool in POOLS}
     user_days = ranking_numbers(rank_rows(days, "score"), table.about.seed)
     if sessions:
         return {"sessions": pools, "user_days": user_days}
     return {"sequences": pools, "user_days": user_days}
 
 
-def label_sessions(table: ScoreTable, survey: Survey) -> pl.DataFrame:
+def _label_sessions(table: ScoreTable, survey: Survey) -> pl.DataFrame:
     """Label sessions with ``malicious`` and ``scenario``: malicious if one of its behaviours is."""
     hits = survey.hits[table.policy].drop_nulls("sequence").group_by("user", "sequence")
     scenarios = hits.agg(pl.col("scenario").min())
@@ -214,7 +214,7 @@ def label_sessions(table: ScoreTable, survey: Survey) -> pl.DataFrame:
     return rows.with_columns(malicious=pl.col("scenario").is_not_null())
 
 
-def one_pool(rows: pl.DataFrame, pool: str, seed: int) -> PoolNumbers:
+def _one_pool(rows: pl.DataFrame, pool: str, seed: int) -> PoolNumbers:
     """Return the numbers of one way to pool."""
     ranking = rank_rows(rows, pool)
     scenario = rows.filter("malicious")["scenario"].to_numpy()
@@ -225,7 +225,7 @@ def one_pool(rows: pl.DataFrame, pool: str, seed: int) -> PoolNumbers:
     }
 
 
-def daily_lists(days: pl.DataFrame, *, has_malicious: bool) -> dict[str, ListNumbers | None]:
+def _daily_lists(days: pl.DataFrame, *, has_malicious: bool) -> dict[str, ListNumbers | None]:
     """Return the measures of daily lists of user-days; None where nothing is malicious."""
     return {
         str(budget): cast("ListNumbers", daily_list(days, budget)._asdict()) if has_malicious else None
@@ -233,7 +233,7 @@ def daily_lists(days: pl.DataFrame, *, has_malicious: bool) -> dict[str, ListNum
     }
 
 
-def counts(table: ScoreTable, survey: Survey) -> Counts:
+def _counts(table: ScoreTable, survey: Survey) -> Counts:
     """Count the units and users that the numbers rest on."""
     hits = survey.hits[table.policy]
     return {
@@ -245,7 +245,7 @@ def counts(table: ScoreTable, survey: Survey) -> Counts:
     }
 
 
-def campaigns(hits: pl.DataFrame, key: Key) -> list[Campaign]:
+def _campaigns(hits: pl.DataFrame, key: Key) -> list[Campaign]:
     """Return each campaign: who, when, its number of test units, and the best rank of one."""
     best = hits.group_by("user").agg(pl.col("rank").min(), pl.len().alias("units"))
     rows = key.campaigns.join(best, on="user", maintain_order="left")
@@ -255,10 +255,10 @@ def campaigns(hits: pl.DataFrame, key: Key) -> list[Campaign]:
     return cast("list[Campaign]", entries)
 
 
-def protocol(table: ScoreTable) -> Protocol:
+def _protocol(table: ScoreTable) -> Protocol:
     """Return the settings behind the numbers: run, split, labels, store and threshold rule."""
     stored = read_threshold(table.path.parent, table.about.checkpoint)
-    usual = f"at most {ACCEPTED_FPR:.0%} of harmless validation units above it"
+    usual = f"at most {_ACCEPTED_FPR:.0%} of harmless validation units above it"
     settings = {
         **table.about._asdict(),
         "labels": table.policy,
@@ -266,12 +266,12 @@ def protocol(table: ScoreTable) -> Protocol:
         "intervals": f"95 %, bootstrap over users, {REPLICATES} draws",
         "pr_auc": "average precision",
         "data": table.store.data,
-        "software": software(),
+        "software": _software(),
     }
     return cast("Protocol", settings)
 
 
-def software() -> dict[str, str]:
+def _software() -> dict[str, str]:
     """Return the versions of the software that computed the numbers."""
     return {name: version(name) for name in ("itd-lightning", "torch", "lightning", "polars", "numpy")}
 

@@ -38,7 +38,9 @@ def ranking_numbers(ranking: Ranking, seed: int) -> RankingNumbers:
     )
 
 
-def count_above(ranking: Ranking, harmless_above: Int[np.ndarray, " u"], threshold: float) -> ThresholdCounts:
+def _count_above(
+    ranking: Ranking, harmless_above: Int[np.ndarray, " u"], threshold: float
+) -> ThresholdCounts:
     """Count the units of each user above and below a threshold, given its harmless ones above."""
     above = np.bincount(ranking.owner[ranking.hits > threshold], minlength=ranking.users)
     unit_counts = np.bincount(ranking.owner, minlength=ranking.users)
@@ -53,14 +55,14 @@ def alarm_numbers(
     spans: dict[str, Span] = dict.fromkeys(Alarms._fields)
     if threshold is None or harmless_above is None:
         return AlarmNumbers(precision=None, recall=None, fpr=None, f1=None, accuracy=None), spans
-    above = count_above(ranking, harmless_above, threshold)
+    above = _count_above(ranking, harmless_above, threshold)
     shares = alarms(above)
     numbers = AlarmNumbers(
-        precision=finite_or_none(float(shares.precision[0])),
-        recall=finite_or_none(float(shares.recall[0])),
-        fpr=finite_or_none(float(shares.fpr[0])),
-        f1=finite_or_none(float(shares.f1[0])),
-        accuracy=finite_or_none(float(shares.accuracy[0])),
+        precision=_finite_or_none(float(shares.precision[0])),
+        recall=_finite_or_none(float(shares.recall[0])),
+        fpr=_finite_or_none(float(shares.fpr[0])),
+        f1=_finite_or_none(float(shares.f1[0])),
+        accuracy=_finite_or_none(float(shares.accuracy[0])),
     )
     weights = ranking.draws(seed)
     if weights is not None:
@@ -78,12 +80,12 @@ def scenario_numbers(
 ) -> dict[str, ScenarioNumbers]:
     """Measure each scenario's malicious units against all harmless ones, at the common threshold."""
     return {
-        str(name): one_scenario_numbers(ranking.only(scenario == name), seed, harmless_above, threshold)
+        str(name): _one_scenario_numbers(ranking.only(scenario == name), seed, harmless_above, threshold)
         for name in np.unique(scenario)
     }
 
 
-def one_scenario_numbers(
+def _one_scenario_numbers(
     ranking: Ranking, seed: int, harmless_above: Int[np.ndarray, " u"] | None, threshold: float | None
 ) -> ScenarioNumbers:
     """Return the numbers of one scenario."""
@@ -98,7 +100,7 @@ def one_scenario_numbers(
     }
 
 
-def finite_or_none(value: float) -> float | None:
+def _finite_or_none(value: float) -> float | None:
     """Return the value, or None where it is no number."""
     return value if math.isfinite(value) else None
 

@@ -21,7 +21,7 @@ from itd_lightning.scores.pool import pool_days, pool_sequences, pool_sessions
 POLICIES: tuple[LabelPolicy, ...] = ("event", "interval")
 
 # One or several scores a test unit, by name, in chunks; called anew for each pass.
-Scores = Callable[[], Iterator[dict[str, Float[np.ndarray, " n"]]]]
+_Scores = Callable[[], Iterator[dict[str, Float[np.ndarray, " n"]]]]
 
 
 class Survey(NamedTuple):
@@ -72,7 +72,7 @@ def take_survey(table: ScoreTable) -> Survey:
         days.append(pool_days(unit))
         sequences.append(pool_sessions(unit) if table.behaviours else pool_sequences(unit))
         for policy, rows in hits.items():
-            rows.append(malicious_units(table.label(unit, policy), units))
+            rows.append(_malicious_units(table.label(unit, policy), units))
         units += len(unit)
         val = table.label(chunk.filter(part="val"), table.policy)
         validation_units += len(val)
@@ -86,9 +86,9 @@ def take_survey(table: ScoreTable) -> Survey:
     return Survey(
         units=units,
         users=users,
-        owners=user_numbers(run["value"], users),
+        owners=_user_numbers(run["value"], users),
         ends=run["len"].cast(pl.Int64).cum_sum().to_numpy(),
-        hits={policy: add_owner(pl.concat(rows), users) for policy, rows in hits.items()},
+        hits={policy: _add_owner(pl.concat(rows), users) for policy, rows in hits.items()},
         days=pl.concat(days),
         sequences=pl.concat(sequences),
         harmless=np.concatenate(harmless),
@@ -96,20 +96,20 @@ def take_survey(table: ScoreTable) -> Survey:
     )
 
 
-def rank_test_units(survey: Survey, policy: LabelPolicy, scores: Scores) -> dict[str, Ranking]:
+def rank_test_units(survey: Survey, policy: LabelPolicy, scores: _Scores) -> dict[str, Ranking]:
     """Rank the test units by one or several scores, in two passes over them."""
     hits = survey.hits[policy]
     at, owner = hits["unit"].to_numpy(), hits["owner"].to_numpy()
     of_hits: dict[str, list[np.ndarray]] = {}
-    for first, chunk in number_chunks(scores()):
-        here = units_within(at, first, chunk) - first
+    for first, chunk in _number_chunks(scores()):
+        here = _units_within(at, first, chunk) - first
         for name, value in chunk.items():
             of_hits.setdefault(name, []).append(value[here])
     ranks = {name: Ranking(np.concatenate(v), owner, len(survey.users)) for name, v in of_hits.items()}
-    for first, chunk in number_chunks(scores()):
-        size = count_units(chunk)
+    for first, chunk in _number_chunks(scores()):
+        size = _count_units(chunk)
         harmless = np.ones(size, dtype=bool)
-        harmless[units_within(at, first, chunk) - first] = False
+        harmless[_units_within(at, first, chunk) - first] = False
         owners = survey.owner(first, size)[harmless]
         for name, value in chunk.items():
             ranks[name].add(value[harmless], owners)
@@ -121,46 +121,46 @@ def harmless_above(
 ) -> Int[np.ndarray, " u"]:
     """Count the harmless test units of each user above a threshold, in one pass over the scores."""
     above = -np.bincount(ranking.owner[ranking.hits > threshold], minlength=len(survey.users))
-    for first, chunk in number_chunks(table.scores()):
-        owner = survey.owner(first, count_units(chunk))
+    for first, chunk in _number_chunks(table.scores()):
+        owner = survey.owner(first, _count_units(chunk))
         above += np.bincount(owner[chunk["score"] > threshold], minlength=len(survey.users))
     return above
 
 
-def malicious_units(unit: pl.DataFrame, first: int) -> pl.DataFrame:
+def _malicious_units(unit: pl.DataFrame, first: int) -> pl.DataFrame:
     """Return the malicious units of a chunk whose first unit has this number among all."""
     numbers = unit.with_row_index("unit").filter("malicious")
     return numbers.select(pl.col("unit").cast(pl.Int64) + first, "user", "sequence", "scenario")
 
 
-def add_owner(hits: pl.DataFrame, users: pl.Series) -> pl.DataFrame:
+def _add_owner(hits: pl.DataFrame, users: pl.Series) -> pl.DataFrame:
     """Add the numbers of their users to malicious units."""
-    return hits.with_columns(owner=user_numbers(hits["user"], users))
+    return hits.with_columns(owner=_user_numbers(hits["user"], users))
 
 
-def user_numbers(user: pl.Series, users: pl.Series) -> Int[np.ndarray, " n"]:
+def _user_numbers(user: pl.Series, users: pl.Series) -> Int[np.ndarray, " n"]:
     """Return users as their places in a sorted list that holds them all."""
     return users.search_sorted(user).cast(pl.Int64).to_numpy()
 
 
-def number_chunks(
+def _number_chunks(
     chunks: Iterator[dict[str, np.ndarray]],
 ) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
     """Yield chunks with the number of each one's first unit."""
     first = 0
     for chunk in chunks:
         yield first, chunk
-        first += count_units(chunk)
+        first += _count_units(chunk)
 
 
-def count_units(chunk: dict[str, np.ndarray]) -> int:
+def _count_units(chunk: dict[str, np.ndarray]) -> int:
     """Return the number of units in a chunk."""
     return len(next(iter(chunk.values())))
 
 
-def units_within(
+def _units_within(
     at: Int[np.ndarray, " m"], first: int, chunk: dict[str, np.ndarray]
 ) -> Int[np.ndarray, " k"]:
     """Return those of some rising numbers that lie in a chunk."""
-    begin, end = np.searchsorted(at, [first, first + count_units(chunk)])
+    begin, end = np.searchsorted(at, [first, first + _count_units(chunk)])
     return at[begin:end]

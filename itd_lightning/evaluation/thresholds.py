@@ -19,7 +19,7 @@ from itd_lightning.contracts.run_files import THRESHOLD_FILE
 from itd_lightning.metrics.conformal import discoveries, p_values
 from itd_lightning.metrics.operating import threshold_at_fpr
 
-Kind = Literal["budget", "fpr", "fdr"]
+_Kind = Literal["budget", "fpr", "fdr"]
 
 
 class Rule(NamedTuple):
@@ -31,7 +31,7 @@ class Rule(NamedTuple):
         value: The number.
     """
 
-    kind: Kind
+    kind: _Kind
     value: float
 
     @property
@@ -45,7 +45,7 @@ class Rule(NamedTuple):
         }[self.kind]
 
 
-class StoredThreshold(NamedTuple):
+class _StoredThreshold(NamedTuple):
     """A threshold that was chosen for a run.
 
     Attributes:
@@ -56,7 +56,7 @@ class StoredThreshold(NamedTuple):
         words: The rule in words.
     """
 
-    kind: Kind
+    kind: _Kind
     value: float
     threshold: float
     checkpoint: str
@@ -83,7 +83,7 @@ def parse_rule(budget: str | None, fpr: float | None, fdr: float | None) -> Rule
         if not match or not 0 < float(match[1]) < math.inf:
             raise InputError(f"a budget is a number of user-days a day, such as 10/day, got {budget!r}")
         return Rule("budget", float(match[1]))
-    kind: Kind = "fpr" if fpr is not None else "fdr"
+    kind: _Kind = "fpr" if fpr is not None else "fdr"
     share = fpr if fpr is not None else fdr
     if share is None or not 0 < share < 1:
         raise InputError(f"--{kind} must lie between 0 and 1, got {share}")
@@ -165,7 +165,7 @@ def threshold_at_fdr(test: Float[np.ndarray, " n"], harmless: Float[np.ndarray, 
 
 def write_threshold(folder: Path, rule: Rule, threshold: float, checkpoint: str) -> None:
     """Write a threshold into a run's folder, in place of an earlier one."""
-    content = StoredThreshold(*rule, threshold, checkpoint, rule.words)._asdict()
+    content = _StoredThreshold(*rule, threshold, checkpoint, rule.words)._asdict()
     with written_beside(folder / THRESHOLD_FILE) as partial:
         partial.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", "utf-8")
 
@@ -175,7 +175,7 @@ def run_folder(folder: Path) -> Path:
     return folder.parent if folder.name == "predict" else folder
 
 
-def read_threshold(folder: Path, checkpoint: str) -> StoredThreshold | None:
+def read_threshold(folder: Path, checkpoint: str) -> _StoredThreshold | None:
     """Return the threshold that was chosen for scores, if there is one.
 
     Args:
@@ -190,9 +190,9 @@ def read_threshold(folder: Path, checkpoint: str) -> StoredThreshold | None:
         return None
     damaged = f"{path} is damaged; choose the threshold again with `itd threshold`"
     try:
-        stored = StoredThreshold(**json.loads(path.read_text("utf-8")))
+        stored = _StoredThreshold(**json.loads(path.read_text("utf-8")))
         stored = stored._replace(value=float(stored.value), threshold=float(stored.threshold))
-        valid = is_valid(stored)
+        valid = _is_valid(stored)
     except (ValueError, TypeError) as error:
         raise InputError(damaged) from error
     if not valid:
@@ -200,8 +200,8 @@ def read_threshold(folder: Path, checkpoint: str) -> StoredThreshold | None:
     return stored if stored.checkpoint == checkpoint else None
 
 
-def is_valid(stored: StoredThreshold) -> bool:
+def _is_valid(stored: _StoredThreshold) -> bool:
     """Return whether every field of a stored threshold has its declared type."""
     fields = stored._asdict()  # from a file, so their types may be wrong
     texts = all(isinstance(fields[name], str) for name in ("checkpoint", "words"))
-    return texts and stored.kind in get_args(Kind) and math.isfinite(stored.value + stored.threshold)
+    return texts and stored.kind in get_args(_Kind) and math.isfinite(stored.value + stored.threshold)

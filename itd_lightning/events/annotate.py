@@ -10,7 +10,7 @@ from itd_lightning.events.pcs import event_relations
 from itd_lightning.events.web import SITE
 
 WARM_UP = 28  # days of a user's history in which everything would be new, so nothing counts as such
-USUAL = 10  # earlier days
+_USUAL = 10  # earlier days
 
 
 def annotate_events(
@@ -33,21 +33,21 @@ def annotate_events(
     rows = events.with_columns(
         relation=event_relations(events, own, people).cast(pl.String).fill_null("none"),
         object_class=pl.when(IS_FILE)
-        .then(file_class())
+        .then(_file_class())
         .when(IS_MAIL)
-        .then(mail_class(company))
+        .then(_mail_class(company))
         .otherwise(pl.lit("none")),
         site=SITE,
     )
-    return rows.with_columns(habit=habits(rows))
+    return rows.with_columns(habit=_habits(rows))
 
 
-def file_class() -> pl.Expr:
+def _file_class() -> pl.Expr:
     """Return the type of a file, and which way it crosses removable media, where the source says so."""
     return file_type() + ("+" + DIRECTION + "_removable").fill_null("")
 
 
-def mail_class(company: Sequence[str]) -> pl.Expr:
+def _mail_class(company: Sequence[str]) -> pl.Expr:
     """Return whether any recipient, copies included, is external, and whether anything is attached."""
     side = pl.when(is_external(company)).then(pl.lit("external")).otherwise(pl.lit("internal"))
     attachment = pl.when(pl.col("attachments") > 0).then(pl.lit("+attachment")).otherwise(pl.lit(""))
@@ -64,7 +64,7 @@ def earlier_days(rows: pl.DataFrame, same: Sequence[str]) -> pl.Series:
     return rows.select(days=pl.col("day").rank("dense").over("user", *same) - 1).to_series()
 
 
-def habits(rows: pl.DataFrame) -> pl.Series:
+def _habits(rows: pl.DataFrame) -> pl.Series:
     """Return on how many earlier days the user did the same: ``new``, ``seldom`` (1 to 9), or ``usual``.
 
     The same is a visit to the same web site, or else the same kind of action on the same class of object at
@@ -84,6 +84,6 @@ def habits(rows: pl.DataFrame) -> pl.Series:
     return actions.select(
         habit=pl.when(day < pl.duration(days=WARM_UP)).then(pl.lit("usual"))
         .when(pl.col("before") == 0).then(pl.lit("new"))
-        .when(pl.col("before") < USUAL).then(pl.lit("seldom"))
+        .when(pl.col("before") < _USUAL).then(pl.lit("seldom"))
         .otherwise(pl.lit("usual"))
     ).to_series()  # fmt: skip

@@ -2,18 +2,18 @@
 
 import polars as pl
 
-DayKind = pl.Enum(["work", "weekend", "holiday"])
-CALENDAR = pl.Schema({"day": pl.Date(), "active": pl.Int64(), "staff": pl.Int64(), "kind": DayKind})
+_DayKind = pl.Enum(["work", "weekend", "holiday"])
+CALENDAR = pl.Schema({"day": pl.Date(), "active": pl.Int64(), "staff": pl.Int64(), "kind": _DayKind})
 
-SATURDAY = 6
+_SATURDAY = 6
 WINDOW = 14  # days without any trace of a user until they count as gone; a shutdown over Christmas is shorter
-FEW = 0.3  # of the staff: with fewer, a Monday to Friday is off
-MOST = 0.5  # of the staff: with more, a Saturday or Sunday is a work day
+_FEW = 0.3  # of the staff: with fewer, a Monday to Friday is off
+_MOST = 0.5  # of the staff: with more, a Saturday or Sunday is a work day
 
 
 def is_weekend(moment: pl.Expr) -> pl.Expr:
     """Return whether a date or a time is on a Saturday or Sunday."""
-    return moment.dt.weekday() >= SATURDAY
+    return moment.dt.weekday() >= _SATURDAY
 
 
 def fill_days(days: pl.DataFrame) -> pl.DataFrame:
@@ -64,8 +64,8 @@ def work_calendar(presence: pl.DataFrame) -> pl.DataFrame:
     office = (~weekend & (pl.col("active") > 0)).cast(pl.Int8)
     work = (
         pl.when(weekend)
-        .then((pl.col("active") > MOST * pl.col("staff")) & (office.rolling_max(WINDOW, min_samples=1) > 0))
-        .otherwise((pl.col("active") >= FEW * pl.col("staff")) & (pl.col("active") > 0))
+        .then((pl.col("active") > _MOST * pl.col("staff")) & (office.rolling_max(WINDOW, min_samples=1) > 0))
+        .otherwise((pl.col("active") >= _FEW * pl.col("staff")) & (pl.col("active") > 0))
     )
     kind = (
         pl.when(work).then(pl.lit("work")).when(weekend).then(pl.lit("weekend")).otherwise(pl.lit("holiday"))
@@ -75,5 +75,5 @@ def work_calendar(presence: pl.DataFrame) -> pl.DataFrame:
         .join(departures, on="day", how="left", maintain_order="left")
         .with_columns(pl.col("active", "left").fill_null(0))
         .with_columns(staff=(pl.col("active") - pl.col("left")).cum_sum())
-        .select("day", "active", "staff", kind=kind.cast(DayKind))
+        .select("day", "active", "staff", kind=kind.cast(_DayKind))
     )

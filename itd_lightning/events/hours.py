@@ -20,7 +20,7 @@ HOURS = pl.Schema(
 # Work at night makes a day's first event earlier and its last one later, never the other way round: so the
 # late quantile of the first and the early quantile of the last hold although most days begin or end at night.
 LATE_QUANTILE, EARLY_QUANTILE = 0.8, 0.2
-MIN_DAYS = 10  # two weeks of work
+_MIN_DAYS = 10  # two weeks of work
 SLACK = 1.0  # hours; the first logon of half of the users of r4.2 has a standard deviation below 0.12
 
 
@@ -49,7 +49,7 @@ CAIN_BEADLES = FixedHours(time(8), time(17), "left")  # mask/value windows: the 
 CHRONOS_VECTOR = FixedHours(time(7), time(19), "left")  # ChronosVector: page and notebook
 
 
-def hour_of(time: str, day: pl.Expr) -> pl.Expr:
+def _hour_of(time: str, day: pl.Expr) -> pl.Expr:
     """Return the hours from the midnight that begins ``day`` to the moment in column ``time``."""
     return (pl.col(time) - day.cast(pl.Datetime("us"))).dt.total_microseconds() / 3.6e9
 
@@ -75,14 +75,14 @@ def work_hours(presence: pl.DataFrame, calendar: pl.DataFrame, days: pl.Series) 
         ``end`` (hours since midnight), ``own``.
     """
     work_days = calendar.filter(pl.col("kind") == "work", pl.col("day").is_in(days.unique().implode()))
-    first = hour_of("first", pl.col("day")).quantile(LATE_QUANTILE, "nearest")
-    last = hour_of("last", pl.col("day")).quantile(EARLY_QUANTILE, "nearest")
+    first = _hour_of("first", pl.col("day")).quantile(LATE_QUANTILE, "nearest")
+    last = _hour_of("last", pl.col("day")).quantile(EARLY_QUANTILE, "nearest")
     profiles = (
         presence.join(work_days.select("day"), on="day", how="semi")
         .group_by("user")
         .agg(days=pl.len(), start=first, end=last)
     )
-    own = ((pl.col("days") >= MIN_DAYS) & (pl.col("start") < pl.col("end"))).fill_null(value=False)
+    own = ((pl.col("days") >= _MIN_DAYS) & (pl.col("start") < pl.col("end"))).fill_null(value=False)
     return (
         presence.select(pl.col("user").unique())
         .join(profiles, on="user", how="left")
@@ -134,7 +134,7 @@ def after_hours(
         .join(hours.select("user", "start", "end"), on="user", how="left", maintain_order="left")
         .join(calendar.select("day", "kind"), on="day", how="left", maintain_order="left")
     )
-    hour = hour_of("time", pl.col("day"))
+    hour = _hour_of("time", pl.col("day"))
     start, end = (pl.coalesce(name, pl.lit(median[name].item(), pl.Float64)) for name in ("start", "end"))
     day_off = pl.coalesce(pl.col("kind") != "work", is_weekend(pl.col("day")))
     outside_hours = (hour < start - slack) | (hour > end + slack)

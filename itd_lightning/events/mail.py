@@ -9,11 +9,11 @@ from itd_lightning.contracts.events import COPIES
 
 Company = Literal["directory", "cert"]
 CERT_DOMAINS = ("dtaa.com",)  # the company of all CERT releases
-DIRECTORY_SHARE = 10  # one of so many addresses in the directory makes a domain the company's
+_DIRECTORY_SHARE = 10  # one of so many addresses in the directory makes a domain the company's
 
 MAIL_KINDS = ("email_send", "email_view")
 IS_MAIL = pl.col("kind").is_in(MAIL_KINDS)
-ADDRESS = r"[^@;,\s<>]*@[^;,\s<>]+"
+_ADDRESS = r"[^@;,\s<>]*@[^;,\s<>]+"
 
 # Recipients of a mail in lower case, "" for other events, whose texts then need not be searched.
 RECIPIENTS = pl.when(IS_MAIL).then("object").fill_null("").str.to_lowercase()
@@ -38,18 +38,18 @@ def company_domains(people: pl.DataFrame | None, company: Company = "directory")
         return []
     address = people.select(address=pl.col("email").str.to_lowercase()).unique()
     domains = address.select(domain=pl.col("address").str.extract("@(.+)$")).drop_nulls()
-    common = domains.group_by("domain").len().filter(pl.col("len") * DIRECTORY_SHARE >= len(domains))
+    common = domains.group_by("domain").len().filter(pl.col("len") * _DIRECTORY_SHARE >= len(domains))
     return sorted(common["domain"])
 
 
 def addresses(recipients: pl.Expr = RECIPIENTS) -> pl.Expr:
     """Return the list of addresses in a text of recipients: all, ``DIRECT`` or ``COPIED`` ones."""
-    return recipients.str.extract_all(ADDRESS)
+    return recipients.str.extract_all(_ADDRESS)
 
 
 def count_addresses(recipients: pl.Expr = RECIPIENTS) -> pl.Expr:
     """Return the number of addresses."""
-    return recipients.str.count_matches(ADDRESS)
+    return recipients.str.count_matches(_ADDRESS)
 
 
 def external_domains(company: Sequence[str], recipients: pl.Expr = RECIPIENTS) -> pl.Expr:

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-ATTRIBUTES = ("team", "department", "role", "supervisor")
+_ATTRIBUTES = ("team", "department", "role", "supervisor")
 
 
 def as_of(people: pl.DataFrame, rows: pl.DataFrame, lag: int = 1) -> pl.DataFrame:
@@ -27,23 +27,23 @@ def as_of(people: pl.DataFrame, rows: pl.DataFrame, lag: int = 1) -> pl.DataFram
         rows.with_row_index("row")
         .sort("day")
         .join_asof(
-            entries.select("user", "valid_from", "valid_to", *ATTRIBUTES).sort("valid_from"),
+            entries.select("user", "valid_from", "valid_to", *_ATTRIBUTES).sort("valid_from"),
             left_on="day",
             right_on="valid_from",
             by="user",
             check_sortedness=False,  # both are sorted above; with ``by`` it cannot be checked
         )
-        .with_columns(pl.when(pl.col("day") < pl.col("valid_to")).then(pl.col(*ATTRIBUTES)))
+        .with_columns(pl.when(pl.col("day") < pl.col("valid_to")).then(pl.col(*_ATTRIBUTES)))
         .rename({"supervisor": "supervisor_name"})
     )
     return (
-        rows_with_people.join(bearers(entries, rows_with_people), on=["supervisor_name", "day"], how="left")
+        rows_with_people.join(_bearers(entries, rows_with_people), on=["supervisor_name", "day"], how="left")
         .sort("row")
-        .select(*rows.columns, *ATTRIBUTES)
+        .select(*rows.columns, *_ATTRIBUTES)
     )
 
 
-def bearers(people: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+def _bearers(people: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     """Return the one user with a supervisor's name on a day: ``supervisor_name``, ``day``, ``supervisor``."""
     names = people.select("valid_from", "valid_to", supervisor="user", supervisor_name="name")
     return (

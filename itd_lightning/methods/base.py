@@ -14,14 +14,14 @@ from itd_lightning.contracts.unit_scores import Explanation, UnitScores
 
 
 @runtime_checkable
-class UnitBatch(Protocol):
+class _UnitBatch(Protocol):
     """A batch that knows the units of its scores."""
 
     def name_scores(self, score: Tensor) -> UnitScores:
         """Return scores with their units: windows, behaviours or days."""
 
 
-BatchT = TypeVar("BatchT", bound=UnitBatch)
+BatchT = TypeVar("BatchT", bound=_UnitBatch)
 
 
 class Method(LightningModule, ABC, Generic[BatchT]):
@@ -68,13 +68,13 @@ class Method(LightningModule, ABC, Generic[BatchT]):
 
     def zero_loss(self) -> Tensor | None:
         """Return the loss of a batch without training units: 0 on several devices, else None."""
-        if not is_distributed():
+        if not _is_distributed():
             return None
         return torch.stack([weight.sum() * 0 for weight in self.parameters() if weight.requires_grad]).sum()
 
     def any_device(self, value: bool) -> bool:
         """Return whether the value is true on any device; all devices must call this."""
-        return self.trainer.strategy.reduce_boolean_decision(value, all=False) if is_distributed() else value
+        return self.trainer.strategy.reduce_boolean_decision(value, all=False) if _is_distributed() else value
 
     def configure_optimizers(self) -> Optimizer | None:
         """Build the optimizer that the config asks for."""
@@ -82,6 +82,6 @@ class Method(LightningModule, ABC, Generic[BatchT]):
         return self.optimizer(trainable) if self.optimizer else None
 
 
-def is_distributed() -> bool:
+def _is_distributed() -> bool:
     """Return whether this process is one of several on several devices."""
     return distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1

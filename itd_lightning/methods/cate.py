@@ -13,7 +13,7 @@ from itd_lightning.methods.bases.day_classifier import DayClassifier, day_series
 from itd_lightning.nn.encoders.base import Transformer
 
 
-class Statistics(nn.Module):
+class _Statistics(nn.Module):
     """Convolutions along the features of a day, weighed by attention over channels, then over places.
 
     Args:
@@ -72,7 +72,7 @@ class CATE(DayClassifier):
     ) -> None:
         super().__init__(optimizer)
         self.save_hyperparameters()
-        self.statistics = Statistics(width, channels)
+        self.statistics = _Statistics(width, channels)
         self.embedding = nn.LazyLinear(width)
         self.encoder = Transformer(width, layers, heads, dropout)
         self.head = nn.Sequential(

@@ -21,8 +21,8 @@ from itd_lightning.nn.language.models import DEFAULT, Precision, Quantization
 from itd_lightning.nn.language.prompts import BEHAVIOUR, Prompter
 from itd_lightning.nn.language.scores import passes
 
-ADAPTER = "contrast"
-MOMENTUM = 0.9  # of the centres, which follow the training batches
+_ADAPTER = "contrast"
+_MOMENTUM = 0.9  # of the centres, which follow the training batches
 
 
 def supervised_contrast(
@@ -89,7 +89,7 @@ class ITDLM(Method[NarrativeBatch]):
         self.temperature = temperature
         self.backbone = Backbone(
             backbone,
-            [ADAPTER],
+            [_ADAPTER],
             rank,
             alpha,
             lora_dropout,
@@ -112,11 +112,11 @@ class ITDLM(Method[NarrativeBatch]):
         """Return the embeddings of narratives, of length 1."""
         prompts = [self.prompter(narrative) for narrative in narratives]
         if learns:
-            encoded = self.backbone.hidden([prompt.ids for prompt in prompts], ADAPTER, learns=True)
+            encoded = self.backbone.hidden([prompt.ids for prompt in prompts], _ADAPTER, learns=True)
         else:
             encoded = torch.zeros(len(prompts), self.backbone.width, device=self.device)
             for places in passes(prompts, self.backbone.device):
-                encoded[places] = self.backbone.hidden([prompts[place].ids for place in places], ADAPTER)
+                encoded[places] = self.backbone.hidden([prompts[place].ids for place in places], _ADAPTER)
         return normalize(encoded, dim=1)
 
     def training_step(self, batch: NarrativeBatch, batch_idx: int) -> Tensor | None:
@@ -130,7 +130,7 @@ class ITDLM(Method[NarrativeBatch]):
             if (label == kind).any():
                 now = encoded.detach()[label == kind].mean(0)
                 self.centres[kind] = torch.lerp(
-                    now, self.centres[kind], MOMENTUM if self.centres[kind].any() else 0
+                    now, self.centres[kind], _MOMENTUM if self.centres[kind].any() else 0
                 )
         loss = supervised_contrast(encoded, label, self.temperature)
         self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=len(labelled), sync_dist=True)

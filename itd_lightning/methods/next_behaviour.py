@@ -14,7 +14,7 @@ from itd_lightning.contracts.batches import SequenceBatch
 from itd_lightning.methods.bases.sequence_method import Prediction, SequenceMethod
 from itd_lightning.nn.encoders.context import Past, past_encoder
 
-Rule = Literal["surprise", "top_g"]
+_Rule = Literal["surprise", "top_g"]
 
 
 class NextBehaviour(SequenceMethod):
@@ -53,7 +53,7 @@ class NextBehaviour(SequenceMethod):
         layers: int = 2,
         heads: int = 4,
         dropout: float = 0.0,
-        rule: Rule = "surprise",
+        rule: _Rule = "surprise",
         normal: bool = True,
     ) -> None:
         super().__init__(optimizer)

@@ -15,8 +15,8 @@ from itd_lightning.nn.language.models import DEFAULT, Precision, Quantization
 from itd_lightning.nn.language.prompts import BEHAVIOUR, Prompter, answer_tokens
 from itd_lightning.nn.language.scores import answer_log_probs, passes
 
-KINDS = ("normal", "abnormal")
-EXAMPLE = 96  # tokens of an example at most, its question included, since a context is short
+_KINDS = ("normal", "abnormal")
+_EXAMPLE = 96  # tokens of an example at most, its question included, since a context is short
 
 
 class Prompting(Gathering[NarrativeBatch]):
@@ -57,11 +57,11 @@ class Prompting(Gathering[NarrativeBatch]):
         self.shots = shots
         self.backbone = Backbone(backbone, quantization=quantization, precision=precision)
         self.context = min(context, self.backbone.longest)
-        self.answers = [answer_tokens(self.backbone.tokenizer, f" {kind}") for kind in KINDS]
+        self.answers = [answer_tokens(self.backbone.tokenizer, f" {kind}") for kind in _KINDS]
         self.register_buffer("examples", torch.zeros(0, dtype=torch.long))
         self.examples: Tensor
         self.build_prompter(
-            self.context, [0] * (2 * shots * EXAMPLE)
+            self.context, [0] * (2 * shots * _EXAMPLE)
         )  # refuse a context that is too short early
 
     def build_prompter(self, context: int, examples: list[int]) -> Prompter:
@@ -73,7 +73,7 @@ class Prompting(Gathering[NarrativeBatch]):
         """Choose the examples: of each kind in turn, days that are evenly spaced."""
         if not self.shots:
             return
-        prompter, tokens = self.build_prompter(EXAMPLE, []), list[int]()
+        prompter, tokens = self.build_prompter(_EXAMPLE, []), list[int]()
         newline = prompter.encode("\n\n")
         kinds = [(days.label == kind).nonzero()[:, 0] for kind in (0, 1)]
         if min(len(rows) for rows in kinds) < self.shots:
@@ -89,7 +89,7 @@ class Prompting(Gathering[NarrativeBatch]):
         """Return the log-probability of each answer."""
         prompter = self.build_prompter(self.context, self.examples.tolist())
         prompts = [prompter(narrative) for narrative in batch.narrative]
-        logp = torch.zeros(len(prompts), len(KINDS), device=self.device)
+        logp = torch.zeros(len(prompts), len(_KINDS), device=self.device)
         for places in passes(prompts, self.backbone.device):
             part = answer_log_probs(self.backbone, [prompts[place] for place in places], self.answers)
             logp[places] = part.to(logp.device)

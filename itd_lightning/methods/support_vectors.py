@@ -12,11 +12,11 @@ from torch import Tensor
 from itd_lightning.contracts.batches import DayBatch
 from itd_lightning.methods.bases.gathering import Gathering, labelled_days, load_library, sample_rows
 
-Kernel = Literal["rbf", "linear"]
+_Kernel = Literal["rbf", "linear"]
 
 
-def kernel_values(
-    days: Float[Tensor, "b f"], vectors: Float[Tensor, "s f"], kernel: Kernel, gamma: Float[Tensor, ""]
+def _kernel_values(
+    days: Float[Tensor, "b f"], vectors: Float[Tensor, "s f"], kernel: _Kernel, gamma: Float[Tensor, ""]
 ) -> Float[Tensor, "b s"]:
     """Return the kernel of days and support vectors: their product, or exp(-gamma * squared distance)."""
     product = days @ vectors.T
@@ -26,7 +26,7 @@ def kernel_values(
     return (-gamma * squares.clamp(min=0)).exp()
 
 
-class SupportVectors(Gathering[DayBatch]):
+class _SupportVectors(Gathering[DayBatch]):
     """A machine that scikit-learn fits, kept as its support vectors and their weights.
 
     Args:
@@ -38,9 +38,9 @@ class SupportVectors(Gathering[DayBatch]):
 
     sign: float  # of scikit-learn's decision function, which makes the score
 
-    def __init__(self, kernel: Kernel, most: int, seed: int) -> None:
+    def __init__(self, kernel: _Kernel, most: int, seed: int) -> None:
         super().__init__()
-        self.kernel: Kernel = kernel
+        self.kernel: _Kernel = kernel
         self.most, self.seed = most, seed
         self.register_buffer("vectors", torch.zeros(0, 0, dtype=torch.float64))
         self.register_buffer("weights", torch.zeros(0, dtype=torch.float64))
@@ -62,11 +62,11 @@ class SupportVectors(Gathering[DayBatch]):
 
     def score(self, batch: DayBatch) -> Float[Tensor, " b"]:
         """Score days by the decision function, in the sense in which higher is more anomalous."""
-        likeness = kernel_values(batch.features.double(), self.vectors, self.kernel, self.gamma)
+        likeness = _kernel_values(batch.features.double(), self.vectors, self.kernel, self.gamma)
         return (self.sign * (likeness @ self.weights + self.offset)).float()
 
 
-class OneClassSVM(SupportVectors):
+class OneClassSVM(_SupportVectors):
     """A day is anomalous when it lies outside of the surface around most training days.
 
     Args:
@@ -82,7 +82,7 @@ class OneClassSVM(SupportVectors):
 
     sign = -1.0
 
-    def __init__(self, nu: float = 0.01, kernel: Kernel = "rbf", most: int = 20000, seed: int = 0) -> None:
+    def __init__(self, nu: float = 0.01, kernel: _Kernel = "rbf", most: int = 20000, seed: int = 0) -> None:
         super().__init__(kernel, most, seed)
         self.save_hyperparameters()
         self.nu = nu
@@ -94,7 +94,7 @@ class OneClassSVM(SupportVectors):
         self.fill_from(machine.fit(sample.double().numpy()))
 
 
-class SVM(SupportVectors):
+class SVM(_SupportVectors):
     """A day is anomalous when it lies on the side of the malicious training days.
 
     Both sides weigh the same in training, however few days are malicious.
@@ -111,7 +111,7 @@ class SVM(SupportVectors):
 
     sign = 1.0
 
-    def __init__(self, cost: float = 1.0, kernel: Kernel = "rbf", most: int = 20000, seed: int = 0) -> None:
+    def __init__(self, cost: float = 1.0, kernel: _Kernel = "rbf", most: int = 20000, seed: int = 0) -> None:
         super().__init__(kernel, most, seed)
         self.save_hyperparameters()
         self.cost = cost

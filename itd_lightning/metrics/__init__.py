@@ -1,1 +1,3 @@
 """Measures of scores as pure functions: arrays in, numbers out."""
+
+__all__ = ["bootstrap", "conformal", "operating", "ranking"]

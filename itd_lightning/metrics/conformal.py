@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-PERMUTATIONS = 400
+_PERMUTATIONS = 400
 
 
 def p_values(scores: Float[np.ndarray, " n"], harmless: Float[np.ndarray, " v"]) -> Float[np.ndarray, " n"]:
@@ -59,7 +59,7 @@ def drift(
     is_test: Bool[np.ndarray, " n"],
     user: Int[np.ndarray, " n"],
     seed: int,
-    permutations: int = PERMUTATIONS,
+    permutations: int = _PERMUTATIONS,
 ) -> Drift:
     """Compare validation and test scores.
 

@@ -102,7 +102,7 @@ def recall_at_share(ranking: Ranking, share: float) -> float:
     return float((ranking.ranks() <= np.ceil(share * ranking.units)).mean())
 
 
-class DailyList(NamedTuple):
+class _DailyList(NamedTuple):
     """Measures of a daily list of N user-days.
 
     Attributes:
@@ -121,7 +121,7 @@ class DailyList(NamedTuple):
     days_until_found: float | None
 
 
-def daily_list(days: pl.DataFrame, budget: int) -> DailyList:
+def daily_list(days: pl.DataFrame, budget: int) -> _DailyList:
     """List the ``budget`` highest scores of each calendar day.
 
     Args:
@@ -137,7 +137,7 @@ def daily_list(days: pl.DataFrame, budget: int) -> DailyList:
     waits = (first["found"] - first["begun"]).drop_nulls().dt.total_days()
     top = rows.filter("listed")
     median = waits.median()
-    return DailyList(
+    return _DailyList(
         recall=float(malicious["listed"].sum()) / max(len(malicious), 1),
         precision=float(top["malicious"].sum()) / max(len(top), 1),
         insiders_found=first["found"].count(),

@@ -62,7 +62,7 @@ class Ranking:
     """
 
     def __init__(self, hits: Float[np.ndarray, " m"], owner: Int[np.ndarray, " m"], users: int) -> None:
-        check_finite(hits)
+        _check_finite(hits)
         self.hits, self.owner, self.users = hits, owner, users
         self.cuts, place = np.unique(hits, return_inverse=True)
         self.groups = 2 * len(self.cuts) + 1
@@ -78,7 +78,7 @@ class Ranking:
         Raises:
             InputError: If a score is no number.
         """
-        check_finite(harmless)
+        _check_finite(harmless)
         above = np.searchsorted(self.cuts, harmless)
         tied = np.append(self.cuts, np.inf)[above] == harmless
         group = self.groups - 1 - 2 * above - tied
@@ -141,9 +141,9 @@ class Ranking:
         """
         self.check()
         if weights is not None:
-            return compute_areas(self.blocks(weights))
+            return _compute_areas(self.blocks(weights))
         true = np.bincount(self.group, minlength=self.groups)
-        return compute_areas([(true[None].astype(float), self.false[None].astype(float))])
+        return _compute_areas([(true[None].astype(float), self.false[None].astype(float))])
 
     def pr_auc(self) -> float:
         """Return the average precision."""
@@ -192,15 +192,18 @@ class Ranking:
         ends = [np.searchsorted(keys, np.append(starts, self.groups) * self.users) for keys in self.keys]
         for block, start in enumerate(starts):
             here = (self.group >= start) & (self.group < start + width)
-            true = grid(self.group[here] - start, place[here], width, len(insiders))
+            true = _grid(self.group[here] - start, place[here], width, len(insiders))
             parts = [slice(*end[block : block + 2]) for end in ends]
             keys = np.concatenate([keys[part] for keys, part in zip(self.keys, parts, strict=True)])
             numbers = np.concatenate([counts[part] for counts, part in zip(self.numbers, parts, strict=True)])
             row, user = np.divmod(keys.astype(np.int64) - start * self.users, self.users)
-            yield weights[:, insiders] @ true.T, product(weights, grid(row, user, width, self.users, numbers))
+            yield (
+                weights[:, insiders] @ true.T,
+                _product(weights, _grid(row, user, width, self.users, numbers)),
+            )
 
 
-def compute_areas(blocks: Iterable[tuple[Float[np.ndarray, "r b"], Float[np.ndarray, "r b"]]]) -> Areas:
+def _compute_areas(blocks: Iterable[tuple[Float[np.ndarray, "r b"], Float[np.ndarray, "r b"]]]) -> Areas:
     """Compute the measures from malicious and harmless units in each group, highest first, block by block."""
     precisions, pairs, clean = np.zeros(1), np.zeros(1), np.zeros(1)
     above_true, above_false = np.zeros((1, 1)), np.zeros((1, 1))
@@ -247,7 +250,7 @@ def rank(
     Raises:
         InputError: If a score is no number.
     """
-    check_finite(score)
+    _check_finite(score)
     labels = np.zeros(len(score), np.int64) if user is None else user
     names, owner = np.unique(labels, return_inverse=True)
     ranking = Ranking(score[malicious], owner[malicious], len(names))
@@ -256,7 +259,7 @@ def rank(
     return ranking
 
 
-def grid(
+def _grid(
     row: Int[np.ndarray, " k"],
     column: Int[np.ndarray, " k"],
     rows: int,
@@ -268,7 +271,7 @@ def grid(
     return cells.reshape(rows, columns).astype(float, copy=False)
 
 
-def product(weights: Float[np.ndarray, "r u"], counts: Float[np.ndarray, "b u"]) -> Float[np.ndarray, "r b"]:
+def _product(weights: Float[np.ndarray, "r u"], counts: Float[np.ndarray, "b u"]) -> Float[np.ndarray, "r b"]:
     """Return ``weights @ counts.T``, leaving out groups without any unit, which are many."""
     occupied = counts.any(axis=1)
     result = np.zeros((len(weights), len(counts)))
@@ -276,7 +279,7 @@ def product(weights: Float[np.ndarray, "r u"], counts: Float[np.ndarray, "b u"])
     return result
 
 
-def check_finite(score: Float[np.ndarray, " n"]) -> None:
+def _check_finite(score: Float[np.ndarray, " n"]) -> None:
     """Refuse scores that are infinite or NaN."""
     if not np.isfinite(score).all():
         raise InputError(f"{(~np.isfinite(score)).sum()} of {len(score)} scores are no numbers")

@@ -36,10 +36,10 @@ from torch.nn.functional import silu, softplus
 from itd_lightning.contracts.errors import InputError
 
 Backend = Literal["auto", "cuda", "torch", "compiled"]
-Context = Any  # torch has no public type for a context that both saves and returns tensors
+_Context = Any  # torch has no public type for a context that both saves and returns tensors
 CACHE = 2**21  # bytes of states that a block of steps may hold
 SHORTEST, LONGEST = 8, 64  # steps of a block
-LEVELS = {"AVX512": "-march=x86-64-v4", "AVX2": "-march=x86-64-v3"}
+_LEVELS = {"AVX512": "-march=x86-64-v4", "AVX2": "-march=x86-64-v3"}
 
 
 class Mamba(nn.Module):
@@ -75,7 +75,7 @@ class Mamba(nn.Module):
         self.conv1d = nn.Conv1d(inner, inner, d_conv, groups=inner, padding=d_conv - 1)
         self.x_proj = nn.Linear(inner, sum(self.sizes), bias=False)
         self.dt_proj = nn.Linear(rank, inner)
-        start_step_sizes(self.dt_proj)
+        _start_step_sizes(self.dt_proj)
         self.A_log = nn.Parameter(torch.arange(1.0, d_state + 1).log().repeat(inner, 1))
         self.D = nn.Parameter(torch.ones(inner))
         self.out_proj = nn.Linear(inner, d_model, bias=False)
@@ -87,14 +87,14 @@ class Mamba(nn.Module):
         u, z = self.in_proj(x).chunk(2, dim=-1)
         u = silu(self.conv1d(u.transpose(1, 2).contiguous())[..., : x.shape[1]]).transpose(1, 2).contiguous()
         rank, b, c = self.x_proj(u).split(self.sizes, dim=-1)
-        a = -self.A_log.to(at_least_float32(x)).exp()
+        a = -self.A_log.to(_at_least_float32(x)).exp()
         y = scan(u, softplus(self.dt_proj(rank)), a, b, c, self.backend)
         mixed: Tensor = self.out_proj(torch.addcmul(y, u, self.D.to(u.dtype)) * silu(z))
         return mixed
 
 
 @torch.no_grad()
-def start_step_sizes(dt_proj: nn.Linear, shortest: float = 1e-3, longest: float = 0.1) -> None:
+def _start_step_sizes(dt_proj: nn.Linear, shortest: float = 1e-3, longest: float = 0.1) -> None:
     """Start a projection so that the step sizes softplus(bias) are log-uniform in [shortest, longest]."""
     nn.init.uniform_(dt_proj.weight, -(dt_proj.in_features**-0.5), dt_proj.in_features**-0.5)
     spread = math.log(longest) - math.log(shortest)
@@ -102,7 +102,7 @@ def start_step_sizes(dt_proj: nn.Linear, shortest: float = 1e-3, longest: float 
     dt_proj.bias.copy_(dt + (-torch.expm1(-dt)).log())  # the inverse of softplus
 
 
-def at_least_float32(x: Tensor) -> torch.dtype:
+def _at_least_float32(x: Tensor) -> torch.dtype:
     """Return the dtype of ``x``, or float32 where that is narrower."""
     return torch.promote_types(x.dtype, torch.float32)
 
@@ -133,18 +133,18 @@ def scan(
         >>> scan(one, one, torch.tensor([[-0.6931472]]), one, one).flatten()  # a state halves at each step
         tensor([1.0000, 1.5000, 1.7500])
     """
-    kind = resolve_backend(backend, u)
+    kind = _resolve_backend(backend, u)
     if kind == "cuda":
         fused = import_module("mamba_ssm.ops.selective_scan_interface").selective_scan_fn
         channels_first = [part.to(u.dtype).transpose(1, 2) for part in (u, dt, b, c)]
         y: Tensor = fused(*channels_first[:2], a.float(), *channels_first[2:])
         return y.transpose(1, 2)
-    u_, dt_, a_, b_, c_ = [part.to(at_least_float32(u)).contiguous() for part in (u, dt, a.T, b, c)]
-    run: Callable[..., Tensor] = Scan.apply
+    u_, dt_, a_, b_, c_ = [part.to(_at_least_float32(u)).contiguous() for part in (u, dt, a.T, b, c)]
+    run: Callable[..., Tensor] = _Scan.apply
     state = a.numel() * a_.element_size()
     if kind == "compiled":  # row by row
-        return run(u_, dt_, a_, b_, c_, load_compiled(), block_length(state)).to(u.dtype)
-    settings = Kernel(forward_blocks, backward_blocks), block_length(len(u) * state)
+        return run(u_, dt_, a_, b_, c_, load_compiled(), _block_length(state)).to(u.dtype)
+    settings = _Kernel(_forward_blocks, _backward_blocks), _block_length(len(u) * state)
     rows = max(CACHE // (SHORTEST * state), 1)  # of more, not even the shortest block fits into the cache
     if u.is_cuda or len(u) <= rows:
         return run(u_, dt_, a_, b_, c_, *settings).to(u.dtype)
@@ -152,7 +152,7 @@ def scan(
     return torch.cat([run(u_, dt_, a_, b_, c_, *settings) for u_, dt_, b_, c_ in parts]).to(u.dtype)
 
 
-def resolve_backend(backend: Backend, u: Tensor) -> Backend:
+def _resolve_backend(backend: Backend, u: Tensor) -> Backend:
     """Return the backend that will run for the input ``u``, never ``auto``; nothing is imported."""
     has_kernels = (
         u.is_cuda
@@ -188,7 +188,7 @@ def scan_plain(
     return torch.stack(y, dim=1)
 
 
-class Kernel(NamedTuple):
+class _Kernel(NamedTuple):
     """One way to run the recurrence forward and back.
 
     ``forward(u, dt, a, b, c, every)`` takes u, dt (B, L, D), A (N, D), B and C (B, L, N), contiguous and of
@@ -201,12 +201,12 @@ class Kernel(NamedTuple):
     backward: Callable[..., tuple[Tensor, ...]]
 
 
-class Scan(torch.autograd.Function):
+class _Scan(torch.autograd.Function):
     """The recurrence with a hand-written gradient: one state a block is saved, the others are recomputed."""
 
     @staticmethod
     def forward(
-        ctx: Context, u: Tensor, dt: Tensor, a: Tensor, b: Tensor, c: Tensor, kernel: Kernel, every: int
+        ctx: _Context, u: Tensor, dt: Tensor, a: Tensor, b: Tensor, c: Tensor, kernel: _Kernel, every: int
     ) -> Tensor:
         """Step through time, saving the state before each block of steps."""
         ctx.kernel, ctx.every = kernel, every
@@ -217,18 +217,18 @@ class Scan(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: Context, grad: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: _Context, grad: Tensor) -> tuple[Tensor | None, ...]:
         """Step back through time, one block of steps after the other."""
         with torch.autocast(grad.device.type, enabled=False):
             return (*ctx.kernel.backward(grad.contiguous(), *ctx.saved_tensors, ctx.every), None, None)
 
 
-def block_length(state: int) -> int:
+def _block_length(state: int) -> int:
     """Return the number of steps, within limits, whose states of so many bytes each fit into the cache."""
     return min(max(CACHE // max(state, 1), SHORTEST), LONGEST)
 
 
-def block_states(
+def _block_states(
     u: Tensor, dt: Tensor, a: Tensor, b: Tensor, h: Tensor, block: slice
 ) -> tuple[Tensor, Tensor]:
     """Return decays (B, T, N, D) of T steps, and the states (B, T + 1, N, D) around them; ``h`` is first."""
@@ -243,7 +243,7 @@ def block_states(
     return decay, states
 
 
-def forward_blocks(
+def _forward_blocks(
     u: Tensor, dt: Tensor, a: Tensor, b: Tensor, c: Tensor, every: int
 ) -> tuple[Tensor, Tensor]:
     """Step through time; only sums that need the step before are computed one by one."""
@@ -252,13 +252,13 @@ def forward_blocks(
     for k in range(saved.shape[1]):
         block = slice(k * every, (k + 1) * every)
         saved[:, k] = h
-        _, states = block_states(u, dt, a, b, h, block)
+        _, states = _block_states(u, dt, a, b, h, block)
         y[:, block] = (c[:, block, None] @ states[:, 1:]).squeeze(2)
         h = states[:, -1].clone()
     return y, saved
 
 
-def backward_blocks(
+def _backward_blocks(
     grad: Tensor,
     u: Tensor,
     dt: Tensor,
@@ -277,7 +277,7 @@ def backward_blocks(
     grad_a, later = torch.zeros_like(a), u.new_zeros(len(u), *a.shape)
     for k in reversed(range(saved.shape[1])):
         block = slice(k * every, (k + 1) * every)
-        decay, states = block_states(u, dt, a, b, saved[:, k], block)
+        decay, states = _block_states(u, dt, a, b, saved[:, k], block)
         grad_c[:, block] = (states[:, 1:] @ grad[:, block, :, None]).squeeze(3)
         g = grad[:, block, None] * c[:, block, :, None]
         moments, lasting = g.unbind(1), decay.unbind(1)
@@ -296,7 +296,7 @@ def backward_blocks(
 
 
 @cache
-def load_compiled() -> Kernel:
+def load_compiled() -> _Kernel:
     """Return the kernel of ``scan.cpp``, compiled for this CPU; the first call ever takes half a minute.
 
     torch keeps the result in TORCH_EXTENSIONS_DIR, by default in ~/.cache, and compiles again after a change.
@@ -308,7 +308,7 @@ def load_compiled() -> Kernel:
 
     level = torch.backends.cpu.get_cpu_capability()
     # -fno-trapping-math changes no result; without it, a comparison keeps a loop from becoming vector code.
-    flags = ["-O3", "-fopenmp", "-fno-trapping-math", *([LEVELS[level]] if level in LEVELS else [])]
+    flags = ["-O3", "-fopenmp", "-fno-trapping-math", *([_LEVELS[level]] if level in _LEVELS else [])]
     source = Path(__file__).with_name("scan.cpp")
     name = "itd_scan_" + "".join(letter for letter in level.lower() if letter.isalnum())
     try:
@@ -318,4 +318,4 @@ def load_compiled() -> Kernel:
         raise InputError(
             f"backend compiled needs a C++ compiler and ninja ({reason}); backend auto needs neither"
         ) from error
-    return Kernel(module.forward, module.backward)
+    return _Kernel(module.forward, module.backward)

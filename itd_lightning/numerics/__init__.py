@@ -1,1 +1,12 @@
 """Mathematics without learned parameters, as pure functions over batches."""
+
+__all__ = [
+    "calibration",
+    "change_points",
+    "events_in_time",
+    "mvmd",
+    "signature",
+    "surprise",
+    "trajectory",
+    "weights",
+]

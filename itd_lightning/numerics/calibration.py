@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-LEAST = 1e-3  # of the slope, in units of the scores' spread: a calibration never turns an order round
+_LEAST = 1e-3  # of the slope, in units of the scores' spread: a calibration never turns an order round
 
 
 def platt(
@@ -44,5 +44,5 @@ def platt(
     with torch.inference_mode(mode=False), torch.enable_grad():
         unit, target, weight = unit.clone(), target.clone(), weight.clone()
         search.step(loss)
-    slope = max(float(line[0].detach().square()), LEAST) / float(spread)
+    slope = max(float(line[0].detach().square()), _LEAST) / float(spread)
     return slope, float(line[1].detach()) - slope * float(middle)

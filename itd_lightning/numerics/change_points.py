@@ -25,10 +25,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 SHORTEST = 7  # days of a segment, as the page has it
-BLOCK = 32  # users side by side: 64 MB of products at 500 days
+_BLOCK = 32  # users side by side: 64 MB of products at 500 days
 
 
-class LastChanges(NamedTuple):
+class _LastChanges(NamedTuple):
     """The first day of each user's newest regime, as known on each day.
 
     Attributes:
@@ -74,26 +74,26 @@ def change_points(
     return torch.tensor(ends[:-1], dtype=torch.int64)
 
 
-def last_changes(values: Float[Tensor, "u t d"], penalty: float, shortest: int = SHORTEST) -> LastChanges:
+def last_changes(values: Float[Tensor, "u t d"], penalty: float, shortest: int = SHORTEST) -> _LastChanges:
     """Return the newest change of each user as known on each day: later days cannot move it.
 
     Exact, since no candidate is pruned. A change is known once the segment after it has ``shortest`` days.
     What stands behind a user's last day does not touch the days before it.
 
-    Cost: U T^2 D products, in T steps for all users of a block. Memory: ``BLOCK`` T^2 numbers.
+    Cost: U T^2 D products, in T steps for all users of a block. Memory: ``_BLOCK`` T^2 numbers.
 
     Args:
         values: One point a day, each feature with about unit variance.
         penalty: Cost of a change; it must not grow with the days, or later ones would change earlier cuts.
         shortest: Days of a segment at least.
     """
-    starts = [partitions(block.double(), penalty, shortest) for block in values.split(BLOCK)]
+    starts = [_partitions(block.double(), penalty, shortest) for block in values.split(_BLOCK)]
     start = torch.cat(starts) if starts else torch.zeros(values.shape[0], values.shape[1] + 1).long()
     change = start[:, 1:]
-    return LastChanges(change, start.gather(1, change))
+    return _LastChanges(change, start.gather(1, change))
 
 
-def partitions(points: Float[Tensor, "u t d"], penalty: float, shortest: int) -> Int[Tensor, "u s"]:
+def _partitions(points: Float[Tensor, "u t d"], penalty: float, shortest: int) -> Int[Tensor, "u s"]:
     """Return the first day of the last segment of each prefix; a prefix may have 0 to T days."""
     users, days, _ = points.shape
     total = torch.nn.functional.pad(points.cumsum(dim=1), (0, 0, 1, 0))
@@ -113,7 +113,7 @@ def partitions(points: Float[Tensor, "u t d"], penalty: float, shortest: int) ->
 
 
 def severity(
-    values: Float[Tensor, "u t d"], changes: LastChanges, after: int | None = None, *, prefix: bool = False
+    values: Float[Tensor, "u t d"], changes: _LastChanges, after: int | None = None, *, prefix: bool = False
 ) -> Float[Tensor, "u t"]:
     """Return the difference of the newest regime, 0 to 1, as known on each day; 0 while there is no change.
 
@@ -130,7 +130,7 @@ def severity(
     today = torch.arange(1, values.shape[1] + 1, device=values.device).expand_as(changes.change)
     end = today if after is None else torch.minimum(today, changes.change + after)
     before = torch.zeros_like(changes.before) if prefix else changes.before
-    distances = mean_between(total, changes.change, end) - mean_between(total, before, changes.change)
+    distances = _mean_between(total, changes.change, end) - _mean_between(total, before, changes.change)
     result = -torch.expm1(-distances.norm(dim=2)) * (changes.change > 0)
     return result.to(values.dtype)
 
@@ -149,7 +149,7 @@ def severities(
     return -torch.expm1(-torch.stack(distances).norm(dim=1)) if distances else values.new_zeros(0)
 
 
-def mean_between(
+def _mean_between(
     total: Float[Tensor, "u s d"], begin: Int[Tensor, "u t"], end: Int[Tensor, "u t"]
 ) -> Float[Tensor, "u t d"]:
     """Return the means of ranges of days, from sums of all days before each; 0 of an empty range."""

@@ -11,8 +11,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 DAY = 86_400.0  # seconds
-BINS = 10  # of gaps, for their entropy
-STRETCHES = 5  # of the time span, for the trend
+_BINS = 10  # of gaps, for their entropy
+_STRETCHES = 5  # of the time span, for the trend
 
 
 class EventFeatures(NamedTuple):
@@ -68,28 +68,28 @@ def event_features(times: Float[Tensor, "u n"], lengths: Int[Tensor, " u"]) -> E
     last = torch.where(valid, times, -torch.inf).amax(dim=1).nan_to_num(neginf=0.0)
     is_gap = valid[:, 1:]  # whether a gap ends here
     gaps = torch.where(is_gap, times.diff(dim=1), 0.0)
-    mean, std = moments(gaps, is_gap)
+    mean, std = _moments(gaps, is_gap)
     return EventFeatures(
         n_events=lengths.double(),
         span=last - first,
         mean_gap=mean,
         std_gap=std,
-        burstiness=ratio(std - mean, std + mean),
-        memory=correlation(gaps[:, :-1], gaps[:, 1:], is_gap[:, 1:]),
-        temporal_entropy=entropy(gaps, is_gap),
-        intensity_trend=trend(times, valid, first, last),
-        gap_cv=ratio(std, mean),
+        burstiness=_ratio(std - mean, std + mean),
+        memory=_correlation(gaps[:, :-1], gaps[:, 1:], is_gap[:, 1:]),
+        temporal_entropy=_entropy(gaps, is_gap),
+        intensity_trend=_trend(times, valid, first, last),
+        gap_cv=_ratio(std, mean),
         max_gap=gaps.amax(dim=1) if gaps.shape[1] else torch.zeros_like(mean),
-        circadian_strength=strength_of_times(times, valid),
+        circadian_strength=_strength_of_times(times, valid),
     )
 
 
-def ratio(above: Float[Tensor, "*n"], below: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
+def _ratio(above: Float[Tensor, "*n"], below: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
     """Return the quotient, 0 where the divisor is 0."""
     return torch.where(below > 0, above / below, 0.0)
 
 
-def moments(
+def _moments(
     values: Float[Tensor, "u n"], valid: Bool[Tensor, "u n"]
 ) -> tuple[Float[Tensor, " u"], Float[Tensor, " u"]]:
     """Return the mean and standard deviation (population) of valid entries; 0 without any."""
@@ -98,32 +98,32 @@ def moments(
     return mean, (((values - mean[:, None]) * valid).square().sum(dim=1) / count).sqrt()
 
 
-def correlation(
+def _correlation(
     left: Float[Tensor, "u n"], right: Float[Tensor, "u n"], valid: Bool[Tensor, "u n"]
 ) -> Float[Tensor, " u"]:
     """Return the correlation over valid pairs; 0 where one side does not vary."""
-    (mean, std), (other, spread) = moments(left, valid), moments(right, valid)
+    (mean, std), (other, spread) = _moments(left, valid), _moments(right, valid)
     product = ((left - mean[:, None]) * (right - other[:, None]) * valid).sum(dim=1)
     count = valid.sum(dim=1).clamp(min=1)
     varies = (std > 1e-9 * mean.abs()) & (spread > 1e-9 * other.abs())
-    return ratio(product / count, std * spread).clamp(-1, 1) * varies
+    return _ratio(product / count, std * spread).clamp(-1, 1) * varies
 
 
-def entropy(gaps: Float[Tensor, "u n"], valid: Bool[Tensor, "u n"]) -> Float[Tensor, " u"]:
+def _entropy(gaps: Float[Tensor, "u n"], valid: Bool[Tensor, "u n"]) -> Float[Tensor, " u"]:
     """Return the entropy of the gaps in ten equal bins, in nats."""
     if not gaps.shape[1]:
         return torch.zeros(len(gaps), dtype=gaps.dtype, device=gaps.device)
     least = torch.where(valid, gaps, torch.inf).amin(dim=1, keepdim=True)
     most = torch.where(valid, gaps, -torch.inf).amax(dim=1, keepdim=True)
     part = torch.where(most > least, (gaps - least) / (most - least), 0.0)
-    cell = (part * BINS).long().clamp(0, BINS - 1)
-    counts = gaps.new_zeros(len(gaps), BINS).scatter_add_(1, cell, valid.to(gaps.dtype))
-    share = ratio(counts, counts.sum(dim=1, keepdim=True).expand_as(counts))
+    cell = (part * _BINS).long().clamp(0, _BINS - 1)
+    counts = gaps.new_zeros(len(gaps), _BINS).scatter_add_(1, cell, valid.to(gaps.dtype))
+    share = _ratio(counts, counts.sum(dim=1, keepdim=True).expand_as(counts))
     summed: Tensor = torch.special.entr(share).sum(dim=1)
     return summed
 
 
-def trend(
+def _trend(
     times: Float[Tensor, "u n"],
     valid: Bool[Tensor, "u n"],
     first: Float[Tensor, " u"],
@@ -132,20 +132,20 @@ def trend(
     """Return the slope of the number of events over five equal periods; 0 where no time passes."""
     span = (last - first)[:, None]
     part = torch.where(span > 0, (times - first[:, None]) / span, 0.0)
-    cell = (part * STRETCHES).long().clamp(0, STRETCHES - 1)
-    counts = times.new_zeros(len(times), STRETCHES).scatter_add_(1, cell, valid.to(times.dtype))
-    position = torch.arange(STRETCHES, dtype=times.dtype, device=times.device) - (STRETCHES - 1) / 2
+    cell = (part * _STRETCHES).long().clamp(0, _STRETCHES - 1)
+    counts = times.new_zeros(len(times), _STRETCHES).scatter_add_(1, cell, valid.to(times.dtype))
+    position = torch.arange(_STRETCHES, dtype=times.dtype, device=times.device) - (_STRETCHES - 1) / 2
     return counts @ position / position.square().sum() * (span[:, 0] > 0)
 
 
-def strength_of_times(times: Float[Tensor, "u n"], valid: Bool[Tensor, "u n"]) -> Float[Tensor, " u"]:
+def _strength_of_times(times: Float[Tensor, "u n"], valid: Bool[Tensor, "u n"]) -> Float[Tensor, " u"]:
     """Return the resultant length of the times of day; 0 without any."""
     phase = times.remainder(DAY) * (tau / DAY)
     x, y = ((part * valid).sum(dim=1) for part in (phase.cos(), phase.sin()))
-    return ratio(torch.hypot(x, y), valid.sum(dim=1).to(times.dtype)) * (valid.sum(dim=1) > 1)
+    return _ratio(torch.hypot(x, y), valid.sum(dim=1).to(times.dtype)) * (valid.sum(dim=1) > 1)
 
 
-def resultant(hours: Float[Tensor, "*n h"]) -> Float[Tensor, "*n 2"]:
+def _resultant(hours: Float[Tensor, "*n h"]) -> Float[Tensor, "*n 2"]:
     """Return the mean direction of a day's activity on the 24-hour dial, as x and y; (0, 0) for a silent day.
 
     An hour stands for its middle, so that the dial's error is at most half an hour.
@@ -157,12 +157,12 @@ def resultant(hours: Float[Tensor, "*n h"]) -> Float[Tensor, "*n 2"]:
         tau / hours.shape[-1]
     )
     dial = torch.stack([phase.cos(), phase.sin()], dim=1)
-    return ratio(hours @ dial, hours.sum(dim=-1, keepdim=True).expand(*hours.shape[:-1], 2))
+    return _ratio(hours @ dial, hours.sum(dim=-1, keepdim=True).expand(*hours.shape[:-1], 2))
 
 
 def circadian_strength(hours: Float[Tensor, "*n h"]) -> Float[Tensor, "*n"]:
     """Return how far activity keeps to one time of day: 1 for a single hour, 0 for all hours or none."""
-    length: Tensor = resultant(hours).norm(dim=-1)
+    length: Tensor = _resultant(hours).norm(dim=-1)
     return length
 
 
@@ -172,7 +172,7 @@ def circadian_shift(hours: Float[Tensor, "*n h"], baseline: Float[Tensor, "*n h"
     A day that is as concentrated as the baseline but h hours later has 2 sin(pi h / 24) times its strength.
     A silent day, or a silent baseline, has no direction and no shift.
     """
-    is_gap: Tensor = (resultant(hours) - resultant(baseline)).norm(dim=-1)
+    is_gap: Tensor = (_resultant(hours) - _resultant(baseline)).norm(dim=-1)
     return is_gap * ((hours.sum(dim=-1) > 0) & (baseline.sum(dim=-1) > 0))
 
 

@@ -26,8 +26,8 @@ import torch
 from jaxtyping import Float, Int
 
 SMALL, LARGE, SHARE = 0.075, 0.75, 0.075  # Rilling's theta_1, theta_2 and alpha, as in the authors' code
-TURNS = 3  # fewer extrema make no oscillation
-NOISE = 1e-10  # of the largest value; smaller steps are rounding, and turn nowhere
+_TURNS = 3  # fewer extrema make no oscillation
+_NOISE = 1e-10  # of the largest value; smaller steps are rounding, and turn nowhere
 
 
 def memd(
@@ -52,15 +52,15 @@ def memd(
         raise ValueError(f"channels {np.flatnonzero(~np.isfinite(signal).all(axis=1))} hold NaN or infinity")
     if directions < 2 * channels:
         raise ValueError(f"{channels} channels need at least {2 * channels} directions, got {directions}")
-    sphere, noise = sphere_points(directions, channels), NOISE * float(np.abs(signal).max(initial=0))
+    sphere, noise = sphere_points(directions, channels), _NOISE * float(np.abs(signal).max(initial=0))
     residue, modes = signal.T.astype(np.float64), list[np.ndarray]()
-    while len(modes) < max_modes and (mode := sift(residue, sphere, noise, max_sifts)) is not None:
+    while len(modes) < max_modes and (mode := _sift(residue, sphere, noise, max_sifts)) is not None:
         modes.append(mode)
         residue = residue - mode
     return np.stack([*modes, residue]).transpose(0, 2, 1)
 
 
-def sift(
+def _sift(
     residue: Float[np.ndarray, "t c"], sphere: Float[np.ndarray, "q c"], noise: float, max_sifts: int
 ) -> Float[np.ndarray, "t c"] | None:
     """Return the fastest mode of the remaining signal; None where nothing oscillates.
@@ -68,7 +68,7 @@ def sift(
     Stops when the local mean m is small beside the amplitude a: |m| / a above 0.075 on at most 7.5 % of the
     days, and above 0.75 on none.
     """
-    envelope = local_mean(residue, sphere, noise)
+    envelope = _local_mean(residue, sphere, noise)
     if envelope is None:
         return None
     mode = residue
@@ -78,21 +78,21 @@ def sift(
         if np.mean(size > SMALL * amplitude) <= SHARE and not (size > LARGE * amplitude).any():
             break
         mode = mode - mean
-        envelope = local_mean(mode, sphere, noise)
+        envelope = _local_mean(mode, sphere, noise)
         if envelope is None:
             break
     return mode
 
 
-def local_mean(
+def _local_mean(
     wave: Float[np.ndarray, "t c"], sphere: Float[np.ndarray, "q c"], noise: float
 ) -> tuple[Float[np.ndarray, "t c"], Float[np.ndarray, " t"]] | None:
     """Return the mean of the envelopes in all directions and half their mean distance; None if none turns."""
     turns = [extrema(projection, noise) for projection in sphere @ wave.T]
-    kinds = [kind for both in turns if sum(map(len, both)) >= TURNS for kind in both]
+    kinds = [kind for both in turns if sum(map(len, both)) >= _TURNS for kind in both]
     if not kinds:
         return None
-    knots, source = mirror_knots(kinds, len(wave))
+    knots, source = _mirror_knots(kinds, len(wave))
     envelopes = natural_spline(knots, wave[source], np.arange(len(wave), dtype=np.float64))
     low, high = envelopes[:, 0::2], envelopes[:, 1::2]
     return (low + high).mean(axis=1) / 2, np.linalg.norm(high - low, axis=2).mean(axis=1) / 2
@@ -116,7 +116,7 @@ def extrema(
     return day[~rises[turn]], day[rises[turn]]
 
 
-def mirror_knots(
+def _mirror_knots(
     kinds: Sequence[Int[np.ndarray, " _"]], days: int
 ) -> tuple[Float[np.ndarray, "n e"], Int[np.ndarray, "n e"]]:
     """Return the knots of each envelope, with two mirrored at each end, and the days whose values they have.
@@ -145,7 +145,7 @@ def natural_spline(
     """
     step = np.diff(knots, axis=0)
     slope = np.diff(values, axis=0) / np.where(step > 0, step, 1)[:, :, None]
-    curve = curvatures(step, slope)
+    curve = _curvatures(step, slope)
     knots_before = np.stack([np.searchsorted(column, at, side="right") for column in knots.T], axis=1)
     left, column = (knots_before - 1).clip(0, (step > 0).sum(axis=0) - 1), np.arange(knots.shape[1])
     width, past = step[left, column][:, :, None], (at[:, None] - knots[left, column])[:, :, None]
@@ -155,7 +155,7 @@ def natural_spline(
     return spline
 
 
-def curvatures(
+def _curvatures(
     step: Float[np.ndarray, "s e"], slope: Float[np.ndarray, "s e c"]
 ) -> Float[np.ndarray, "s+1 e c"]:
     """Return the second derivatives M at the knots, by one elimination for all columns and channels.
@@ -188,17 +188,17 @@ def sphere_points(count: int, channels: int) -> Float[np.ndarray, "q c"]:
     if channels == 2:
         return np.stack([np.cos(np.pi * number / count), np.sin(np.pi * number / count)], axis=1)
     primes = [p for p in range(2, 20 * channels) if all(p % q for q in range(2, p))][: channels - 1]
-    points = np.stack([(number + 0.5) / count, *(radical_inverse(number + 1, p) for p in primes)], axis=1)
+    points = np.stack([(number + 0.5) / count, *(_radical_inverse(number + 1, p) for p in primes)], axis=1)
     normal = torch.special.ndtri(torch.from_numpy(points)).numpy()
     directions: Float[np.ndarray, "q c"] = normal / np.linalg.norm(normal, axis=1, keepdims=True)
     return directions
 
 
-def radical_inverse(number: Int[np.ndarray, " q"], base: int) -> Float[np.ndarray, " q"]:
+def _radical_inverse(number: Int[np.ndarray, " q"], base: int) -> Float[np.ndarray, " q"]:
     """Return the digits of a number in some base, mirrored at the point: van der Corput's sequence.
 
     Example:
-        >>> radical_inverse(np.array([1, 2, 3, 4]), 2).tolist()
+        >>> _radical_inverse(np.array([1, 2, 3, 4]), 2).tolist()
         [0.5, 0.25, 0.75, 0.125]
     """
     inverse = np.zeros(len(number))

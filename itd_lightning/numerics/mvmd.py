@@ -46,10 +46,10 @@ from torch import Tensor
 from itd_lightning.numerics.mvmd_gains import Settings, find_gains
 
 Init = Literal["uniform", "zero", "random"]
-FFT_BLOCK = 8  # users transformed together, for the same reasons
+_FFT_BLOCK = 8  # users transformed together, for the same reasons
 
 
-class Decomposition(NamedTuple):
+class _Decomposition(NamedTuple):
     """The modes of a batch of users, ordered by centre frequency, lowest first.
 
     Attributes:
@@ -77,7 +77,7 @@ def mvmd(
     init: Init = "uniform",
     max_iterations: int = 500,
     generator: torch.Generator | None = None,
-) -> Decomposition:
+) -> _Decomposition:
     """Decompose each user's channels into modes with common centre frequencies, in float64.
 
     A user's result does not depend on who else is in the batch. An odd number of days is kept whole: the
@@ -100,20 +100,20 @@ def mvmd(
         ValueError: If signals are too short or not finite, or a setting is out of range.
     """
     settings = Settings(alpha, tau, tol, dc, max_iterations)
-    check(signals, modes, settings)
+    _check(signals, modes, settings)
     signals = signals.to(torch.float64)
     users, channels, days = signals.shape
     start = first_centres(modes, days, init, dc, generator).to(signals.device)
     magnitude = signals.new_empty(users, days)
-    for at in blocks(users, FFT_BLOCK):
-        magnitude[at] = total_magnitude(one_sided(signals[at]))
+    for at in _blocks(users, _FFT_BLOCK):
+        magnitude[at] = _total_magnitude(_one_sided(signals[at]))
     gains, centres, iterations = find_gains(magnitude, start, settings)
     out = signals.new_empty(users, modes, channels, days)
     residual = signals.new_empty(users, channels)
-    for at in blocks(users, FFT_BLOCK):
-        out[at] = to_time(gains[at].unsqueeze(2) * one_sided(signals[at]).unsqueeze(1))
+    for at in _blocks(users, _FFT_BLOCK):
+        out[at] = _to_time(gains[at].unsqueeze(2) * _one_sided(signals[at]).unsqueeze(1))
         residual[at] = (signals[at] - out[at].sum(dim=1)).square_().sum(dim=-1)
-    return Decomposition(out, centres, iterations, residual)
+    return _Decomposition(out, centres, iterations, residual)
 
 
 def mvmd_trailing(
@@ -151,7 +151,7 @@ def mvmd_trailing(
             f"shortest must lie from 2 days a mode, {2 * modes}, to the window, {window}; got {least}"
         )
     settings = Settings(alpha, tau, tol, dc, max_iterations)
-    check(signals, modes, settings)
+    _check(signals, modes, settings)
     signals = signals.to(torch.float64)
     users, channels, days = signals.shape
     out = signals.new_zeros(users, days, modes, channels)
@@ -160,19 +160,19 @@ def mvmd_trailing(
         visible = signals if length == window else signals[..., :length]  # a shorter window does not move
         windows = visible.unfold(-1, length, 1).transpose(1, 2)  # (U, W, C, length), a view
         every = torch.arange(users * windows.shape[1], device=signals.device)
-        for at in blocks(len(every), block):
+        for at in _blocks(len(every), block):
             user, first = every[at] // windows.shape[1], every[at] % windows.shape[1]
-            out[user, first + length - 1] = last_samples(windows[user, first], start, settings)
+            out[user, first + length - 1] = _last_samples(windows[user, first], start, settings)
     return out
 
 
-def last_samples(
+def _last_samples(
     windows: Float[Tensor, "w c t"], start: Float[Tensor, " k"], settings: Settings
 ) -> Float[Tensor, "w k c"]:
     """Return the last day of each mode: the inverse transform at one point, from gains and spectrum."""
     days = windows.shape[-1]
-    spectra = one_sided(windows)
-    gains, _, _ = find_gains(total_magnitude(spectra), start, settings)
+    spectra = _one_sided(windows)
+    gains, _, _ = find_gains(_total_magnitude(spectra), start, settings)
     last = days // 2 + days - 1  # in the mirrored signal
     frequency = torch.arange(days + 1, dtype=windows.dtype, device=windows.device) / (2 * days)
     phase = torch.exp(2j * torch.pi * frequency * last) / days  # 2 / 2T: a bin stands for both signs
@@ -194,7 +194,7 @@ def mvmd_plain(
 
     ``mvmd`` gives the same from ``rounds = iterations - 1``, sorted by centre.
     """
-    spectra, centres = one_sided(signal), start.clone()
+    spectra, centres = _one_sided(signal), start.clone()
     frequency = torch.arange(signal.shape[1], dtype=torch.float64) / (2 * signal.shape[1])
     parts, dual = spectra.new_zeros(len(start), *spectra.shape), torch.zeros_like(spectra)
     for _ in range(rounds):
@@ -205,10 +205,10 @@ def mvmd_plain(
             if not (dc and k == 0):
                 centres[k] = energy @ frequency / energy.sum()
         dual = dual + tau * (parts.sum(dim=0) - spectra)
-    return to_time(parts), centres
+    return _to_time(parts), centres
 
 
-def check(signals: Float[Tensor, "u c t"], modes: int, settings: Settings) -> None:
+def _check(signals: Float[Tensor, "u c t"], modes: int, settings: Settings) -> None:
     """Refuse input that has no decomposition."""
     if modes < 1 or settings.max_iterations < 2 or min(settings[:3]) < 0:
         raise ValueError(
@@ -238,12 +238,12 @@ def first_centres(
     return centres
 
 
-def blocks(count: int, size: int) -> Iterator[slice]:
+def _blocks(count: int, size: int) -> Iterator[slice]:
     """Cut a number of rows into slices; no slice for no rows, since an FFT of no rows is an error."""
     return (slice(first, first + size) for first in range(0, count, size))
 
 
-def one_sided(signals: Float[Tensor, "*any t"]) -> Complex[Tensor, "*any t"]:
+def _one_sided(signals: Float[Tensor, "*any t"]) -> Complex[Tensor, "*any t"]:
     """Return the spectrum of the signal with its halves mirrored at the ends, against jumps; no Nyquist."""
     half = signals.shape[-1] // 2
     mirrored = torch.cat([signals[..., :half].flip(-1), signals, signals[..., half:].flip(-1)], dim=-1)
@@ -251,13 +251,13 @@ def one_sided(signals: Float[Tensor, "*any t"]) -> Complex[Tensor, "*any t"]:
     return spectra[..., :-1]
 
 
-def total_magnitude(spectra: Complex[Tensor, "u c t"]) -> Float[Tensor, "u t"]:
+def _total_magnitude(spectra: Complex[Tensor, "u c t"]) -> Float[Tensor, "u t"]:
     """Return the magnitude R over all channels."""
     return spectra.abs().square_().sum(dim=1).sqrt_()
 
 
-def to_time(spectra: Complex[Tensor, "*any t"]) -> Float[Tensor, "*any t"]:
-    """Return the signals of spectra, without the mirrored ends: the inverse of ``one_sided``."""
+def _to_time(spectra: Complex[Tensor, "*any t"]) -> Float[Tensor, "*any t"]:
+    """Return the signals of spectra, without the mirrored ends: the inverse of ``_one_sided``."""
     days = spectra.shape[-1]
     whole: Tensor = torch.fft.irfft(torch.cat([spectra, spectra[..., -1:].conj()], dim=-1), n=2 * days)
     return whole[..., days // 2 : days // 2 + days]

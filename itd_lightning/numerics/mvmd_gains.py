@@ -22,7 +22,7 @@ class Settings(NamedTuple):
     max_iterations: int
 
 
-class Slots:
+class _Slots:
     """ADMM of a block of users side by side, each at a round of its own.
 
     Whoever has converged makes room for the next user, so that a slow one does not keep a block waiting. Sums
@@ -108,7 +108,7 @@ def find_gains(
     gains, centres = magnitude.new_zeros(users, len(start), bins), magnitude.new_zeros(users, len(start))
     iterations = torch.zeros(users, dtype=torch.int64, device=magnitude.device)
     slot_count = min(users, max(1, CELLS // bins))
-    slots = Slots(magnitude[:slot_count], start, settings)
+    slots = _Slots(magnitude[:slot_count], start, settings)
     while busy := int(slots.busy.sum()):
         if busy <= len(slots.user) // 2:
             slots.shrink()

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-MIDDLE = 0.5  # of steps without memory, and where nothing can be said
+_MIDDLE = 0.5  # of steps without memory, and where nothing can be said
 
 
 def hurst_rs(steps: Float[Tensor, "u t"]) -> Float[Tensor, " u"]:
@@ -25,7 +25,7 @@ def hurst_rs(steps: Float[Tensor, "u t"]) -> Float[Tensor, " u"]:
         Hurst 1951; Mandelbrot and Wallis 1969. Departure from ChronosVector: a window whose steps are all
         equal leaves the divisor as well as the sum.
     """
-    return slope_over_sizes(steps, rescaled_range)
+    return _slope_over_sizes(steps, _rescaled_range)
 
 
 def hurst_dfa(steps: Float[Tensor, "u t"]) -> Float[Tensor, " u"]:
@@ -35,10 +35,10 @@ def hurst_dfa(steps: Float[Tensor, "u t"]) -> Float[Tensor, " u"]:
         Peng et al., Physical Review E 49, 1994, doi:10.1103/PhysRevE.49.1685, with straight trends.
     """
     centred = steps - steps.mean(dim=1, keepdim=True)
-    return slope_over_sizes(centred.cumsum(dim=1), fluctuation)
+    return _slope_over_sizes(centred.cumsum(dim=1), _fluctuation)
 
 
-def rescaled_range(windows: Float[Tensor, "u w n"]) -> Float[Tensor, " u"]:
+def _rescaled_range(windows: Float[Tensor, "u w n"]) -> Float[Tensor, " u"]:
     """Return the mean of range over standard deviation, over windows that vary; NaN where none does."""
     walk = (windows - windows.mean(dim=2, keepdim=True)).cumsum(dim=2)
     spread = windows.std(dim=2, correction=0)
@@ -48,7 +48,7 @@ def rescaled_range(windows: Float[Tensor, "u w n"]) -> Float[Tensor, " u"]:
     return ratio.sum(dim=1) / varies.sum(dim=1)
 
 
-def fluctuation(windows: Float[Tensor, "u w n"]) -> Float[Tensor, " u"]:
+def _fluctuation(windows: Float[Tensor, "u w n"]) -> Float[Tensor, " u"]:
     """Return the root mean square of the residuals of a line in each window; NaN where all are 0."""
     time = torch.arange(windows.shape[2], dtype=windows.dtype, device=windows.device)
     time = time - time.mean()
@@ -58,7 +58,7 @@ def fluctuation(windows: Float[Tensor, "u w n"]) -> Float[Tensor, " u"]:
     return torch.where(residual > 1e-6 * windows.abs().amax(dim=(1, 2)), residual, torch.nan)
 
 
-def slope_over_sizes(
+def _slope_over_sizes(
     series: Float[Tensor, "u t"], measure: Callable[[Tensor], Tensor]
 ) -> Float[Tensor, " u"]:
     """Return the slope of the logarithm of a measure on that of the window size, by least squares."""
@@ -66,7 +66,7 @@ def slope_over_sizes(
     while (size := 4 << len(sizes)) <= series.shape[1] // 2:
         sizes.append(size)
     if len(sizes) < 2:
-        return torch.full_like(series[:, 0] if series.shape[1] else series.sum(dim=1), MIDDLE)
+        return torch.full_like(series[:, 0] if series.shape[1] else series.sum(dim=1), _MIDDLE)
     measures = [measure(series[:, : len(series[0]) // n * n].unfold(1, n, n)) for n in sizes]
     height = torch.stack(measures, dim=1).log()
     valid = height.isfinite()
@@ -75,4 +75,4 @@ def slope_over_sizes(
     count = weight.sum(dim=1, keepdim=True).clamp(min=1)
     deviation = (log_size - log_size.sum(dim=1, keepdim=True) / count) * weight
     slope = (deviation * height).sum(dim=1) / deviation.square().sum(dim=1)
-    return torch.where(valid.sum(dim=1) >= 2, slope.clamp(0, 1), MIDDLE)
+    return torch.where(valid.sum(dim=1) >= 2, slope.clamp(0, 1), _MIDDLE)

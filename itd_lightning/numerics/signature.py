@@ -25,7 +25,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 
-class Signature(NamedTuple):
+class _Signature(NamedTuple):
     """Levels 1 to 3 of signatures, each without the constant level 0.
 
     Attributes:
@@ -38,10 +38,10 @@ class Signature(NamedTuple):
     two: Tensor
     three: Tensor | None
 
-    def at(self, points: Int[Tensor, " n"]) -> "Signature":
+    def at(self, points: Int[Tensor, " n"]) -> "_Signature":
         """Return the signatures up to these points of the second axis."""
         three = None if self.three is None else self.three[:, points]
-        return Signature(self.one[:, points], self.two[:, points], three)
+        return _Signature(self.one[:, points], self.two[:, points], three)
 
     def flat(self) -> Tensor:
         """Return all coordinates side by side, level 1 first, ``(*, K)``."""
@@ -49,7 +49,7 @@ class Signature(NamedTuple):
         return torch.cat([level.flatten(batch) for level in self if level is not None], dim=-1)
 
 
-def outer(left: Float[Tensor, "..."], right: Float[Tensor, "..."], shared: int) -> Float[Tensor, "..."]:
+def _outer(left: Float[Tensor, "..."], right: Float[Tensor, "..."], shared: int) -> Float[Tensor, "..."]:
     """Return the tensor product of the axes behind the shared ones."""
     for _ in range(right.dim() - shared):
         left = left.unsqueeze(-1)
@@ -57,29 +57,29 @@ def outer(left: Float[Tensor, "..."], right: Float[Tensor, "..."], shared: int) 
     return left * right.reshape(shape)
 
 
-def chen(first: Signature, second: Signature) -> Signature:
+def chen(first: _Signature, second: _Signature) -> _Signature:
     """Return the signature of a path that goes on where another one ends."""
     shared = first.one.dim() - 1
     one = first.one + second.one
-    two = first.two + outer(first.one, second.one, shared) + second.two
+    two = first.two + _outer(first.one, second.one, shared) + second.two
     if first.three is None or second.three is None:
-        return Signature(one, two, None)
-    mixed_terms = outer(first.two, second.one, shared) + outer(first.one, second.two, shared)
-    return Signature(one, two, first.three + mixed_terms + second.three)
+        return _Signature(one, two, None)
+    mixed_terms = _outer(first.two, second.one, shared) + _outer(first.one, second.two, shared)
+    return _Signature(one, two, first.three + mixed_terms + second.three)
 
 
-def inverse(path: Signature) -> Signature:
+def inverse(path: _Signature) -> _Signature:
     """Return the signature of the path backwards."""
     shared = path.one.dim() - 1
-    square = outer(path.one, path.one, shared)
+    square = _outer(path.one, path.one, shared)
     two = square - path.two
     if path.three is None:
-        return Signature(-path.one, two, None)
-    mixed = outer(path.one, path.two, shared) + outer(path.two, path.one, shared)
-    return Signature(-path.one, two, mixed - path.three - outer(path.one, square, shared))
+        return _Signature(-path.one, two, None)
+    mixed = _outer(path.one, path.two, shared) + _outer(path.two, path.one, shared)
+    return _Signature(-path.one, two, mixed - path.three - _outer(path.one, square, shared))
 
 
-def signatures_up_to(path: Float[Tensor, "u t d"], depth: int = 2) -> Signature:
+def signatures_up_to(path: Float[Tensor, "u t d"], depth: int = 2) -> _Signature:
     """Return the signature of each path from its first point to each of its points; 0 at the first.
 
     Memory: U T D^depth numbers; give users in blocks.
@@ -92,13 +92,13 @@ def signatures_up_to(path: Float[Tensor, "u t d"], depth: int = 2) -> Signature:
     step = torch.diff(path, dim=1, prepend=path[:, :1])
     one = path - path[:, :1]
     before = one - step
-    square = outer(step, step, 2)
-    two = (outer(before, step, 2) + square / 2).cumsum(dim=1)
+    square = _outer(step, step, 2)
+    two = (_outer(before, step, 2) + square / 2).cumsum(dim=1)
     if depth == 2:
-        return Signature(one, two, None)
+        return _Signature(one, two, None)
     two_before = torch.cat([torch.zeros_like(two[:, :1]), two[:, :-1]], dim=1)
-    added = outer(two_before, step, 2) + outer(before, square, 2) / 2 + outer(step, square, 2) / 6
-    return Signature(one, two, added.cumsum(dim=1))
+    added = _outer(two_before, step, 2) + _outer(before, square, 2) / 2 + _outer(step, square, 2) / 6
+    return _Signature(one, two, added.cumsum(dim=1))
 
 
 def signature(path: Float[Tensor, "u t d"], depth: int = 2) -> Float[Tensor, "u k"]:
@@ -143,10 +143,10 @@ def sliding_with_time(
     ends = torch.arange(path.shape[1], device=path.device)
     length = days - days[:, (ends - window + 1).clamp(min=0)]
     scale = torch.where(length > 0, 1 / length, 0.0).to(path.dtype)
-    return levels * scale.unsqueeze(2) ** occurrences(path.shape[2] + 1, depth).to(path.device)
+    return levels * scale.unsqueeze(2) ** _occurrences(path.shape[2] + 1, depth).to(path.device)
 
 
-def occurrences(channels: int, depth: int) -> Int[Tensor, " k"]:
+def _occurrences(channels: int, depth: int) -> Int[Tensor, " k"]:
     """Return how often the first channel occurs in each coordinate."""
     first = (torch.arange(channels) == 0).long()
     two = first[:, None] + first

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-TAIL = 0.05  # of a distribution, above which a surprise grows along a straight line
+_TAIL = 0.05  # of a distribution, above which a surprise grows along a straight line
 FEW_PEERS = 5  # active members of a department, below which the company stands for it
 
 
@@ -53,14 +53,14 @@ def tail_surprise(values: Float[Tensor, " n"], quantiles: Float[Tensor, " q"]) -
     upper = torch.searchsorted(grid.contiguous(), values.contiguous()).clamp(1, len(grid) - 1)
     low, high = grid[upper - 1], grid[upper]
     part = torch.where(high > low, (values - low) / (high - low), 0.0).clamp(0, 1)
-    share = (upper - 1 + part) / (len(grid) - 1) * (1 - TAIL)
+    share = (upper - 1 + part) / (len(grid) - 1) * (1 - _TAIL)
     return -torch.log1p(-share) + (values - grid[-1]).clamp(min=0) / excess
 
 
 def tail_quantiles(values: Float[Tensor, " n"], count: int) -> Float[Tensor, " q"]:
     """Return the quantiles of training days that ``tail_surprise`` needs."""
     ordered = values.double().sort().values
-    at = torch.linspace(0, (1 - TAIL) * (len(ordered) - 1), count, dtype=torch.float64).long()
+    at = torch.linspace(0, (1 - _TAIL) * (len(ordered) - 1), count, dtype=torch.float64).long()
     grid = ordered[at]
     excess = (ordered[ordered > grid[-1]] - grid[-1]).mean().nan_to_num(1.0)
     return torch.cat([grid, excess.clamp(min=1e-6)[None]]).to(values.dtype)

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 
-class Drift(NamedTuple):
+class _Drift(NamedTuple):
     """Distance of two points, with the features that make it up.
 
     Attributes:
@@ -44,11 +44,11 @@ def velocity(
         days: When, in days from any origin, rising.
         lengths: Days of each user, at least 1; the rest is padding. All of them, if not given.
     """
-    at = within(values, lengths)
+    at = _within(values, lengths)
     last = at.amax(dim=1, keepdim=True)
     after, before = torch.minimum(at + 1, last), (at - 1).clamp(min=0)
-    return per_day(
-        points_at(values, after) - points_at(values, before), days.gather(1, after) - days.gather(1, before)
+    return _per_day(
+        _points_at(values, after) - _points_at(values, before), days.gather(1, after) - days.gather(1, before)
     )
 
 
@@ -60,19 +60,19 @@ def acceleration(
     The first and the last day have the acceleration of their neighbour; with fewer than three days there is
     none. Arguments as in ``velocity``.
     """
-    at = within(values, lengths)
+    at = _within(values, lengths)
     last = at.amax(dim=1, keepdim=True)
     middle = torch.minimum(at, (last - 1).clamp(min=0)).clamp(min=1 if values.shape[1] > 1 else 0)
     after, before = torch.minimum(middle + 1, last), (middle - 1).clamp(min=0)
     day, day_before, day_after = (days.gather(1, place) for place in (middle, before, after))
-    forward = per_day(points_at(values, after) - points_at(values, middle), day_after - day)
-    backward = per_day(points_at(values, middle) - points_at(values, before), day - day_before)
-    return per_day(forward - backward, (day_after - day_before) / 2) * (last >= 2).unsqueeze(2)
+    forward = _per_day(_points_at(values, after) - _points_at(values, middle), day_after - day)
+    backward = _per_day(_points_at(values, middle) - _points_at(values, before), day - day_before)
+    return _per_day(forward - backward, (day_after - day_before) / 2) * (last >= 2).unsqueeze(2)
 
 
 def arriving_velocity(values: Float[Tensor, "u t d"], days: Float[Tensor, "u t"]) -> Float[Tensor, "u t d"]:
     """Return the ``velocity`` of each day while it is the last one known; 0 on the first day."""
-    steps = per_day(values[:, 1:] - values[:, :-1], days[:, 1:] - days[:, :-1])
+    steps = _per_day(values[:, 1:] - values[:, :-1], days[:, 1:] - days[:, :-1])
     return torch.cat([torch.zeros_like(values[:, :1]), steps], dim=1)
 
 
@@ -81,11 +81,11 @@ def arriving_acceleration(
 ) -> Float[Tensor, "u t d"]:
     """Return the ``acceleration`` of each day while it is the last one known; 0 on the first two days."""
     speed = arriving_velocity(values, days)
-    changes = per_day(speed[:, 2:] - speed[:, 1:-1], (days[:, 2:] - days[:, :-2]) / 2)
+    changes = _per_day(speed[:, 2:] - speed[:, 1:-1], (days[:, 2:] - days[:, :-2]) / 2)
     return torch.cat([torch.zeros_like(values[:, :2]), changes], dim=1)
 
 
-def drift(points: Float[Tensor, "*n d"], others: Float[Tensor, "*n d"], top: int = 5) -> Drift:
+def drift(points: Float[Tensor, "*n d"], others: Float[Tensor, "*n d"], top: int = 5) -> _Drift:
     """Return the distance between points, and the features that make it up.
 
     Departure: the cosine distance of the origin from itself is 0, where the source says 1.
@@ -99,7 +99,7 @@ def drift(points: Float[Tensor, "*n d"], others: Float[Tensor, "*n d"], top: int
     cosine = 1 - ((points * others).sum(dim=-1) / (size * other)).clamp(-1, 1)
     cosine = torch.where((size == 0) | (other == 0), (size != other).to(cosine.dtype), cosine)
     difference = (points - others).abs().topk(min(top, points.shape[-1]), dim=-1)
-    return Drift((points - others).norm(dim=-1), cosine, difference.indices, difference.values)
+    return _Drift((points - others).norm(dim=-1), cosine, difference.indices, difference.values)
 
 
 def anchors(
@@ -121,18 +121,18 @@ def running_anchors(
     return torch.cat([torch.zeros_like(values[:, :1]), earlier], dim=1)
 
 
-def within(values: Float[Tensor, "u t d"], lengths: Int[Tensor, " u"] | None) -> Int[Tensor, "u t"]:
+def _within(values: Float[Tensor, "u t d"], lengths: Int[Tensor, " u"] | None) -> Int[Tensor, "u t"]:
     """Return the number of each day; padding stands for the last one."""
     users, count, _ = values.shape
     at = torch.arange(count, device=values.device).expand(users, count)
     return at if lengths is None else torch.minimum(at, lengths[:, None] - 1)
 
 
-def points_at(values: Float[Tensor, "u t d"], at: Int[Tensor, "u t"]) -> Float[Tensor, "u t d"]:
+def _points_at(values: Float[Tensor, "u t d"], at: Int[Tensor, "u t"]) -> Float[Tensor, "u t d"]:
     """Return each user's points at these places."""
     return values.gather(1, at.unsqueeze(2).expand_as(values))
 
 
-def per_day(change: Float[Tensor, "u t d"], elapsed: Float[Tensor, "u t"]) -> Float[Tensor, "u t d"]:
+def _per_day(change: Float[Tensor, "u t d"], elapsed: Float[Tensor, "u t"]) -> Float[Tensor, "u t d"]:
     """Return the change divided by the days it took, 0 where none passed."""
     return torch.where(elapsed > 0, 1 / elapsed, 0.0).unsqueeze(2) * change

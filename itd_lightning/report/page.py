@@ -19,7 +19,7 @@ from itd_lightning.report.runs import Run, read_runs
 from itd_lightning.report.sections import SECTIONS, Page
 
 # Inside a script element only these could end it, or a line of JavaScript.
-IN_SCRIPT = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
+_IN_SCRIPT = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
 
 
 def write_report(runs: list[Path], out: Path, user: str = "") -> Path:
@@ -36,20 +36,20 @@ def write_report(runs: list[Path], out: Path, user: str = "") -> Path:
     Raises:
         InputError: If a run lacks its scores or its evaluation, or a file of it is damaged.
     """
-    page = render(read_runs([Path(run) for run in runs]), user)
+    page = _render(read_runs([Path(run) for run in runs]), user)
     final = Path(out) / "report.html"
     with written_beside(final) as partial:
         partial.write_bytes(page.encode("utf-8", "replace"))  # JSON may hold half a character, UTF-8 may not
     return final
 
 
-def render(runs: list[Run], user: str = "") -> str:
+def _render(runs: list[Run], user: str = "") -> str:
     """Return the page's HTML."""
     plotly, draw = (text.replace("\r", "") for text in (get_plotlyjs(), asset("draw.js")))
     page = Page(user)
     sections = [(section, section.render(runs, page)) for section in SECTIONS if section.applies(runs)]
     return template("page.html").render(
-        title=title(runs),
+        title=_title(runs),
         runs=runs,
         verdicts=[verdict(run) for run in runs],
         sections=sections,
@@ -60,7 +60,7 @@ def render(runs: list[Run], user: str = "") -> str:
     )
 
 
-def title(runs: list[Run]) -> str:
+def _title(runs: list[Run]) -> str:
     """Return the title of the page, in one line."""
     methods = list(dict.fromkeys(run.about.method for run in runs))
     if len(runs) == 1:
@@ -74,7 +74,7 @@ def title(runs: list[Run]) -> str:
 
 def script_json(text: str) -> Markup:
     """Return JSON that cannot leave its script element."""
-    return Markup(text.translate(IN_SCRIPT))
+    return Markup(text.translate(_IN_SCRIPT))
 
 
 def policy(*scripts: str) -> str:

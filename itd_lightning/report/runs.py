@@ -23,11 +23,11 @@ from itd_lightning.runs.folder import read_audits, read_evaluation, read_losses,
 from itd_lightning.scores.table import About, scan_scores
 from itd_lightning.store.read import Store
 
-NO_STORE = "the event store is not at hand, so it is not known which units are malicious"
-FIRST = 20  # behaviours to look at first
+_NO_STORE = "the event store is not at hand, so it is not known which units are malicious"
+_FIRST = 20  # behaviours to look at first
 
 
-class Truth(NamedTuple):
+class _Truth(NamedTuple):
     """Labels and curves of a run's test part, by the answer key.
 
     Attributes:
@@ -45,7 +45,7 @@ class Truth(NamedTuple):
     reason: str = ""
 
 
-UNKNOWN = Truth(None, Curves({}), Curves({}), None, NO_STORE)
+_UNKNOWN = _Truth(None, Curves({}), Curves({}), None, _NO_STORE)
 
 
 class Run(NamedTuple):
@@ -77,7 +77,7 @@ class Run(NamedTuple):
     days: pl.DataFrame
     tested: pl.DataFrame
     behaviours: pl.DataFrame | None
-    truth: Truth
+    truth: _Truth
     audits: list[AuditResult]
     explanations: pl.DataFrame | None
     losses: pl.DataFrame | None
@@ -96,22 +96,22 @@ def read_runs(folders: list[Path]) -> list[Run]:
         raise InputError("no run was given; name at least one folder of a run that was tested")
     names = Counter(folder.resolve().name for folder in folders)
     return [
-        read_run(folder, folder.resolve().name if names[folder.resolve().name] == 1 else str(folder))
+        _read_run(folder, folder.resolve().name if names[folder.resolve().name] == 1 else str(folder))
         for folder in folders
     ]
 
 
-def read_run(folder: Path, name: str) -> Run:
+def _read_run(folder: Path, name: str) -> Run:
     """Read one run.
 
     Raises:
         InputError: If it lacks its scores or its evaluation.
     """
     rows, about = scan_scores(folder / SCORE_FILE)
-    evaluation, store = read_evaluation(folder), read_manifest(Path(about.store))
+    evaluation, store = read_evaluation(folder), _read_manifest(Path(about.store))
     days = user_days(rows)
     first = (
-        add_event_details(highest_behaviours(rows, FIRST), Path(about.store))
+        add_event_details(highest_behaviours(rows, _FIRST), Path(about.store))
         if about.grain == BEHAVIOUR
         else None
     )
@@ -125,29 +125,29 @@ def read_run(folder: Path, name: str) -> Run:
         days=days,
         tested=tested,
         behaviours=first,
-        truth=read_truth(folder / SCORE_FILE, evaluation, days, tested, first) if store else UNKNOWN,
+        truth=_read_truth(folder / SCORE_FILE, evaluation, days, tested, first) if store else _UNKNOWN,
         audits=read_audits(folder / AUDIT_FILE),
         explanations=read_table(folder / EXPLANATION_FILE),
         losses=read_losses(folder / METRIC_FILE),
-        embeddings=labelled_embeddings(folder, evaluation),
+        embeddings=_labelled_embeddings(folder, evaluation),
         store=store,
         settings=read_settings(folder / TEST_CONFIG),
     )
 
 
-def read_truth(
+def _read_truth(
     scores: Path,
     evaluation: Evaluation,
     days: pl.DataFrame,
     tested: pl.DataFrame,
     behaviours: pl.DataFrame | None,
-) -> Truth:
+) -> _Truth:
     """Return labels and curves as the evaluation has them, or the reason why there are none."""
     try:
         table = ScoreTable(scores, labels=evaluation["protocol"].get("labels"))
     except InputError as error:
-        return UNKNOWN._replace(reason=str(error))
-    return Truth(
+        return _UNKNOWN._replace(reason=str(error))
+    return _Truth(
         labelled_units=table.label(table.without_true_campaigns(tested), table.policy),
         curves=unit_curves(table),
         day_curves=day_curves(table.label(table.without_true_campaigns(days), table.policy)),
@@ -155,7 +155,7 @@ def read_truth(
     )
 
 
-def labelled_embeddings(folder: Path, evaluation: Evaluation) -> pl.DataFrame | None:
+def _labelled_embeddings(folder: Path, evaluation: Evaluation) -> pl.DataFrame | None:
     """Return the embeddings of a run with ``malicious``, null where unknown; None without any."""
     table = read_table(folder / EMBEDDING_FILE)
     if table is None:
@@ -167,7 +167,7 @@ def labelled_embeddings(folder: Path, evaluation: Evaluation) -> pl.DataFrame | 
     return scores.label(table, scores.policy)
 
 
-def read_manifest(store: Path) -> dict[str, Any]:
+def _read_manifest(store: Path) -> dict[str, Any]:
     """Return the manifest of a store; empty where it is not at hand."""
     try:
         return Store(store).manifest

@@ -28,8 +28,8 @@ def refuse_followers(arguments: Sequence[str] | Mapping[str, Any], parsed: dict[
         InputError: If a value differs from the one that is used.
     """
     for follower, leader in FOLLOWERS.items():
-        effective = value_at(parsed, follower)
-        for place, value in option_values(arguments, follower):
+        effective = _value_at(parsed, follower)
+        for place, value in _option_values(arguments, follower):
             if str(value) != str(effective):
                 option = leader.replace("init_args.", "")
                 raise InputError(
@@ -37,37 +37,37 @@ def refuse_followers(arguments: Sequence[str] | Mapping[str, Any], parsed: dict[
                 )
 
 
-def option_values(arguments: Sequence[str] | Mapping[str, Any], name: str) -> Iterator[tuple[str, object]]:
+def _option_values(arguments: Sequence[str] | Mapping[str, Any], name: str) -> Iterator[tuple[str, object]]:
     """Yield where an option is given, and its value there."""
     if not isinstance(arguments, Mapping):
-        yield from command_line_values(list(arguments), name)
-    elif (value := value_at(arguments[arguments["subcommand"]], name)) is not None:
+        yield from _command_line_values(list(arguments), name)
+    elif (value := _value_at(arguments[arguments["subcommand"]], name)) is not None:
         yield name, value
 
 
-def command_line_values(arguments: list[str], name: str) -> Iterator[tuple[str, object]]:
+def _command_line_values(arguments: list[str], name: str) -> Iterator[tuple[str, object]]:
     """Yield where an option is typed, on the command line or in a config, and its value there."""
     part, _, last = name.split(".")
     for option in (f"--{part}.{last}", f"--{name}"):
         yield from ((option, value) for value in take_option(arguments, option)[1])
     for option, prefix in (("--config", ""), ("-c", ""), (f"--{part}", f"{part}.")):
         for text in take_option(arguments, option)[1]:
-            value = value_at(read_yaml(text), name.removeprefix(prefix))
+            value = _value_at(_read_yaml(text), name.removeprefix(prefix))
             if value is not None:
                 yield f"{option} {text}: {name}", value
 
 
-def read_yaml(text: str) -> object:
+def _read_yaml(text: str) -> object:
     """Return what a YAML file holds, or a text that is YAML itself."""
     path = Path(text)
     return yaml.safe_load(path.read_text("utf-8") if path.is_file() else text)
 
 
-def value_at(config: object, name: str) -> object:
+def _value_at(config: object, name: str) -> object:
     """Return a value of a nested config by its dotted name; None where there is none.
 
     Example:
-        >>> value_at({"data": {"seed": 3}}, "data.seed")
+        >>> _value_at({"data": {"seed": 3}}, "data.seed")
         3
     """
     for key in name.split("."):

@@ -13,8 +13,8 @@ import yaml
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.places import refuse_urls_within
 
-MOST = 1e9
-NUMBERS = (
+_MOST = 1e9
+_NUMBERS = (
     "accumulate_grad_batches",
     "check_val_every_n_epoch",
     "gradient_clip_val",
@@ -30,15 +30,15 @@ NUMBERS = (
     "num_sanity_val_steps",
     "val_check_interval",
 )
-FLAGS = ("benchmark", "deterministic", "enable_progress_bar", "inference_mode", "use_distributed_sampler")
-BITS = ("32-true", "16-true", "bf16-true", "64-true", "16-mixed", "bf16-mixed", "32", "16", "bf16", "64")
-WORDS = {
+_FLAGS = ("benchmark", "deterministic", "enable_progress_bar", "inference_mode", "use_distributed_sampler")
+_BITS = ("32-true", "16-true", "bf16-true", "64-true", "16-mixed", "bf16-mixed", "32", "16", "bf16", "64")
+_WORDS = {
     "accelerator": ("auto", "cpu", "cuda", "gpu", "mps"),
     "deterministic": ("warn",),
     "gradient_clip_algorithm": ("norm", "value"),
-    "precision": (*BITS, 16, 32, 64),
+    "precision": (*_BITS, 16, 32, 64),
 }
-PROCESSES = ("num_workers", "build_workers")  # of the view; scores do not depend on them
+_PROCESSES = ("num_workers", "build_workers")  # of the view; scores do not depend on them
 
 
 def safe_config(path: Path, text: object) -> str:
@@ -52,23 +52,23 @@ def safe_config(path: Path, text: object) -> str:
         InputError: If there is no config, or it holds a URL.
     """
     try:
-        config: dict[str, Any] = load_tree(text) if isinstance(text, str) else {}
-        trainer = {name: value for name, value in config["trainer"].items() if is_harmless(name, value)}
+        config: dict[str, Any] = _load_tree(text) if isinstance(text, str) else {}
+        trainer = {name: value for name, value in config["trainer"].items() if _is_harmless(name, value)}
         parts = {name: config[name] for name in ("model", "data", "checkpoint") if config.get(name)}
         arguments = parts["data"]["init_args"]
         arguments.pop("executor", None)
-        for name in PROCESSES:
-            if not is_number(arguments.get(name), 0.0, float(os.cpu_count() or 1)):
+        for name in _PROCESSES:
+            if not _is_number(arguments.get(name), 0.0, float(os.cpu_count() or 1)):
                 arguments.pop(name, None)
     except (yaml.YAMLError, TypeError, KeyError, AttributeError, ValueError, RecursionError) as error:
         raise InputError(f"{path} carries no config; give the run's with --config") from error
     refuse_urls_within(parts)
     seed = config.get("seed_everything")
-    seed_part = {"seed_everything": seed} if is_number(seed, 0.0, 2.0**32 - 1) else {}
+    seed_part = {"seed_everything": seed} if _is_number(seed, 0.0, 2.0**32 - 1) else {}
     return yaml.safe_dump({**seed_part, "trainer": trainer, **parts})
 
 
-def load_tree(text: str) -> Any:  # noqa: ANN401 - whatever a stranger wrote
+def _load_tree(text: str) -> Any:  # noqa: ANN401 - whatever a stranger wrote
     """Return the content of a YAML without aliases: ten nested ones can stand for billions of values.
 
     Raises:
@@ -79,15 +79,15 @@ def load_tree(text: str) -> Any:  # noqa: ANN401 - whatever a stranger wrote
     return yaml.safe_load(text)
 
 
-def is_harmless(name: object, value: object) -> bool:
+def _is_harmless(name: object, value: object) -> bool:
     """Return whether a setting of the trainer is known, and its value in range."""
-    if name in FLAGS and isinstance(value, bool):
+    if name in _FLAGS and isinstance(value, bool):
         return True
-    if name in NUMBERS:
-        return value is None or is_number(value, -1.0, MOST)
-    return isinstance(name, str) and not isinstance(value, bool) and value in WORDS.get(name, ())
+    if name in _NUMBERS:
+        return value is None or _is_number(value, -1.0, _MOST)
+    return isinstance(name, str) and not isinstance(value, bool) and value in _WORDS.get(name, ())
 
 
-def is_number(value: object, least: float, most: float) -> bool:
+def _is_number(value: object, least: float, most: float) -> bool:
     """Return whether a value is a number in a range."""
     return isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most

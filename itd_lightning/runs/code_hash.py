@@ -12,8 +12,8 @@ import yaml
 
 from itd_lightning.store.source_hash import source_hash
 
-NAMED = ("callbacks", "methods", "splits", "views")  # packages of which a config names classes
-ALWAYS = ("itd_lightning.runs.launch",)
+_NAMED = ("callbacks", "methods", "splits", "views")  # packages of which a config names classes
+_ALWAYS = ("itd_lightning.runs.launch",)
 
 
 def scoring_code(configs: tuple[Path, ...]) -> str:
@@ -24,30 +24,30 @@ def scoring_code(configs: tuple[Path, ...]) -> str:
             count.
     """
     splits = importlib.import_module("itd_lightning.splits")
-    roots = {*ALWAYS, *(f"{splits.__name__}.{one.name}" for one in pkgutil.iter_modules(splits.__path__))}
+    roots = {*_ALWAYS, *(f"{splits.__name__}.{one.name}" for one in pkgutil.iter_modules(splits.__path__))}
     for config in configs:
         roots |= {
             module
-            for name in class_paths(yaml.safe_load(config.read_text("utf-8")))
-            for module in modules_defining(name)
+            for name in _class_paths(yaml.safe_load(config.read_text("utf-8")))
+            for module in _modules_defining(name)
         }
     return source_hash(*roots)
 
 
-def class_paths(part: object) -> Iterator[str]:
+def _class_paths(part: object) -> Iterator[str]:
     """Yield every ``class_path`` in a config, without the packages before it."""
     if isinstance(part, dict):
         for key, value in part.items():
             if key == "class_path":
                 yield str(value).rpartition(".")[2]
             else:
-                yield from class_paths(value)
+                yield from _class_paths(value)
     elif isinstance(part, list):
         for value in part:
-            yield from class_paths(value)
+            yield from _class_paths(value)
 
 
-def modules_defining(name: str) -> list[str]:
+def _modules_defining(name: str) -> list[str]:
     """Return the modules of ours that define a class of this name."""
-    packages = [importlib.import_module(f"itd_lightning.{package}") for package in NAMED]
+    packages = [importlib.import_module(f"itd_lightning.{package}") for package in _NAMED]
     return [getattr(package, name).__module__ for package in packages if hasattr(package, name)]

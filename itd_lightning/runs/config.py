@@ -19,8 +19,8 @@ from itd_lightning.contracts.files import written_beside
 from itd_lightning.contracts.run_files import FIT_CONFIG, TEST_CONFIG
 from itd_lightning.store.read import Store
 
-TRACKED_KEY = "itd_tracked"  # of the checkpoint
-CONFIGURED = ("seed_everything", "trainer", "model", "data", "checkpoint")
+_TRACKED_KEY = "itd_tracked"  # of the checkpoint
+_CONFIGURED = ("seed_everything", "trainer", "model", "data", "checkpoint")
 
 
 class SaveConfig(SaveConfigCallback):
@@ -60,14 +60,14 @@ class SaveConfig(SaveConfigCallback):
         """Store the config in the checkpoint, so that ``itd test --ckpt_path X`` needs nothing else."""
         checkpoint[CONFIG_KEY] = self.text
         for logger in wandb_runs(trainer.loggers):
-            checkpoint[TRACKED_KEY] = logger.tracked_run._asdict()
+            checkpoint[_TRACKED_KEY] = logger.tracked_run._asdict()
 
 
 def config_text(parser: LightningArgumentParser, config: Namespace) -> str:
     """Return the resolved config as YAML, without the options of one command only."""
     whole = yaml.safe_load(parser.dump(config, skip_none=False))
     whole["data"]["init_args"]["store"] = str(Path(whole["data"]["init_args"]["store"]).resolve())
-    return yaml.safe_dump({name: whole[name] for name in CONFIGURED if name in whole}, sort_keys=False)
+    return yaml.safe_dump({name: whole[name] for name in _CONFIGURED if name in whole}, sort_keys=False)
 
 
 def config_hash(text: str) -> str:
@@ -90,7 +90,7 @@ def tracked_in(checkpoint: Path) -> TrackedRun | None:
     Raises:
         InputError: If the checkpoint is no checkpoint, or says it in other words.
     """
-    record = load_checkpoint(checkpoint).get(TRACKED_KEY)
+    record = load_checkpoint(checkpoint).get(_TRACKED_KEY)
     if record is None:
         return None
     try:

@@ -64,14 +64,14 @@ def read_audits(path: Path) -> list[AuditResult]:
     if not path.is_file():
         return []
     try:
-        return [audit_result(entry) for entry in read_json(path)["audits"]]
+        return [_audit_result(entry) for entry in read_json(path)["audits"]]
     except (AttributeError, IndexError, KeyError, TypeError) as error:
         raise InputError(
             f"{path} is no list of audits; write it again with `itd audit {path.parent}`"
         ) from error
 
 
-def audit_result(entry: dict[str, Any]) -> AuditResult:
+def _audit_result(entry: dict[str, Any]) -> AuditResult:
     """Return one entry of ``audit.json``; JSON has no tuples, and fields may be absent."""
     result = AuditResult(*(entry.get(field) for field in AuditResult._fields))  # type: ignore[arg-type]
     return result._replace(interval=result.interval and (result.interval[0], result.interval[1]))

@@ -44,7 +44,7 @@ from itd_lightning.runs.config import SaveConfig, config_hash, config_text, trac
 from itd_lightning.views import View
 
 # A config is somebody's text: it may name these and nothing else, above all no function of the system.
-ALLOWED_IMPORTS = [
+_ALLOWED_IMPORTS = [
     "itd_lightning.callbacks",
     "itd_lightning.methods",
     "itd_lightning.splits",
@@ -56,13 +56,13 @@ ALLOWED_IMPORTS = [
     "lightning.pytorch.profilers",
     "lightning.pytorch.strategies",
 ]
-STRATEGIES = ("auto", "ddp", "ddp_find_unused_parameters_true", "ddp_find_unused_parameters_false")
-ROOT = "--trainer.default_root_dir"
+_STRATEGIES = ("auto", "ddp", "ddp_find_unused_parameters_true", "ddp_find_unused_parameters_false")
+_ROOT = "--trainer.default_root_dir"
 
 register_type(date, str, date.fromisoformat)
 
 
-class OneLineParser(LightningArgumentParser):
+class _OneLineParser(LightningArgumentParser):
     """Parser whose errors are one line."""
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
@@ -70,7 +70,7 @@ class OneLineParser(LightningArgumentParser):
         raise InputError(message) from ex
 
 
-def as_list(value: object) -> list[Any]:
+def _as_list(value: object) -> list[Any]:
     """Return a list of one thing, several or none."""
     return [] if value is None else value if isinstance(value, list) else [value]
 
@@ -135,8 +135,8 @@ class ExperimentCLI(LightningCLI):
         cores, devices = os.cpu_count() or 1, settings["devices"]
         if str(devices).isdigit() and int(devices) > cores and not torch.cuda.is_available():
             raise InputError(f"devices must be at most {cores}, the number of cores, got {devices}")
-        plugins = [AtomicCheckpointIO(), *as_list(settings["plugins"])]
-        strategy = check_strategy(settings["strategy"])
+        plugins = [AtomicCheckpointIO(), *_as_list(settings["plugins"])]
+        strategy = _check_strategy(settings["strategy"])
         plain = strategy == "ddp" or (strategy == "auto" and has_several_devices(devices))
         if plain and isinstance(self.model, StagedMethod):
             strategy = "ddp_find_unused_parameters_true"  # a stage leaves weights out
@@ -149,7 +149,7 @@ class ExperimentCLI(LightningCLI):
         """Return the run's own log, which the report reads, and the loggers that the config names."""
         logs = self.subcommand == "fit" and not settings["fast_dev_run"]
         own = [RunLog(folder)] if logs else []
-        configured = [] if settings["logger"] is True else as_list(settings["logger"])
+        configured = [] if settings["logger"] is True else _as_list(settings["logger"])
         checkpoint = self._get(self.config, "ckpt_path")
         if checkpoint and (fit_run := tracked_in(Path(checkpoint))):
             for logger in wandb_runs(configured):
@@ -186,13 +186,13 @@ class ExperimentCLI(LightningCLI):
                     partial.write_text("\n".join([*before, *rows, ""]), "utf-8")
 
 
-def check_strategy(strategy: object) -> object:
+def _check_strategy(strategy: object) -> object:
     """Return the strategy, if scores and checkpoints are written for it.
 
     Raises:
         InputError: If they are not.
     """
-    if isinstance(strategy, DDPStrategy | SingleDeviceStrategy) or strategy in STRATEGIES:
+    if isinstance(strategy, DDPStrategy | SingleDeviceStrategy) or strategy in _STRATEGIES:
         return strategy
     name = strategy if isinstance(strategy, str) else type(strategy).__name__
     raise InputError(f"strategy {name} is not supported: use --trainer.strategy ddp, or one device")
@@ -230,20 +230,20 @@ def train(args: Sequence[str]) -> ExperimentCLI:
     """
     refuse_urls(args)
     arguments, modules = take_option(list(args), "--allow-import")
-    restrict_parsing(modules)
+    _restrict_parsing(modules)
     command, *options = arguments
     checkpoint = next(iter(take_option(options, "--ckpt_path")[1]), None)
     if checkpoint is None or any(a in ("--help", "-h") for a in options):
-        return run_cli(command, arguments)
+        return _run_cli(command, arguments)
     path = Path(checkpoint)
-    root = [] if take_option(options, ROOT)[1] else [f"{ROOT}={run_folder(path, command)}"]
+    root = [] if take_option(options, _ROOT)[1] else [f"{_ROOT}={_run_folder(path, command)}"]
     if command == "fit" or any(a.partition("=")[0] in ("-c", "--config") for a in options):
-        return run_cli(command, [*arguments, *root])
+        return _run_cli(command, [*arguments, *root])
     config = safe_config(path, load_checkpoint(path).get(CONFIG_KEY))
     with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as file:
         file.write(config)
         file.flush()
-        return run_cli(command, [command, "--config", file.name, *root, *options])
+        return _run_cli(command, [command, "--config", file.name, *root, *options])
 
 
 @private_files()
@@ -258,28 +258,28 @@ def launch(command: str, config: Mapping[str, Any], checkpoint: Path | None = No
     Raises:
         InputError: If the config or the checkpoint does not fit.
     """
-    restrict_parsing()
+    _restrict_parsing()
     weights = {} if checkpoint is None else {"ckpt_path": str(checkpoint)}
-    return run_cli(command, {"subcommand": command, command: {**config, **weights}})
+    return _run_cli(command, {"subcommand": command, command: {**config, **weights}})
 
 
-def restrict_parsing(modules: Sequence[str] = ()) -> None:
+def _restrict_parsing(modules: Sequence[str] = ()) -> None:
     """Allow only the listed imports in a config, and no download; keep the terminal quiet.
 
     Args:
         modules: More modules that may be named.
     """
     quiet()
-    set_parsing_settings(import_path_denylist=["*"], import_path_allowlist=[*ALLOWED_IMPORTS, *modules])
+    set_parsing_settings(import_path_denylist=["*"], import_path_allowlist=[*_ALLOWED_IMPORTS, *modules])
     # Lightning lets the parser fetch configs from anywhere.
     set_parsing_settings(config_read_mode_urls_enabled=False, config_read_mode_fsspec_enabled=False)
 
 
-def run_folder(checkpoint: Path, command: str) -> Path:
+def _run_folder(checkpoint: Path, command: str) -> Path:
     """Return the folder that a command writes into, from where its checkpoint lies.
 
     Example:
-        >>> run_folder(Path("run/checkpoints/best.ckpt"), "predict").as_posix()
+        >>> _run_folder(Path("run/checkpoints/best.ckpt"), "predict").as_posix()
         'run/predict'
     """
     inside = checkpoint.parent.name == CHECKPOINTS
@@ -287,7 +287,7 @@ def run_folder(checkpoint: Path, command: str) -> Path:
     return folder / "predict" if command == "predict" else folder
 
 
-def run_cli(command: str, args: list[str] | dict[str, Any]) -> ExperimentCLI:
+def _run_cli(command: str, args: list[str] | dict[str, Any]) -> ExperimentCLI:
     """Parse and run a command.
 
     Raises:
@@ -302,7 +302,7 @@ def run_cli(command: str, args: list[str] | dict[str, Any]) -> ExperimentCLI:
             save_config_callback=SaveConfig,
             seed_everything_default=0,
             trainer_defaults={"devices": 1},
-            parser_class=OneLineParser,
+            parser_class=_OneLineParser,
             parser_kwargs={"prog": "itd", "version": itd_lightning.__version__},
             args=args,
         )
@@ -318,7 +318,7 @@ def run_cli(command: str, args: list[str] | dict[str, Any]) -> ExperimentCLI:
         raise
 
 
-NOISE = (
+_NOISE = (
     "The '.*_dataloader' does not have many workers",
     ".*treespec, LeafSpec.*",
     ".*exists and is not empty.*",  # the run's folder
@@ -338,5 +338,5 @@ def quiet() -> None:
     """Keep Lightning's remarks about hardware, workers and its own products off the terminal."""
     for name in ("lightning.pytorch", "lightning.fabric", "lightning"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    for message in NOISE:
+    for message in _NOISE:
         warnings.filterwarnings("ignore", message=message)

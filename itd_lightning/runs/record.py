@@ -37,13 +37,13 @@ def run_command(args: Sequence[str]) -> ExperimentCLI:
         return cli
     if args[0] == "fit" and cli.has_trained:
         write_json(folder / COST_FILE, process_cost(monotonic() - start))
-        refuse_divergence(cli)
+        _refuse_divergence(cli)
     elif args[0] == "test" and Store(cli.datamodule.store).manifest["answers"] is not None:
         write_json(folder / EVALUATION_FILE, evaluate(folder / SCORE_FILE))
     return cli
 
 
-def refuse_divergence(cli: ExperimentCLI) -> None:
+def _refuse_divergence(cli: ExperimentCLI) -> None:
     """Refuse a fit that ended with a loss that is infinite or NaN.
 
     Raises:

@@ -29,7 +29,7 @@ class LightningRescorer:
         self, config: Path, folder: Path, *, store: Path | None = None, moved_days: int | None = None
     ) -> None:
         """Train by a config into another folder; arguments as in ``audits.base.Rescorer``."""
-        whole = relocate(read_config(config), folder, store)
+        whole = _relocate(read_config(config), folder, store)
         whole["trainer"]["logger"] = True  # the own log alone: a tracker shows no audits
         if moved_days is not None:
             whole["data"]["init_args"]["split"]["init_args"]["moved_days"] = moved_days
@@ -46,8 +46,8 @@ class LightningRescorer:
         batch_size: int | None = None,
     ) -> Path:
         """Score the test part into a folder; return the score table. Arguments as in ``Rescorer``."""
-        whole = carried_config(checkpoint) if config is None else read_config(config)
-        whole = relocate(whole, folder, store)
+        whole = _carried_config(checkpoint) if config is None else read_config(config)
+        whole = _relocate(whole, folder, store)
         changes = {"scored_share": scored_share, "batch_size": batch_size}
         whole["data"]["init_args"].update({k: value for k, value in changes.items() if value is not None})
         try:
@@ -70,7 +70,7 @@ def read_config(path: Path) -> dict[str, Any]:
     return config
 
 
-def carried_config(checkpoint: Path) -> dict[str, Any]:
+def _carried_config(checkpoint: Path) -> dict[str, Any]:
     """Return the config that a checkpoint carries, with known settings in known ranges only.
 
     Raises:
@@ -82,7 +82,7 @@ def carried_config(checkpoint: Path) -> dict[str, Any]:
     return config
 
 
-def relocate(config: dict[str, Any], folder: Path, store: Path | None) -> dict[str, Any]:
+def _relocate(config: dict[str, Any], folder: Path, store: Path | None) -> dict[str, Any]:
     """Return a config for another folder; on another store, nothing is logged beside the scores."""
     config["trainer"]["default_root_dir"] = str(folder)
     if store is not None:

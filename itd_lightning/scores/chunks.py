@@ -7,7 +7,7 @@ import polars as pl
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.scores.table import ROWS_AT_ONCE
 
-REQUIRED = ("user", "part", "start", "end", "score")  # no row may lack one of them
+_REQUIRED = ("user", "part", "start", "end", "score")  # no row may lack one of them
 
 
 def row_chunks(table: pl.LazyFrame) -> Iterator[pl.DataFrame]:
@@ -18,7 +18,7 @@ def row_chunks(table: pl.LazyFrame) -> Iterator[pl.DataFrame]:
     """
     for first in range(0, max(count_rows(table), 1), ROWS_AT_ONCE):
         chunk = table.slice(first, ROWS_AT_ONCE).collect()
-        for name in REQUIRED:
+        for name in _REQUIRED:
             if name in chunk.columns and (missing := chunk[name].null_count()):
                 raise InputError(
                     f"{missing} rows of the score table have no {name}; write it again with `itd test`"
@@ -42,9 +42,9 @@ def user_chunks(table: pl.LazyFrame) -> Iterator[pl.DataFrame]:
         whole = len(rows) - rows["user"].rle().struct.field("len")[-1]
         remainder = rows[whole:]
         if whole:
-            yield check_new_users(rows[:whole], users)
+            yield _check_new_users(rows[:whole], users)
     if len(remainder):
-        yield check_new_users(remainder, users)
+        yield _check_new_users(remainder, users)
 
 
 def count_rows(table: pl.LazyFrame) -> int:
@@ -52,7 +52,7 @@ def count_rows(table: pl.LazyFrame) -> int:
     return int(table.select(pl.len()).collect().item())
 
 
-def check_new_users(chunk: pl.DataFrame, users: set[str]) -> pl.DataFrame:
+def _check_new_users(chunk: pl.DataFrame, users: set[str]) -> pl.DataFrame:
     """Return the chunk, whose users must not be among those before, and add them."""
     new = set(chunk["user"].unique())
     if new & users:

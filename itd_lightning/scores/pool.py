@@ -39,7 +39,7 @@ def pool_sequences(scores: pl.DataFrame, length: int = 6, stride: int = 3) -> pl
         .explode("begin", empty_as_null=False)
         .filter(pl.col("begin") % stride == 0, pl.col("begin") + length <= pl.col("size"))
     )
-    return pool_all_ways(member, ["user", "part", "begin"]).drop("begin")
+    return _pool_all_ways(member, ["user", "part", "begin"]).drop("begin")
 
 
 def pool_sessions(scores: pl.DataFrame) -> pl.DataFrame:
@@ -48,10 +48,10 @@ def pool_sessions(scores: pl.DataFrame) -> pl.DataFrame:
     Returns:
         ``user``, ``part``, ``sequence``, ``start``, ``end``, and a column of scores for each of ``POOLS``.
     """
-    return pool_all_ways(scores.filter(pl.col("sequence").is_not_null()), ["user", "part", "sequence"])
+    return _pool_all_ways(scores.filter(pl.col("sequence").is_not_null()), ["user", "part", "sequence"])
 
 
-def pool_all_ways(member: pl.DataFrame, by: list[str]) -> pl.DataFrame:
+def _pool_all_ways(member: pl.DataFrame, by: list[str]) -> pl.DataFrame:
     """Pool each group to one row: its span, and a column of scores for each of ``POOLS``."""
     spans = member.group_by(by).agg(pl.col("start").min(), pl.col("end").max(), **POOLS)
     return spans.sort("user", "start", *by)

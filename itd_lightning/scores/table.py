@@ -88,12 +88,12 @@ def scan_scores(path: Path) -> tuple[pl.LazyFrame, About]:
         table.head(1).collect()
     except (KeyError, TypeError, json.JSONDecodeError, pl.exceptions.PolarsError) as error:
         raise InputError(f"{path} is no score table of this program: {str(error).splitlines()[0]}") from error
-    if not is_valid(about):
+    if not _is_valid(about):
         raise InputError(f"{path} is no score table of this program: its metadata hold other values")
     return table, about
 
 
-def is_valid(about: About) -> bool:
+def _is_valid(about: About) -> bool:
     """Return whether every metadata field has its declared type."""
     numbers = {name: value for name, value in about._asdict().items() if name in ("seed", "moved_days")}
     texts = [value for name, value in about._asdict().items() if name not in numbers]

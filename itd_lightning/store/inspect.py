@@ -7,7 +7,7 @@ import polars as pl
 from itd_lightning.store.read import Store
 
 # Kinds of which a view needs at least one event each.
-VIEW_NEEDS = {
+_VIEW_NEEDS = {
     "windows": ("logon", "connect", "http_visit", "email_send", "file_copy"),
     "sequences": ("logon", "logoff"),
     "signals": (),
@@ -15,10 +15,10 @@ VIEW_NEEDS = {
     "trajectories": ("logon",),
     "narratives": (),
 }
-COLUMNS = ["user", "time", "kind"]
+_COLUMNS = ["user", "time", "kind"]
 
 
-class Summary(NamedTuple):
+class _Summary(NamedTuple):
     """A summary of a store.
 
     Attributes:
@@ -36,9 +36,9 @@ class Summary(NamedTuple):
     views: dict[str, list[str]]
 
 
-def summarise(store: Store) -> Summary:
+def summarise(store: Store) -> _Summary:
     """Count what a store holds, shard by shard."""
-    parts = [count_shard(pl.read_parquet(shard, columns=COLUMNS, glob=False)) for shard in store.shards]
+    parts = [_count_shard(pl.read_parquet(shard, columns=_COLUMNS, glob=False)) for shard in store.shards]
     kinds = (
         pl.concat([kinds for kinds, _ in parts])
         .group_by("kind")
@@ -48,12 +48,12 @@ def summarise(store: Store) -> Summary:
     days = pl.concat([days for _, days in parts]).unique().sort()
     span = (days[-1] - days[0]).days + 1 if len(days) else 0
     recorded = set(kinds["kind"].to_list())
-    return Summary(
+    return _Summary(
         kinds=kinds,
         days=len(days),
         silent_days=span - len(days),
-        campaigns=count_campaigns(store),
-        views={view: [kind for kind in needs if kind not in recorded] for view, needs in VIEW_NEEDS.items()},
+        campaigns=_count_campaigns(store),
+        views={view: [kind for kind in needs if kind not in recorded] for view, needs in _VIEW_NEEDS.items()},
     )
 
 
@@ -72,7 +72,7 @@ def refusals(store: Store, last: int) -> str:
     return ", ".join(f"{reason} {count:,}" for reason, count in reasons.iter_rows())
 
 
-def count_shard(events: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
+def _count_shard(events: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
     """Count events by kind and list days with any, in one shard; users are whole in it, so counts add up."""
     kinds = events.group_by("kind").agg(
         events=pl.len(),
@@ -83,7 +83,7 @@ def count_shard(events: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
     return kinds, events["time"].dt.date().unique()
 
 
-def count_campaigns(store: Store) -> pl.DataFrame | None:
+def _count_campaigns(store: Store) -> pl.DataFrame | None:
     """Count campaigns by scenario, from the copy of the key in the store; its times stay in it."""
     path = store.path / "answers" / "campaigns.parquet"
     if not path.is_file():

@@ -7,7 +7,7 @@ import polars as pl
 
 from itd_lightning.contracts.errors import InputError
 
-WEEK = 7  # days
+_WEEK = 7  # days
 
 
 class Key(NamedTuple):
@@ -30,9 +30,9 @@ class Key(NamedTuple):
         """
         if not days:
             return self
-        needed = ((pl.col("end") - pl.col("start")) / pl.duration(days=1) + WEEK) / WEEK
-        weeks = pl.max_horizontal(needed.ceil(), pl.lit(days / WEEK).ceil()).cast(pl.Int64)
-        shifts = self.campaigns.select("user", shift=weeks * pl.duration(days=WEEK))
+        needed = ((pl.col("end") - pl.col("start")) / pl.duration(days=1) + _WEEK) / _WEEK
+        weeks = pl.max_horizontal(needed.ceil(), pl.lit(days / _WEEK).ceil()).cast(pl.Int64)
+        shifts = self.campaigns.select("user", shift=weeks * pl.duration(days=_WEEK))
         return Key(
             self.campaigns.with_columns(pl.col("start", "end") - shifts["shift"]),
             self.events.join(shifts, on="user", maintain_order="left")

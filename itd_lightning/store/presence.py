@@ -14,8 +14,8 @@ USE = pl.Schema(
         "first": pl.Datetime("us"),
     }
 )
-ENDS = ("logoff", "disconnect")  # past midnight they end what began on the day before
-TWO_WEEKS = "14d"
+_ENDS = ("logoff", "disconnect")  # past midnight they end what began on the day before
+_TWO_WEEKS = "14d"
 
 
 def days_present(events: pl.DataFrame) -> pl.DataFrame:
@@ -31,7 +31,7 @@ def days_present(events: pl.DataFrame) -> pl.DataFrame:
         ``user``, ``day``, the day's ``first`` event (ends left out) and ``last`` one (ends counted); sorted.
         Each user is whole in one shard, so the partials of all shards merge by ``pl.concat``, in any order.
     """
-    starts = pl.col("time").filter(~pl.col("kind").is_in(ENDS))
+    starts = pl.col("time").filter(~pl.col("kind").is_in(_ENDS))
     return (
         events.group_by("user", pl.col("time").dt.date().alias("day"))
         .agg(first=starts.min(), last=pl.col("time").max())
@@ -55,7 +55,7 @@ def pc_use(events: pl.DataFrame) -> pl.DataFrame:
     day = pl.col("time").dt.date()
     logon = pl.col("kind") == "logon"
     return (
-        events.filter(day < day.min().over("user").dt.offset_by(TWO_WEEKS))
+        events.filter(day < day.min().over("user").dt.offset_by(_TWO_WEEKS))
         .filter(pl.col("pc").is_not_null())
         .group_by("user", "pc")
         .agg(

@@ -10,9 +10,9 @@ from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 
-PACKAGE = "itd_lightning"
+_PACKAGE = "itd_lightning"
 ROOT = Path(__file__).parents[1]  # the package's folder
-LONGEST_FILE_NAME = 100
+_LONGEST_FILE_NAME = 100
 
 
 def source_hash(*modules: str) -> str:
@@ -36,63 +36,63 @@ def reachable(modules: frozenset[str], root: Path) -> set[str]:
     new = set(modules)
     while new:
         every |= new
-        new = {name for module in new for name in imports(module, root)} - every
+        new = {name for module in new for name in _imports(module, root)} - every
     return every
 
 
-def imports(module: str, root: Path) -> Iterator[str]:
+def _imports(module: str, root: Path) -> Iterator[str]:
     """Yield the modules of ours that a module imports from.
 
     A name that a package hands on comes from the module that defines it.
     """
-    for node in ast.walk(parse(module, root)):
+    for node in ast.walk(_parse(module, root)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names if alias.name.startswith(f"{PACKAGE}."))
-        elif isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith(f"{PACKAGE}."):
+            yield from (alias.name for alias in node.names if alias.name.startswith(f"{_PACKAGE}."))
+        elif isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith(f"{_PACKAGE}."):
             yield from (defining_module(str(node.module), alias.name, root) for alias in node.names)
 
 
 def defining_module(module: str, name: str, root: Path) -> str:
     """Return the module that defines what a module or package offers under a name."""
-    if source_file(module, root).name != "__init__.py":
+    if _source_file(module, root).name != "__init__.py":
         return module
     submodule = f"{module}.{name}"
-    if source_file(submodule, root).is_file():
+    if _source_file(submodule, root).is_file():
         return submodule
-    for node in ast.walk(parse(module, root)):
-        if isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith(f"{PACKAGE}."):
+    for node in ast.walk(_parse(module, root)):
+        if isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith(f"{_PACKAGE}."):
             for alias in node.names:
                 if name == (alias.asname or alias.name):
                     return defining_module(str(node.module), alias.name, root)
     return module
 
 
-def source_file(module: str, root: Path) -> Path:
+def _source_file(module: str, root: Path) -> Path:
     """Return the file of a module of ours; its name is ``__init__.py`` for a package."""
     path = root.joinpath(*module.split(".")[1:])
     return path / "__init__.py" if path.is_dir() else path.with_name(f"{path.name}.py")
 
 
-def parse(module: str, root: Path) -> ast.Module:
+def _parse(module: str, root: Path) -> ast.Module:
     """Return the syntax tree of a module."""
-    return ast.parse(source_file(module, root).read_text("utf-8"))
+    return ast.parse(_source_file(module, root).read_text("utf-8"))
 
 
 def sources(module: str, root: Path) -> Iterator[str]:
     """Yield a module's name, its code, and the files beside it that it names, such as a kernel in C++."""
-    tree, folder = parse(module, root), source_file(module, root).parent
+    tree, folder = _parse(module, root), _source_file(module, root).parent
     yield module
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and is_file_name(node.value):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and _is_file_name(node.value):
             beside = folder / node.value
             if beside.is_file():
                 yield beside.read_text("utf-8")
     yield strip_docstrings(tree)
 
 
-def is_file_name(text: str) -> bool:
+def _is_file_name(text: str) -> bool:
     """Return whether a text could name a file beside a module."""
-    return 0 < len(text) < LONGEST_FILE_NAME and text.isprintable() and "/" not in text
+    return 0 < len(text) < _LONGEST_FILE_NAME and text.isprintable() and "/" not in text
 
 
 def strip_docstrings(tree: ast.Module) -> str:

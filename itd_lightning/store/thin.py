@@ -52,28 +52,28 @@ def thin_store(store: Path, out: Path, share: float = 0.1, seed: int = 0) -> Sto
         shards, lost = [], []
         for number, shard in enumerate(old.shards):
             events = pl.read_parquet(shard, glob=False)
-            stays = draw_survivors(events, share, np.random.default_rng([seed, number]))
+            stays = _draw_survivors(events, share, np.random.default_rng([seed, number]))
             place = folder / shard.relative_to(old.path).parent
-            shards.append(write_shard(events.filter(stays), place))
+            shards.append(_write_shard(events.filter(stays), place))
             lost.append(events.filter(~stays).select("kind", "event_id", "user"))
         for name in ("people.parquet", "decoys.parquet", "answers", "rejects"):
-            copy(old.path / name, folder / name)
+            _copy(old.path / name, folder / name)
         key = folder / "answers" / "malicious.parquet"
         if key.is_file():
             rows = pl.read_parquet(key, glob=False)
             rows.join(pl.concat(lost), on=["kind", "event_id", "user"], how="anti").write_parquet(key)
-        new_manifest = thinned_manifest(old, shards, share, seed)
+        new_manifest = _thinned_manifest(old, shards, share, seed)
         (folder / MANIFEST).write_text(json.dumps(new_manifest, indent=1) + "\n", "utf-8")
     return Store(out)
 
 
-def draw_survivors(events: pl.DataFrame, share: float, draw: np.random.Generator) -> pl.Series:
+def _draw_survivors(events: pl.DataFrame, share: float, draw: np.random.Generator) -> pl.Series:
     """Return which events stay: a mask."""
     stays = pl.Series(draw.random(len(events)) >= share)
     return stays | events["kind"].is_in(PAIRED)
 
 
-def write_shard(events: pl.DataFrame, folder: Path) -> Shard:
+def _write_shard(events: pl.DataFrame, folder: Path) -> Shard:
     """Write the events of a shard and the small tables beside them."""
     folder.mkdir(parents=True)
     write_events(events, folder / EVENT_FILE)
@@ -85,17 +85,17 @@ def write_shard(events: pl.DataFrame, folder: Path) -> Shard:
     return Shard(len(events), events["user"].n_unique(), first, last)
 
 
-def copy(source: Path, target: Path) -> None:
+def _copy(source: Path, target: Path) -> None:
     """Copy a file or folder, if it is there."""
     if source.is_dir():
         private_folder(target)
         for file in source.iterdir():
-            copy(file, target / file.name)
+            _copy(file, target / file.name)
     elif source.is_file():
         shutil.copyfile(source, target)  # not its mode
 
 
-def thinned_manifest(old: Store, shards: list[Shard], share: float, seed: int) -> dict[str, Any]:
+def _thinned_manifest(old: Store, shards: list[Shard], share: float, seed: int) -> dict[str, Any]:
     """Return the manifest of the old store, with the counts and the history of the new one."""
     how = {"share": share, "seed": seed, "of": old.fingerprint}
     return {

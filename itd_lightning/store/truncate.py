@@ -15,7 +15,7 @@ from itd_lightning.store.build.shards import write_events
 from itd_lightning.store.presence import days_present, pc_use
 from itd_lightning.store.read import EVENT_FILE, MANIFEST, PC_USE, PRESENCE, Store
 
-ANSWERS = ("campaigns.parquet", "malicious.parquet")
+_ANSWERS = ("campaigns.parquet", "malicious.parquet")
 
 
 @private_files()
@@ -33,14 +33,14 @@ def derive_store(source: Path, target: Path, until: datetime, hidden_from: datet
     private_folder(target.parent)
     target.mkdir(mode=0o700)
     for shard in store.shards:
-        cut_shard(shard, target / "events" / shard.parent.name, until)
+        _cut_shard(shard, target / "events" / shard.parent.name, until)
     if (people := store.people()) is not None:
-        cut_people(people, until).write_parquet(target / "people.parquet")
+        _cut_people(people, until).write_parquet(target / "people.parquet")
     if store.manifest["answers"] is not None:
         (target / "answers").mkdir()
-        for name in ANSWERS:
+        for name in _ANSWERS:
             answers = pl.read_parquet(store.path / "answers" / name, glob=False)
-            answers = answers if hidden_from is None else cut_answers(answers, hidden_from)
+            answers = answers if hidden_from is None else _cut_answers(answers, hidden_from)
             answers.write_parquet(target / "answers" / name)
     identity = json.dumps([store.fingerprint, str(until), str(hidden_from)])
     manifest = {
@@ -53,7 +53,7 @@ def derive_store(source: Path, target: Path, until: datetime, hidden_from: datet
     return Store(target)
 
 
-def cut_shard(shard: Path, folder: Path, until: datetime) -> None:
+def _cut_shard(shard: Path, folder: Path, until: datetime) -> None:
     """Write the events of a shard before a moment, and what is derived from them."""
     folder.mkdir(parents=True)
     events = pl.scan_parquet(shard, glob=False).filter(pl.col("time") < until).collect()
@@ -62,7 +62,7 @@ def cut_shard(shard: Path, folder: Path, until: datetime) -> None:
     pc_use(events).write_parquet(folder / PC_USE)
 
 
-def cut_people(people: pl.DataFrame, until: datetime) -> pl.DataFrame:
+def _cut_people(people: pl.DataFrame, until: datetime) -> pl.DataFrame:
     """Return the people table up to and with the month of a moment; nobody has left after it."""
     month_end = pl.lit(until.date()).dt.month_start().dt.offset_by("1mo")
     return people.filter(pl.col("valid_from") < month_end).with_columns(
@@ -71,7 +71,7 @@ def cut_people(people: pl.DataFrame, until: datetime) -> pl.DataFrame:
     )
 
 
-def cut_answers(answers: pl.DataFrame, until: datetime) -> pl.DataFrame:
+def _cut_answers(answers: pl.DataFrame, until: datetime) -> pl.DataFrame:
     """Return the campaigns, or the malicious events, that began before a moment; a campaign ends by then."""
     if "time" in answers:
         return answers.filter(pl.col("time") < until)

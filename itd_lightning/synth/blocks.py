@@ -16,19 +16,19 @@ from itd_lightning.synth.logs.sessions import short_sessions, work_days
 from itd_lightning.synth.story import draw_story
 from itd_lightning.synth.world import DAYS, Settings, World
 
-MAX_DAYS = 14  # days
-MAX_USER_DAYS = 14_000  # in a block: about 1.2 million rows of r4.2, 1.5 million of r5.2
+_MAX_DAYS = 14  # days
+_MAX_USER_DAYS = 14_000  # in a block: about 1.2 million rows of r4.2, 1.5 million of r5.2
 OVERLAP = 6 * HOUR  # every session past midnight has ended by then
 
 
-class Block(NamedTuple):
+class _Block(NamedTuple):
     """A range of days of the release, with its number in the order of blocks."""
 
     number: int
     days: range
 
 
-class BlockRows(NamedTuple):
+class _BlockRows(NamedTuple):
     """The rows that a block adds to the release.
 
     Attributes:
@@ -42,24 +42,24 @@ class BlockRows(NamedTuple):
     rows: list[int]
 
 
-def split_days(users: int, days: int) -> list[Block]:
+def split_days(users: int, days: int) -> list[_Block]:
     """Split the period so that a block fits into memory, however many users there are.
 
     Example:
         >>> [block.days for block in split_days(users=100, days=30)]
         [range(0, 14), range(14, 28), range(28, 30)]
     """
-    length = max(1, min(MAX_DAYS, MAX_USER_DAYS // users))
+    length = max(1, min(_MAX_DAYS, _MAX_USER_DAYS // users))
     firsts = range(0, days, length)
-    return [Block(number, range(first, min(first + length, days))) for number, first in enumerate(firsts)]
+    return [_Block(number, range(first, min(first + length, days))) for number, first in enumerate(firsts)]
 
 
-def part_file(folder: Path, block: Block, log: str) -> Path:
+def part_file(folder: Path, block: _Block, log: str) -> Path:
     """Return the path of a block's rows of a log, which are kept there until they are appended."""
     return folder / f"{log}-{block.number}.part"
 
 
-def draw_block(world: World, block: Block, seed: int) -> Logs:
+def draw_block(world: World, block: _Block, seed: int) -> Logs:
     """Draw the ordinary rows of a block."""
     streams = [np.random.default_rng([seed, DAYS, block.number, k]) for k in range(5)]
     work = work_days(world.people, world.calendar, block.days, streams[0])
@@ -74,7 +74,7 @@ def draw_block(world: World, block: Block, seed: int) -> Logs:
     )
 
 
-def write_block(settings: Settings, folder: Path, block: Block) -> BlockRows:
+def write_block(settings: Settings, folder: Path, block: _Block) -> _BlockRows:
     """Draw a block, write most of its rows to part files, and return the few that touch other blocks."""
     story = draw_story(settings)
     ordinary_logs = draw_block(story.world, block, settings.seed)
@@ -91,4 +91,4 @@ def write_block(settings: Settings, folder: Path, block: Block) -> BlockRows:
         head.append(rows_between(table, first, first + OVERLAP))
         overflow.append(rows_between(table, end, end + OVERLAP))
         rows.append(body.height)
-    return BlockRows(Logs(*head), Logs(*overflow), rows)
+    return _BlockRows(Logs(*head), Logs(*overflow), rows)

@@ -22,7 +22,7 @@ from itd_lightning.synth.logs.rows import header, write_rows
 from itd_lightning.synth.story import Story, draw_story
 from itd_lightning.synth.world import PROJECTS, Settings
 
-MOST_USERS = 9_000  # ids have four digits
+_MOST_USERS = 9_000  # ids have four digits
 
 
 def write_release(
@@ -84,8 +84,8 @@ def write_release(
 def _check(settings: Settings) -> None:
     """Refuse arguments out of range, one sentence each."""
     find_release(settings.release)
-    if not 8 <= settings.users <= MOST_USERS:
-        raise ValueError(f"users must be 8 .. {MOST_USERS}, got {settings.users}")
+    if not 8 <= settings.users <= _MOST_USERS:
+        raise ValueError(f"users must be 8 .. {_MOST_USERS}, got {settings.users}")
     if settings.days < 28:
         raise ValueError(f"days must be at least 28, got {settings.days}")
     if settings.seed < 0:

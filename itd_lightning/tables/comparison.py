@@ -44,9 +44,9 @@ def write_common(
     """
     names = heads(table)
     rows = [cells(row, table, costs.get(row.name, {})) for row in (*table.rows, *table.references)]
-    remarks = [*notes(table), *missing_rows(spec, table), f"Data: {data}."]
+    remarks = [*notes(table), *_missing_rows(spec, table), f"Data: {data}."]
     answers = audit_table(table, audits)
-    parts = [f"# {spec['title']}", str(spec["source"]), markdown(names, rows), *remarks]
+    parts = [f"# {spec['title']}", str(spec["source"]), _markdown(names, rows), *remarks]
     if answers.heads:
         failed = [f"- {line}" for line in answers.failed] or ["No audit failed."]
         meanings = "\n".join(f"- {line}" for line in answers.meanings)
@@ -54,19 +54,19 @@ def write_common(
             f"## {TITLE}",
             INTRODUCTION,
             meanings,
-            markdown(answers.heads, answers.rows),
+            _markdown(answers.heads, answers.rows),
             "\n".join(failed),
         ]
     text = "\n\n".join(parts) + "\n"
     audit_names = answers.names
     csv_rows = [
-        csv_row(row, costs.get(row.name, {})) | answer_columns(audits.get(row.name, ()), audit_names)
+        _csv_row(row, costs.get(row.name, {})) | answer_columns(audits.get(row.name, ()), audit_names)
         for row in (*table.rows, *table.references)
     ]
     contents = {
         ".md": text,
         ".csv": pl.DataFrame(csv_rows, infer_schema_length=None).write_csv(),
-        ".html": page(spec, table, names, rows, remarks, answers),
+        ".html": _page(spec, table, names, rows, remarks, answers),
     }
     for suffix, content in contents.items():
         with written_beside(stem.with_suffix(suffix)) as partial:
@@ -74,19 +74,19 @@ def write_common(
     return text
 
 
-def markdown(heads: list[str], rows: list[list[str]]) -> str:
+def _markdown(heads: list[str], rows: list[list[str]]) -> str:
     """Return a Markdown table."""
     return "\n".join([markdown_row(heads), "|" + "---|" * len(heads), *map(markdown_row, rows)])
 
 
-def missing_rows(spec: Mapping[str, Any], table: CommonTable) -> list[str]:
+def _missing_rows(spec: Mapping[str, Any], table: CommonTable) -> list[str]:
     """Return a line that names the rows without a run; none if every row is there."""
     present = {row.name for row in table.rows}
     missing = [name for name in spec["rows"] if name not in present]
     return [f"Not there, as a run of it is missing: {', '.join(missing)}."] if missing else []
 
 
-def csv_row(row: MethodRow, cost: Cost) -> dict[str, Any]:
+def _csv_row(row: MethodRow, cost: Cost) -> dict[str, Any]:
     """Return one row of the CSV."""
     low, high = row.interval or (None, None)
     behind = row.behind or (None, None)
@@ -111,7 +111,7 @@ def csv_row(row: MethodRow, cost: Cost) -> dict[str, Any]:
     }
 
 
-def page(
+def _page(
     spec: Mapping[str, Any],
     table: CommonTable,
     names: list[str],

@@ -8,7 +8,7 @@ from itd_lightning.contracts.results import AuditResult
 from itd_lightning.evaluation.comparison import FUSION, CommonTable
 
 ResultsByMethod = Mapping[str, Sequence[AuditResult]]
-ANSWERS = {True: "pass", False: "FAIL", None: "open"}
+_ANSWERS = {True: "pass", False: "FAIL", None: "open"}
 TITLE = "Could it be an artefact?"
 INTRODUCTION = (
     "What `itd audit` asked of the first seed's run when it was made, at the grain of the method: single "
@@ -40,7 +40,7 @@ def audit_table(table: CommonTable, results: ResultsByMethod) -> AuditTable:
     methods = {row.name: {result.name: result for result in results.get(row.name, ())} for row in table.rows}
     names = list(dict.fromkeys(name for by_name in methods.values() for name in by_name))
     rows = [
-        [method, *(answer(by_name.get(name)) for name in names)]
+        [method, *(_answer(by_name.get(name)) for name in names)]
         for method, by_name in methods.items()
         if by_name
     ]
@@ -66,11 +66,11 @@ def legend(names: Sequence[str]) -> list[str]:
     return lines
 
 
-def answer(result: AuditResult | None) -> str:
+def _answer(result: AuditResult | None) -> str:
     """Return an answer and its number in a few letters; a dash where the audit was not run."""
     if result is None:
         return "-"
-    return ANSWERS[result.passed] + ("" if result.number is None else f" {result.number:.2g}")
+    return _ANSWERS[result.passed] + ("" if result.number is None else f" {result.number:.2g}")
 
 
 def answer_columns(results: Sequence[AuditResult], names: Sequence[str]) -> dict[str, str | float | None]:
@@ -79,6 +79,6 @@ def answer_columns(results: Sequence[AuditResult], names: Sequence[str]) -> dict
     columns: dict[str, str | float | None] = {}
     for name in names:
         result = by_name.get(name)
-        columns[f"audit_{name}"] = None if result is None else ANSWERS[result.passed]
+        columns[f"audit_{name}"] = None if result is None else _ANSWERS[result.passed]
         columns[f"audit_{name}_number"] = None if result is None else result.number
     return columns

@@ -12,8 +12,8 @@ from itd_lightning.contracts.results import Numbers
 from itd_lightning.report.parts.template import template
 from itd_lightning.tables.spec import TableSpec
 
-BAR = r"\|"  # within a cell of a Markdown table
-WORDS = {
+_BAR = r"\|"  # within a cell of a Markdown table
+_WORDS = {
     "roc_auc": "ROC-AUC",
     "pr_auc": "PR-AUC",
     "f1": "F1",
@@ -68,13 +68,13 @@ def compare(row: str, measure: str, paper: float | None, results: Mapping[str, S
         row,
         measure,
         paper,
-        {column: summarise_seeds(measure, evaluations) for column, evaluations in results.items()},
+        {column: _summarise_seeds(measure, evaluations) for column, evaluations in results.items()},
     )
 
 
-def summarise_seeds(measure: str, results: Sequence[Numbers]) -> Measurement:
+def _summarise_seeds(measure: str, results: Sequence[Numbers]) -> Measurement:
     """Return one measure over seeds."""
-    places = [find_node(result, measure) for result in results]
+    places = [_find_node(result, measure) for result in results]
     values = [node[name] for node, name in places if node.get(name) is not None]
     if not values:
         return Measurement()
@@ -84,18 +84,18 @@ def summarise_seeds(measure: str, results: Sequence[Numbers]) -> Measurement:
     return Measurement(sum(values) / len(values), min(values), max(values), low, high, rate)
 
 
-def find_node(node: Numbers, measure: str) -> tuple[Numbers, str]:
+def _find_node(node: Numbers, measure: str) -> tuple[Numbers, str]:
     """Return the node of an evaluation that holds a measure, and its name there; an empty node for none.
 
     Example:
-        >>> find_node({"share": {"0.05": 0.7}}, "share.0.05")
+        >>> _find_node({"share": {"0.05": 0.7}}, "share.0.05")
         ({'0.05': 0.7}, '0.05')
     """
     if measure in node:
         return node, measure
     for name, below in node.items():
         if measure.startswith(f"{name}.") and isinstance(below, dict):
-            return find_node(below, measure.removeprefix(f"{name}."))
+            return _find_node(below, measure.removeprefix(f"{name}."))
     return {}, measure
 
 
@@ -116,13 +116,13 @@ def write_table(table: Path, spec: TableSpec, lines: list[Line], data: str) -> s
         [
             line.row,
             line.measure,
-            format_number(line.paper),
-            *(format_cell(line.ours[column]) for column in columns),
+            _format_number(line.paper),
+            *(_format_cell(line.ours[column]) for column in columns),
         ]
         for line in lines
     ]
     rates = {
-        column: dict.fromkeys(format_number(line.ours[column].base_rate) for line in lines)
+        column: dict.fromkeys(_format_number(line.ours[column].base_rate) for line in lines)
         for column in columns
     }
     seeds = ", ".join(map(str, spec["seeds"]))
@@ -151,11 +151,11 @@ def write_table(table: Path, spec: TableSpec, lines: list[Line], data: str) -> s
     with written_beside(table.with_suffix(".csv")) as partial:
         pl.DataFrame(numbers, infer_schema_length=None).write_csv(partial)
     with written_beside(table.with_suffix(".html")) as partial:
-        partial.write_text(page(spec, lines, notes), "utf-8")
+        partial.write_text(_page(spec, lines, notes), "utf-8")
     return text
 
 
-def page(spec: TableSpec, lines: list[Line], notes: list[str]) -> str:
+def _page(spec: TableSpec, lines: list[Line], notes: list[str]) -> str:
     """Return the HTML page: measure by measure, every row's number as a dot beside the paper's."""
     measures: dict[str, list[Line]] = {}
     for line in lines:
@@ -167,8 +167,8 @@ def page(spec: TableSpec, lines: list[Line], notes: list[str]) -> str:
         columns=list(spec["columns"]),
         measures=measures,
         scale=max([1.0, *(value for value in numbers if value is not None)]),
-        format_number=format_number,
-        format_cell=format_cell,
+        format_number=_format_number,
+        format_cell=_format_cell,
         measure_words=measure_words,
         bar_ends=bar_ends,
         notes=notes,
@@ -182,7 +182,7 @@ def measure_words(measure: str) -> str:
         >>> measure_words("pooled.user_days.pr_auc"), measure_words("budgets.share.0.05")
         ('user-days, PR-AUC', 'recall at a share of 0.05')
     """
-    for place, words in WORDS.items():
+    for place, words in _WORDS.items():
         if measure == place:
             return words
         if measure.startswith(f"{place}."):
@@ -199,20 +199,20 @@ def bar_ends(ours: Measurement) -> tuple[float | None, float | None]:
 
 def row(cells: list[str]) -> str:
     """Return one row of a Markdown table."""
-    return f"| {' | '.join(cell.replace('|', BAR) for cell in cells)} |"
+    return f"| {' | '.join(cell.replace('|', _BAR) for cell in cells)} |"
 
 
-def format_number(value: float | None) -> str:
+def _format_number(value: float | None) -> str:
     """Return a number with three digits, or a dash."""
     return "-" if value is None else f"{value:.3f}"
 
 
-def format_cell(ours: Measurement) -> str:
+def _format_cell(ours: Measurement) -> str:
     """Return one cell of the table."""
     spread = (
         ""
         if ours.least == ours.greatest
-        else f" [{format_number(ours.least)}, {format_number(ours.greatest)}]"
+        else f" [{_format_number(ours.least)}, {_format_number(ours.greatest)}]"
     )
     span = "" if ours.low is None else f" ({ours.low:.2f}-{ours.high:.2f})"
-    return format_number(ours.mean) + spread + span
+    return _format_number(ours.mean) + spread + span

@@ -95,7 +95,7 @@ def reproduce_table(
         (row, column, seed): plan_cell(spec, configs[row], row, column, seed, out, versions[row])
         for row in spec["rows"]
         for column in spec["columns"]
-        for seed in seeds_of(spec, row)
+        for seed in _seeds_of(spec, row)
     }
     fits = {cell.run: cell for cell in cells.values()}
     tests = {cell.test_folder: cell for cell in cells.values()}
@@ -105,21 +105,21 @@ def reproduce_table(
         score_command(cell) for cell in tests.values() if is_fitted(cell) and not is_scored(cell)
     ]
     failures += run_all(test_commands, jobs)
-    results, damaged = evaluate_cells([folder for folder, cell in tests.items() if is_scored(cell)], store)
+    results, damaged = _evaluate_cells([folder for folder, cell in tests.items() if is_scored(cell)], store)
     failures += damaged
     audit_commands = [
-        ["audit", str(folder)] for folder in folders_without_audits(spec, cells) if folder in results
+        ["audit", str(folder)] for folder in _folders_without_audits(spec, cells) if folder in results
     ]
     failures += run_all(audit_commands, jobs)
     count = len(fit_commands) + len(test_commands) + len(audit_commands) + len(damaged)
     failed = f"{len(failures)} of {count} cells failed, the others are kept; first: "
     data = (
-        f"{describe(event_store)}; scoring code `{digest(sorted({code for code, _ in versions.values()}))}`"
+        f"{_describe(event_store)}; scoring code `{digest(sorted({code for code, _ in versions.values()}))}`"
     )
     if spec.get("common"):
         try:
             scored_cells = {place: cell for place, cell in cells.items() if cell.test_folder in results}
-            text = write_beside_each_other(stem, spec, scored_cells, data)
+            text = _write_beside_each_other(stem, spec, scored_cells, data)
         except InputError as error:
             raise InputError(f"{failed}{failures[0]}; then {error}" if failures else str(error)) from error
     else:
@@ -131,7 +131,7 @@ def reproduce_table(
                 row,
                 measure,
                 paper,
-                {c: all_seeds(evaluations, row, c, seeds_of(spec, row)) for c in spec["columns"]},
+                {c: _all_seeds(evaluations, row, c, _seeds_of(spec, row)) for c in spec["columns"]},
             )
             for row, entry in spec["rows"].items()
             for measure, paper in entry["paper"].items()
@@ -142,12 +142,12 @@ def reproduce_table(
     return text
 
 
-def write_beside_each_other(
+def _write_beside_each_other(
     stem: Path, spec: TableSpec, cells: dict[tuple[str, str, int], TableCell], data: str
 ) -> str:
     """Write the table of all rows, of which every seed was scored, on their common user-days."""
     (column,) = spec["columns"]
-    places_by_row = {row: [(row, column, seed) for seed in seeds_of(spec, row)] for row in spec["rows"]}
+    places_by_row = {row: [(row, column, seed) for seed in _seeds_of(spec, row)] for row in spec["rows"]}
     complete = {
         row: [cells[one] for one in places]
         for row, places in places_by_row.items()
@@ -161,12 +161,12 @@ def write_beside_each_other(
     return write_common(stem, spec, table, costs, audits, data)
 
 
-def folders_without_audits(spec: TableSpec, cells: dict[tuple[str, str, int], TableCell]) -> list[Path]:
+def _folders_without_audits(spec: TableSpec, cells: dict[tuple[str, str, int], TableCell]) -> list[Path]:
     """Return folders that lack audits: on common user-days, of the first seed of each scored row."""
     if not spec.get("common"):
         return []
     (column,) = spec["columns"]
-    first = [cells[row, column, seeds_of(spec, row)[0]] for row in spec["rows"]]
+    first = [cells[row, column, _seeds_of(spec, row)[0]] for row in spec["rows"]]
     return [
         cell.test_folder
         for cell in first
@@ -174,13 +174,13 @@ def folders_without_audits(spec: TableSpec, cells: dict[tuple[str, str, int], Ta
     ]
 
 
-def seeds_of(spec: TableSpec, row: str) -> list[int]:
+def _seeds_of(spec: TableSpec, row: str) -> list[int]:
     """Return the seeds of a row: its own, or those of all rows."""
     seeds: list[int] = spec["rows"][row].get("seeds", spec["seeds"])
     return seeds
 
 
-def all_seeds(
+def _all_seeds(
     evaluations: Mapping[tuple[str, str, int], Evaluation], row: str, column: str, seeds: list[int]
 ) -> list[Evaluation]:
     """Return the evaluations of a row and column; none where a seed failed, since a mean needs all."""
@@ -213,14 +213,14 @@ def configs_of(table: Path, spec: TableSpec, row: str, overlay: str | None) -> t
     return config, overlays[0]
 
 
-def describe(store: Store) -> str:
+def _describe(store: Store) -> str:
     """Return a description of the store."""
     manifest = store.manifest
     size = f"{manifest['users']} users, {manifest['events']:,} events"
     return f"{store.data}, {size}, fingerprint `{store.fingerprint}`"
 
 
-def evaluate_cells(folders: list[Path], store: Path) -> tuple[dict[Path, Evaluation], list[str]]:
+def _evaluate_cells(folders: list[Path], store: Path) -> tuple[dict[Path, Evaluation], list[str]]:
     """Evaluate cells' scores by today's rules, whenever they were made; return the damaged ones as well."""
     results, damaged = {}, []
     for folder in folders:

@@ -20,7 +20,7 @@ from itd_lightning.contracts.yaml_files import (
 )
 
 
-class RowSpec(TypedDict, total=False):
+class _RowSpec(TypedDict, total=False):
     """A row of a table: the paper's numbers, and what differs from the table's own entries."""
 
     paper: dict[str, float | None]
@@ -53,11 +53,11 @@ class TableSpec(TypedDict):
     checkpoint: str
     fit: list[str]
     columns: dict[str, list[str]]
-    rows: dict[str, RowSpec]
+    rows: dict[str, _RowSpec]
     common: NotRequired[bool]
 
 
-ROW_KEYS = {
+_ROW_KEYS = {
     "paper": Requirement(
         f"numbers by their place in {EVALUATION_FILE}, null where the paper has none",
         mapping_to(lambda value: value is None or is_number(value)),
@@ -68,7 +68,7 @@ ROW_KEYS = {
     "checkpoint": FILE_NAME,
     "seeds": SEEDS,
 }
-KEYS = {
+_KEYS = {
     "title": TEXT,
     "source": TEXT,
     "config": TEXT,
@@ -87,19 +87,19 @@ def read_spec(path: Path) -> TableSpec:
     """Read a table's YAML and check that it is one, and sets only what a table may set."""
     if not path.is_file():
         raise InputError(f"no table at {path}; the papers' tables lie in experiments/")
-    spec = cast("TableSpec", read_whole(path, KEYS, optional=["common"]))
+    spec = cast("TableSpec", read_whole(path, _KEYS, optional=["common"]))
     common = spec.get("common", False)
     if common and len(spec["columns"]) != 1:
         raise InputError(f"{path} compares methods on common user-days, so it must have one column")
     for row, entry in spec["rows"].items():
-        check(path, entry, ROW_KEYS, f"rows.{row}.")
+        check(path, entry, _ROW_KEYS, f"rows.{row}.")
         if not common and "paper" not in entry:
             raise InputError(f"{path}: rows.{row} lacks paper, the numbers to compare with")
-    check_passed_on(path, spec)
+    _check_passed_on(path, spec)
     return spec
 
 
-def check_passed_on(path: Path, spec: TableSpec) -> None:
+def _check_passed_on(path: Path, spec: TableSpec) -> None:
     """Check the arguments that a table passes to its fits and tests."""
     check_arguments(path, "fit", spec["fit"])
     for column, arguments in spec["columns"].items():

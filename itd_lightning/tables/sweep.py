@@ -32,12 +32,12 @@ from itd_lightning.runs.queue import run_one
 from itd_lightning.store.read import Store
 from itd_lightning.store.source_hash import digest
 
-SEARCH = {"random": "RandomSampler", "bayes": "TPESampler", "grid": "RandomSampler"}
+_SEARCH = {"random": "RandomSampler", "bayes": "TPESampler", "grid": "RandomSampler"}
 LOGARITHMIC, WHOLE = "log_uniform_values", "int_uniform"
-DISTRIBUTIONS = ("categorical", "uniform", WHOLE, LOGARITHMIC)
-KEYS = {
+_DISTRIBUTIONS = ("categorical", "uniform", WHOLE, LOGARITHMIC)
+_KEYS = {
     "command": Requirement("a list of words", list_of(lambda word: is_text(word) or is_number(word))),
-    "method": Requirement(f"one of {', '.join(SEARCH)}", lambda value: is_text(value) and value in SEARCH),
+    "method": Requirement(f"one of {', '.join(_SEARCH)}", lambda value: is_text(value) and value in _SEARCH),
     "metric": Requirement(
         "a metric to minimize, with its name",
         lambda value: mapping_to(is_text)(value) and value.get("goal") == "minimize" and "name" in value,
@@ -45,11 +45,11 @@ KEYS = {
     "parameters": Requirement("spaces of arguments, by their names", mapping_to(lambda _: True)),
     "program": TEXT,
 }
-DATABASE = "sweep.db"
-BEST = Path(CHECKPOINTS) / BEST_CHECKPOINT
+_DATABASE = "sweep.db"
+_BEST = Path(CHECKPOINTS) / BEST_CHECKPOINT
 
 
-class Sweep(NamedTuple):
+class _Sweep(NamedTuple):
     """Content of a sweep's YAML.
 
     Attributes:
@@ -65,7 +65,7 @@ class Sweep(NamedTuple):
     fit: list[str]
 
 
-def read_sweep(path: Path) -> Sweep:
+def read_sweep(path: Path) -> _Sweep:
     """Read a sweep's YAML.
 
     Raises:
@@ -73,18 +73,18 @@ def read_sweep(path: Path) -> Sweep:
     """
     if not path.is_file():
         raise InputError(f"no sweep at {path}; the methods' lie in experiments/")
-    spec = read_whole(path, KEYS)
+    spec = read_whole(path, _KEYS)
     for name, space in spec["parameters"].items():
-        if problem := space_error(space, spec["method"]):
+        if problem := _space_error(space, spec["method"]):
             raise InputError(f"{path}: {name} {problem}")
     command = [str(word) for word in spec["command"]]
     if command[:2] != ["itd", "fit"] or command[-1:] != ["${args}"]:
         raise InputError(f"{path}: the command must be itd fit ... and end in ${{args}}")
-    check_passed_on(path, command[2:-1], spec["parameters"])
-    return Sweep(spec["method"], spec["metric"]["name"], spec["parameters"], command[2:-1])
+    _check_passed_on(path, command[2:-1], spec["parameters"])
+    return _Sweep(spec["method"], spec["metric"]["name"], spec["parameters"], command[2:-1])
 
 
-def check_passed_on(path: Path, arguments: list[str], parameters: Iterable[str]) -> None:
+def _check_passed_on(path: Path, arguments: list[str], parameters: Iterable[str]) -> None:
     """Check the arguments that a sweep passes to its fits."""
     options, configs = take_option(arguments, "--config")
     for config in configs:
@@ -94,22 +94,22 @@ def check_passed_on(path: Path, arguments: list[str], parameters: Iterable[str])
         check_setting(path, "parameters", f"--{name}")
 
 
-def space_error(space: object, method: str) -> str | None:
+def _space_error(space: object, method: str) -> str | None:
     """Return why an argument's space does not fit; None if it does."""
     if not isinstance(space, dict) or not ("values" in space or {"min", "max"} <= set(space)):
         return "must have values, or min and max"
-    if space.get("distribution", "uniform") not in DISTRIBUTIONS:
-        return f"has another distribution than {', '.join(DISTRIBUTIONS)}"
+    if space.get("distribution", "uniform") not in _DISTRIBUTIONS:
+        return f"has another distribution than {', '.join(_DISTRIBUTIONS)}"
     if "values" in space:
         plain = list_of(
             lambda value: value is None or is_text(value) or isinstance(value, bool | int | float)
         )
         whole = space["values"] and plain(space["values"])
         return None if whole else "must have a list of texts and numbers as values; put others into quotes"
-    return range_error(space, method)
+    return _range_error(space, method)
 
 
-def range_error(space: Mapping[str, Any], method: str) -> str | None:
+def _range_error(space: Mapping[str, Any], method: str) -> str | None:
     """Return why a range does not fit; None if it does."""
     low, high = space["min"], space["max"]
     if not is_number(low) or not is_number(high) or low > high:
@@ -118,12 +118,12 @@ def range_error(space: Mapping[str, Any], method: str) -> str | None:
         return f"is searched by its logarithm, so its min must be above 0, got {low}"
     if space.get("distribution") == WHOLE and not (isinstance(low, int) and isinstance(high, int)):
         return f"must have whole numbers as min and max, got {low} and {high}"
-    if not is_whole(space) and method == "grid":
+    if not _is_whole(space) and method == "grid":
         return "lies anywhere between min and max, and a grid needs values"
     return None
 
 
-def is_whole(space: Mapping[str, Any]) -> bool:
+def _is_whole(space: Mapping[str, Any]) -> bool:
     """Return whether only the whole numbers of a range are tried."""
     if "distribution" in space:
         return bool(space["distribution"] == WHOLE)
@@ -160,15 +160,15 @@ def search(path: Path, store: Path, out: Path, trials: int, seed: int = 0) -> pl
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
         with lock_folder(out, wait=False):
-            study = open_study(
+            study = _open_study(
                 out, f"{path.stem} {event_store.fingerprint} {digest([str(part) for part in sweep])}", optuna
             )
-            ended, failures = run_trials(sweep, study, store, out, trials, seed, optuna)
+            ended, failures = _run_trials(sweep, study, store, out, trials, seed, optuna)
     except BlockingIOError as error:
         raise InputError(f"another search is running in {out}; wait for it, or name another --out") from error
     except (sql.SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
         reason = str(error.__cause__ or error).splitlines()[0]
-        raise InputError(f"{out / DATABASE} cannot be read or written: {reason}") from error
+        raise InputError(f"{out / _DATABASE} cannot be read or written: {reason}") from error
     if all(trial.value is None for trial in ended):
         first = f"first: {failures[0]}" if failures else "all were tried before"
         raise InputError(f"no fit succeeded; {first}; to try again, remove {out}")
@@ -179,20 +179,20 @@ def search(path: Path, store: Path, out: Path, trials: int, seed: int = 0) -> pl
     return table
 
 
-def open_study(out: Path, name: str, optuna: Any) -> Any:  # noqa: ANN401  # of an extra
+def _open_study(out: Path, name: str, optuna: Any) -> Any:  # noqa: ANN401  # of an extra
     """Open the search in a folder, a new one or an interrupted one.
 
     Raises:
         InputError: If the folder holds another one.
     """
-    storage = f"sqlite:///{out.resolve() / DATABASE}"
+    storage = f"sqlite:///{out.resolve() / _DATABASE}"
     if set(optuna.get_all_study_names(storage)) - {name}:
         raise InputError(f"{out} holds a search of another store or other settings; name another --out")
     return optuna.create_study(storage=storage, study_name=name, load_if_exists=True)
 
 
-def run_trials(
-    sweep: Sweep,
+def _run_trials(
+    sweep: _Sweep,
     study: Any,  # noqa: ANN401  # of an extra
     store: Path,
     out: Path,
@@ -203,11 +203,11 @@ def run_trials(
     """Fit until so many trials ended, or the grid is through; return them and the failures' last lines."""
     limit = trials
     if sweep.method == "grid":
-        limit = min(trials, math.prod(len(choices(space)) for space in sweep.parameters.values()))
+        limit = min(trials, math.prod(len(_choices(space)) for space in sweep.parameters.values()))
     failures = []
-    while len(ended := ended_trials(study, optuna)) < limit:
+    while len(ended := _ended_trials(study, optuna)) < limit:
         # Seeded trial by trial, so that a search that goes on tries what it would have tried.
-        study.sampler = sampler(sweep, len(ended), seed, optuna)
+        study.sampler = _sampler(sweep, len(ended), seed, optuna)
         trial = study.ask()
         setting = {name: suggest_value(trial, name, space) for name, space in sweep.parameters.items()}
         folder = out / f"trial-{len(ended)}"
@@ -220,40 +220,40 @@ def run_trials(
             failures.append(failure)
             study.tell(trial, state=optuna.trial.TrialState.FAIL)
         else:
-            study.tell(trial, best_value(folder / BEST, sweep.metric))
+            study.tell(trial, best_value(folder / _BEST, sweep.metric))
     return ended, failures
 
 
-def sampler(sweep: Sweep, count: int, seed: int, optuna: Any) -> Any:  # noqa: ANN401  # of an extra
+def _sampler(sweep: _Sweep, count: int, seed: int, optuna: Any) -> Any:  # noqa: ANN401  # of an extra
     """Return the sampler of the next setting, independent of a killed search; a grid goes in order."""
-    base = getattr(optuna.samplers, SEARCH[sweep.method])(seed=seed + count)
+    base = getattr(optuna.samplers, _SEARCH[sweep.method])(seed=seed + count)
     if sweep.method != "grid":
         return base
     with catch_warnings(action="ignore", category=optuna.exceptions.ExperimentalWarning):
-        return optuna.samplers.PartialFixedSampler(grid_setting(sweep, count), base)
+        return optuna.samplers.PartialFixedSampler(_grid_setting(sweep, count), base)
 
 
-def choices(space: Mapping[str, Any]) -> Sequence[Any]:
+def _choices(space: Mapping[str, Any]) -> Sequence[Any]:
     """Return all values of an argument on a grid."""
     return space["values"] if "values" in space else range(space["min"], space["max"] + 1)
 
 
-def grid_setting(sweep: Sweep, place: int) -> dict[str, Any]:
+def _grid_setting(sweep: _Sweep, place: int) -> dict[str, Any]:
     """Return the setting at a place of a grid, of which the last argument changes first.
 
     Example:
         >>> space = {"a": {"min": 1, "max": 2}, "b": {"values": ["x", "y", "z"]}}
-        >>> grid_setting(Sweep("grid", "", space, []), 4)
+        >>> _grid_setting(_Sweep("grid", "", space, []), 4)
         {'b': 'y', 'a': 2}
     """
     setting = {}
     for name, space in reversed(sweep.parameters.items()):
-        place, index = divmod(place, len(choices(space)))
-        setting[name] = choices(space)[index]
+        place, index = divmod(place, len(_choices(space)))
+        setting[name] = _choices(space)[index]
     return setting
 
 
-def ended_trials(study: Any, optuna: Any) -> list[Any]:  # noqa: ANN401  # of an extra
+def _ended_trials(study: Any, optuna: Any) -> list[Any]:  # noqa: ANN401  # of an extra
     """Return the trials that ended; a killed one is not among them, and another takes its place."""
     ends = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.FAIL)
     return list(study.get_trials(states=ends))
@@ -264,7 +264,7 @@ def suggest_value(trial: Any, name: str, space: Mapping[str, Any]) -> Any:  # no
     if "values" in space:
         return trial.suggest_categorical(name, space["values"])
     low, high = space["min"], space["max"]
-    if is_whole(space):
+    if _is_whole(space):
         return trial.suggest_int(name, low, high)
     return trial.suggest_float(name, low, high, log=space.get("distribution") == LOGARITHMIC)
 

@@ -1,1 +1,3 @@
 """Results of a run as panels of its W&B dashboard."""
+
+__all__ = ["dashboard"]

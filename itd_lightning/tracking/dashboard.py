@@ -22,15 +22,15 @@ from itd_lightning.runs.folder import read_evaluation, read_json
 from itd_lightning.scores.pool import pool_days
 
 BINS, ALERTS, CORNERS = 64, 100, 200
-HEADS = {
+_HEADS = {
     "evaluation": ["units", "measure", "value", "low", "high"],
     "alerts": ["rank", "person", "day", "score", "malicious"],
     "audits": ["audit", "number", "answer"],
 }
-MEASURES = ("pr_auc", "roc_auc", "precision", "recall", "f1", "fpr", "base_rate")
+_MEASURES = ("pr_auc", "roc_auc", "precision", "recall", "f1", "fpr", "base_rate")
 
 
-class Panels(NamedTuple):
+class _Panels(NamedTuple):
     """A run's dashboard, without anything that names a person or a place.
 
     Attributes:
@@ -50,7 +50,7 @@ class Panels(NamedTuple):
     summary: dict[str, float]
 
 
-def panels(folder: Path) -> Panels:
+def panels(folder: Path) -> _Panels:
     """Return the panels of a run's folder.
 
     Args:
@@ -68,39 +68,39 @@ def panels(folder: Path) -> Panels:
     audits = read_json(folder / AUDIT_FILE)["audits"] if (folder / AUDIT_FILE).is_file() else []
     answers = {True: "passed", False: "failed", None: "open"}
     numbers: Numbers = evaluation
-    return Panels(
-        evaluation=measures("all", evaluation)
+    return _Panels(
+        evaluation=_measures("all", evaluation)
         + [
             row
             for name, part in evaluation["scenarios"].items()
-            for row in measures(f"scenario {name}", part)
+            for row in _measures(f"scenario {name}", part)
         ],
         curves={name: curve for name, curve in curves.items() if curve is not None},
-        histogram=histograms(test),
-        alerts=top_alerts(test),
+        histogram=_histograms(test),
+        alerts=_top_alerts(test),
         audits=[(entry["name"], entry["number"], answers[entry["passed"]]) for entry in audits],
-        summary={f"test/{name}": numbers[name] for name in MEASURES if numbers.get(name) is not None},
+        summary={f"test/{name}": numbers[name] for name in _MEASURES if numbers.get(name) is not None},
     )
 
 
-def measures(units: str, evaluation: Numbers) -> list[tuple[str, str, float, float | None, float | None]]:
+def _measures(units: str, evaluation: Numbers) -> list[tuple[str, str, float, float | None, float | None]]:
     """Return one row for each measure that is defined, with its interval."""
     spans = evaluation["intervals"]
     return [
         (units, name, evaluation[name], *(spans.get(name) or (None, None)))
-        for name in MEASURES
+        for name in _MEASURES
         if evaluation.get(name) is not None
     ]
 
 
-def histograms(days: pl.DataFrame) -> dict[str, tuple[Int[np.ndarray, " b"], Float[np.ndarray, " e"]]]:
+def _histograms(days: pl.DataFrame) -> dict[str, tuple[Int[np.ndarray, " b"], Float[np.ndarray, " e"]]]:
     """Return counts of the scores of harmless and malicious user-days in common bins."""
     edges = np.histogram_bin_edges(days["score"].to_numpy(), BINS)
     kinds = {"harmless": days.filter(~pl.col("malicious")), "malicious": days.filter("malicious")}
     return {name: np.histogram(part["score"].to_numpy(), edges) for name, part in kinds.items()}
 
 
-def top_alerts(days: pl.DataFrame) -> list[tuple[int, str, str, float, bool]]:
+def _top_alerts(days: pl.DataFrame) -> list[tuple[int, str, str, float, bool]]:
     """Return the highest user-days; people are numbered in the order in which they appear."""
     labels = days.select("user", "malicious", day=pl.col("start").dt.date())
     top = ranked_days(days, ALERTS).join(labels, on=["user", "day"], maintain_order="left")
@@ -139,10 +139,10 @@ def publish(folder: Path, tracked: TrackedRun) -> None:
         for name, curve in content.curves.items():
             recall, precision = f"{name} curve/recall", f"{name} curve/precision"
             run.define_metric(precision, step_metric=recall)
-            for x, y in corners(curve):
+            for x, y in _corners(curve):
                 run.log({recall: x, precision: y})
         # Tables of wandb are artifacts, whose records hold the path of this machine's staging folder.
-        tables = {f"test/{name}": wandb.Html(page(name, content), inject=False) for name in HEADS}
+        tables = {f"test/{name}": wandb.Html(_page(name, content), inject=False) for name in _HEADS}
         scores = {
             f"test/scores of {name} days": wandb.Histogram(np_histogram=counts)
             for name, counts in content.histogram.items()
@@ -172,13 +172,13 @@ def choose_destination(tracked: TrackedRun, project: str | None, entity: str | N
     return tracked._replace(project=project, entity=entity)
 
 
-def corners(curve: Curve) -> list[list[float]]:
+def _corners(curve: Curve) -> list[list[float]]:
     """Return recall and precision of some corners of a curve, the first and the last among them."""
     indices = np.unique(np.linspace(0, len(curve.recall) - 1, min(CORNERS, len(curve.recall))).astype(int))
     points: list[list[float]] = np.stack([curve.recall[indices], curve.precision[indices]], axis=1).tolist()
     return points
 
 
-def page(name: str, content: Panels) -> str:
+def _page(name: str, content: _Panels) -> str:
     """Return one of the tables as a page of its own."""
-    return template("panel.html").render(heads=HEADS[name], rows=getattr(content, name))
+    return template("panel.html").render(heads=_HEADS[name], rows=getattr(content, name))

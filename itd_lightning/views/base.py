@@ -100,7 +100,7 @@ class View(LightningDataModule):
             return
         workers = open_executor(self.loading.build_workers, self.loading.executor)
         with workers as executor, folder_beside(folder) as target:
-            self.builder(store, partial(map_shards, executor, store), target, **self.settings)
+            self.builder(store, partial(_map_shards, executor, store), target, **self.settings)
 
     def setup(self, stage: str) -> None:
         """Read the view, assign parts, and learn from training units what is learned.
@@ -253,7 +253,7 @@ class View(LightningDataModule):
             batch_size=size,
             sampler=sampler,
             num_workers=self.loading.num_workers,
-            collate_fn=collate_ready,
+            collate_fn=_collate_ready,
             # Else an epoch draws from the global stream or not, as there are workers, and so would dropout.
             generator=torch.Generator(),
             # Forked workers could inherit Polars' locked threads and hang.
@@ -271,7 +271,7 @@ class View(LightningDataModule):
         return RankBatches(batches, ranks, rank, even=hasattr(sampler, "set_epoch"))
 
 
-def map_shards(executor: Executor, store: Store, function: Callable[[Path], pl.DataFrame]) -> pl.DataFrame:
+def _map_shards(executor: Executor, store: Store, function: Callable[[Path], pl.DataFrame]) -> pl.DataFrame:
     """Return the results of a function for all shards, one below the other.
 
     Args:
@@ -293,6 +293,6 @@ def require_fitted(fitted: State | None, source: str) -> State:
     return fitted
 
 
-def collate_ready(batch: Any) -> Any:  # noqa: ANN401 - each view has its own batch type
+def _collate_ready(batch: Any) -> Any:  # noqa: ANN401 - each view has its own batch type
     """Return a batch that the dataset has collated already."""
     return batch

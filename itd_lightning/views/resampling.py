@@ -7,8 +7,8 @@ from jaxtyping import Float, Int
 
 from itd_lightning.contracts.errors import InputError
 
-RATIO = 0.5  # malicious rows for each harmless one, after making up
-NEIGHBOURS = 5
+_RATIO = 0.5  # malicious rows for each harmless one, after making up
+_NEIGHBOURS = 5
 
 
 def draw_balanced(
@@ -80,9 +80,9 @@ def smote_tomek(
     if len(malicious) < 2:
         raise InputError("smote_tomek needs two malicious training days at least")
     source = np.arange(len(label))
-    if len(malicious) < RATIO * (label == 0).sum():
-        near = min(NEIGHBOURS, len(malicious) - 1)
-        synthetic, kinds = SMOTE(sampling_strategy=RATIO, random_state=seed, k_neighbors=near).fit_resample(
+    if len(malicious) < _RATIO * (label == 0).sum():
+        near = min(_NEIGHBOURS, len(malicious) - 1)
+        synthetic, kinds = SMOTE(sampling_strategy=_RATIO, random_state=seed, k_neighbors=near).fit_resample(
             features, label
         )
         nearest = NearestNeighbors(n_neighbors=1).fit(features[malicious])

@@ -1,1 +1,3 @@
 """Base classes and functions that several methods share."""
+
+__all__ = ["day_classifier", "gathering", "narrative_texts", "sequence_method"]

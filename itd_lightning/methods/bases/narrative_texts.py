@@ -28,7 +28,7 @@ def distinct_texts(texts: Sequence[str], most: int = 0) -> list[str]:
     return [different[round(place * (len(different) - 1) / max(most - 1, 1))] for place in range(most)]
 
 
-class Outline(NamedTuple):
+class _Outline(NamedTuple):
     """Labels and numbers of texts of days, without the texts, in the order of their units.
 
     Attributes:
@@ -41,9 +41,9 @@ class Outline(NamedTuple):
     label: Float[Tensor, " n"]
     contents: Int[Tensor, " n"]
 
-    def where(self, days: Bool[Tensor, " n"]) -> "Outline":
+    def where(self, days: Bool[Tensor, " n"]) -> "_Outline":
         """Return some of the days."""
-        return Outline(self.unit[days], self.label[days], self.contents[days])
+        return _Outline(self.unit[days], self.label[days], self.contents[days])
 
 
 def all_days(days: DataLoader[NarrativeBatch] | list[Any]) -> Iterator[NarrativeBatch]:
@@ -53,20 +53,20 @@ def all_days(days: DataLoader[NarrativeBatch] | list[Any]) -> Iterator[Narrative
         yield rows[list(range(first, min(first + 256, len(rows))))]
 
 
-def outline_days(days: Iterable[NarrativeBatch]) -> Outline:
+def outline_days(days: Iterable[NarrativeBatch]) -> _Outline:
     """Return the outline of all days, by reading each once."""
     outlines = [
         (batch.unit.cpu(), batch.label.cpu(), torch.tensor([len(texts) for texts in batch.contents]))
         for batch in days
     ]
     if not outlines:
-        return Outline(torch.zeros(0, dtype=torch.long), torch.zeros(0), torch.zeros(0, dtype=torch.long))
+        return _Outline(torch.zeros(0, dtype=torch.long), torch.zeros(0), torch.zeros(0, dtype=torch.long))
     unit, label, contents = (torch.cat(parts) for parts in zip(*outlines, strict=True))
     order = unit.argsort()
-    return Outline(unit[order], label[order], contents[order])
+    return _Outline(unit[order], label[order], contents[order])
 
 
-def check_labels(days: Outline, part: str, views: Sequence[str], remedy: str = "") -> None:
+def check_labels(days: _Outline, part: str, views: Sequence[str], remedy: str = "") -> None:
     """Refuse days without labels of both classes, or without any contents to read.
 
     Args:

@@ -1,1 +1,3 @@
 """ChronosVector: the method and its signals."""
+
+__all__ = ["method"]

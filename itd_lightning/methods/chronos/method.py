@@ -28,13 +28,13 @@ from itd_lightning.methods.chronos.signals import SIGNALS, PackedDays, Signal, T
 from itd_lightning.numerics.surprise import FEW_PEERS, beside_peers, tail_quantiles, tail_surprise
 from itd_lightning.numerics.weights import logistic_weights
 
-Weights = Literal["equal", "documented", "learned"]
-DOCUMENTED = ("velocity", "drift", "change")  # the parts of the page's threat score
+_Weights = Literal["equal", "documented", "learned"]
+_DOCUMENTED = ("velocity", "drift", "change")  # the parts of the page's threat score
 
-FEW_DAYS = 200  # training days, below which no separate quantiles are taken
+_FEW_DAYS = 200  # training days, below which no separate quantiles are taken
 
 
-def masked_median(values: Float[Tensor, "u p"], mask: Bool[Tensor, "u p"]) -> Float[Tensor, " u"]:
+def _masked_median(values: Float[Tensor, "u p"], mask: Bool[Tensor, "u p"]) -> Float[Tensor, " u"]:
     """Return the median over the mask, the lower one of two; 0 of nothing."""
     middle = torch.where(mask, values, torch.nan).nanmedian(dim=1).values
     return middle.nan_to_num(0.0)
@@ -77,7 +77,7 @@ class Chronos(Method[TrajectoryBatch]):
         self,
         width: int = 12,
         signals: Sequence[Signal] = SIGNALS,
-        weights: Weights = "equal",
+        weights: _Weights = "equal",
         baseline: int = 60,
         window: int = 14,
         depth: int = 2,
@@ -92,7 +92,7 @@ class Chronos(Method[TrajectoryBatch]):
         names = [signal for signal in SIGNALS if signal in signals]
         if not names or len(names) != len(signals):
             raise ValueError(f"signals must be some of {', '.join(SIGNALS)}, got {list(signals)}")
-        if weights not in get_args(Weights) or (weights == "documented" and not {*names} & {*DOCUMENTED}):
+        if weights not in get_args(_Weights) or (weights == "documented" and not {*names} & {*_DOCUMENTED}):
             raise ValueError(f"weights {weights} fit no signal of {', '.join(names)}")
         if baseline < 2 or window < 2 or shortest < 1 or recent < 1 or depth not in (2, 3) or quantiles < 2:
             raise ValueError(
@@ -112,7 +112,7 @@ class Chronos(Method[TrajectoryBatch]):
     def first_weights(self) -> Float[Tensor, " s"]:
         """Return the weights before training; they add up to 1."""
         counts = torch.tensor(
-            [float(self.weighting != "documented" or signal in DOCUMENTED) for signal in self.signals]
+            [float(self.weighting != "documented" or signal in _DOCUMENTED) for signal in self.signals]
         )
         return counts / counts.sum()
 
@@ -128,7 +128,7 @@ class Chronos(Method[TrajectoryBatch]):
         self.spread.copy_(spread.nanmedian(dim=0).values.nan_to_num(1.0).clamp(min=1e-6))
         later = mask & (torch.arange(mask.shape[1], device=mask.device) >= self.baseline)
         # A short training part has no later days; the baseline's own stand in, though they fit too well.
-        own = later if int(later.sum()) >= FEW_DAYS else mask
+        own = later if int(later.sum()) >= _FEW_DAYS else mask
         first = mask & ~later
         deviations = (self.own_deviations(signals, days), warm_up / self.spread)
         for mode, (values, where) in enumerate(zip(deviations, (own, first), strict=True)):
@@ -214,8 +214,8 @@ class Chronos(Method[TrajectoryBatch]):
     def own_spread_of(self, signal: Float[Tensor, "u p"], mask: Bool[Tensor, "u p"]) -> Float[Tensor, " u"]:
         """Return the robust standard deviation of a signal over each baseline; NaN where it does not vary."""
         first, where = signal[:, : self.baseline], mask[:, : self.baseline]
-        distance = (first - masked_median(first, where)[:, None]).abs()
-        spread = 1.4826 * masked_median(distance, where)
+        distance = (first - _masked_median(first, where)[:, None]).abs()
+        spread = 1.4826 * _masked_median(distance, where)
         return torch.where(spread > 0, spread, torch.nan)
 
     def own_deviations(self, signals: Float[Tensor, "u p s"], days: PackedDays) -> Float[Tensor, "u p s"]:
@@ -229,7 +229,7 @@ class Chronos(Method[TrajectoryBatch]):
         for s in range(len(self.signals)):
             spread = self.own_spread_of(signals[..., s], days.mask).nan_to_num(0.0)
             spread = torch.maximum(spread, self.spread[s] / 2)
-            middle = masked_median(signals[:, : self.baseline, s], where)
+            middle = _masked_median(signals[:, : self.baseline, s], where)
             deviations[..., s] = (signals[..., s] - middle[:, None]) / spread[:, None]
         return deviations
 

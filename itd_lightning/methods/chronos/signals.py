@@ -29,9 +29,9 @@ from itd_lightning.numerics.trajectory import (
 Signal = Literal["velocity", "drift", "acceleration", "change", "circadian", "signature"]
 SIGNALS: tuple[Signal, ...] = get_args(Signal)
 
-YEAR = 365  # days in the penalty of a change
-PRIOR = 10.0  # weight of the company's spread, in baseline days of the user
-BLOCK = 64  # users whose signatures are in memory together
+_YEAR = 365  # days in the penalty of a change
+_PRIOR = 10.0  # weight of the company's spread, in baseline days of the user
+_BLOCK = 64  # users whose signatures are in memory together
 
 
 class PackedDays(NamedTuple):
@@ -66,20 +66,20 @@ def pack_days(batch: TrajectoryBatch) -> PackedDays:
     # Padding goes on from the last day, so that no time is negative.
     day = torch.where(mask, batch.day.to(torch.float32)[order], 0.0).cummax(dim=1).values + ~mask * rank
     return PackedDays(
-        values=batch.values.gather(1, widen(order, batch.values)) * mask.unsqueeze(2),
-        hours=batch.hours.gather(1, widen(order, batch.hours)) * mask.unsqueeze(2).to(batch.values.dtype),
+        values=batch.values.gather(1, _widen(order, batch.values)) * mask.unsqueeze(2),
+        hours=batch.hours.gather(1, _widen(order, batch.hours)) * mask.unsqueeze(2).to(batch.values.dtype),
         day=day,
         mask=mask,
         column=order,
     )
 
 
-def widen(column: Int[Tensor, "u p"], like: Tensor) -> Int[Tensor, "u p k"]:
+def _widen(column: Int[Tensor, "u p"], like: Tensor) -> Int[Tensor, "u p k"]:
     """Return columns repeated along the last axis."""
     return column.unsqueeze(2).expand(-1, -1, like.shape[2])
 
 
-def own_spread(days: PackedDays, baseline: int) -> Float[Tensor, "u d"]:
+def _own_spread(days: PackedDays, baseline: int) -> Float[Tensor, "u d"]:
     """Return the deviation of each feature over a baseline, shrunk towards the company's, which is 1.
 
     Without the prior, the first day on which somebody uses a device would outweigh everything else.
@@ -89,7 +89,7 @@ def own_spread(days: PackedDays, baseline: int) -> Float[Tensor, "u d"]:
     first = days.values[:, :baseline]
     mean = (first * mask).sum(dim=1, keepdim=True) / count.clamp(min=1).unsqueeze(1)
     squares = ((first - mean).square() * mask).sum(dim=1)
-    return ((squares + PRIOR) / (count + PRIOR)).sqrt()
+    return ((squares + _PRIOR) / (count + _PRIOR)).sqrt()
 
 
 class TrajectorySignals(nn.Module):
@@ -142,7 +142,7 @@ class TrajectorySignals(nn.Module):
     def forward(self, days: PackedDays) -> tuple[Float[Tensor, "u p s"], Float[Tensor, "u p s"]]:
         """Return signals against the baseline, and for days within it against those so far (0 later)."""
         first = days.first(self.baseline)
-        spread = own_spread(days, self.baseline)[:, None]
+        spread = _own_spread(days, self.baseline)[:, None]
         own = days._replace(values=days.values / spread)
         anchor = anchors(own.values, own.mask, self.baseline)[:, None]
         usual = (first.hours > 0).to(own.values.dtype).sum(dim=1, keepdim=True)
@@ -190,7 +190,7 @@ class TrajectorySignals(nn.Module):
 
     def change(self, values: Float[Tensor, "u p d"]) -> Float[Tensor, "u p"]:
         """Return the severity of the newest change, while it is recent."""
-        changes = last_changes(values, bic_penalty(YEAR, values.shape[2]), self.shortest)
+        changes = last_changes(values, bic_penalty(_YEAR, values.shape[2]), self.shortest)
         age = torch.arange(values.shape[1], device=values.device) - changes.change
         newest = severity(values, changes, 10 if self.prefix else None, prefix=self.prefix)
         return newest * (age < self.recent)
@@ -203,10 +203,10 @@ class TrajectorySignals(nn.Module):
         """Return the standard deviation of each coordinate about the users' own baseline means."""
         squares, count = torch.zeros_like(self.scale, dtype=torch.float64), 0
         first = days.first(self.baseline)
-        spread = own_spread(days, self.baseline)[:, None]
-        for block in blocks(first._replace(values=first.values / spread)):
+        spread = _own_spread(days, self.baseline)[:, None]
+        for block in _blocks(first._replace(values=first.values / spread)):
             values, mask = self.signatures(block), block.mask.unsqueeze(2)
-            distance = (values - masked_mean(values, block.mask)) * mask
+            distance = (values - _masked_mean(values, block.mask)) * mask
             squares += distance.double().square().sum(dim=(0, 1))
             count += int(block.mask.sum())
         deviation = (squares / max(count, 1)).sqrt().to(self.scale.dtype)
@@ -220,23 +220,23 @@ class TrajectorySignals(nn.Module):
             so_far: Whether the mean is that of the days before each day instead.
         """
         distances = []
-        for block in blocks(days):
+        for block in _blocks(days):
             every = self.signatures(block)
             usual = (
                 running_anchors(every, block.mask, self.baseline)
                 if so_far
-                else masked_mean(every[:, : self.baseline], block.mask[:, : self.baseline])
+                else _masked_mean(every[:, : self.baseline], block.mask[:, : self.baseline])
             )
             distances.append(((every - usual) / self.scale).square().mean(dim=2).sqrt())
         return torch.cat(distances)
 
 
-def masked_mean(values: Float[Tensor, "u p k"], mask: Bool[Tensor, "u p"]) -> Float[Tensor, "u 1 k"]:
+def _masked_mean(values: Float[Tensor, "u p k"], mask: Bool[Tensor, "u p"]) -> Float[Tensor, "u 1 k"]:
     """Return the mean over each user's days in the mask."""
     total = torch.einsum("upk,up->uk", values, mask.to(values.dtype))
     return (total / mask.sum(dim=1, keepdim=True).clamp(min=1)).unsqueeze(1)
 
 
-def blocks(days: PackedDays) -> list[PackedDays]:
+def _blocks(days: PackedDays) -> list[PackedDays]:
     """Return the users in blocks whose signatures fit in memory."""
-    return [PackedDays(*parts) for parts in zip(*(part.split(BLOCK) for part in days), strict=True)]
+    return [PackedDays(*parts) for parts in zip(*(part.split(_BLOCK) for part in days), strict=True)]

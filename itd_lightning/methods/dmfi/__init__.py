@@ -1,1 +1,3 @@
 """DMFI: the method, its branches, its fusion head and its texts."""
+
+__all__ = ["method"]

@@ -18,8 +18,8 @@ Side = Literal["semantic", "behaviour"]
 Strategy = Literal["unified", "dual"]
 Likelihood = Literal["mean", "sum"]
 KINDS = ("normal", "abnormal")
-WORDINGS: dict[str, Wording] = {"semantic": SEMANTIC, "behaviour": BEHAVIOUR}
-CACHE_SIZE = 200_000  # margins in memory, since most pages come up again
+_WORDINGS: dict[str, Wording] = {"semantic": SEMANTIC, "behaviour": BEHAVIOUR}
+_CACHE_SIZE = 200_000  # margins in memory, since most pages come up again
 
 
 def branch_names(views: Sequence[Side], strategy: Strategy) -> list[str]:
@@ -66,7 +66,7 @@ class LanguageBranches(nn.Module):
         answer = 0 if strategy == "dual" else max(len(tokens) for tokens in self.answers)
         room = min(context, backbone.longest)
         self.prompters: dict[str, Prompter] = {
-            view: Prompter(backbone.tokenizer, WORDINGS[view], room, answer) for view in views
+            view: Prompter(backbone.tokenizer, _WORDINGS[view], room, answer) for view in views
         }
         self.margin_cache: dict[tuple[str, str], float] = {}
 
@@ -89,7 +89,7 @@ class LanguageBranches(nn.Module):
                 zip([(view, new[place]) for place in places], new_margins.tolist(), strict=True)
             )
         margins = torch.tensor([self.margin_cache[view, text] for text in texts], device=self.backbone.device)
-        if len(self.margin_cache) > CACHE_SIZE:
+        if len(self.margin_cache) > _CACHE_SIZE:
             self.margin_cache.clear()
         return margins
 

@@ -39,7 +39,7 @@ from itd_lightning.nn.language.backbone import QUERY_AND_VALUE, Backbone
 from itd_lightning.nn.language.models import DEFAULT, Precision, Quantization
 from itd_lightning.numerics.calibration import platt
 
-VIEWS: tuple[Side, ...] = ("semantic", "behaviour")
+_VIEWS: tuple[Side, ...] = ("semantic", "behaviour")
 
 
 class DMFI(Method[NarrativeBatch]):
@@ -89,7 +89,7 @@ class DMFI(Method[NarrativeBatch]):
         optimizer: OptimizerCallable,
         backbone: str = DEFAULT,
         strategy: Strategy = "dual",
-        views: Sequence[Side] = VIEWS,
+        views: Sequence[Side] = _VIEWS,
         pooling: Pooling = "full",
         likelihood: Likelihood = "mean",
         context: int = 512,
@@ -107,7 +107,7 @@ class DMFI(Method[NarrativeBatch]):
     ) -> None:
         super().__init__(optimizer)
         self.save_hyperparameters()
-        self.views = tuple(view for view in VIEWS if view in views)
+        self.views = tuple(view for view in _VIEWS if view in views)
         if not self.views or contents < 0 or not 0 <= held_out < 1:
             raise ValueError(
                 "dmfi needs a view, contents of at least 0 and held_out from 0 to below 1, "
@@ -166,7 +166,7 @@ class DMFI(Method[NarrativeBatch]):
         for side, pieces in margins.items():
             margin, label = torch.cat(pieces, dim=1) if pieces else torch.zeros(2, 0)
             if len(label.unique()) == 2:
-                self.lines[VIEWS.index(side)] = torch.tensor(platt(margin, label, balanced=True))
+                self.lines[_VIEWS.index(side)] = torch.tensor(platt(margin, label, balanced=True))
         train = with_progress(data.train_dataloader(), "scoring training days")
         days = [self.training_days(batch, fusion=True) for batch in train]
         self.head.fit(torch.cat([self.features(batch) for batch in days if len(batch.unit)]))
@@ -235,7 +235,7 @@ class DMFI(Method[NarrativeBatch]):
 
     def probabilities(self, view: str, texts: Sequence[str]) -> Float[Tensor, " n"]:
         """Return the probability that each text is abnormal, were both kinds equally frequent."""
-        slope, offset = self.lines[VIEWS.index(view)]
+        slope, offset = self.lines[_VIEWS.index(view)]
         return torch.sigmoid(slope * self.branches.margins(view, texts) + offset)
 
     def features(self, batch: NarrativeBatch) -> Float[Tensor, "b f"]:

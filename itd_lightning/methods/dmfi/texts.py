@@ -16,7 +16,7 @@ from itd_lightning.contracts.batches import NarrativeBatch
 from itd_lightning.methods.bases.narrative_texts import distinct_texts
 from itd_lightning.nn.language.prompts import GAP, clean, without_middle
 
-REASON_LENGTH = 160  # characters of a sentence in a reason
+_REASON_LENGTH = 160  # characters of a sentence in a reason
 
 
 def labelled_texts(
@@ -67,11 +67,11 @@ def with_progress(days: DataLoader[NarrativeBatch], description: str) -> Iterato
     yield from Tqdm(days, desc=description, leave=False, disable=not sys.stderr.isatty())
 
 
-def split_sentences(narrative: str) -> list[str]:
+def _split_sentences(narrative: str) -> list[str]:
     """Return the sentences of a narrative.
 
     Example:
-        >>> split_sentences("Visited a.com at 9. Logged off.")
+        >>> _split_sentences("Visited a.com at 9. Logged off.")
         ['Visited a.com at 9.', 'Logged off.']
     """
     parts = [part for part in narrative.strip().split(". ") if part]
@@ -91,7 +91,7 @@ def leave_one_out(
     rows: list[int] = []
     columns: list[int] = []
     for row, (narrative, texts) in enumerate(zip(batch.narrative, batch.contents, strict=True)):
-        sentences, day_texts = split_sentences(narrative), distinct_texts(texts, most)
+        sentences, day_texts = _split_sentences(narrative), distinct_texts(texts, most)
         cases = [
             (sentences[:at] + sentences[at + 1 :], day_texts, sentences[at]) for at in range(len(sentences))
         ]
@@ -102,7 +102,7 @@ def leave_one_out(
             narratives.append(" ".join(rest) if other_texts is day_texts else narrative)
             contents.append(tuple(other_texts))
             rows.append(row)
-            columns.append(names.setdefault(without_middle(clean(omission), REASON_LENGTH, GAP), len(names)))
+            columns.append(names.setdefault(without_middle(clean(omission), _REASON_LENGTH, GAP), len(names)))
     of = torch.tensor(rows, dtype=torch.long)
     variants = NarrativeBatch(tuple(narratives), tuple(contents), batch.unit.cpu()[of], batch.label.cpu()[of])
     return variants, of, torch.tensor(columns, dtype=torch.long), tuple(names)

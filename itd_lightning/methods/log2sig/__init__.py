@@ -1,1 +1,3 @@
 """Log2Sig: the method."""
+
+__all__ = ["method"]

@@ -20,7 +20,7 @@ from itd_lightning.methods.base import Method
 from itd_lightning.nn.encoders.base import encoder
 from itd_lightning.nn.mamba import Backend
 
-CHANNELS = 8  # of counts in the view
+_CHANNELS = 8  # of counts in the view
 
 
 class Log2Sig(Method[SignalBatch]):
@@ -72,7 +72,7 @@ class Log2Sig(Method[SignalBatch]):
         self.embedding = nn.Embedding(vocabulary, width, padding_idx=0)
         self.encoder = None if sequence == "none" else encoder(sequence, width, layers, backend=backend)
         self.component = nn.Linear(1, width)
-        sizes = [(behaviours + CHANNELS * (modes + 1)) * width, *hidden]
+        sizes = [(behaviours + _CHANNELS * (modes + 1)) * width, *hidden]
         dense = [
             layer
             for size, out in pairwise(sizes)

@@ -1,1 +1,3 @@
 """The mask/value autoencoder: the method."""
+
+__all__ = ["method"]

@@ -15,7 +15,7 @@ from itd_lightning.contracts.batches import WindowBatch
 from itd_lightning.contracts.unit_scores import Explanation
 from itd_lightning.methods.base import Method
 
-Variant = Literal["mask_value", "mask", "value", "standard"]
+_Variant = Literal["mask_value", "mask", "value", "standard"]
 
 
 def presence_error(
@@ -78,7 +78,7 @@ class MaskValueAutoencoder(Method[WindowBatch]):
         value_weight: float = 0.02,
         step_weight: float = 0.02,
         dropout: float = 0.1,
-        variant: Variant = "mask_value",
+        variant: _Variant = "mask_value",
         scored: Literal["mask", "value", "combined"] = "mask",
     ) -> None:
         super().__init__(optimizer)

@@ -27,7 +27,7 @@ from itd_lightning.methods.rmsl.pseudo_labels import (
 from itd_lightning.methods.rmsl.spheres import Detector, deviation, multi_centre, separability
 
 RMSLStage = Literal["warm_up", "multiple_instance", "self_training"]
-CLEAR = 0.5  # start value of tau_c
+_CLEAR = 0.5  # start value of tau_c
 
 
 class RMSL(Method[SequenceBatch]):
@@ -112,7 +112,7 @@ class RMSL(Method[SequenceBatch]):
         self.register_buffer(
             "anomalous_from", torch.tensor(torch.inf)
         )  # tau_a; infinite before the first normal batch
-        self.register_buffer("clear", torch.tensor(CLEAR))
+        self.register_buffer("clear", torch.tensor(_CLEAR))
         self.spread: Tensor
         self.classifies: Tensor
         self.anomalous_from: Tensor
@@ -132,7 +132,7 @@ class RMSL(Method[SequenceBatch]):
         if self.stage == "multiple_instance":
             self.spread.zero_()  # the warm-up's lags behind its weights; the first batch gives today's
         self.anomalous_from.fill_(torch.inf)
-        self.clear.fill_(CLEAR)
+        self.clear.fill_(_CLEAR)
         self.teacher.n_averaged.zero_()
         self.teacher.update_parameters(self.detector)
 
@@ -202,7 +202,7 @@ class RMSL(Method[SequenceBatch]):
         passes = torch.stack([self.scores(self.detector, rows) for _ in range(self.passes)])
         shares = (self.high_share, self.middle_share, float(self.anomalous_from), float(self.clear))
         pseudo = pseudo_labels(passes, sequence, len(labels), *shares)
-        self.clear.lerp_(pseudo.certainty, 1 - self.clear_momentum).clamp_(min=CLEAR)
+        self.clear.lerp_(pseudo.certainty, 1 - self.clear_momentum).clamp_(min=_CLEAR)
         return pseudo, self.teacher_scores(rows)
 
     def teacher_scores(self, rows: SequenceBatch) -> Float[Tensor, " n"]:

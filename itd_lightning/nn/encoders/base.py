@@ -38,7 +38,7 @@ class SequenceEncoder(nn.Module, ABC):
         return x.new_zeros(())
 
 
-class RNN(SequenceEncoder):
+class _RNN(SequenceEncoder):
     """A recurrent encoder without gates; Elman 1990.
 
     Args:
@@ -76,7 +76,7 @@ class LSTM(SequenceEncoder):
         return mixed
 
 
-class GRU(SequenceEncoder):
+class _GRU(SequenceEncoder):
     """A recurrent encoder with two gates; Cho et al. 2014.
 
     Args:
@@ -206,11 +206,11 @@ def encoder(
         case "mamba":
             return MambaEncoder(width, layers, dropout, backend)
         case "rnn":
-            return RNN(width, layers, dropout)
+            return _RNN(width, layers, dropout)
         case "lstm":
             return LSTM(width, layers, dropout)
         case "gru":
-            return GRU(width, layers, dropout)
+            return _GRU(width, layers, dropout)
         case "transformer":
             return Transformer(width, layers, heads, dropout, causal)
         case _:

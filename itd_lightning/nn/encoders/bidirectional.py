@@ -13,16 +13,16 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-Context = Any  # torch has no public type for a context that saves tensors
+_Context = Any  # torch has no public type for a context that saves tensors
 Cell = Literal["rnn", "gru", "lstm"]
 CELLS: dict[Cell, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 
 
-def mirror_places(lengths: Int[Tensor, " b"], longest: int) -> Int[Tensor, "b l"]:
+def _mirror_places(lengths: Int[Tensor, " b"], longest: int) -> Int[Tensor, "b l"]:
     """Return the place of each step if every row is read backwards; the padding stays on the right.
 
     Example:
-        >>> mirror_places(torch.tensor([3, 1]), 3).tolist()
+        >>> _mirror_places(torch.tensor([3, 1]), 3).tolist()
         [[2, 1, 0], [0, 1, 2]]
     """
     at = torch.arange(longest, device=lengths.device)
@@ -30,25 +30,25 @@ def mirror_places(lengths: Int[Tensor, " b"], longest: int) -> Int[Tensor, "b l"
     return torch.where(back >= 0, back, at)
 
 
-class Mirror(torch.autograd.Function):
+class _Mirror(torch.autograd.Function):
     """The reversal of rows. It is its own inverse, so the gradient is reversed likewise."""
 
     @staticmethod
-    def forward(ctx: Context, rows: Tensor, order: Tensor) -> Tensor:
+    def forward(ctx: _Context, rows: Tensor, order: Tensor) -> Tensor:
         """Take the steps of each row in their order."""
         ctx.save_for_backward(order)
         return rows.flatten(0, 1).index_select(0, order).view_as(rows)
 
     @staticmethod
-    def backward(ctx: Context, gradient: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: _Context, gradient: Tensor) -> tuple[Tensor, None]:
         """Take the gradient in the same order."""
         (order,) = ctx.saved_tensors
         return gradient.flatten(0, 1).index_select(0, order).view_as(gradient), None
 
 
-def mirror(rows: Float[Tensor, "b l d"], order: Int[Tensor, " bl"]) -> Float[Tensor, "b l d"]:
+def _mirror(rows: Float[Tensor, "b l d"], order: Int[Tensor, " bl"]) -> Float[Tensor, "b l d"]:
     """Return rows read backwards; ``order`` numbers the steps of all rows."""
-    reversed_rows: Tensor = Mirror.apply(rows, order)  # type: ignore[no-untyped-call]  # torch's
+    reversed_rows: Tensor = _Mirror.apply(rows, order)  # type: ignore[no-untyped-call]  # torch's
     return reversed_rows
 
 
@@ -75,9 +75,9 @@ class Bidirectional(nn.Module):
     def forward(self, rows: Float[Tensor, "b l d"], lengths: Int[Tensor, " b"]) -> Float[Tensor, "b l h2"]:
         """Read rows in both directions."""
         begins = torch.arange(len(rows), device=rows.device)[:, None] * rows.shape[1]
-        order = (begins + mirror_places(lengths.to(rows.device), rows.shape[1])).flatten()
+        order = (begins + _mirror_places(lengths.to(rows.device), rows.shape[1])).flatten()
         for layer, (ahead, back) in enumerate(zip(self.forwards, self.backwards, strict=True)):
             rows = rows if layer == 0 else self.dropout(rows)
-            backward = back(mirror(rows, order))[0]
-            rows = torch.cat([ahead(rows)[0], mirror(backward, order)], dim=2)
+            backward = back(_mirror(rows, order))[0]
+            rows = torch.cat([ahead(rows)[0], _mirror(backward, order)], dim=2)
         return rows

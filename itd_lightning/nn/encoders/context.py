@@ -32,7 +32,7 @@ Past = Literal[
 Whole = Literal["rnn", "gru", "lstm", "transformer", "fmlp"]
 
 
-class BothWays(SequenceEncoder):
+class _BothWays(SequenceEncoder):
     """An encoder by all steps, through recurrent layers that read rows forwards and backwards.
 
     Args:
@@ -100,7 +100,7 @@ def whole_encoder(
     """
     match kind:
         case "rnn" | "gru" | "lstm":
-            return BothWays(kind, width, layers, dropout)
+            return _BothWays(kind, width, layers, dropout)
         case "transformer":
             return Transformer(width, layers, heads, dropout)
         case "fmlp":

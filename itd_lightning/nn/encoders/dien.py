@@ -11,7 +11,7 @@ from torch.nn.functional import logsigmoid, pad
 from itd_lightning.nn.encoders.base import SequenceEncoder
 
 
-def shift_back(x: Float[Tensor, "b l m"], steps: int) -> Float[Tensor, "b l m"]:
+def _shift_back(x: Float[Tensor, "b l m"], steps: int) -> Float[Tensor, "b l m"]:
     """Return the rows so many steps earlier; 0 before the first step."""
     return pad(x, (0, 0, steps, 0))[:, : x.shape[1]]
 
@@ -60,7 +60,7 @@ class DIEN(SequenceEncoder):
         back = torch.arange(self.history - 1, -1, -1, device=x.device)
         toward = self.toward(x)
         scores = torch.stack(
-            [(shift_back(interests, steps) * toward).sum(2) for steps in back.tolist()], dim=2
+            [(_shift_back(interests, steps) * toward).sum(2) for steps in back.tolist()], dim=2
         )
         exists = torch.arange(x.shape[1], device=x.device)[:, None] >= back
         return scores.masked_fill(~exists, -torch.inf).softmax(dim=2)
@@ -72,7 +72,7 @@ class DIEN(SequenceEncoder):
         state = torch.zeros_like(interests)
         inputs = self.inputs(interests)
         for number, share in enumerate(attention.split(1, dim=2)):
-            update, reset, candidate = shift_back(inputs, self.history - 1 - number).chunk(3, dim=2)
+            update, reset, candidate = _shift_back(inputs, self.history - 1 - number).chunk(3, dim=2)
             old_update, old_reset, old_candidate = self.states(state).chunk(3, dim=2)
             gate = share * torch.sigmoid(update + old_update)
             fresh = torch.tanh(candidate + torch.sigmoid(reset + old_reset) * old_candidate)

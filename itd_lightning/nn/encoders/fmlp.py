@@ -32,7 +32,7 @@ class Filter(nn.Module):
         taps = irfft(torch.view_as_complex(self.frequencies), n=self.reach, dim=0)
         if self.circular:
             taps = taps.roll(self.reach // 2, 0)
-            around = circle(x, lengths, before=self.reach // 2 - 1, after=self.reach // 2)
+            around = _circle(x, lengths, before=self.reach // 2 - 1, after=self.reach // 2)
         else:
             around = pad(x, (0, 0, self.reach - 1, 0))
         size = around.shape[1]
@@ -42,7 +42,7 @@ class Filter(nn.Module):
         return filtered
 
 
-def circle(
+def _circle(
     x: Float[Tensor, "b l m"], lengths: Int[Tensor, " b"], before: int, after: int
 ) -> Float[Tensor, "b l2 m"]:
     """Return rows closed to circles: so many steps of their end before them, and of their beginning after."""
@@ -52,7 +52,7 @@ def circle(
     return x.flatten(0, 1).index_select(0, (begins + at).flatten()).view(rows, -1, width)
 
 
-class Block(nn.Module):
+class _Block(nn.Module):
     """A filter and a perceptron; each adds to what it reads, and the sum is normalised.
 
     Args:
@@ -115,7 +115,7 @@ class FMLP(SequenceEncoder):
         if reach < 2 or reach % 2:
             raise ValueError(f"reach must be even, got {reach}")
         self.norm = nn.LayerNorm(width)
-        self.blocks = nn.ModuleList(Block(width, dropout, reach, circular) for _ in range(layers))
+        self.blocks = nn.ModuleList(_Block(width, dropout, reach, circular) for _ in range(layers))
 
     def mix(self, x: Float[Tensor, "b l m"], real: Bool[Tensor, "b l"]) -> Float[Tensor, "b l m"]:
         """Filter block by block."""

@@ -44,12 +44,12 @@ def wkv(
     return torch.stack(means, dim=1)
 
 
-def shares(width: int, power: float) -> Float[Tensor, "1 1 m"]:
+def _shares(width: int, power: float) -> Float[Tensor, "1 1 m"]:
     """Return start values of a mix with the step before: from 0 to 1 over the units."""
     return (torch.arange(width) / width).pow(power).view(1, 1, width)
 
 
-class TimeMix(nn.Module):
+class _TimeMix(nn.Module):
     """A layer that mixes a step with those before it.
 
     Args:
@@ -64,9 +64,9 @@ class TimeMix(nn.Module):
         zigzag = (torch.arange(width) + 1) % 3 - 1
         self.bonus = nn.Parameter(math.log(0.3) + 0.5 * zigzag)
         power = 1 - depth
-        self.key_share = nn.Parameter(shares(width, power))
-        self.value_share = nn.Parameter(shares(width, power) + 0.3 * depth)
-        self.gate_share = nn.Parameter(shares(width, 0.5 * power))
+        self.key_share = nn.Parameter(_shares(width, power))
+        self.value_share = nn.Parameter(_shares(width, power) + 0.3 * depth)
+        self.gate_share = nn.Parameter(_shares(width, 0.5 * power))
         self.key, self.value, self.gate, self.out = (nn.Linear(width, width, bias=False) for _ in range(4))
 
     def forward(self, x: Float[Tensor, "b l m"]) -> Float[Tensor, "b l m"]:
@@ -79,7 +79,7 @@ class TimeMix(nn.Module):
         return mixed
 
 
-class ChannelMix(nn.Module):
+class _ChannelMix(nn.Module):
     """A layer that mixes the units of a step and of the one before.
 
     Args:
@@ -89,8 +89,8 @@ class ChannelMix(nn.Module):
 
     def __init__(self, width: int, depth: float) -> None:
         super().__init__()
-        self.key_share = nn.Parameter(shares(width, 1 - depth))
-        self.gate_share = nn.Parameter(shares(width, 1 - depth))
+        self.key_share = nn.Parameter(_shares(width, 1 - depth))
+        self.gate_share = nn.Parameter(_shares(width, 1 - depth))
         self.key = nn.Linear(width, 4 * width, bias=False)
         self.value = nn.Linear(4 * width, width, bias=False)
         self.gate = nn.Linear(width, width, bias=False)
@@ -124,7 +124,7 @@ class RWKV(SequenceEncoder):
         self.parts = nn.ModuleList(
             nn.Sequential(nn.LayerNorm(width), part(width, layer / layers), nn.Dropout(dropout))
             for layer in range(layers)
-            for part in (TimeMix, ChannelMix)
+            for part in (_TimeMix, _ChannelMix)
         )
         self.begin, self.end = nn.LayerNorm(width), nn.LayerNorm(width)
 

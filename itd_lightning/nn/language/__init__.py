@@ -1,1 +1,3 @@
 """Language models: loading, adapters, prompts and the scores of texts."""
+
+__all__ = ["backbone", "models", "prompts", "scores"]

@@ -91,10 +91,10 @@ class Backbone(nn.Module):
             weight.requires_grad = True
         self.model.train()  # as any module begins; ``use`` decides pass by pass
         self.adapters = tuple(adapters)
-        self.register_state_dict_post_hook(remove_base)  # type: ignore[no-untyped-call]
+        self.register_state_dict_post_hook(_remove_base)  # type: ignore[no-untyped-call]
         self.load_prefix = ""
-        self.register_load_state_dict_pre_hook(store_prefix)  # type: ignore[no-untyped-call]
-        self.register_load_state_dict_post_hook(accept_missing_base)  # type: ignore[no-untyped-call]
+        self.register_load_state_dict_pre_hook(_store_prefix)  # type: ignore[no-untyped-call]
+        self.register_load_state_dict_post_hook(_accept_missing_base)  # type: ignore[no-untyped-call]
 
     @property
     def device(self) -> torch.device:
@@ -161,19 +161,19 @@ class Backbone(nn.Module):
             )
 
 
-def remove_base(_: nn.Module, state: dict[str, Any], prefix: str, *__: object) -> None:
+def _remove_base(_: nn.Module, state: dict[str, Any], prefix: str, *__: object) -> None:
     """Remove the frozen weights from a checkpoint."""
     for name in [name for name in state if name.startswith(prefix) and ".lora_" not in name]:
         del state[name]
 
 
-def store_prefix(module: nn.Module, _: dict[str, Any], prefix: str, *__: object) -> None:
+def _store_prefix(module: nn.Module, _: dict[str, Any], prefix: str, *__: object) -> None:
     """Store the name under which the backbone is being loaded, for the hook after it."""
     assert isinstance(module, Backbone)
     module.load_prefix = prefix
 
 
-def accept_missing_base(module: nn.Module, keys: Any) -> None:  # noqa: ANN401 - private to torch
+def _accept_missing_base(module: nn.Module, keys: Any) -> None:  # noqa: ANN401 - private to torch
     """Accept a checkpoint without the frozen weights as complete."""
     assert isinstance(module, Backbone)
     keys.missing_keys[:] = [

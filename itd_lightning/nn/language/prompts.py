@@ -13,7 +13,7 @@ from itd_lightning.contracts.errors import InputError
 
 OPENING, CLOSING = "<<<", ">>>"
 GAP = " [...] "  # stands where a long text was cut
-MIN_TOKENS = 8  # of a text in a prompt
+_MIN_TOKENS = 8  # of a text in a prompt
 T = TypeVar("T", str, list[int])
 
 
@@ -128,10 +128,10 @@ class Prompter:
         self.after = closing + self.encode(wording.after) if answer else closing[:1] or closing
         self.gap = self.encode(GAP)
         self.room = context - len(self.before) - len(self.after) - answer
-        if self.room < MIN_TOKENS + len(self.gap):
+        if self.room < _MIN_TOKENS + len(self.gap):
             raise InputError(
                 f"a context of {context} tokens leaves {max(self.room, 0)} for the text: give at least "
-                f"{context - self.room + MIN_TOKENS + len(self.gap)}"
+                f"{context - self.room + _MIN_TOKENS + len(self.gap)}"
             )
 
     def encode(self, text: str) -> list[int]:

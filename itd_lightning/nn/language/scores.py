@@ -13,11 +13,11 @@ from torch.nn.functional import cross_entropy
 from itd_lightning.nn.language.backbone import Backbone
 from itd_lightning.nn.language.prompts import Prompt
 
-TOKENS = 2048  # of one pass without gradients; bounds the memory of the logits
-ALONE = 96  # tokens from which a CPU reads prompts one by one as fast
+_TOKENS = 2048  # of one pass without gradients; bounds the memory of the logits
+_ALONE = 96  # tokens from which a CPU reads prompts one by one as fast
 
 
-def token_log_probs(
+def _token_log_probs(
     backbone: Backbone, rows: Sequence[Sequence[int]], starts: Sequence[int], adapter: str, *, learns: bool
 ) -> tuple[Float[Tensor, "b k"], Bool[Tensor, "b k"]]:
     """Return the log-probability of each token from a place to the end, right-aligned, and their mask."""
@@ -44,7 +44,7 @@ def log_likelihoods(
     The mean does not grow with the text, which would make the length a score.
     """
     rows = [prompt.ids[: prompt.closing + 1] for prompt in prompts]
-    logp, mask = token_log_probs(backbone, rows, [prompt.text for prompt in prompts], adapter, learns=learns)
+    logp, mask = _token_log_probs(backbone, rows, [prompt.text for prompt in prompts], adapter, learns=learns)
     total: Tensor = (logp * mask).sum(1)
     return total / mask.sum(1) if mean else total
 
@@ -64,20 +64,20 @@ def answer_log_probs(
     columns = []
     for answer in answers:
         rows = [[*prompt.ids, *answer] for prompt in prompts]
-        logp, mask = token_log_probs(
+        logp, mask = _token_log_probs(
             backbone, rows, [len(prompt.ids) for prompt in prompts], adapter, learns=learns
         )
         columns.append((logp * mask).sum(1))
     return torch.stack(columns, dim=1)
 
 
-def passes(prompts: Sequence[Prompt], device: torch.device, tokens: int = TOKENS) -> Iterator[list[int]]:
+def passes(prompts: Sequence[Prompt], device: torch.device, tokens: int = _TOKENS) -> Iterator[list[int]]:
     """Yield groups of prompts for one pass: of similar length, so that there is little padding.
 
     On a CPU long prompts are read alone, which is as fast, and 16 bits are then rounded in the same way
     whatever else is read.
     """
-    alone = ALONE if device.type == "cpu" else tokens
+    alone = _ALONE if device.type == "cpu" else tokens
     order = sorted(range(len(prompts)), key=lambda place: (len(prompts[place].ids), place))
     group: list[int] = []
     for place in order:

@@ -7,7 +7,7 @@ from itd_lightning.metrics.operating import BUDGETS
 
 Cost = Mapping[str, float]  # seconds, cpu_seconds and gib of a method's fit, where they are known
 
-HEADS = (
+_HEADS = (
     "PR-AUC (95 %)",
     "behind the best",
     "ROC-AUC",
@@ -19,12 +19,12 @@ HEADS = (
 
 def heads(table: CommonTable) -> list[str]:
     """Return the heads of the columns; the first has none."""
-    return ["", *HEADS, *(f"scenario {name}" for name in table.scenarios), "fit s", "GiB"]
+    return ["", *_HEADS, *(f"scenario {name}" for name in table.scenarios), "fit s", "GiB"]
 
 
 def notes(table: CommonTable) -> list[str]:
     """Return notes on how to read the table."""
-    return [summary(table), *([fusion_note(table)] if len(table.weights) > 1 else [])]
+    return [_summary(table), *([_fusion_note(table)] if len(table.weights) > 1 else [])]
 
 
 def cells(row: MethodRow, table: CommonTable, cost: Cost) -> list[str]:
@@ -34,7 +34,7 @@ def cells(row: MethodRow, table: CommonTable, cost: Cost) -> list[str]:
     return [
         row.name,
         f"{row.pr_auc:.3f}{spread}{span}",
-        lag(row),
+        _lag(row),
         f"{row.roc_auc:.3f}",
         *(f"{row.recall[budget]:.2f}" for budget in BUDGETS),
         f"{row.insiders_found} of {table.insiders}",
@@ -45,7 +45,7 @@ def cells(row: MethodRow, table: CommonTable, cost: Cost) -> list[str]:
     ]
 
 
-def lag(row: MethodRow) -> str:
+def _lag(row: MethodRow) -> str:
     """Return the difference to the best method, and whether chance among users could explain it."""
     if row.behind is None:
         return "-"
@@ -53,7 +53,7 @@ def lag(row: MethodRow) -> str:
     return f"{low:.2f} to {high:.2f}" if low > 0 else f"not shown ({low:.2f} to {high:.2f})"
 
 
-def summary(table: CommonTable) -> str:
+def _summary(table: CommonTable) -> str:
     """Return the numbers of user-days and insiders, and the meaning of the columns."""
     counts = ", ".join(f"{count} of scenario {name}" for name, count in table.scenarios.items())
     return (
@@ -68,7 +68,7 @@ def summary(table: CommonTable) -> str:
     )
 
 
-def fusion_note(table: CommonTable) -> str:
+def _fusion_note(table: CommonTable) -> str:
     """Return the weights of the fused row."""
     shares = sorted(table.weights.items(), key=lambda item: -item[1])
     weights = ", ".join(f"{name} {share:.2f}" for name, share in shares if share >= 0.005)

@@ -16,7 +16,7 @@ from itd_lightning.evaluation.score_table import ScoreTable
 from itd_lightning.evaluation.survey import rank_test_units, take_survey
 from itd_lightning.metrics.ranking import Ranking
 
-POINTS = 2000  # of a curve; more cannot be seen
+_POINTS = 2000  # of a curve; more cannot be seen
 
 
 class Curve(NamedTuple):
@@ -52,7 +52,7 @@ def unit_curves(table: ScoreTable) -> Curves:
     try:
         survey = take_survey(table)
         ranking = rank_test_units(survey, table.policy, table.scores)["score"]
-        return curves(ranking, survey.hits[table.policy]["scenario"].to_numpy())
+        return _curves(ranking, survey.hits[table.policy]["scenario"].to_numpy())
     except InputError as error:
         return Curves({}, str(error))
 
@@ -60,25 +60,25 @@ def unit_curves(table: ScoreTable) -> Curves:
 def day_curves(days: pl.DataFrame) -> Curves:
     """Return the curves of labelled user-days."""
     try:
-        return curves(rank_rows(days, "score"), days.filter("malicious")["scenario"].to_numpy())
+        return _curves(rank_rows(days, "score"), days.filter("malicious")["scenario"].to_numpy())
     except InputError as error:
         return Curves({}, str(error))
 
 
-def curves(ranking: Ranking, scenario: Int[np.ndarray, " m"]) -> Curves:
+def _curves(ranking: Ranking, scenario: Int[np.ndarray, " m"]) -> Curves:
     """Return the curves of a ranking, whose malicious units belong to these scenarios."""
     parts: Iterable[tuple[int | None, Ranking]] = [
         (None, ranking),
         *((int(name), ranking.only(scenario == name)) for name in np.unique(scenario)),
     ]
-    return Curves({name: curve(part) for name, part in parts})
+    return Curves({name: _curve(part) for name, part in parts})
 
 
-def curve(ranking: Ranking) -> Curve:
+def _curve(ranking: Ranking) -> Curve:
     """Return the corners of a curve, where recall grows, and its end; the area is the average precision."""
     recall, precision = ranking.curve()
     grows = np.flatnonzero(np.diff(recall, prepend=0) > 0)
-    corners = grows[np.unique(np.linspace(0, len(grows) - 1, min(POINTS, len(grows))).astype(int))]
+    corners = grows[np.unique(np.linspace(0, len(grows) - 1, min(_POINTS, len(grows))).astype(int))]
     return Curve(
         np.concatenate([[0], recall[corners], [1]]),
         np.concatenate([precision[corners[:1]], precision[corners], precision[-1:]]),

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 # Okabe and Ito's palette without yellow, for colour-blind readers; dashes tell runs apart in grey print.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-DASHES = ("solid", "5px,2px", "2px,2px", "8px,2px,2px,2px")
+_DASHES = ("solid", "5px,2px", "2px,2px", "8px,2px,2px,2px")
 BLUES = [[0, "#ffffff"], [0.25, "#c6dbef"], [0.6, "#4a90c4"], [1, "#08306b"]]
 INK, GREY, PALE = "#1a1a1a", "#767676", "#e8e8e8"
 FONT = "Helvetica Neue, Helvetica, Arial, Liberation Sans, sans-serif"
@@ -55,7 +55,7 @@ def colour(run: int) -> str:
 
 def dash(run: int) -> str:
     """Return the dash of the run with this number."""
-    return DASHES[run % len(DASHES)]
+    return _DASHES[run % len(_DASHES)]
 
 
 def canvas(x: dict[str, Any], y: dict[str, Any]) -> go.Figure:

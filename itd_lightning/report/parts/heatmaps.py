@@ -15,13 +15,13 @@ from itd_lightning.report.parts.figures import BLUES, GREY, PALE, Figure, Panel,
 from itd_lightning.report.parts.numbers import number
 from itd_lightning.report.runs import Run
 
-WINDOWS = 3
-LONGEST = 24  # letters of a feature beside a map
-ORANGES = [[0, "#ffffff"], [0.25, "#fdd0a2"], [0.6, "#e6762f"], [1, "#7f2704"]]
-BOTH_WAYS = [[0, "#08306b"], [0.25, "#6baed6"], [0.5, "#ffffff"], [0.75, "#f0925a"], [1, "#7f2704"]]
+_WINDOWS = 3
+_LONGEST = 24  # letters of a feature beside a map
+_ORANGES = [[0, "#ffffff"], [0.25, "#fdd0a2"], [0.6, "#e6762f"], [1, "#7f2704"]]
+_BOTH_WAYS = [[0, "#08306b"], [0.25, "#6baed6"], [0.5, "#ffffff"], [0.75, "#f0925a"], [1, "#7f2704"]]
 
 
-class Window(NamedTuple):
+class _Window(NamedTuple):
     """One explained unit.
 
     Attributes:
@@ -43,15 +43,15 @@ class Window(NamedTuple):
     part: Float[np.ndarray, "f t"]
 
 
-def explained_windows(run: Run) -> list[tuple[Window, Figure]]:
+def explained_windows(run: Run) -> list[tuple[_Window, Figure]]:
     """Return the highest explained units, each with its three maps."""
     hourly = None if run.explanations is None else run.explanations.filter(pl.col("hour").is_not_null())
     if hourly is None or hourly.is_empty():
         return []
-    return [(window, Figure("heat", caption(window), maps(window))) for window in windows(hourly)]
+    return [(window, Figure("heat", _caption(window), _maps(window))) for window in _windows(hourly)]
 
 
-def windows(cells: pl.DataFrame, count: int = WINDOWS) -> list[Window]:
+def _windows(cells: pl.DataFrame, count: int = _WINDOWS) -> list[_Window]:
     """Cut the highest units out of the table of cells."""
     names = ["user", "start", "end"]
     units = (
@@ -60,10 +60,10 @@ def windows(cells: pl.DataFrame, count: int = WINDOWS) -> list[Window]:
         .sort(["score", "user", "start"], descending=[True, False, False])
     )
     features = cells["feature"].unique(maintain_order=True).to_list()
-    return [cut(cells, unit, features) for unit in units.head(count).iter_rows(named=True)]
+    return [_cut(cells, unit, features) for unit in units.head(count).iter_rows(named=True)]
 
 
-def cut(cells: pl.DataFrame, unit: dict[str, Any], features: list[str]) -> Window:
+def _cut(cells: pl.DataFrame, unit: dict[str, Any], features: list[str]) -> _Window:
     """Return one unit as grids; a cell that is not in the table is 0."""
     own_cells = cells.filter(*(pl.col(name) == unit[name] for name in ("user", "start", "end")))
     grids = np.zeros((3, len(features), int(own_cells["hour"].max()) + 1))  # type: ignore[arg-type]
@@ -71,10 +71,10 @@ def cut(cells: pl.DataFrame, unit: dict[str, Any], features: list[str]) -> Windo
     rows = own_cells["feature"].replace_strict(place, return_dtype=pl.Int64).to_numpy()
     for layer, name in enumerate(("seen", "expected", "part")):
         grids[layer, rows, own_cells["hour"].to_numpy()] = own_cells[name].to_numpy()
-    return Window(unit["user"], unit["start"], unit["score"], features, *grids)
+    return _Window(unit["user"], unit["start"], unit["score"], features, *grids)
 
 
-def caption(window: Window) -> str:
+def _caption(window: _Window) -> str:
     """Return the caption: the feature and the hour that add most."""
     row, hour = np.unravel_index(int(window.part.argmax()), window.part.shape)
     by_feature = window.part.sum(axis=1)
@@ -86,55 +86,57 @@ def caption(window: Window) -> str:
         else ""
     )
     value = float(window.expected[row, hour])
-    expected = "a probability of activity" if probable(window) else "a standardised value"
+    scale = "a probability of activity" if _probable(window) else "a standardised value"
+    expected = f"{scale} of {number(value)}" if abs(value) >= 0.001 else f"{scale} of almost 0"
     return (
         f"The feature that adds most is {window.features[top]}{share}; the hour that adds most is that of "
-        f"{window.features[row]} at {clock(window.start, int(hour))}: {window.observed[row, hour]:.0f} seen, "
-        f"where {expected} {f'of {number(value)}' if abs(value) >= 0.001 else 'of almost 0'} was expected."
+        f"{window.features[row]} at {_clock(window.start, int(hour))}: "
+        f"{window.observed[row, hour]:.0f} seen, "
+        f"where {expected} was expected."
     )
 
 
-def probable(window: Window) -> bool:
+def _probable(window: _Window) -> bool:
     """Return whether the expected values are probabilities."""
     return float(window.expected.min()) >= 0 and float(window.expected.max()) <= 1
 
 
-def maps(window: Window) -> list[Panel]:
+def _maps(window: _Window) -> list[Panel]:
     """Return the maps of observed, expected and contribution, on the same hours."""
-    likely = probable(window)
+    likely = _probable(window)
     most = max(float(window.observed.max()), 1)
     marks = [mark for mark in (0, 1, 3, 10, 30, 100, 300, 1000, 3000) if mark <= most]
     colours = {"zmin": 0, "zmax": np.log1p(most), "colorscale": BLUES}
     ticks = {"tickvals": np.log1p(marks).tolist(), "ticktext": [str(mark) for mark in marks]}
     limit = max(float(np.abs(window.expected).max()), 1e-12)
-    expected = {"zmin": 0, "zmax": 1, "colorscale": BLUES} if likely else diverging(limit)
+    expected = {"zmin": 0, "zmax": 1, "colorscale": BLUES} if likely else _diverging(limit)
     adds = max(float(np.abs(window.part).max()), 1e-12)
     signed = float(window.part.min()) < 0
-    part = diverging(adds) if signed else {"zmin": 0, "zmax": adds, "colorscale": ORANGES}
+    part = _diverging(adds) if signed else {"zmin": 0, "zmax": adds, "colorscale": _ORANGES}
     return [
         Panel(
             "Seen",
-            heat(window, np.log1p(window.observed), window.observed, colours, ticks),
+            _heat(window, np.log1p(window.observed), window.observed, colours, ticks),
             "events in the hour",
         ),
         Panel(
             "Expected",
-            heat(window, window.expected, window.expected, expected, {"nticks": 5}),
+            _heat(window, window.expected, window.expected, expected, {"nticks": 5}),
             "probability of activity" if likely else "standardised value",
         ),
         Panel(
-            "Contribution", heat(window, window.part, window.part, part, {"nticks": 4}), "added to the score"
+            "Contribution", _heat(window, window.part, window.part, part, {"nticks": 4}), "added to the score"
         ),
     ]
 
 
-def diverging(limit: float) -> dict[str, Any]:
+def _diverging(limit: float) -> dict[str, Any]:
     """Return a scale with white at 0."""
-    return {"zmin": -limit, "zmax": limit, "colorscale": BOTH_WAYS}
+    return {"zmin": -limit, "zmax": limit, "colorscale": _BOTH_WAYS}
 
 
-def heat(
-    window: Window,
+def _heat(
+    window: _Window,
     z: Float[np.ndarray, "f t"],
     hover_values: Float[np.ndarray, "f t"],
     scale: dict[str, Any],
@@ -146,13 +148,13 @@ def heat(
     at = [hour for hour in range(hours) if (window.start + timedelta(hours=hour)).hour % step == 0] or [0]
     x = {
         "tickvals": at,
-        "ticktext": [clock(window.start, hour) for hour in at],
+        "ticktext": [_clock(window.start, hour) for hour in at],
         "showgrid": False,
         "ticklen": 3,
     }
     y = {
         "tickvals": list(range(len(window.features))),
-        "ticktext": [plain(short_name(feature)) for feature in window.features],
+        "ticktext": [plain(_short_name(feature)) for feature in window.features],
         "autorange": "reversed",
         "showgrid": False,
         "ticks": "",
@@ -160,7 +162,7 @@ def heat(
     figure = canvas(x, y)
     bar = {"orientation": "h", "thickness": 8, "len": 1, "y": 1, "yanchor": "bottom", "ypad": 0}
     labels = [
-        [plain(f"{feature}, {clock(window.start, hour)}") for hour in range(hours)]
+        [plain(f"{feature}, {_clock(window.start, hour)}") for hour in range(hours)]
         for feature in window.features
     ]
     figure.add_heatmap(
@@ -181,11 +183,11 @@ def heat(
     return figure
 
 
-def short_name(feature: str) -> str:
+def _short_name(feature: str) -> str:
     """Return a name that leaves room for the map beside it."""
-    return feature if len(feature) <= LONGEST else f"{feature[: LONGEST - 1]}…"
+    return feature if len(feature) <= _LONGEST else f"{feature[: _LONGEST - 1]}…"
 
 
-def clock(start: datetime, hour: int) -> str:
+def _clock(start: datetime, hour: int) -> str:
     """Return the time of day of a window's hour."""
     return (start + timedelta(hours=hour)).strftime("%H:%M")

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 DASH = "\N{EN DASH}"
-MINUS = "\N{MINUS SIGN}"
-TIMES = "\N{NO-BREAK SPACE}\N{MULTIPLICATION SIGN}\N{NO-BREAK SPACE}10"
-SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_MINUS = "\N{MINUS SIGN}"
+_TIMES = "\N{NO-BREAK SPACE}\N{MULTIPLICATION SIGN}\N{NO-BREAK SPACE}10"
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 class Cell(NamedTuple):
@@ -40,10 +40,10 @@ def number(value: float | int) -> str:
         text = f"{size:,.0f}"
     elif size < 0.0001:
         digits, power = f"{size:.2e}".split("e")
-        text = f"{digits}{TIMES}{str(int(power)).translate(SUPERSCRIPT)}"
+        text = f"{digits}{_TIMES}{str(int(power)).translate(_SUPERSCRIPT)}"
     else:
         text = f"{size:#.3g}".rstrip(".")
-    return MINUS + text if value < 0 else text
+    return _MINUS + text if value < 0 else text
 
 
 def span(interval: Sequence[float | int] | None) -> str:

@@ -9,10 +9,10 @@ from itd_lightning.contracts.pictures import PICTURES
 from itd_lightning.report.runs import Run
 from itd_lightning.runs.folder import read_table
 
-MAX_NAMES = 20  # users that a message names
+_MAX_NAMES = 20  # users that a message names
 
 
-class UserPicture(NamedTuple):
+class _UserPicture(NamedTuple):
     """The rows for the picture of one user.
 
     Attributes:
@@ -41,7 +41,7 @@ def read_pictures(run: Run, file: str) -> pl.DataFrame:
     return table
 
 
-def user_picture(run: Run, file: str, user: str) -> UserPicture:
+def user_picture(run: Run, file: str, user: str) -> _UserPicture:
     """Return the rows of a user, or of the written user who scores highest.
 
     Args:
@@ -52,17 +52,17 @@ def user_picture(run: Run, file: str, user: str) -> UserPicture:
     table = read_pictures(run, file)
     users = table["user"].unique(maintain_order=True).sort().to_list()
     if not users:
-        return UserPicture("", table, f"the run's folder has no {file}, which `itd test` writes")
-    shown_user = user or highest(run, users)
+        return _UserPicture("", table, f"the run's folder has no {file}, which `itd test` writes")
+    shown_user = user or _highest(run, users)
     if shown_user not in users:
-        more = f" and {len(users) - MAX_NAMES} more" if len(users) > MAX_NAMES else ""
-        names = ", ".join(users[:MAX_NAMES])
+        more = f" and {len(users) - _MAX_NAMES} more" if len(users) > _MAX_NAMES else ""
+        names = ", ".join(users[:_MAX_NAMES])
         words = f"nothing to draw was written of {shown_user}, but of {len(users)} others: {names}{more}"
-        return UserPicture("", table, words)
-    return UserPicture(shown_user, table.filter(user=shown_user))
+        return _UserPicture("", table, words)
+    return _UserPicture(shown_user, table.filter(user=shown_user))
 
 
-def highest(run: Run, users: list[str]) -> str:
+def _highest(run: Run, users: list[str]) -> str:
     """Return which of the users has the highest score."""
     scores = run.tested.filter(pl.col("score").is_finite(), pl.col("user").is_in(users))
     best = scores.sort(["score", "user"], descending=[True, False])

@@ -8,13 +8,13 @@ from itd_lightning.report.parts.numbers import Cell, number_cell, plural
 from itd_lightning.report.parts.tables import NO_INTERVAL, NOT_MEASURED, Group, Row, Table
 from itd_lightning.report.runs import Run
 
-MEASURES = {
+_MEASURES = {
     "pr_auc": "PR-AUC",
     "base_rate": "Base rate",
     "roc_auc": "ROC-AUC",
     "clean_recall": "Recall before a false alarm",
 }
-POLICIES = "event: malicious events only, or what holds one; interval: all that overlaps a campaign"
+_POLICIES = "event: malicious events only, or what holds one; interval: all that overlaps a campaign"
 
 
 def ranking_tables(runs: Sequence[Run]) -> list[Table]:
@@ -23,41 +23,41 @@ def ranking_tables(runs: Sequence[Run]) -> list[Table]:
     One table for one or two runs; two for more, which would not fit beside each other.
     """
     title = f"How well malicious {plural([run.about.grain for run in runs])} are ranked"
-    columns = [list(MEASURES)] if len(runs) <= 2 else [["pr_auc", "base_rate"], ["roc_auc", "clean_recall"]]
-    return [ranking_table(runs, names, title if place == 0 else "") for place, names in enumerate(columns)]
+    columns = [list(_MEASURES)] if len(runs) <= 2 else [["pr_auc", "base_rate"], ["roc_auc", "clean_recall"]]
+    return [_ranking_table(runs, names, title if place == 0 else "") for place, names in enumerate(columns)]
 
 
-def ranking_table(runs: Sequence[Run], measures: list[str], title: str) -> Table:
+def _ranking_table(runs: Sequence[Run], measures: list[str], title: str) -> Table:
     """Return some threshold-free numbers of all subjects."""
     subjects = [
-        ("This method", method_entries),
-        (f"The same scores under each label policy ({POLICIES})", label_entries),
-        ("Scores that need no method", baseline_entries),
-        ("The same scores at coarser grains", pooled_entries),
+        ("This method", _method_entries),
+        (f"The same scores under each label policy ({_POLICIES})", _label_entries),
+        ("Scores that need no method", _baseline_entries),
+        ("The same scores at coarser grains", _pooled_entries),
     ]
     groups = [
-        Group(name, subject_rows([dict(entries(run.evaluation)) for run in runs], measures))
+        Group(name, _subject_rows([dict(entries(run.evaluation)) for run in runs], measures))
         for name, entries in subjects
     ]
-    return Table(title, "", [MEASURES[name] for name in measures], [group for group in groups if group.rows])
+    return Table(title, "", [_MEASURES[name] for name in measures], [group for group in groups if group.rows])
 
 
-Entries = Iterator[tuple[str, Numbers]]
+_Entries = Iterator[tuple[str, Numbers]]
 
 
-def method_entries(result: Evaluation) -> Entries:
+def _method_entries(result: Evaluation) -> _Entries:
     """Yield all scenarios together, then each."""
     yield "all scenarios", {**result, "undefined": result.get("undefined", {}).get("pr_auc", "")}
     for name, entry in result.get("scenarios", {}).items():
         yield f"scenario {name}", entry
 
 
-def label_entries(result: Evaluation) -> Entries:
+def _label_entries(result: Evaluation) -> _Entries:
     """Yield each label policy."""
     yield from result.get("labels", {}).items()
 
 
-def baseline_entries(result: Evaluation) -> Entries:
+def _baseline_entries(result: Evaluation) -> _Entries:
     """Return chance, then the volume baselines."""
     names = {
         "random": "random scores",
@@ -73,7 +73,7 @@ def baseline_entries(result: Evaluation) -> Entries:
             yield names.get(name, name), baselines[name]
 
 
-def pooled_entries(result: Evaluation) -> Entries:
+def _pooled_entries(result: Evaluation) -> _Entries:
     """Return user-days, then the grain in between: six units in a row, or sessions."""
     pooled: Numbers = result.get("pooled", {})
     if "user_days" in pooled:
@@ -89,16 +89,16 @@ def pooled_entries(result: Evaluation) -> Entries:
             yield f"{label}, {how.get(pool, pool)}", entry
 
 
-def subject_rows(entries: list[dict[str, Numbers]], measures: list[str]) -> list[Row]:
+def _subject_rows(entries: list[dict[str, Numbers]], measures: list[str]) -> list[Row]:
     """Return one row per subject of any run: run beside run under each measure."""
     labels = dict.fromkeys(label for run in entries for label in run)
     return [
-        Row(label, [number_of(run.get(label, {}), name) for name in measures for run in entries])
+        Row(label, [_number_of(run.get(label, {}), name) for name in measures for run in entries])
         for label in labels
     ]
 
 
-def number_of(entry: Numbers, name: str) -> Cell:
+def _number_of(entry: Numbers, name: str) -> Cell:
     """Return one threshold-free number; only the areas have intervals."""
     reason = entry.get("undefined") or NOT_MEASURED
     interval = (entry.get("intervals") or {}).get(name)

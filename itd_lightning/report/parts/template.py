@@ -9,33 +9,33 @@ from markupsafe import Markup, escape
 
 from itd_lightning.report.parts.numbers import number
 
-TEMPLATES = "templates"
+_TEMPLATES = "templates"
 
 
 def template(name: str) -> Template:
     """Return a template, in which every text is escaped, and ``style`` is the pages' common one."""
-    return environment().get_template(name, globals={"style": Markup(asset("page.css"))})
+    return _environment().get_template(name, globals={"style": Markup(asset("page.css"))})
 
 
 @cache
-def environment() -> Environment:
+def _environment() -> Environment:
     """Return the settings that all templates share."""
     shared = Environment(
-        loader=PackageLoader("itd_lightning.report", TEMPLATES),
+        loader=PackageLoader("itd_lightning.report", _TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    shared.filters["number"], shared.filters["prose"] = number, prose
+    shared.filters["number"], shared.filters["prose"] = number, _prose
     return shared
 
 
-def prose(text: str) -> Markup:
+def _prose(text: str) -> Markup:
     """Return a sentence of Markdown as HTML: text between backticks is code, all else is plain.
 
     Example:
-        >>> str(prose("`itd audit` asks whether 1 < 2."))
+        >>> str(_prose("`itd audit` asks whether 1 < 2."))
         '<code>itd audit</code> asks whether 1 &lt; 2.'
     """
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
@@ -43,4 +43,4 @@ def prose(text: str) -> Markup:
 
 def asset(name: str) -> str:
     """Return a file that ships beside the templates."""
-    return files("itd_lightning.report").joinpath(TEMPLATES, name).read_text("utf-8")
+    return files("itd_lightning.report").joinpath(_TEMPLATES, name).read_text("utf-8")

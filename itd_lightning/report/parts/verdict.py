@@ -8,7 +8,7 @@ from itd_lightning.report.parts.numbers import number, span
 from itd_lightning.report.runs import Run
 
 
-class Verdict(NamedTuple):
+class _Verdict(NamedTuple):
     """A run in two sentences.
 
     Attributes:
@@ -24,13 +24,13 @@ class Verdict(NamedTuple):
     state: str
 
 
-def verdict(run: Run) -> Verdict:
+def verdict(run: Run) -> _Verdict:
     """Return the result of a run in words."""
-    text, state = audit_summary(run.audits)
-    return Verdict(run.name, result(run.evaluation), text, state)
+    text, state = _audit_summary(run.audits)
+    return _Verdict(run.name, _result(run.evaluation), text, state)
 
 
-def result(evaluation: Evaluation) -> str:
+def _result(evaluation: Evaluation) -> str:
     """Return the PR-AUC beside the base rate and the best score that needs no method."""
     value, base = evaluation["pr_auc"], evaluation.get("base_rate")
     if value is None:
@@ -42,10 +42,10 @@ def result(evaluation: Evaluation) -> str:
     )
     if base:
         text += f" at a base rate of {number(base)}: {number(value / base)} times what chance gives"
-    return f"{text}.{best_baseline(evaluation)}"
+    return f"{text}.{_best_baseline(evaluation)}"
 
 
-def best_baseline(evaluation: Evaluation) -> str:
+def _best_baseline(evaluation: Evaluation) -> str:
     """Return the strongest competitor that needs no method, as a sentence with a space before it."""
     baselines = {
         name: (entry["pr_auc"], entry["intervals"]["pr_auc"])
@@ -60,14 +60,14 @@ def best_baseline(evaluation: Evaluation) -> str:
     return f" Merely counting {best.replace('_', ' ')} reaches {number(pr_auc)}{beside}."
 
 
-def audit_summary(audits: Sequence[AuditResult]) -> tuple[str, str]:
+def _audit_summary(audits: Sequence[AuditResult]) -> tuple[str, str]:
     """Return a summary of the audits, worst first, and the worst answer."""
     if not audits:
         return "No audit was run, so the result may be an artefact.", "none"
     for answer, summary in ((False, "failed"), (None, "open")):
         worst = [audit for audit in audits if audit.passed is answer]
         if worst:
-            sentences = " ".join(sentence(f"{audit.name}: {audit.verdict}") for audit in worst)
+            sentences = " ".join(_sentence(f"{audit.name}: {audit.verdict}") for audit in worst)
             verb = "is" if len(worst) == 1 else "are"
             claim = f"{len(worst)} of {len(audits)} audits " + (
                 summary if answer is False else f"{verb} open"
@@ -76,6 +76,6 @@ def audit_summary(audits: Sequence[AuditResult]) -> tuple[str, str]:
     return f"All {len(audits)} audits passed.", "passed"
 
 
-def sentence(text: str) -> str:
+def _sentence(text: str) -> str:
     """Return the text with a full stop."""
     return text if text.endswith((".", "!", "?")) else f"{text}."

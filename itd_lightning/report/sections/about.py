@@ -17,10 +17,10 @@ class About(Section):
 
     def render(self, runs: Sequence[Run], page: Page) -> Markup:
         """Render the facts as one table."""
-        return page.fragment("about", runs, about=about_table(runs))
+        return page.fragment("about", runs, about=_about_table(runs))
 
 
-def about_table(runs: Sequence[Run]) -> Table:
+def _about_table(runs: Sequence[Run]) -> Table:
     """Return the facts of each run: method, view, split and data."""
     facts: dict[str, Callable[[Run], str]] = {
         "Method": lambda run: run.about.method,
@@ -28,13 +28,13 @@ def about_table(runs: Sequence[Run]) -> Table:
         "Split": lambda run: run.about.split,
         "Labels": lambda run: str(run.evaluation["protocol"].get("labels", run.about.labels)),
         "Seed": lambda run: str(run.about.seed),
-        "Data": data,
-        "Test part": test_part,
-        "Malicious": by_scenario,
+        "Data": _data,
+        "Test part": _test_part,
+        "Malicious": _by_scenario,
         "Threshold rule": lambda run: str(run.evaluation["protocol"].get("threshold_rule", DASH)),
         "Intervals": lambda run: str(run.evaluation["protocol"].get("intervals", DASH)),
         "What the split leaks": lambda run: run.about.leaks or "nothing that is known",
-        "Null attack": null_attack_warning,
+        "Null attack": _null_attack_warning,
         "Hash of the config": lambda run: run.about.config or DASH,
     }
     rows = [Row(label, [Cell(fact(run)) for run in runs]) for label, fact in facts.items()]
@@ -42,7 +42,7 @@ def about_table(runs: Sequence[Run]) -> Table:
     return Table("What was run", "", [""], [Group("", filled)])
 
 
-def data(run: Run) -> str:
+def _data(run: Run) -> str:
     """Return the source of the events; a missing store appears by its hash only."""
     manifest = run.store
     mark = f"store fingerprint {run.about.store_fingerprint[:12]}"
@@ -54,7 +54,7 @@ def data(run: Run) -> str:
     return f"{name}: {events} events of {users} users, {first} to {last}; {mark}"
 
 
-def test_part(run: Run) -> str:
+def _test_part(run: Run) -> str:
     """Return the numbers of units, users and insiders in the test part."""
     counts, noun = run.evaluation.get("counts", {}), plural([run.about.grain])
     return (
@@ -64,7 +64,7 @@ def test_part(run: Run) -> str:
     )
 
 
-def by_scenario(run: Run) -> str:
+def _by_scenario(run: Run) -> str:
     """Return the numbers of malicious units and insiders of each scenario."""
     noun = plural([run.about.grain])
     return "; ".join(
@@ -73,7 +73,7 @@ def by_scenario(run: Run) -> str:
     )
 
 
-def null_attack_warning(run: Run) -> str:
+def _null_attack_warning(run: Run) -> str:
     """Return a warning where the answer key is not the true one."""
     days = run.about.moved_days
     return (

@@ -9,10 +9,10 @@ from itd_lightning.report.parts.numbers import Cell, number, number_cell
 from itd_lightning.report.runs import Run
 from itd_lightning.report.sections.base import Page, Section
 
-ANSWER = {True: "passed", False: "failed", None: "open"}
+_ANSWER = {True: "passed", False: "failed", None: "open"}
 
 
-class AuditRow(NamedTuple):
+class _AuditRow(NamedTuple):
     """One line of the audit table."""
 
     run: str
@@ -30,18 +30,18 @@ class Audits(Section):
 
     def render(self, runs: Sequence[Run], page: Page) -> Markup:
         """Render the table."""
-        return page.fragment("audits", runs, audits=audit_rows(runs))
+        return page.fragment("audits", runs, audits=_audit_rows(runs))
 
 
-def audit_rows(runs: Sequence[Run]) -> list[AuditRow]:
+def _audit_rows(runs: Sequence[Run]) -> list[_AuditRow]:
     """Return all audits of all runs; failed ones are not sorted first, so that runs compare by line."""
     return [
-        AuditRow(
+        _AuditRow(
             run=run.name,
             name=audit.name,
             number=number_cell(audit.number, audit.verdict, audit.interval),
             reference="" if audit.reference is None else number(audit.reference),
-            answer=ANSWER[audit.passed],
+            answer=_ANSWER[audit.passed],
             verdict=audit.verdict,
         )
         for run in runs

@@ -23,9 +23,9 @@ from itd_lightning.report.runs import Run
 from itd_lightning.report.sections.base import Page, Section
 from itd_lightning.runs.folder import read_json
 
-CAMPAIGNS = 8  # insiders whose days are drawn
-SECONDS = [1, 3, 10, 30, 100, 300, 1000, 3000, 10000]
-AROUND = 14  # days before the first and after the last malicious one
+_CAMPAIGNS = 8  # insiders whose days are drawn
+_SECONDS = [1, 3, 10, 30, 100, 300, 1000, 3000, 10000]
+_AROUND = 14  # days before the first and after the last malicious one
 
 
 class SideBySide(Section):
@@ -43,7 +43,7 @@ class SideBySide(Section):
         return page.fragment("comparison", runs, comparison=comparison(runs))
 
 
-class Comparison(NamedTuple):
+class _Comparison(NamedTuple):
     """Runs beside each other.
 
     Attributes:
@@ -63,14 +63,14 @@ class Comparison(NamedTuple):
     reason: str = ""
 
 
-def comparison(runs: Sequence[Run]) -> Comparison:
+def comparison(runs: Sequence[Run]) -> _Comparison:
     """Return the table and the figures of several runs, or the reason why there are none."""
     score_files = {run.name: [run.folder / SCORE_FILE] for run in runs}
     try:
         table = common_table(score_files)
         days, methods = common_days(score_files)
     except InputError as error:
-        return Comparison(None, [], [], [], {}, str(error))
+        return _Comparison(None, [], [], [], {}, str(error))
     tested = (days["part"] == "test").to_numpy()
     days = days.filter(tested)
     scores = np.stack([fill_missing(methods[run.name][0])[tested] for run in runs])
@@ -78,13 +78,13 @@ def comparison(runs: Sequence[Run]) -> Comparison:
     names = [run.name for run in runs]
     costs = {run.name: cost(run.folder) for run in runs}
     figures = {
-        "What each scenario is found by": by_scenario(table, names),
-        "Campaigns by method": campaigns(days, ranks, names),
-        "Agreement": agreement(ranks, names),
-        "Cost against quality": cost_plot(table, costs),
+        "What each scenario is found by": _by_scenario(table, names),
+        "Campaigns by method": _campaigns(days, ranks, names),
+        "Agreement": _agreement(ranks, names),
+        "Cost against quality": _cost_plot(table, costs),
     }
     rows = [cells(row, table, costs.get(row.name, {})) for row in (*table.rows, *table.references)]
-    return Comparison(table, heads(table), rows, notes(table), figures)
+    return _Comparison(table, heads(table), rows, notes(table), figures)
 
 
 def cost(folder: Path) -> dict[str, float]:
@@ -100,7 +100,7 @@ def ranked_share(score: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
     return share
 
 
-def by_scenario(table: CommonTable, names: list[str]) -> Figure:
+def _by_scenario(table: CommonTable, names: list[str]) -> Figure:
     """Return the PR-AUC of each scenario's days among all harmless ones, one dot a run."""
     rows = {row.name: row for row in table.rows}
     panels = []
@@ -127,11 +127,11 @@ def by_scenario(table: CommonTable, names: list[str]) -> Figure:
     return Figure("compare", caption, panels)
 
 
-def campaigns(days: pl.DataFrame, ranks: Float[np.ndarray, "r n"], names: list[str]) -> Figure:
+def _campaigns(days: pl.DataFrame, ranks: Float[np.ndarray, "r n"], names: list[str]) -> Figure:
     """Return each insider's daily ranks by every run, with the malicious days marked."""
     rows = days.with_row_index("row")
     insiders = rows.filter("malicious")["user"].unique(maintain_order=True).to_list()
-    panels = [campaign(rows.filter(user=user), ranks, names) for user in insiders[:CAMPAIGNS]]
+    panels = [_campaign(rows.filter(user=user), ranks, names) for user in insiders[:_CAMPAIGNS]]
     caption = (
         "The darker a day, the higher it ranks among all test user-days; triangles mark the malicious ones. "
         "A good method is dark under the triangles and pale elsewhere."
@@ -139,13 +139,13 @@ def campaigns(days: pl.DataFrame, ranks: Float[np.ndarray, "r n"], names: list[s
     return Figure("compare", caption, panels)
 
 
-def campaign(own_days: pl.DataFrame, ranks: Float[np.ndarray, "r n"], names: list[str]) -> Panel:
+def _campaign(own_days: pl.DataFrame, ranks: Float[np.ndarray, "r n"], names: list[str]) -> Panel:
     """Return the panel of one insider."""
     malicious_days = own_days.filter("malicious")
     days = own_days.filter(
         pl.col("start").is_between(
-            malicious_days["start"].min() - pl.duration(days=AROUND),
-            malicious_days["start"].max() + pl.duration(days=AROUND),
+            malicious_days["start"].min() - pl.duration(days=_AROUND),
+            malicious_days["start"].max() + pl.duration(days=_AROUND),
         )
     )
     dates = days["start"].dt.date().to_list()
@@ -172,7 +172,7 @@ def campaign(own_days: pl.DataFrame, ranks: Float[np.ndarray, "r n"], names: lis
     return Panel(plain(user), figure, f"scenario {scenario}, {len(malicious_days)} malicious days")
 
 
-def agreement(ranks: Float[np.ndarray, "r n"], names: list[str]) -> Figure:
+def _agreement(ranks: Float[np.ndarray, "r n"], names: list[str]) -> Figure:
     """Return the rank correlation of the scores of every two runs."""
     correlation = np.corrcoef(ranks)
     labels = [plain(name) for name in names]
@@ -200,13 +200,13 @@ def agreement(ranks: Float[np.ndarray, "r n"], names: list[str]) -> Figure:
     return Figure("agree", caption, [Panel("", figure)])
 
 
-def cost_plot(table: CommonTable, costs: Mapping[str, Mapping[str, Any]]) -> Figure:
+def _cost_plot(table: CommonTable, costs: Mapping[str, Mapping[str, Any]]) -> Figure:
     """Return the PR-AUC over the seconds of the fit."""
     rows = [row for row in table.rows if costs.get(row.name, {}).get("seconds")]
     if not rows:
         return Figure("loss", "", [], "no run's folder says what its fit took")
     figure = canvas(
-        {"title": "seconds of the fit", "type": "log", "tickvals": SECONDS},
+        {"title": "seconds of the fit", "type": "log", "tickvals": _SECONDS},
         {"title": "PR-AUC", "range": [0, 1.04]},
     )
     figure.add_scatter(

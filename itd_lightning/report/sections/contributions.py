@@ -20,11 +20,11 @@ class Contributions(Section):
 
     def render(self, runs: Sequence[Run], page: Page) -> Markup:
         """Render a table of behaviours or maps of windows for each run."""
-        entries = [(run, behaviours(run), explained_windows(run)) for run in runs]
+        entries = [(run, _behaviours(run), explained_windows(run)) for run in runs]
         return page.fragment("contributions", runs, entries=entries)
 
 
-def behaviours(run: Run) -> list[dict[str, Any]]:
+def _behaviours(run: Run) -> list[dict[str, Any]]:
     """Return the highest behaviours, as rows of a table; empty for other units."""
     table = run.behaviours if run.truth.behaviours is None else run.truth.behaviours
     if table is None:

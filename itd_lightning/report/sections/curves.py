@@ -20,18 +20,18 @@ class PrecisionRecall(Section):
     def render(self, runs: Sequence[Run], page: Page) -> Markup:
         """Render the legend of the runs and the plots."""
         lines = [
-            {"name": run.name, "colour": colour(place), "dash": svg_dash(place)}
+            {"name": run.name, "colour": colour(place), "dash": _svg_dash(place)}
             for place, run in enumerate(runs)
         ]
-        return page.fragment("curves", runs, lines=lines, curves=precision_recall(runs))
+        return page.fragment("curves", runs, lines=lines, curves=_precision_recall(runs))
 
 
-def svg_dash(place: int) -> str:
+def _svg_dash(place: int) -> str:
     """Return a run's dash as SVG writes it."""
     return "" if dash(place) == "solid" else dash(place).replace("px", "")
 
 
-def precision_recall(runs: Sequence[Run]) -> Figure:
+def _precision_recall(runs: Sequence[Run]) -> Figure:
     """Return the precision over recall: all scenarios together, then each; runs in one plot.
 
     Runs that score units of different kinds are compared at the user-day.
@@ -40,7 +40,7 @@ def precision_recall(runs: Sequence[Run]) -> Figure:
     by_run = [run.truth.day_curves if apart else run.truth.curves for run in runs]
     scenarios = {name for curves in by_run for name in curves.by_scenario}
     panels = [
-        panel(runs, by_run, scenario, mark=not apart)
+        _panel(runs, by_run, scenario, mark=not apart)
         for scenario in sorted(scenarios, key=lambda name: -1 if name is None else name)
     ]
     reasons = [
@@ -58,7 +58,7 @@ def precision_recall(runs: Sequence[Run]) -> Figure:
     return Figure("pr", caption, panels, "; ".join(f"{name}: {reason}" for name, reason in reasons if reason))
 
 
-def panel(runs: Sequence[Run], by_run: Sequence[Curves], scenario: int | None, *, mark: bool) -> Panel:
+def _panel(runs: Sequence[Run], by_run: Sequence[Curves], scenario: int | None, *, mark: bool) -> Panel:
     """Return the runs' curves for one scenario, or for all with ``mark`` at each run's threshold."""
     share = {"range": [0, 1.02], "tickvals": [0, 0.25, 0.5, 0.75, 1]}
     figure = canvas(share | {"title": "recall"}, share | {"title": "precision"})
@@ -67,15 +67,15 @@ def panel(runs: Sequence[Run], by_run: Sequence[Curves], scenario: int | None, *
         curve = curves.by_scenario.get(scenario)
         if curve is None:
             continue
-        add_curve(figure, run.name, place, curve)
+        _add_curve(figure, run.name, place, curve)
         if mark and scenario is None:
-            add_threshold(figure, run, place)
+            _add_threshold(figure, run, place)
         areas.append(number(curve.area))
     title = "All scenarios" if scenario is None else f"Scenario {scenario}"
     return Panel(title, figure, f"PR-AUC {', '.join(areas)}")
 
 
-def add_curve(figure: go.Figure, name: str, place: int, curve: Curve) -> None:
+def _add_curve(figure: go.Figure, name: str, place: int, curve: Curve) -> None:
     """Draw one run's curve and its base rate."""
     line = {"color": colour(place), "width": 2, "shape": "vh", "dash": dash(place)}
     hover = "recall %{x:.3f}<br>precision %{y:.3f}"
@@ -86,7 +86,7 @@ def add_curve(figure: go.Figure, name: str, place: int, curve: Curve) -> None:
     figure.add_scatter(x=[0, 1], y=[base, base], line=dotted, hovertemplate="base rate %{y:.3g}", **traces)
 
 
-def add_threshold(figure: go.Figure, run: Run, place: int) -> None:
+def _add_threshold(figure: go.Figure, run: Run, place: int) -> None:
     """Mark the threshold of a run."""
     recall, precision = run.evaluation.get("recall"), run.evaluation.get("precision")
     if recall is None or precision is None:

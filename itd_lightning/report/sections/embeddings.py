@@ -13,7 +13,7 @@ from itd_lightning.report.parts.figures import COLOURS, Figure, Panel, canvas, p
 from itd_lightning.report.runs import Run
 from itd_lightning.report.sections.base import Page, Section
 
-MIN_BEHAVIOURS = 8  # behaviours; a map of fewer says nothing
+_MIN_BEHAVIOURS = 8  # behaviours; a map of fewer says nothing
 NORMAL, MALICIOUS, SPHERE = "#9a9a9a", "#D55E00", COLOURS[0]
 
 
@@ -24,32 +24,32 @@ class Embeddings(Section):
 
     def applies(self, runs: Sequence[Run]) -> bool:
         """Return whether any run has enough embedded behaviours."""
-        return any(is_mapped(run) for run in runs)
+        return any(_is_mapped(run) for run in runs)
 
     def render(self, runs: Sequence[Run], page: Page) -> Markup:
         """Render one map a run."""
-        return page.figures(runs, [embeddings(run) for run in runs])
+        return page.figures(runs, [_embeddings(run) for run in runs])
 
 
-def is_mapped(run: Run) -> bool:
+def _is_mapped(run: Run) -> bool:
     """Return whether a run has embeddings of enough behaviours for a map."""
-    return run.embeddings is not None and run.embeddings["user"].count() >= MIN_BEHAVIOURS
+    return run.embeddings is not None and run.embeddings["user"].count() >= _MIN_BEHAVIOURS
 
 
-def embeddings(run: Run) -> Figure:
+def _embeddings(run: Run) -> Figure:
     """Return the behaviours as dots, malicious ones in orange, centres of spheres as blue crosses."""
     table = run.embeddings
-    if table is None or not is_mapped(run):
+    if table is None or not _is_mapped(run):
         return Figure("map", "", [])
     if importlib.util.find_spec("openTSNE") is None:
         return Figure("map", "", [], "a map needs `pip install itd-lightning[embeddings]`")
-    points = table.with_columns(map_coordinates(np.array(table["vector"].to_list())))
+    points = table.with_columns(_map_coordinates(np.array(table["vector"].to_list())))
     figure = canvas({"showticklabels": False, "ticks": ""}, {"showticklabels": False, "ticks": ""})
     behaviours = points.drop_nulls("user")
     malicious = pl.col("malicious").fill_null(value=False)
-    add_points(figure, behaviours.filter(~malicious), {"color": NORMAL, "size": 4, "opacity": 0.6})
-    add_points(figure, points.filter(pl.col("user").is_null()), {"color": SPHERE, "size": 9, "symbol": "x"})
-    add_points(figure, behaviours.filter(malicious), {"color": MALICIOUS, "size": 7})
+    _add_points(figure, behaviours.filter(~malicious), {"color": NORMAL, "size": 4, "opacity": 0.6})
+    _add_points(figure, points.filter(pl.col("user").is_null()), {"color": SPHERE, "size": 9, "symbol": "x"})
+    _add_points(figure, behaviours.filter(malicious), {"color": MALICIOUS, "size": 7})
     spheres, count = len(points) - len(behaviours), behaviours.filter(malicious).height
     caption = (
         f"{len(behaviours):,} test behaviours, of the sequences that score highest and of others, by t-SNE "
@@ -60,7 +60,7 @@ def embeddings(run: Run) -> Figure:
     return Figure("map", f"{caption}{marks}{legend}.", [Panel("", figure)])
 
 
-def map_coordinates(vectors: Float[np.ndarray, "n d"]) -> list[pl.Series]:
+def _map_coordinates(vectors: Float[np.ndarray, "n d"]) -> list[pl.Series]:
     """Return two coordinates of each vector that keep neighbours close; deterministic."""
     from openTSNE import TSNE
 
@@ -69,7 +69,7 @@ def map_coordinates(vectors: Float[np.ndarray, "n d"]) -> list[pl.Series]:
     return [pl.Series("x", place[:, 0]), pl.Series("y", place[:, 1])]
 
 
-def add_points(figure: go.Figure, points: pl.DataFrame, marker: dict[str, object]) -> None:
+def _add_points(figure: go.Figure, points: pl.DataFrame, marker: dict[str, object]) -> None:
     """Draw one sort of points."""
     text = [
         "centre of a sphere" if user is None else f"{plain(user)}, {start:%d %b %Y, %H:%M}"

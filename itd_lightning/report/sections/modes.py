@@ -15,9 +15,9 @@ from itd_lightning.report.parts.pictures import user_picture
 from itd_lightning.report.runs import Run
 from itd_lightning.report.sections.base import Page, Section
 
-VIEW = "signals"  # whose runs have modes
-CHANNELS = ("http", "email")  # as in the paper's figure
-HISTORY = {
+_VIEW = "signals"  # whose runs have modes
+_CHANNELS = ("http", "email")  # as in the paper's figure
+_HISTORY = {
     "trailing": ", each day from the days up to then",
     "whole": ", each day from all days, later ones too",
 }
@@ -30,11 +30,11 @@ class Modes(Section):
 
     def applies(self, runs: Sequence[Run]) -> bool:
         """Return whether any run scored the view."""
-        return any(run.about.view == VIEW for run in runs)
+        return any(run.about.view == _VIEW for run in runs)
 
     def render(self, runs: Sequence[Run], page: Page) -> Markup:
         """Render the user's counts and modes."""
-        log2sig_runs = [run for run in runs if run.about.view == VIEW]
+        log2sig_runs = [run for run in runs if run.about.view == _VIEW]
         return page.figures(log2sig_runs, [decomposition(run, page.user) for run in log2sig_runs])
 
 
@@ -45,11 +45,11 @@ def decomposition(run: Run, user: str = "") -> Figure:
         return Figure("timeline", "", [], picture.reason)
     modes = sorted(picture.table["mode"].unique())
     panels = [
-        Panel(f"{channel}: {f'mode {mode}' if mode else 'counts'}", plot(run, picture.table, mode, channel))
+        Panel(f"{channel}: {f'mode {mode}' if mode else 'counts'}", _plot(run, picture.table, mode, channel))
         for mode in modes
-        for channel in CHANNELS
+        for channel in _CHANNELS
     ]
-    history = HISTORY.get(str(run.settings.get("window")), "")
+    history = _HISTORY.get(str(run.settings.get("window")), "")
     caption = (
         f"How often {picture.user} did what each day, in standard deviations of the user's own training "
         f"days, and the rhythms that this decomposes into, slow ones first{history}; shaded: the campaign."
@@ -57,7 +57,7 @@ def decomposition(run: Run, user: str = "") -> Figure:
     return Figure("timeline", caption, panels)
 
 
-def plot(run: Run, table: pl.DataFrame, mode: int, channel: str) -> go.Figure:
+def _plot(run: Run, table: pl.DataFrame, mode: int, channel: str) -> go.Figure:
     """Return one signal over time."""
     signal = table.filter(mode=mode).sort("day")
     days = signal["day"].to_list()

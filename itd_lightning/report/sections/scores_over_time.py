@@ -14,8 +14,8 @@ from itd_lightning.report.parts.numbers import number
 from itd_lightning.report.runs import Run
 from itd_lightning.report.sections.base import Page, Section
 
-USERS = 6
-UNITS = 1500  # of a user; more are pooled to their day's highest
+_USERS = 6
+_UNITS = 1500  # of a user; more are pooled to their day's highest
 
 
 class ScoresOverTime(Section):
@@ -25,10 +25,10 @@ class ScoresOverTime(Section):
 
     def render(self, runs: Sequence[Run], page: Page) -> Markup:
         """Render the plots of each run."""
-        return page.figures(runs, [timelines(run) for run in runs])
+        return page.figures(runs, [_timelines(run) for run in runs])
 
 
-def timelines(run: Run) -> Figure:
+def _timelines(run: Run) -> Figure:
     """Return one panel a user: scores as dots, malicious units as diamonds, campaigns shaded."""
     unlabelled = run.tested.with_columns(malicious=pl.lit(None, pl.Boolean))
     labelled_units = run.truth.labelled_units
@@ -36,16 +36,16 @@ def timelines(run: Run) -> Figure:
     if units.is_empty():
         return Figure("timeline", "", [], "the run holds no test units")
     best = units.group_by("user").agg(pl.col("score").max()).sort(["score", "user"], descending=[True, False])
-    users = best["user"].head(USERS).to_list()
+    users = best["user"].head(_USERS).to_list()
     top_units = units.filter(pl.col("user").is_in(users))
     low, high = float(top_units["score"].min()), float(top_units["score"].max())  # type: ignore[arg-type]
     room = (high - low or 1) * 0.06
     scale = [low - room, high + room]
-    panels = [panel(run, top_units.filter(pl.col("user") == user), user, scale) for user in users]
-    return Figure("timeline", caption(run, top_units, len(users)), panels, run.truth.reason)
+    panels = [_panel(run, top_units.filter(pl.col("user") == user), user, scale) for user in users]
+    return Figure("timeline", _caption(run, top_units, len(users)), panels, run.truth.reason)
 
 
-def caption(run: Run, top_units: pl.DataFrame, users: int) -> str:
+def _caption(run: Run, top_units: pl.DataFrame, users: int) -> str:
     """Return the caption, which says whether the peaks are malicious."""
     subject = (
         "The user with the highest score" if users == 1 else f"The {users} users with the highest scores"
@@ -60,9 +60,9 @@ def caption(run: Run, top_units: pl.DataFrame, users: int) -> str:
     return f"{words}; orange diamonds: malicious ones, which hold the peak of {malicious_peaks} of {users}."
 
 
-def panel(run: Run, units: pl.DataFrame, user: str, scale: list[float]) -> Panel:
+def _panel(run: Run, units: pl.DataFrame, user: str, scale: list[float]) -> Panel:
     """Return one user's scores as a panel."""
-    ordered = thin_units(units).sort("start")
+    ordered = _thin_units(units).sort("start")
     first, last = ordered["start"][0], ordered["end"].max()
     margin = max((last - first) * 0.02, timedelta(hours=12))
     span = [str(first - margin), str(last + margin)]
@@ -70,27 +70,27 @@ def panel(run: Run, units: pl.DataFrame, user: str, scale: list[float]) -> Panel
         {"type": "date", "range": span, "nticks": 5, "tickformat": "%d %b %Y"},
         {"range": scale, "nticks": 5, "title": "score"},
     )
-    figure.layout.shapes = [*campaigns(run, user), *threshold(run)]
-    x, y = line_with_gaps(ordered)
+    figure.layout.shapes = [*campaigns(run, user), *_threshold(run)]
+    x, y = _line_with_gaps(ordered)
     line = {"color": "#c4c4c4", "width": 1}
     figure.add_scatter(x=x, y=y, mode="lines", line=line, hoverinfo="skip", connectgaps=False)
     malicious = pl.col("malicious").fill_null(value=False)
-    add_units(figure, ordered.filter(~malicious), "", {"color": HARMLESS, "size": 4})
+    _add_units(figure, ordered.filter(~malicious), "", {"color": HARMLESS, "size": 4})
     mark = {"color": MALICIOUS, "size": 8, "symbol": "diamond", "line": {"color": "white", "width": 0.5}}
-    add_units(figure, ordered.filter(malicious), "<br>malicious", mark)
-    return Panel(user, figure, f"highest {number(float(units['score'].max()))}{scenarios(run, user)}")  # type: ignore[arg-type]
+    _add_units(figure, ordered.filter(malicious), "<br>malicious", mark)
+    return Panel(user, figure, f"highest {number(float(units['score'].max()))}{_scenarios(run, user)}")  # type: ignore[arg-type]
 
 
-def thin_units(units: pl.DataFrame) -> pl.DataFrame:
+def _thin_units(units: pl.DataFrame) -> pl.DataFrame:
     """Return the units; of a user with very many, each day's highest."""
-    if len(units) <= UNITS:
+    if len(units) <= _UNITS:
         return units
     day = pl.col("start").dt.truncate("1d").alias("day")
     highest = pl.col("score").max(), pl.col("malicious").any(), pl.col("start").min(), pl.col("end").max()
     return units.group_by(day).agg(highest)
 
 
-def line_with_gaps(ordered: pl.DataFrame) -> tuple[list[datetime | None], list[float | None]]:
+def _line_with_gaps(ordered: pl.DataFrame) -> tuple[list[datetime | None], list[float | None]]:
     """Return the times and scores, with a gap in the line where more than a day passes without a unit."""
     x: list[datetime | None] = []
     y: list[float | None] = []
@@ -106,7 +106,7 @@ def line_with_gaps(ordered: pl.DataFrame) -> tuple[list[datetime | None], list[f
     return x, y
 
 
-def add_units(figure: go.Figure, units: pl.DataFrame, suffix: str, marker: dict[str, Any]) -> None:
+def _add_units(figure: go.Figure, units: pl.DataFrame, suffix: str, marker: dict[str, Any]) -> None:
     """Draw units of one kind, each in the middle of its time."""
     hover = "%{customdata}<br>score %{y:.3g}" + suffix + "<extra></extra>"
     middle = units.select(pl.col("start") + (pl.col("end") - pl.col("start")) / 2).to_series()
@@ -121,7 +121,7 @@ def add_units(figure: go.Figure, units: pl.DataFrame, suffix: str, marker: dict[
     )
 
 
-def threshold(run: Run) -> list[dict[str, Any]]:
+def _threshold(run: Run) -> list[dict[str, Any]]:
     """Return the threshold as a dashed line, where there is one."""
     value = run.evaluation.get("threshold")
     if value is None:
@@ -130,7 +130,7 @@ def threshold(run: Run) -> list[dict[str, Any]]:
     return [{"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": value, "y1": value, "line": line}]
 
 
-def scenarios(run: Run, user: str) -> str:
+def _scenarios(run: Run, user: str) -> str:
     """Return the user's campaigns, for the heading."""
     numbers = sorted(
         {str(entry["scenario"]) for entry in run.evaluation.get("campaigns", []) if entry["user"] == user}

@@ -10,7 +10,7 @@ from itd_lightning.alerts.lists import ranked_days, with_reasons
 from itd_lightning.report.runs import Run
 from itd_lightning.report.sections.base import Page, Section
 
-COUNT = 10  # user-days of each run
+_COUNT = 10  # user-days of each run
 
 
 class TopDays(Section):
@@ -20,18 +20,18 @@ class TopDays(Section):
 
     def render(self, runs: Sequence[Run], page: Page) -> Markup:
         """Render one table a run."""
-        return page.fragment("top_days", runs, entries=[(run, top_days(run)) for run in runs])
+        return page.fragment("top_days", runs, entries=[(run, _top_days(run)) for run in runs])
 
 
-def top_days(run: Run) -> list[dict[str, Any]]:
+def _top_days(run: Run) -> list[dict[str, Any]]:
     """Return the highest user-days as rows of a table."""
-    days = with_reasons(ranked_days(run.days, count=COUNT), run.rows, run.about, run.explanations)
+    days = with_reasons(ranked_days(run.days, count=_COUNT), run.rows, run.about, run.explanations)
     return [
-        {**row, "campaign": campaign_on(run, row["user"], row["day"])} for row in days.iter_rows(named=True)
+        {**row, "campaign": _campaign_on(run, row["user"], row["day"])} for row in days.iter_rows(named=True)
     ]
 
 
-def campaign_on(run: Run, user: str, day: date) -> str:
+def _campaign_on(run: Run, user: str, day: date) -> str:
     """Return the scenario of the campaign that runs on a user's day, or an empty text."""
     running = (
         f"scenario {campaign['scenario']}"

@@ -21,10 +21,10 @@ class Training(Section):
 
     def render(self, runs: Sequence[Run], page: Page) -> Markup:
         """Render one plot a run."""
-        return page.figures(runs, [losses(run) for run in runs])
+        return page.figures(runs, [_losses(run) for run in runs])
 
 
-def losses(run: Run) -> Figure:
+def _losses(run: Run) -> Figure:
     """Return the loss by epoch, of training and validation."""
     if run.losses is None or run.losses.is_empty():
         return Figure("loss", "", [], f"the run has no {METRIC_FILE} with losses")
@@ -39,18 +39,18 @@ def losses(run: Run) -> Figure:
     legend = {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"}
     figure.update_layout(showlegend=len(kinds) > 1, legend=legend)
     if "stage" in table.columns:
-        add_stages(figure, table["epoch"].to_list(), table["stage"].to_list())
+        _add_stages(figure, table["epoch"].to_list(), table["stage"].to_list())
     lowest = []
     for place, name in enumerate(kinds):
         points = table.select("epoch", name).drop_nulls()
-        add_loss(figure, points["epoch"].to_list(), points[name].to_list(), names[name], place)
+        _add_loss(figure, points["epoch"].to_list(), points[name].to_list(), names[name], place)
         epoch, value = points.row(int(points[name].to_numpy().argmin()))
         lowest.append(f"the {names[name]} is lowest at epoch {epoch} ({number(value)})")
     first, last = table["epoch"][0], table["epoch"][-1]
     return Figure("loss", f"Of epochs {first} to {last}, {' and '.join(lowest)}.", [Panel("", figure)])
 
 
-def add_loss(figure: go.Figure, epochs: list[int], values: list[float], name: str, place: int) -> None:
+def _add_loss(figure: go.Figure, epochs: list[int], values: list[float], name: str, place: int) -> None:
     """Draw one loss; a single epoch is a dot."""
     figure.add_scatter(
         x=epochs,
@@ -62,7 +62,7 @@ def add_loss(figure: go.Figure, epochs: list[int], values: list[float], name: st
     )
 
 
-def add_stages(figure: go.Figure, epochs: list[int], stages: list[int]) -> None:
+def _add_stages(figure: go.Figure, epochs: list[int], stages: list[int]) -> None:
     """Draw a line where a stage begins, with its number; one stage needs none."""
     stage_starts = [
         (epoch, stage)

@@ -17,9 +17,9 @@ from itd_lightning.report.parts.pictures import read_pictures, user_picture
 from itd_lightning.report.runs import Run
 from itd_lightning.report.sections.base import Page, Section
 
-VIEW = "trajectories"  # whose runs have pictures
-CALM = "#DCE9F5"  # behind baseline days
-SHADE = "shaded blue: the baseline; shaded orange: the campaign"
+_VIEW = "trajectories"  # whose runs have pictures
+_CALM = "#DCE9F5"  # behind baseline days
+_SHADE = "shaded blue: the baseline; shaded orange: the campaign"
 
 
 class Trajectory(Section):
@@ -29,15 +29,15 @@ class Trajectory(Section):
 
     def applies(self, runs: Sequence[Run]) -> bool:
         """Return whether any run scored the view."""
-        return any(run.about.view == VIEW for run in runs)
+        return any(run.about.view == _VIEW for run in runs)
 
     def render(self, runs: Sequence[Run], page: Page) -> Markup:
         """Render the user's pictures."""
-        chronos_runs = [run for run in runs if run.about.view == VIEW]
+        chronos_runs = [run for run in runs if run.about.view == _VIEW]
         return page.figures(chronos_runs, [pictures(run, page.user) for run in chronos_runs])
 
 
-class Story(NamedTuple):
+class _Story(NamedTuple):
     """The active days of one user.
 
     Attributes:
@@ -62,22 +62,24 @@ def pictures(run: Run, user: str = "") -> Figure:
     if picture.reason:
         return Figure("timeline", "", [], picture.reason)
     table, signatures = picture.table.sort("day"), read_pictures(run, PATH_FILE)
-    story = Story(picture.user, table, malicious_days(run, picture.user, table["day"].to_list()))
+    story = _Story(picture.user, table, _malicious_days(run, picture.user, table["day"].to_list()))
     baseline = int(table["baseline"].sum())
     window = signatures["window"][0] if len(signatures) else 0
     note = f"signatures of {window} active days, in two components" if window else "no user has enough days"
     panels = [
-        Panel("Trajectory", in_space(story), "first three principal components; drag to turn"),
-        Panel("Distance to the baseline", over_time(run, story), f"mean of the first {baseline} active days"),
-        Panel("Hours of activity", by_hour(run, story), "triangles: the most unusual hours, 2 % of days"),
-        Panel("Regimes", regimes(run, story), "lines: change points, by PELT over all days"),
-        Panel("Paths of campaigns", paths(run, signatures), note),
+        Panel("Trajectory", _in_space(story), "first three principal components; drag to turn"),
+        Panel(
+            "Distance to the baseline", _over_time(run, story), f"mean of the first {baseline} active days"
+        ),
+        Panel("Hours of activity", _by_hour(run, story), "triangles: the most unusual hours, 2 % of days"),
+        Panel("Regimes", _regimes(run, story), "lines: change points, by PELT over all days"),
+        Panel("Paths of campaigns", _paths(run, signatures), note),
     ]
-    caption = f"The trajectory of {story.user}, active days only; {SHADE}."
+    caption = f"The trajectory of {story.user}, active days only; {_SHADE}."
     return Figure("timeline", caption, panels)
 
 
-def malicious_days(run: Run, user: str, days: list[date]) -> Bool[np.ndarray, " p"]:
+def _malicious_days(run: Run, user: str, days: list[date]) -> Bool[np.ndarray, " p"]:
     """Return a mask of the days on which a campaign of the user runs."""
     spans = [
         (str(campaign["start"])[:10], str(campaign["end"])[:10])
@@ -87,7 +89,7 @@ def malicious_days(run: Run, user: str, days: list[date]) -> Bool[np.ndarray, " 
     return np.array([any(a <= day.isoformat() <= b for a, b in spans) for day in days], dtype=bool)
 
 
-def in_space(story: Story) -> go.Figure:
+def _in_space(story: _Story) -> go.Figure:
     """Return picture 1: the path in three principal components."""
     place = story.table.select(pl.col("x", "y", "z").round(4))
     calm = story.table["baseline"].to_numpy()
@@ -119,21 +121,21 @@ def in_space(story: Story) -> go.Figure:
     return figure
 
 
-def time_plot(run: Run, story: Story, y: dict[str, Any]) -> go.Figure:
+def _time_plot(run: Run, story: _Story, y: dict[str, Any]) -> go.Figure:
     """Return an empty plot over the user's days, baseline and campaigns shaded."""
     days: list[date] = story.table["day"].to_list()
     span = [str(days[0]), str(days[-1] + timedelta(days=1))]
     figure = canvas({"type": "date", "range": span, "nticks": 5, "tickformat": "%d %b %Y"}, y)
     until = str(story.table.filter("baseline")["day"].max())
-    calm = {"x0": span[0], "x1": until, "fillcolor": CALM, "line": {"width": 0}, "layer": "below"}
+    calm = {"x0": span[0], "x1": until, "fillcolor": _CALM, "line": {"width": 0}, "layer": "below"}
     full_height = {"type": "rect", "yref": "paper", "y0": 0, "y1": 1}
     figure.layout.shapes = [full_height | calm, *campaigns(run, story.user)]
     return figure
 
 
-def over_time(run: Run, story: Story) -> go.Figure:
+def _over_time(run: Run, story: _Story) -> go.Figure:
     """Return picture 2: the distance of each day to the baseline."""
-    figure = time_plot(run, story, {"title": "distance", "rangemode": "tozero", "nticks": 5})
+    figure = _time_plot(run, story, {"title": "distance", "rangemode": "tozero", "nticks": 5})
     colour = [MALICIOUS if malicious else HARMLESS for malicious in story.malicious]
     figure.add_scatter(
         x=story.days,
@@ -146,9 +148,9 @@ def over_time(run: Run, story: Story) -> go.Figure:
     return figure
 
 
-def by_hour(run: Run, story: Story) -> go.Figure:
+def _by_hour(run: Run, story: _Story) -> go.Figure:
     """Return picture 3: events in each hour of each day, unusual days marked."""
-    figure = time_plot(run, story, {"title": "hour", "tickvals": [0, 6, 12, 18, 24], "range": [0, 25.5]})
+    figure = _time_plot(run, story, {"title": "hour", "tickvals": [0, 6, 12, 18, 24], "range": [0, 25.5]})
     figure.layout.shapes = []  # they would lie behind the map
     hours = np.array(story.table["hours"].to_list()).T
     figure.add_heatmap(
@@ -171,9 +173,9 @@ def by_hour(run: Run, story: Story) -> go.Figure:
     return figure
 
 
-def regimes(run: Run, story: Story) -> go.Figure:
+def _regimes(run: Run, story: _Story) -> go.Figure:
     """Return picture 4: change points over the first principal component."""
-    figure = time_plot(run, story, {"title": "first component", "nticks": 5})
+    figure = _time_plot(run, story, {"title": "first component", "nticks": 5})
     first, table = story.table["x"], story.table.with_columns(pl.col("day").cast(pl.String))
     marker = {"color": HARMLESS, "size": 4}
     figure.add_scatter(
@@ -196,10 +198,10 @@ def regimes(run: Run, story: Story) -> go.Figure:
     return figure
 
 
-def paths(run: Run, signatures: pl.DataFrame) -> go.Figure:
+def _paths(run: Run, signatures: pl.DataFrame) -> go.Figure:
     """Return picture 5: signatures of the days up to each campaign's end, beside other times."""
     figure = canvas({"title": "first component", "nticks": 5}, {"title": "second component", "nticks": 5})
-    points_table = with_scenarios(run, signatures)
+    points_table = _with_scenarios(run, signatures)
     for (kind,), points in points_table.sort("scenario").group_by("scenario", maintain_order=True):
         colour = COLOURS[int(str(kind)) % len(COLOURS)] if kind else GREY
         figure.add_scatter(
@@ -215,7 +217,7 @@ def paths(run: Run, signatures: pl.DataFrame) -> go.Figure:
     return figure
 
 
-def with_scenarios(run: Run, signatures: pl.DataFrame) -> pl.DataFrame:
+def _with_scenarios(run: Run, signatures: pl.DataFrame) -> pl.DataFrame:
     """Return the regular windows, of scenario 0, and those that end with a campaign, of its ``scenario``."""
     ends = [
         (campaign["user"], date.fromisoformat(str(campaign["end"])[:10]), int(campaign["scenario"]))

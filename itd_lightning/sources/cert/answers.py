@@ -16,10 +16,10 @@ from itd_lightning.sources.base import CAMPAIGN_ORDER, CAMPAIGNS, KEY_ORDER, KEY
 from itd_lightning.sources.cert.releases import TIME_FORMAT, YEARS, Log, Release
 from itd_lightning.sources.cert.tables import read_small, read_table
 
-COLUMNS = ("dataset", "scenario", "details", "user", "start", "end")
+_COLUMNS = ("dataset", "scenario", "details", "user", "start", "end")
 
 
-class KeyRow(NamedTuple):
+class _KeyRow(NamedTuple):
     """A row of a detail file, without the columns that its log has anyway."""
 
     event_id: str
@@ -45,12 +45,12 @@ def read_answers(folder: Path, release: Release) -> Answers | None:
         return None
     if not path.is_file():
         raise InputError(f"{folder} has no insiders.csv; remove the folder if there is no answer key")
-    entries = list(read_campaigns(path, release).iter_rows(named=True))
-    remarks = [remark for entry in entries if (remark := repair_start(path, entry, release))]
-    campaigns = [parse_campaign(path, entry, release) for entry in entries]
+    entries = list(_read_campaigns(path, release).iter_rows(named=True))
+    remarks = [remark for entry in entries if (remark := _repair_start(path, entry, release))]
+    campaigns = [_parse_campaign(path, entry, release) for entry in entries]
     rows: list[tuple[object, ...]] = []
     for entry, (user, scenario, _, _) in zip(entries, campaigns, strict=True):
-        read, bad = read_details(find_details(folder, release, entry["details"]), release)
+        read, bad = _read_details(_find_details(folder, release, entry["details"]), release)
         rows += [(user, scenario, *row) for row in read]
         remarks += bad
     return Answers(
@@ -60,9 +60,9 @@ def read_answers(folder: Path, release: Release) -> Answers | None:
     )
 
 
-def read_campaigns(path: Path, release: Release) -> pl.DataFrame:
+def _read_campaigns(path: Path, release: Release) -> pl.DataFrame:
     """Return the rows of ``insiders.csv`` that are of a release, as text."""
-    key = read_table(path, COLUMNS)
+    key = read_table(path, _COLUMNS)
     # The data set is compared as text: "2" stands in "4.2" and "5.2".
     campaigns = key.filter(pl.col("dataset") == release.dataset).unique(maintain_order=True)
     if campaigns.is_empty():
@@ -71,11 +71,11 @@ def read_campaigns(path: Path, release: Release) -> pl.DataFrame:
     return campaigns
 
 
-def repair_start(path: Path, entry: dict[str, str], release: Release) -> str | None:
+def _repair_start(path: Path, entry: dict[str, str], release: Release) -> str | None:
     """Replace a start without a month (r6.2, scenario 4) by the time of the first row; return a remark."""
     if not (entry["start"] or "").startswith("/") or not entry["details"]:
         return None
-    rows, _ = read_details(find_details(path.parent, release, entry["details"]), release)
+    rows, _ = _read_details(_find_details(path.parent, release, entry["details"]), release)
     if not rows:
         return None
     entry["start"] = min(row.time for row in rows).strftime(TIME_FORMAT)
@@ -84,11 +84,11 @@ def repair_start(path: Path, entry: dict[str, str], release: Release) -> str | N
     )
 
 
-def parse_campaign(
+def _parse_campaign(
     path: Path, entry: dict[str, str], release: Release
 ) -> tuple[str, int, datetime, datetime]:
     """Return user, scenario, start and end of a row of ``insiders.csv``, checked."""
-    if missing := [name for name in COLUMNS if not entry[name]]:
+    if missing := [name for name in _COLUMNS if not entry[name]]:
         raise InputError(f"{path} has a row of {release.dataset} without {', '.join(missing)}")
     try:
         start, end = (datetime.strptime(entry[name], TIME_FORMAT) for name in ("start", "end"))
@@ -100,7 +100,7 @@ def parse_campaign(
     return entry["user"], scenario, start, end
 
 
-def find_details(folder: Path, release: Release, name: str) -> Path:
+def _find_details(folder: Path, release: Release, name: str) -> Path:
     """Return the path of a detail file; it lies in a folder of its scenario, or beside ``insiders.csv``."""
     for place in [*sorted(folder.glob(f"{release.name}-*")), folder]:
         if (path := place / Path(name).name).is_file():
@@ -108,39 +108,39 @@ def find_details(folder: Path, release: Release, name: str) -> Path:
     raise InputError(f"{folder} has no {name}, which its insiders.csv names")
 
 
-def read_details(path: Path, release: Release) -> tuple[list[KeyRow], list[str]]:
+def _read_details(path: Path, release: Release) -> tuple[list[_KeyRow], list[str]]:
     """Return the rows of one detail file, and a remark for each line that is none.
 
     The file is no proper CSV: no header, rows of different logs and widths interleaved, some quoted, and in
     r5 and r6 a topic before the content, which no log holds.
     """
     logs = release.by_name
-    rows: list[KeyRow] = []
+    rows: list[_KeyRow] = []
     remarks: list[str] = []
     for number, line in enumerate(
         read_small(path).decode("utf-8", "replace").removesuffix("\n").split("\n"), 1
     ):
         try:
-            fields = split_row(line)
+            fields = _split_row(line)
             log, event_id, time, user, pc = fields[:5]
-            kind = key_kind(logs[log], fields)
-            rows.append(KeyRow(event_id, user, datetime.strptime(time, TIME_FORMAT), pc, kind))
+            kind = _key_kind(logs[log], fields)
+            rows.append(_KeyRow(event_id, user, datetime.strptime(time, TIME_FORMAT), pc, kind))
         except (ValueError, LookupError, csv.Error):
             remarks.append(f"{path.name}:{number}: not a row of a log")
     return rows, remarks
 
 
-def split_row(line: str) -> list[str]:
+def _split_row(line: str) -> list[str]:
     """Return the fields of a key row; it is CSV if it has quoted fields, else a quote is a character.
 
     Example:
-        >>> split_row('http,"{A}","a,b"')
+        >>> _split_row('http,"{A}","a,b"')
         ['http', '{A}', 'a,b']
     """
     line = line.strip()
     return next(csv.reader([line])) if '"' in line.split(",", 2)[1] or line[:1] == '"' else line.split(",")
 
 
-def key_kind(log: Log, fields: list[str]) -> str:
+def _key_kind(log: Log, fields: list[str]) -> str:
     """Return the kind of a key row, which has the log's own columns behind the log's name."""
     return log.kinds[""] if "" in log.kinds else log.kinds[fields[1 + log.columns.index("activity")]]

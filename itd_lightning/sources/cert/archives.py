@@ -24,15 +24,15 @@ from itd_lightning.sources.cert.record_ends import MAX_LINE
 from itd_lightning.sources.cert.releases import SYNTHETIC, Log
 from itd_lightning.sources.cert.tables import SMALL
 
-ENDINGS = (".tar.bz2", ".tbz2", ".tar")
-RATIO = 100  # times its size; a genuine release unpacks to about five
+_ENDINGS = (".tar.bz2", ".tbz2", ".tar")
+_RATIO = 100  # times its size; a genuine release unpacks to about five
 ALWAYS = 256 << 20  # bytes that an archive may unpack to, however small it is
 BUFFER = 1 << 20
-WANTED = re.compile(
+_WANTED = re.compile(
     r"LDAP/[0-9][\w.-]{0,99}\.csv|answers/(r[\d.]+-[\w-]{1,20}/)?[\w.-]{1,100}\.csv|psychometric\.csv|"
     r"decoy_file\.csv|" + re.escape(SYNTHETIC)
 )
-EXTENSIONS = (  # headers whose content is read at once, as names and times
+_EXTENSIONS = (  # headers whose content is read at once, as names and times
     tarfile.XHDTYPE,
     tarfile.XGLTYPE,
     tarfile.SOLARIS_XHDTYPE,
@@ -41,27 +41,27 @@ EXTENSIONS = (  # headers whose content is read at once, as names and times
 )
 
 
-class BoundedStream(RawIOBase):
+class _BoundedStream(RawIOBase):
     """A stream that ends in an error when more comes out than a release of this size can hold."""
 
     def __init__(self, unpacked: BufferedIOBase, path: Path) -> None:
         self.unpacked, self.path, self.passed = unpacked, path, 0
-        self.limit = max(ALWAYS, RATIO * path.stat().st_size)
+        self.limit = max(ALWAYS, _RATIO * path.stat().st_size)
 
     def read(self, size: int = -1, /) -> bytes:
         """Read on."""
         part = self.unpacked.read(size)
         self.passed += len(part)
         if self.passed > self.limit:
-            raise InputError(f"{self.path} unpacks to more than {RATIO} times its size; no release does")
+            raise InputError(f"{self.path} unpacks to more than {_RATIO} times its size; no release does")
         return part
 
 
-class Member(tarfile.TarInfo):
+class _Member(tarfile.TarInfo):
     """A member whose header is whole; by itself, ``tarfile`` ends quietly at the first that is not."""
 
     @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "Member":
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "_Member":
         """Read a header."""
         try:
             member = super().frombuf(buf, encoding, errors)
@@ -69,14 +69,14 @@ class Member(tarfile.TarInfo):
             if len(buf) == tarfile.BLOCKSIZE and not buf.strip(b"\0"):  # marks the end
                 raise
             raise tarfile.ReadError(str(error)) from error
-        if member.size < 0 or (member.type in EXTENSIONS and member.size > MAX_LINE):
+        if member.size < 0 or (member.type in _EXTENSIONS and member.size > MAX_LINE):
             raise tarfile.ReadError(f"a header of {member.size} bytes")
         return member
 
 
 def is_archive(path: Path) -> bool:
     """Return whether a path names an archive."""
-    return path.name.endswith(ENDINGS)
+    return path.name.endswith(_ENDINGS)
 
 
 def read_root_name(path: Path) -> str:
@@ -85,7 +85,7 @@ def read_root_name(path: Path) -> str:
     Raises:
         InputError: If it is no archive, or empty.
     """
-    with open_archive(path) as tar:
+    with _open_archive(path) as tar:
         first = tar.next()
     if first is None:
         raise InputError(f"{path} is an empty archive")
@@ -119,7 +119,7 @@ def read_archive(
         InputError: If the archive is damaged or cut short, unpacks to far too much, or holds a log twice.
     """
     names: set[str] = set()
-    with open_archive(path) as tar:
+    with _open_archive(path) as tar:
         for member in tar:
             tar.members.clear()  # type: ignore[attr-defined]  # it keeps them all, and there may be millions
             name = member_name(member)
@@ -129,8 +129,8 @@ def read_archive(
             if log is not None and name.endswith(".csv"):
                 names.add(name)
                 stream = cast("BufferedIOBase", tar.extractfile(member))
-                yield from spool_log(stream, member.size, log, folder, is_done)
-            elif WANTED.fullmatch(name):
+                yield from _spool_log(stream, member.size, log, folder, is_done)
+            elif _WANTED.fullmatch(name):
                 names.add(name)
                 if member.size > SMALL:
                     raise InputError(f"{path} holds a {name} of {member.size >> 20} MiB; no release does")
@@ -140,12 +140,12 @@ def read_archive(
 
 
 @contextmanager
-def open_archive(path: Path) -> Iterator[tarfile.TarFile]:
+def _open_archive(path: Path) -> Iterator[tarfile.TarFile]:
     """Open a tar file to be streamed; what is wrong with it becomes one line."""
     try:
         with bz2.open(path) if "bz" in path.suffix else path.open("rb") as unpacked:
-            bounded = cast("IO[bytes]", BoundedStream(unpacked, path))
-            with tarfile.open(fileobj=bounded, mode="r|", bufsize=BUFFER, tarinfo=Member) as tar:
+            bounded = cast("IO[bytes]", _BoundedStream(unpacked, path))
+            with tarfile.open(fileobj=bounded, mode="r|", bufsize=BUFFER, tarinfo=_Member) as tar:
                 yield tar
     except InputError:
         raise
@@ -170,7 +170,7 @@ def member_name(member: tarfile.TarInfo) -> str:
     return "/".join(parts[first:]) if first < 2 else ""  # beside the release's folder, or right in it
 
 
-def spool_log(
+def _spool_log(
     stream: BufferedIOBase, size: int, log: Log, folder: Path, is_done: Callable[[str, int], bool]
 ) -> Iterator[Piece]:
     """Write a log out in the pieces that ``cut_log`` would find in it on disk."""

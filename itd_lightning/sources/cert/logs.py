@@ -20,11 +20,11 @@ from itd_lightning.sources.cert.releases import TIME_FORMAT, YEARS, Log
 
 STRETCH = MAX_LINE // 2
 SHORTEST = 16  # bytes of a line, on average; of a genuine one, 60
-SHORT_LINES = 10_000  # of which nothing is expected
-TIME_PATTERN = r"^\d{2}/\d{2}/\d{4} \d{2}:\d{2}:[0-5]\d$"
+_SHORT_LINES = 10_000  # of which nothing is expected
+_TIME_PATTERN = r"^\d{2}/\d{2}/\d{4} \d{2}:\d{2}:[0-5]\d$"
 
 
-class SplitRows(NamedTuple):
+class _SplitRows(NamedTuple):
     """Some lines of a log, cut into fields.
 
     Attributes:
@@ -38,7 +38,7 @@ class SplitRows(NamedTuple):
     lines: int
 
 
-class ParsedRows(NamedTuple):
+class _ParsedRows(NamedTuple):
     """Events and refused rows of some lines.
 
     Attributes:
@@ -73,7 +73,7 @@ def check_header(line: bytes, path: Path, columns: tuple[str, ...]) -> tuple[str
 
 def split_fields(
     text: bytes, header: tuple[str, ...], log: Log, first_line: int, *, fits: bool = False
-) -> SplitRows:
+) -> _SplitRows:
     """Cut whole lines into fields.
 
     Args:
@@ -86,27 +86,27 @@ def split_fields(
     Raises:
         InputError: If the lines are so short that to refuse them one by one would cost more than it tells.
     """
-    lines = count_bytes(text, b"\n")
-    if lines > SHORT_LINES + len(text) // SHORTEST:
+    lines = _count_bytes(text, b"\n")
+    if lines > _SHORT_LINES + len(text) // SHORTEST:
         raise InputError(f"{log.name}.csv has {lines:,} nearly empty lines in a row; it is no log")
     plain = text.replace(b"\r\n", b"\n") if b"\r" in text else text
-    rows = split_clean(plain, lines, header, quoted=log.quoted, fits=fits)
+    rows = _split_clean(plain, lines, header, quoted=log.quoted, fits=fits)
     if rows is not None:
-        return SplitRows(
+        return _SplitRows(
             rows.select(log.columns).with_row_index("line", offset=first_line), REFUSED.to_frame(), lines
         )
-    text, numbers, refused = split_line_by_line(
+    text, numbers, refused = _split_line_by_line(
         text if log.quoted else plain, first_line, len(header), quoted=log.quoted
     )
-    rows = split_whole(text, header, quoted=log.quoted)
-    return SplitRows(
+    rows = _split_whole(text, header, quoted=log.quoted)
+    return _SplitRows(
         rows.select(pl.Series("line", numbers, dtype=pl.UInt32), *log.columns),
         pl.DataFrame(refused, schema=REFUSED, orient="row"),
         lines,
     )
 
 
-def parse_rows(rows: pl.DataFrame, log: Log, now: datetime) -> ParsedRows:
+def parse_rows(rows: pl.DataFrame, log: Log, now: datetime) -> _ParsedRows:
     """Type rows of whole fields, and refuse those that are no event.
 
     Args:
@@ -114,23 +114,23 @@ def parse_rows(rows: pl.DataFrame, log: Log, now: datetime) -> ParsedRows:
         log: What they are rows of.
         now: Events after it are refused.
     """
-    typed_once = {"time": parse_time(), "kind": log.kind()}  # both are checked, and then kept
-    checked = rows.with_columns(**typed_once).with_columns(reason=row_fault(log, now))
+    typed_once = {"time": _parse_time(), "kind": log.kind()}  # both are checked, and then kept
+    checked = rows.with_columns(**typed_once).with_columns(reason=_row_fault(log, now))
     bad = checked.filter(pl.col("reason").is_not_null()).select("line", "reason")
     good = checked if bad.is_empty() else checked.filter(pl.col("reason").is_null())
-    return ParsedRows(to_events(good, log), bad.match_to_schema(REFUSED))
+    return _ParsedRows(_to_events(good, log), bad.match_to_schema(REFUSED))
 
 
-def count_bytes(text: bytes, byte: bytes) -> int:
+def _count_bytes(text: bytes, byte: bytes) -> int:
     """Count a byte; four times as fast as ``bytes.count``."""
     return int(np.count_nonzero(np.frombuffer(text, np.uint8) == ord(byte)))
 
 
-def split_clean(
+def _split_clean(
     text: bytes, lines: int, header: tuple[str, ...], *, quoted: bool, fits: bool
 ) -> pl.DataFrame | None:
     """Return all fields as text, "" as null; None if a line may be no whole row, or has a quoted line end."""
-    if b"\0" in text or (not quoted and count_bytes(text, b",") != lines * (len(header) - 1)):
+    if b"\0" in text or (not quoted and _count_bytes(text, b",") != lines * (len(header) - 1)):
         return None
     if quoted and not fits and not quotes_fit(text):
         return None
@@ -138,7 +138,7 @@ def split_clean(
     if any(text.find(b"\n", at, at + STRETCH) < 0 for at in range(0, len(text) - STRETCH, STRETCH)):
         return None
     try:
-        rows = split_whole(text, header, quoted=quoted)
+        rows = _split_whole(text, header, quoted=quoted)
     except (pl.exceptions.ComputeError, pl.exceptions.SchemaError):  # too many fields, bad quotes, not UTF-8
         return None
     # Lines with too few and too many fields cancel out in the count of commas, but the latter raise.
@@ -158,7 +158,7 @@ def quotes_fit(lines: bytes) -> bool:
     return bool(BESIDE_QUOTE[signs[opening - 1]].all() and BESIDE_QUOTE[signs[closing + 1]].all())
 
 
-def split_whole(text: bytes, header: tuple[str, ...], *, quoted: bool) -> pl.DataFrame:
+def _split_whole(text: bytes, header: tuple[str, ...], *, quoted: bool) -> pl.DataFrame:
     """Return all fields of whole rows as text; an empty one is null, quoted or not."""
     if not text:
         return pl.DataFrame(schema=dict.fromkeys(header, pl.String))
@@ -167,7 +167,7 @@ def split_whole(text: bytes, header: tuple[str, ...], *, quoted: bool) -> pl.Dat
     return pl.read_csv(text, has_header=False, schema=schema, quote_char=quote, null_values="")
 
 
-def split_line_by_line(
+def _split_line_by_line(
     text: bytes, first_line: int, width: int, *, quoted: bool
 ) -> tuple[bytes, list[int], list[tuple[int, str]]]:
     """Split text into its whole rows, their line numbers, and the lines and faults of the others."""
@@ -175,8 +175,8 @@ def split_line_by_line(
     numbers: list[int] = []
     refused: list[tuple[int, str]] = []
     lines = text.removesuffix(b"\n").split(b"\n") if text and not quoted else []
-    for number, row in iterate_records(text, first_line) if quoted else enumerate(lines, first_line):
-        if reason := line_fault(row, width, quoted=quoted):
+    for number, row in _iterate_records(text, first_line) if quoted else enumerate(lines, first_line):
+        if reason := _line_fault(row, width, quoted=quoted):
             refused.append((number, reason))
         else:
             whole.append(row)
@@ -184,7 +184,7 @@ def split_line_by_line(
     return b"".join(row + b"\n" for row in whole), numbers, refused
 
 
-def iterate_records(text: bytes, first_line: int) -> Iterator[tuple[int, bytes]]:
+def _iterate_records(text: bytes, first_line: int) -> Iterator[tuple[int, bytes]]:
     """Yield each row and the number of its first line; a row with quoted line ends has several lines."""
     start = 0
     for end in record_ends(text, last=True).tolist():
@@ -209,7 +209,7 @@ def outside_quotes(text: bytes) -> list[bytes] | None:
     return outside if len(parts) % 2 and opens and closes else None
 
 
-def line_fault(row: bytes, width: int, *, quoted: bool) -> str | None:
+def _line_fault(row: bytes, width: int, *, quoted: bool) -> str | None:
     """Return why a line is no row at all, or None."""
     if len(row) >= MAX_LINE:
         return "line longer than 1 MiB"
@@ -230,7 +230,7 @@ def line_fault(row: bytes, width: int, *, quoted: bool) -> str | None:
     return "invalid UTF-8" if text is None else None
 
 
-def row_fault(log: Log, now: datetime) -> pl.Expr:
+def _row_fault(log: Log, now: datetime) -> pl.Expr:
     """Return the reason to refuse a row of whole fields, or null."""
     repeated = (pl.col("id") == "id") & (pl.col("date") == "date")
     checks = [pl.when(repeated).then(pl.lit("repeated header"))]
@@ -254,14 +254,14 @@ def row_fault(log: Log, now: datetime) -> pl.Expr:
     return pl.coalesce(checks)
 
 
-def parse_time() -> pl.Expr:
+def _parse_time() -> pl.Expr:
     """Return the naive local time of a raw row; null where it cannot be parsed."""
     time = pl.col("date").str.to_datetime(TIME_FORMAT, time_unit="us", strict=False)
     # The parser would also take 1/2/10, blanks for zeros, a 61st second, or a date that runs into its hour.
-    return pl.when(pl.col("date").str.contains(TIME_PATTERN)).then(time)
+    return pl.when(pl.col("date").str.contains(_TIME_PATTERN)).then(time)
 
 
-def to_events(raw: pl.DataFrame, log: Log) -> pl.DataFrame:
+def _to_events(raw: pl.DataFrame, log: Log) -> pl.DataFrame:
     """Turn raw text columns into the columns of ``EVENTS`` and the line number."""
     filled = {
         "event_id": pl.col("id"),

@@ -10,7 +10,7 @@ from itd_lightning.sources.base import Directory
 from itd_lightning.sources.cert.releases import YEARS
 from itd_lightning.sources.cert.tables import read_table
 
-PEOPLE = {  # column of an LDAP file -> one of ``ATTRIBUTES``
+_PEOPLE = {  # column of an LDAP file -> one of ``ATTRIBUTES``
     "user_id": "user",
     "employee_name": "name",
     "email": "email",
@@ -22,8 +22,8 @@ PEOPLE = {  # column of an LDAP file -> one of ``ATTRIBUTES``
     "supervisor": "supervisor",
     "projects": "projects",
 }
-ONLY_LATER = {"projects"}  # columns that only some releases have
-TRAITS = ("O", "C", "E", "A", "N")
+_ONLY_LATER = {"projects"}  # columns that only some releases have
+_TRAITS = ("O", "C", "E", "A", "N")
 
 
 def read_directory(source: Path) -> Directory | None:
@@ -35,11 +35,11 @@ def read_directory(source: Path) -> Directory | None:
     files = sorted((source / "LDAP").glob("[0-9]*.csv"))
     if not files:
         return None
-    entries = pl.concat([read_month(file, month_of(file)) for file in files])
-    return Directory(entries, read_traits(source / "psychometric.csv"))
+    entries = pl.concat([_read_month(file, _month_of(file)) for file in files])
+    return Directory(entries, _read_traits(source / "psychometric.csv"))
 
 
-def month_of(path: Path) -> date:
+def _month_of(path: Path) -> date:
     """Return the first day of the month that an LDAP file is named after."""
     try:
         month = datetime.strptime(path.stem, "%Y-%m").date()
@@ -50,11 +50,11 @@ def month_of(path: Path) -> date:
     return month
 
 
-def read_month(path: Path, month: date) -> pl.DataFrame:
+def _read_month(path: Path, month: date) -> pl.DataFrame:
     """Return the rows of one LDAP file; a user that stands in it twice counts once."""
-    rows = read_table(path, (name for name in PEOPLE if name not in ONLY_LATER))
-    empty = [pl.lit(None, pl.String).alias(name) for name in ONLY_LATER if name not in rows.columns]
-    entries = rows.with_columns(empty).select(pl.col(raw).alias(name) for raw, name in PEOPLE.items())
+    rows = read_table(path, (name for name in _PEOPLE if name not in _ONLY_LATER))
+    empty = [pl.lit(None, pl.String).alias(name) for name in _ONLY_LATER if name not in rows.columns]
+    entries = rows.with_columns(empty).select(pl.col(raw).alias(name) for raw, name in _PEOPLE.items())
     return (
         entries.drop_nulls("user")
         .unique("user", keep="first", maintain_order=True)
@@ -62,12 +62,12 @@ def read_month(path: Path, month: date) -> pl.DataFrame:
     )
 
 
-def read_traits(path: Path) -> pl.DataFrame:
+def _read_traits(path: Path) -> pl.DataFrame:
     """Return the Big Five scores: ``user``, O, C, E, A, N; no row where the release has none."""
     if not path.is_file():
-        return pl.DataFrame(schema={"user": pl.String, **dict.fromkeys(TRAITS, pl.Int32)})
-    rows = read_table(path, ("user_id", *TRAITS))
-    traits = (pl.col(name).cast(pl.Int32, strict=False) for name in TRAITS)
+        return pl.DataFrame(schema={"user": pl.String, **dict.fromkeys(_TRAITS, pl.Int32)})
+    rows = read_table(path, ("user_id", *_TRAITS))
+    traits = (pl.col(name).cast(pl.Int32, strict=False) for name in _TRAITS)
     return rows.select(pl.col("user_id").alias("user"), *traits).unique(
         "user", keep="first", maintain_order=True
     )

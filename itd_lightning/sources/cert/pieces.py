@@ -56,7 +56,7 @@ class Piece(NamedTuple):
         return self.stop - self.start
 
 
-class TextBlock(NamedTuple):
+class _TextBlock(NamedTuple):
     """Some bytes of a log.
 
     Attributes:
@@ -74,7 +74,7 @@ def read_header(file: BufferedIOBase) -> bytes:
     """Return the first line; of an endless one, the beginning."""
     line = file.readline(MAX_LINE)
     if not line.endswith(b"\n"):
-        skip_line(file)
+        _skip_line(file)
     return line
 
 
@@ -87,36 +87,36 @@ def cut_log(path: Path, log: str, *, quoted: bool) -> Iterator[Piece]:
         quoted: Whether a row may have line ends within quotes; a piece begins where a row does.
     """
     size = path.stat().st_size
-    last = count_pieces(size) - 1
+    last = _count_pieces(size) - 1
     with path.open("rb") as file:
         header = read_header(file)
         start = file.tell()
-        parts = quoted_parts(file, size) if quoted else plain_parts(file, size)
+        parts = _quoted_parts(file, size) if quoted else _plain_parts(file, size)
         for number, (length, ends) in enumerate(islice(parts, last)):
             yield Piece(log, number, path, start, start + length, header, ends)
             start += length
     yield Piece(log, last, path, start, size, header)
 
 
-def count_pieces(size: int) -> int:
+def _count_pieces(size: int) -> int:
     """Return the number of pieces of a log of so many bytes."""
     return max(1, -(-size // PIECE))
 
 
-def plain_parts(file: BufferedIOBase, size: int) -> Iterator[tuple[int, tuple[int, ...]]]:
+def _plain_parts(file: BufferedIOBase, size: int) -> Iterator[tuple[int, tuple[int, ...]]]:
     """Yield length and ends of each piece but the last of a log whose rows are lines."""
     start = file.tell()
     for share in range(PIECE, size, PIECE):
         if start < share:
             file.seek(share - 1)
-            skip_line(file)
+            _skip_line(file)
             yield file.tell() - start, ()
             start = file.tell()
         else:
             yield 0, ()
 
 
-def quoted_parts(file: BufferedIOBase, size: int) -> Iterator[tuple[int, tuple[int, ...]]]:
+def _quoted_parts(file: BufferedIOBase, size: int) -> Iterator[tuple[int, tuple[int, ...]]]:
     """Yield length and ends of each piece of a log whose rows may have line ends within quotes."""
     for _, parts in groupby(split_by_piece(file, size, min(BLOCK, SCAN), quoted=True), itemgetter(0)):
         blocks = [(len(block.text), block.fits) for _, block in parts if block.text]
@@ -126,7 +126,7 @@ def quoted_parts(file: BufferedIOBase, size: int) -> Iterator[tuple[int, tuple[i
 
 def split_by_piece(
     file: BufferedIOBase, size: int, block: int, *, quoted: bool
-) -> Iterator[tuple[int, TextBlock]]:
+) -> Iterator[tuple[int, _TextBlock]]:
     """Yield a log behind its header, each part with the number of its piece; no piece is left out.
 
     Args:
@@ -135,13 +135,13 @@ def split_by_piece(
         block: Bytes in memory, about.
         quoted: Whether a row may have line ends within quotes.
     """
-    position, number, last = file.tell(), 0, count_pieces(size) - 1
-    empty = TextBlock(b"", is_whole=True, fits=True)
+    position, number, last = file.tell(), 0, _count_pieces(size) - 1
+    empty = _TextBlock(b"", is_whole=True, fits=True)
     yield 0, empty
     while number < last and position >= (number + 1) * PIECE:  # within the header
         number += 1
         yield number, empty
-    for part in read_records(file, size - position, block, quoted=quoted):
+    for part in _read_records(file, size - position, block, quoted=quoted):
         text, done = part.text, 0
         until = position + len(text)
         while number < last and part.is_whole and until >= (number + 1) * PIECE:
@@ -154,7 +154,7 @@ def split_by_piece(
         position = until
 
 
-def read_records(file: BufferedIOBase, size: int, block: int, *, quoted: bool) -> Iterator[TextBlock]:
+def _read_records(file: BufferedIOBase, size: int, block: int, *, quoted: bool) -> Iterator[_TextBlock]:
     """Yield whole records in blocks; one that is too long for memory comes in parts.
 
     Args:
@@ -170,21 +170,21 @@ def read_records(file: BufferedIOBase, size: int, block: int, *, quoted: bool) -
     text, left, window = b"", size, block
     while text or left:
         if len(text) < window:
-            part = read_whole(file, min(window - len(text), left))
+            part = _read_whole(file, min(window - len(text), left))
             text, left = text + part if text else part, left - len(part)
-        end, fits = block_end(text, block, last=not left, quoted=quoted)
+        end, fits = _block_end(text, block, last=not left, quoted=quoted)
         if end:
-            yield TextBlock(text[:end], is_whole=True, fits=fits)
+            yield _TextBlock(text[:end], is_whole=True, fits=fits)
             text, window = text[end:], block
         elif window < most:
             window = most
         else:
-            yield TextBlock(text, is_whole=False, fits=False)
-            left -= yield from rest_of_line(file, left)
+            yield _TextBlock(text, is_whole=False, fits=False)
+            left -= yield from _rest_of_line(file, left)
             text, window = b"", block
 
 
-def block_end(text: bytes, block: int, *, last: bool, quoted: bool) -> tuple[int, bool]:
+def _block_end(text: bytes, block: int, *, last: bool, quoted: bool) -> tuple[int, bool]:
     """Return where the last record ends that ends in a block, 0 if none does; and whether all quotes fit.
 
     The first record may be longer than the block.
@@ -200,18 +200,18 @@ def block_end(text: bytes, block: int, *, last: bool, quoted: bool) -> tuple[int
     return (int(ends[max(int(np.searchsorted(ends, block, side="right")), 1) - 1]) if len(ends) else 0), False
 
 
-def rest_of_line(file: BufferedIOBase, left: int) -> Generator[TextBlock, None, int]:
+def _rest_of_line(file: BufferedIOBase, left: int) -> Generator[_TextBlock, None, int]:
     """Yield the parts of a line up to its end; return how many bytes they have."""
     done, ends = 0, False
     while not ends:
         part = file.readline(min(MAX_LINE, left - done))
         done += len(part)
         ends = part.endswith(b"\n") or done >= left or not part
-        yield TextBlock(part, is_whole=ends, fits=False)
+        yield _TextBlock(part, is_whole=ends, fits=False)
     return done
 
 
-def read_whole(file: BufferedIOBase, size: int) -> bytes:
+def _read_whole(file: BufferedIOBase, size: int) -> bytes:
     """Read so many bytes.
 
     Raises:
@@ -223,13 +223,13 @@ def read_whole(file: BufferedIOBase, size: int) -> bytes:
     return part
 
 
-def skip_line(file: BufferedIOBase) -> None:
+def _skip_line(file: BufferedIOBase) -> None:
     """Go behind the next line end, however far that is, or to the end of the file."""
     while (part := file.readline(MAX_LINE)) and not part.endswith(b"\n"):
         pass
 
 
-def read_blocks(piece: Piece, digest: xxh3_128, *, quoted: bool) -> Iterator[TextBlock]:
+def read_blocks(piece: Piece, digest: xxh3_128, *, quoted: bool) -> Iterator[_TextBlock]:
     """Yield the rows of a piece in blocks; the last line gets an end if it lacks one.
 
     Args:
@@ -245,7 +245,7 @@ def read_blocks(piece: Piece, digest: xxh3_128, *, quoted: bool) -> Iterator[Tex
         lines, within = 0, False  # of a record that comes in parts
         size = piece.stop - piece.start
         blocks = (
-            read_known(file, piece.ends) if piece.ends else read_records(file, size, BLOCK, quoted=quoted)
+            _read_known(file, piece.ends) if piece.ends else _read_records(file, size, BLOCK, quoted=quoted)
         )
         for block in blocks:
             digest.update(block.text)
@@ -253,22 +253,22 @@ def read_blocks(piece: Piece, digest: xxh3_128, *, quoted: bool) -> Iterator[Tex
             if within or not block.is_whole:
                 lines, within = lines + block.text.count(b"\n") + len(end), not block.is_whole
                 if not within:
-                    yield TextBlock(placeholder_row(lines, quoted=quoted), is_whole=True, fits=False)
+                    yield _TextBlock(_placeholder_row(lines, quoted=quoted), is_whole=True, fits=False)
                     lines = 0
             else:
                 yield block._replace(text=block.text + end) if end else block
 
 
-def read_known(file: BufferedIOBase, ends: tuple[int, ...]) -> Iterator[TextBlock]:
+def _read_known(file: BufferedIOBase, ends: tuple[int, ...]) -> Iterator[_TextBlock]:
     """Yield blocks that end at some of these places, as large as ``BLOCK`` allows; all quotes in them fit."""
     start = 0
     for end, following in pairwise([*ends, ends[-1] + BLOCK + 1]):
         if following - start > BLOCK:
-            yield TextBlock(read_whole(file, end - start), is_whole=True, fits=True)
+            yield _TextBlock(_read_whole(file, end - start), is_whole=True, fits=True)
             start = end
 
 
-def placeholder_row(lines: int, *, quoted: bool) -> bytes:
+def _placeholder_row(lines: int, *, quoted: bool) -> bytes:
     """Return a row of so many lines that is refused for its length, in place of one as long."""
     long = b"x" * (MAX_LINE + SHORTEST * lines)
     return b'"' + long + b"\n" * (lines - 1) + b'"\n' if quoted else long + b"\n"

@@ -17,10 +17,10 @@ LONGEST_START = 64  # bytes that RECORD may look at
 QUOTE, LF, CR = ord('"'), ord("\n"), ord("\r")
 BESIDE_QUOTE = np.isin(np.arange(256), list(b',\n"'))  # a doubled quote closes its field and opens it again
 
-Places = NDArray[np.intp]
+_Places = NDArray[np.intp]
 
 
-def record_ends(text: bytes, *, last: bool) -> Places:
+def record_ends(text: bytes, *, last: bool) -> _Places:
     r"""Return the ends of the records in a text that begins where a record does.
 
     Args:
@@ -34,24 +34,24 @@ def record_ends(text: bytes, *, last: bool) -> Places:
     signs = np.frombuffer(text, np.uint8)
     lines, quotes = np.flatnonzero(signs == LF), np.flatnonzero(signs == QUOTE)
     before = np.searchsorted(quotes, lines)
-    wrong = misfits(signs, quotes)
-    ends: list[Places] = []
+    wrong = _misfits(signs, quotes)
+    ends: list[_Places] = []
     start = 0
     while start < len(text):
         line, quote = np.searchsorted(lines, start), np.searchsorted(quotes, start)
-        misfit = first_from(wrong[quote % 2], int(quote), len(quotes))
+        misfit = _first_from(wrong[quote % 2], int(quote), len(quotes))
         until = np.searchsorted(before, misfit, side="right")
         sound = lines[line:until][(before[line:until] - quote) % 2 == 0] + 1
         closed = misfit == len(quotes) and (misfit - quote) % 2 == 0
         if last and closed and text[-1] != LF:
             sound = np.append(sound, len(text))
-        sound = within_reach(sound, start)
+        sound = _within_reach(sound, start)
         if len(sound):
             ends.append(sound)
             start = int(sound[-1])
             continue
         is_settled = last or misfit < len(quotes) or len(text) - start >= REACH
-        end = broken_end(text, start, lines[line:], quotes[quote:], last=last) if is_settled else None
+        end = _broken_end(text, start, lines[line:], quotes[quote:], last=last) if is_settled else None
         if end is None:
             break
         ends.append(np.array([end]))
@@ -66,7 +66,7 @@ def fitting_end(text: bytes) -> int:
     """
     signs = np.frombuffer(text, np.uint8)
     quotes = np.flatnonzero(signs == QUOTE)
-    if len(wrong_pairs(signs, quotes, 0)):
+    if len(_wrong_pairs(signs, quotes, 0)):
         return 0
     line = text.rfind(b"\n")
     while line >= 0 and (before := int(np.searchsorted(quotes, line))) % 2:
@@ -74,12 +74,12 @@ def fitting_end(text: bytes) -> int:
     return line + 1
 
 
-def misfits(signs: NDArray[np.uint8], quotes: Places) -> tuple[Places, Places]:
+def _misfits(signs: NDArray[np.uint8], quotes: _Places) -> tuple[_Places, _Places]:
     """Return which quotes begin or end no field: if the first, third, ... open, and if the others do."""
-    return wrong_pairs(signs, quotes, 0), wrong_pairs(signs, quotes, 1)
+    return _wrong_pairs(signs, quotes, 0), _wrong_pairs(signs, quotes, 1)
 
 
-def wrong_pairs(signs: NDArray[np.uint8], quotes: Places, first: int) -> Places:
+def _wrong_pairs(signs: NDArray[np.uint8], quotes: _Places, first: int) -> _Places:
     """Return the numbers of the quotes that begin or end no field, if this is the first that should open."""
     opening, closing = quotes[first::2], quotes[1 - first :: 2]
     opens = BESIDE_QUOTE.take(signs.take(opening - 1, mode="wrap"))
@@ -99,13 +99,13 @@ def wrong_pairs(signs: NDArray[np.uint8], quotes: Places, first: int) -> Places:
     return np.sort(np.concatenate(wrong))
 
 
-def first_from(numbers: Places, least: int, otherwise: int) -> int:
+def _first_from(numbers: _Places, least: int, otherwise: int) -> int:
     """Return the first of ascending numbers that is not below a bound."""
     at = np.searchsorted(numbers, least)
     return int(numbers[at]) if at < len(numbers) else otherwise
 
 
-def within_reach(ends: Places, start: int) -> Places:
+def _within_reach(ends: _Places, start: int) -> _Places:
     """Return the ends before the first record that is longer than ``REACH``."""
     if not len(ends) or ends[-1] - start <= REACH:
         return ends
@@ -113,7 +113,7 @@ def within_reach(ends: Places, start: int) -> Places:
     return ends[: long[0]] if len(long) else ends
 
 
-def broken_end(text: bytes, start: int, lines: Places, quotes: Places, *, last: bool) -> int | None:
+def _broken_end(text: bytes, start: int, lines: _Places, quotes: _Places, *, last: bool) -> int | None:
     """Return the end of a record whose quotes do not fit; None if that depends on what follows the text.
 
     Open quotes join lines, but not across the beginning of a row, nor beyond ``MAX_LINE`` bytes.
@@ -136,7 +136,7 @@ def broken_end(text: bytes, start: int, lines: Places, quotes: Places, *, last: 
     return len(text) if last else None
 
 
-def line_ends(text: bytes, *, last: bool) -> Places:
+def line_ends(text: bytes, *, last: bool) -> _Places:
     """Return the ends of the lines in a text, which are the records where a quote is a character."""
     ends = np.flatnonzero(np.frombuffer(text, np.uint8) == LF) + 1
     return np.append(ends, len(text)) if last and text and text[-1] != LF else ends

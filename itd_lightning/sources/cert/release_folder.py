@@ -13,7 +13,7 @@ from itd_lightning.sources.cert.pieces import read_header
 from itd_lightning.sources.cert.releases import RELEASES, Release, find_release
 from itd_lightning.sources.cert.tables import read_table
 
-NAME = re.compile(r"(?<![\d.])r?([456]\.[12])(?!\d)")
+_NAME = re.compile(r"(?<![\d.])r?([456]\.[12])(?!\d)")
 
 
 class ReleaseFolder(NamedTuple):
@@ -62,18 +62,18 @@ def recognise_release(folder: ReleaseFolder) -> Release:
     Raises:
         InputError: If it is none, or an archive whose name does not tell.
     """
-    version = NAME.search(folder.path.name) or (
-        NAME.search(read_root_name(folder.path)) if folder.archived else None
+    version = _NAME.search(folder.path.name) or (
+        _NAME.search(read_root_name(folder.path)) if folder.archived else None
     )
     if folder.archived:
         if version is None:
             raise InputError(f"cannot tell which release {folder.path} is; name it with --release")
         return find_release(f"r{version[1]}")
-    candidates = match_layouts(folder.path)
+    candidates = _match_layouts(folder.path)
     by_name = [release for release in candidates if version and release.dataset == version[1]]
-    return (by_name or [release for release in candidates if names_people_of(folder, release)] or candidates)[
-        -1
-    ]
+    return (
+        by_name or [release for release in candidates if _names_people_of(folder, release)] or candidates
+    )[-1]
 
 
 def check_layout(folder: ReleaseFolder, release: Release) -> None:
@@ -82,19 +82,19 @@ def check_layout(folder: ReleaseFolder, release: Release) -> None:
     Raises:
         InputError: If they are.
     """
-    if not folder.archived and release not in (candidates := match_layouts(folder.path)):
+    if not folder.archived and release not in (candidates := _match_layouts(folder.path)):
         names = " or ".join(other.name for other in candidates)
         raise InputError(f"{folder.path} is laid out like {names}, and not like {release.name}")
 
 
-def match_layouts(folder: Path) -> list[Release]:
+def _match_layouts(folder: Path) -> list[Release]:
     """Return the releases whose columns the logs of a folder have.
 
     Raises:
         InputError: If there are none.
     """
     headers = read_headers(folder)
-    candidates = [release for release in RELEASES.values() if has_columns(headers, release)]
+    candidates = [release for release in RELEASES.values() if _has_columns(headers, release)]
     return [
         release for release in candidates if release.logs == candidates[-1].logs
     ]  # later ones have more columns
@@ -116,12 +116,12 @@ def read_headers(folder: Path) -> dict[str, tuple[str, ...]]:
     return headers
 
 
-def has_columns(headers: dict[str, tuple[str, ...]], release: Release) -> bool:
+def _has_columns(headers: dict[str, tuple[str, ...]], release: Release) -> bool:
     """Return whether logs with these headers have all columns that a release needs."""
     return all(set(log.columns) <= set(headers[log.name]) for log in release.logs)
 
 
-def names_people_of(folder: ReleaseFolder, release: Release) -> bool:
+def _names_people_of(folder: ReleaseFolder, release: Release) -> bool:
     """Return whether the key's insiders of a release are among the people of the folder."""
     key = (folder.answers or folder.path / "answers") / "insiders.csv"
     people = folder.path / "psychometric.csv"

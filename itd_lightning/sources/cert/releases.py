@@ -73,98 +73,98 @@ class Release:
         return {log.name: log for log in self.logs}
 
 
-KEYED = ("id", "date", "user", "pc")
-CONTENT = {"content": pl.col("content")}
-LOGON = Log("logon", (*KEYED, "activity"), {"Logon": "logon", "Logoff": "logoff"})
-DEVICE_KINDS = {"Connect": "connect", "Disconnect": "disconnect"}
-FILE_KINDS = {
+_KEYED = ("id", "date", "user", "pc")
+_CONTENT = {"content": pl.col("content")}
+_LOGON = Log("logon", (*_KEYED, "activity"), {"Logon": "logon", "Logoff": "logoff"})
+_DEVICE_KINDS = {"Connect": "connect", "Disconnect": "disconnect"}
+_FILE_KINDS = {
     "File Open": "file_open",
     "File Write": "file_write",
     "File Copy": "file_copy",
     "File Delete": "file_delete",
 }
 # A mail arrives (r5) or is read (r6) at a PC of its reader: both say who saw it, when and where.
-EMAIL_KINDS = {"Send": "email_send", "Receive": "email_view", "View": "email_view"}
-HTTP_KINDS = {"WWW Visit": "http_visit", "WWW Download": "http_download", "WWW Upload": "http_upload"}
+_EMAIL_KINDS = {"Send": "email_send", "Receive": "email_view", "View": "email_view"}
+_HTTP_KINDS = {"WWW Visit": "http_visit", "WWW Download": "http_download", "WWW Upload": "http_upload"}
 
-RECIPIENTS = pl.concat_str(
+_RECIPIENTS = pl.concat_str(
     pl.col("to").fill_null(""),
     pl.lit(COPIES) + pl.concat_str("cc", "bcc", separator=";", ignore_nulls=True).replace("", None),
     ignore_nulls=True,
 )
-SENT = {"object": RECIPIENTS, "size": pl.col("size").cast(pl.Int64, strict=False), **CONTENT}
+_SENT = {"object": _RECIPIENTS, "size": pl.col("size").cast(pl.Int64, strict=False), **_CONTENT}
 # r5 and r6 list attachments as name(size);name(size), or nothing.
-NAMED_ATTACHMENTS = pl.col("attachments").fill_null("").str.count_matches(r"\(\d+\)")
+_NAMED_ATTACHMENTS = pl.col("attachments").fill_null("").str.count_matches(r"\(\d+\)")
 
-DEVICE_4 = Log("device", (*KEYED, "activity"), DEVICE_KINDS)
+_DEVICE_4 = Log("device", (*_KEYED, "activity"), _DEVICE_KINDS)
 # Readme r4.2: each row is a copy to removable media.
-FILE_4 = Log(
+_FILE_4 = Log(
     "file",
-    (*KEYED, "filename", "content"),
+    (*_KEYED, "filename", "content"),
     {"": "file_copy"},
-    events={"object": pl.col("filename"), "to_removable": pl.lit(value=True), **CONTENT},
+    events={"object": pl.col("filename"), "to_removable": pl.lit(value=True), **_CONTENT},
 )
-EMAIL_4 = Log(
+_EMAIL_4 = Log(
     "email",
-    (*KEYED, "to", "cc", "bcc", "from", "size", "attachments", "content"),
+    (*_KEYED, "to", "cc", "bcc", "from", "size", "attachments", "content"),
     {"": "email_send"},
     numbers=("size", "attachments"),
-    events={**SENT, "attachments": pl.col("attachments").cast(pl.Int32, strict=False)},
+    events={**_SENT, "attachments": pl.col("attachments").cast(pl.Int32, strict=False)},
 )
-HTTP_4 = Log(
+_HTTP_4 = Log(
     "http",
-    (*KEYED, "url", "content"),
+    (*_KEYED, "url", "content"),
     {"": "http_visit"},
-    events={"object": pl.col("url"), **CONTENT},
+    events={"object": pl.col("url"), **_CONTENT},
 )
 
 
 # Since r5: the folders of a drive, what was done to a file and on which side of a drive, and mails seen.
-DEVICE_5 = Log(
-    "device", (*KEYED, "file_tree", "activity"), DEVICE_KINDS, events={"object": pl.col("file_tree")}
+_DEVICE_5 = Log(
+    "device", (*_KEYED, "file_tree", "activity"), _DEVICE_KINDS, events={"object": pl.col("file_tree")}
 )
-FLAGS = ("to_removable_media", "from_removable_media")
-FILE_5 = Log(
+_FLAGS = ("to_removable_media", "from_removable_media")
+_FILE_5 = Log(
     "file",
-    (*KEYED, "filename", "activity", *FLAGS, "content"),
-    FILE_KINDS,
-    flags=FLAGS,
+    (*_KEYED, "filename", "activity", *_FLAGS, "content"),
+    _FILE_KINDS,
+    flags=_FLAGS,
     events={
         "object": pl.col("filename"),
-        "to_removable": pl.col(FLAGS[0]) == "True",
-        "from_removable": pl.col(FLAGS[1]) == "True",
-        **CONTENT,
+        "to_removable": pl.col(_FLAGS[0]) == "True",
+        "from_removable": pl.col(_FLAGS[1]) == "True",
+        **_CONTENT,
     },
 )
-EMAIL_5 = Log(
+_EMAIL_5 = Log(
     "email",
-    (*KEYED, "to", "cc", "bcc", "from", "activity", "size", "attachments", "content"),
-    EMAIL_KINDS,
+    (*_KEYED, "to", "cc", "bcc", "from", "activity", "size", "attachments", "content"),
+    _EMAIL_KINDS,
     numbers=("size",),
-    events={**SENT, "attachments": NAMED_ATTACHMENTS},
+    events={**_SENT, "attachments": _NAMED_ATTACHMENTS},
 )
-HTTP_6 = Log(
+_HTTP_6 = Log(
     "http",
-    (*KEYED, "url", "activity", "content"),
-    HTTP_KINDS,
-    events={"object": pl.col("url"), **CONTENT},
+    (*_KEYED, "url", "activity", "content"),
+    _HTTP_KINDS,
+    events={"object": pl.col("url"), **_CONTENT},
 )
 
-LOGS_4 = (LOGON, DEVICE_4, FILE_4, EMAIL_4, HTTP_4)
+_LOGS_4 = (_LOGON, _DEVICE_4, _FILE_4, _EMAIL_4, _HTTP_4)
 # Fields that need no quotes have none in r5; whoever writes one that does, quotes it as in r6.
-LOGS_5 = tuple(replace(log, quoted=True) for log in (LOGON, DEVICE_5, FILE_5, EMAIL_5, HTTP_4))
-LOGS_6 = tuple(replace(log, quoted=True) for log in (LOGON, DEVICE_5, FILE_5, EMAIL_5, HTTP_6))
+_LOGS_5 = tuple(replace(log, quoted=True) for log in (_LOGON, _DEVICE_5, _FILE_5, _EMAIL_5, _HTTP_4))
+_LOGS_6 = tuple(replace(log, quoted=True) for log in (_LOGON, _DEVICE_5, _FILE_5, _EMAIL_5, _HTTP_6))
 
 # r1 to r3 have other columns and hold one insider or two.
 RELEASES = {
     release.name: release
     for release in (
-        Release("r4.1", LOGS_4),
-        Release("r4.2", LOGS_4),
-        Release("r5.1", LOGS_5, projects=True),
-        Release("r5.2", LOGS_5, projects=True),
-        Release("r6.1", LOGS_6, projects=True, decoys=True),
-        Release("r6.2", LOGS_6, projects=True, decoys=True),
+        Release("r4.1", _LOGS_4),
+        Release("r4.2", _LOGS_4),
+        Release("r5.1", _LOGS_5, projects=True),
+        Release("r5.2", _LOGS_5, projects=True),
+        Release("r6.1", _LOGS_6, projects=True, decoys=True),
+        Release("r6.2", _LOGS_6, projects=True, decoys=True),
     )
 }
 

@@ -40,10 +40,10 @@ from itd_lightning.sources.cert.releases import SYNTHETIC, Log, Release, find_re
 from itd_lightning.sources.cert.tables import read_table
 
 MOST_REFUSED = 1_000_000  # lines of a piece that are no rows: to refuse more one by one tells nothing
-PACKED = 5  # a release unpacks to about so many times its archive
-SAMPLE = 4 << 20  # bytes of each log
-ROW = 500  # bytes of a row in an archive that nobody has looked into
-STAMPED = ("*", "*/*.csv", "answers/*/*.csv")  # the files of a folder that a release may have
+_PACKED = 5  # a release unpacks to about so many times its archive
+_SAMPLE = 4 << 20  # bytes of each log
+_ROW = 500  # bytes of a row in an archive that nobody has looked into
+_STAMPED = ("*", "*/*.csv", "answers/*/*.csv")  # the files of a folder that a release may have
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class CertSource(Source):
     def size(self) -> int:
         """Bytes of the logs; of an archive, about."""
         if self.archived:
-            return self.path.stat().st_size * (1 if self.path.suffix == ".tar" else PACKED)
+            return self.path.stat().st_size * (1 if self.path.suffix == ".tar" else _PACKED)
         files = [self.log_file(log) for log in self.release.logs]
         return sum(file.stat().st_size for file in files if file.is_file())
 
@@ -104,7 +104,7 @@ class CertSource(Source):
     @property
     def identity(self) -> list[Any]:
         """Name, size and time of change of all files, and the limits by which a log is cut."""
-        return [cuts.PIECE, REACH, *(stamp(path) for path in self.folder if path is not None)]
+        return [cuts.PIECE, REACH, *(_stamp(path) for path in self.folder if path is not None)]
 
     def log_file(self, log: Log) -> Path:
         """Return the CSV file of a log in a folder."""
@@ -142,7 +142,7 @@ class CertSource(Source):
         blocks, refused = [], [REFUSED.to_frame()]
         for text in read_blocks(piece, digest, quoted=log.quoted):
             block = split_fields(text.text, header, log, lines, fits=text.fits)
-            blocks.append(drop_content(block.rows, log, content))
+            blocks.append(_drop_content(block.rows, log, content))
             refused.append(block.refused)
             lines += block.lines
             if sum(map(len, refused)) > MOST_REFUSED:
@@ -156,11 +156,11 @@ class CertSource(Source):
     def samples(self, content: tuple[str, ...] | None, now: datetime) -> Iterator[Sample | Guess]:
         """Yield the beginning of each log, parsed; of an archive, a guess from its unpacking rate."""
         if self.archived:
-            unpacked, rate = unpacking_rate(self.path, SAMPLE)
-            yield Guess(unpacked / ROW, unpacked / rate)
+            unpacked, rate = unpacking_rate(self.path, _SAMPLE)
+            yield Guess(unpacked / _ROW, unpacked / rate)
             return
         for log in self.release.logs:
-            sample = parse_sample(self.log_file(log), log, content, now)
+            sample = _parse_sample(self.log_file(log), log, content, now)
             if sample is not None:
                 yield sample
 
@@ -172,10 +172,10 @@ class CertSource(Source):
         """
         key = self.folder.answers
         if key is not None and is_archive(key):
-            key = folder / "key" / "answers" if streamed else unpack_answers(key, folder / "key")
+            key = folder / "key" / "answers" if streamed else _unpack_answers(key, folder / "key")
         if self.archived and not streamed:
             return None
-        return read_facts(folder if self.archived else self.path, key, self.release)
+        return _read_facts(folder if self.archived else self.path, key, self.release)
 
 
 def open_releases(
@@ -199,35 +199,35 @@ def open_releases(
     return tuple(CertSource(folder, layout.name) for folder in folders)
 
 
-def drop_content(rows: pl.DataFrame, log: Log, wanted: tuple[str, ...] | None) -> pl.DataFrame:
+def _drop_content(rows: pl.DataFrame, log: Log, wanted: tuple[str, ...] | None) -> pl.DataFrame:
     """Return rows with null for content if no kind of the log is wanted with it."""
     if wanted is None or "content" not in rows.columns or not set(wanted).isdisjoint(log.kinds.values()):
         return rows
     return rows.with_columns(content=pl.lit(None, pl.String))
 
 
-def parse_sample(path: Path, log: Log, content: tuple[str, ...] | None, now: datetime) -> Sample | None:
+def _parse_sample(path: Path, log: Log, content: tuple[str, ...] | None, now: datetime) -> Sample | None:
     """Parse the beginning of a log; None if it has no rows."""
     with path.open("rb") as file:
         header = check_header(read_header(file), path, log.columns)
-        text = file.read(SAMPLE)
+        text = file.read(_SAMPLE)
     text = text[: text.rfind(b"\n") + 1]
     if not text:
         return None
     began = perf_counter()
     block = split_fields(text, header, log, 2)
-    events, _ = parse_rows(drop_content(block.rows, log, content), log, now)
+    events, _ = parse_rows(_drop_content(block.rows, log, content), log, now)
     return Sample(events, perf_counter() - began, path.stat().st_size / len(text))
 
 
-def stamp(path: Path) -> list[Any]:
+def _stamp(path: Path) -> list[Any]:
     """Return name, size and time of change of a file, or of the files of a release in a folder."""
-    files = {file for pattern in STAMPED for file in path.glob(pattern)} if path.is_dir() else {path}
+    files = {file for pattern in _STAMPED for file in path.glob(pattern)} if path.is_dir() else {path}
     states = [(str(file.resolve()), file.stat()) for file in sorted(files) if file.is_file()]
     return [[name, state.st_size, state.st_mtime_ns] for name, state in states]
 
 
-def unpack_answers(archive: Path, folder: Path) -> Path:
+def _unpack_answers(archive: Path, folder: Path) -> Path:
     """Unpack a packed key into a folder, and return the folder of the key in it.
 
     Raises:
@@ -240,7 +240,7 @@ def unpack_answers(archive: Path, folder: Path) -> Path:
     return folder / "answers"
 
 
-def read_facts(folder: Path, answers: Path | None, release: Release) -> Facts:
+def _read_facts(folder: Path, answers: Path | None, release: Release) -> Facts:
     """Return the facts of a release.
 
     Args:
@@ -252,12 +252,12 @@ def read_facts(folder: Path, answers: Path | None, release: Release) -> Facts:
     return Facts(
         directory=read_directory(folder),
         answers=read_answers(answers or folder / "answers", release),
-        decoys=read_decoys(decoys) if release.decoys and decoys.is_file() else None,
+        decoys=_read_decoys(decoys) if release.decoys and decoys.is_file() else None,
         synthetic=(folder / SYNTHETIC).is_file(),
     )
 
 
-def read_decoys(path: Path) -> pl.DataFrame:
+def _read_decoys(path: Path) -> pl.DataFrame:
     """Return the list of decoy files."""
     rows = read_table(path, ("decoy_filename", "pc"))
     decoys = rows.rename({"decoy_filename": "file"}).select(DECOYS.names())

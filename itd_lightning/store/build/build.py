@@ -41,7 +41,7 @@ from itd_lightning.store.build.shards import Shard, shard_file, sort_shard
 from itd_lightning.store.build.stage import Job, PieceNote, piece_folder, read_note, stage_piece
 from itd_lightning.store.read import MANIFEST
 
-NOW = "now.txt"  # in the folder: after when events are refused
+_NOW = "now.txt"  # in the folder: after when events are refused
 Progress = Callable[[str, int, int, int], None]  # what is done, how much of it, of how much, rows
 
 
@@ -73,31 +73,31 @@ def build(
         resume_build(plan, folder)
         if read_json(folder / MANIFEST) is None:
             with open_executor(workers, place) as executor:
-                write_store(plan, folder, executor, report)
-        for left in ("staging", "sorted", "small", NOW):
+                _write_store(plan, folder, executor, report)
+        for left in ("staging", "sorted", "small", _NOW):
             remove(folder / left)
         manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text("utf-8"))
         publish(folder, plan.store)
     return manifest
 
 
-def write_store(plan: Plan, folder: Path, executor: Executor, report: Progress) -> None:
+def _write_store(plan: Plan, folder: Path, executor: Executor, report: Progress) -> None:
     """Write all of a store, its manifest last."""
-    job = make_job(plan, folder)
+    job = _make_job(plan, folder)
     identity = plan.identity
     # A folder shows at once whether its key and people can be read, an archive when it has been streamed.
     early = [
-        source.read_facts(spool_folder(folder, number), streamed=False)
+        source.read_facts(_spool_folder(folder, number), streamed=False)
         for number, source in enumerate(plan.sources)
     ]
     logs = list(stage_logs(plan, job, executor, report))
     if plan.identity != identity:
         raise InputError("a source was changed while it was read; build again")
     late = [
-        facts or source.read_facts(spool_folder(folder, number), streamed=True)
+        facts or source.read_facts(_spool_folder(folder, number), streamed=True)
         for number, (source, facts) in enumerate(zip(plan.sources, early, strict=True))
     ]
-    facts = join_facts([*load_base_facts(plan), *(facts for facts in late if facts is not None)])
+    facts = join_facts([*_load_base_facts(plan), *(facts for facts in late if facts is not None)])
     shards = sort_shards(plan, job, executor, report)
     write_facts(folder, facts)
     files = [shard_file(folder, shard) for shard in range(plan.shards)]
@@ -110,16 +110,16 @@ def write_store(plan: Plan, folder: Path, executor: Executor, report: Progress) 
         file.write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
 
 
-def make_job(plan: Plan, folder: Path) -> Job:
+def _make_job(plan: Plan, folder: Path) -> Job:
     """Return what the workers of a build need to know."""
     first = 0 if plan.base is None else len(plan.base.manifest["sources"])
-    now = load_now(plan, folder)
+    now = _load_now(plan, folder)
     return Job(folder, plan.sources, first, plan.logs, plan.shards, plan.content, now)
 
 
-def load_now(plan: Plan, folder: Path) -> datetime:
+def _load_now(plan: Plan, folder: Path) -> datetime:
     """Return the moment after which events are refused: that of the plan with which the build began."""
-    file = folder / NOW
+    file = folder / _NOW
     try:
         return datetime.fromisoformat(file.read_text("utf-8"))
     except (FileNotFoundError, ValueError):  # a build that begins, or whose moment is lost with its pieces
@@ -130,12 +130,12 @@ def load_now(plan: Plan, folder: Path) -> datetime:
     return plan.now
 
 
-def spool_folder(folder: Path, source: int) -> Path:
+def _spool_folder(folder: Path, source: int) -> Path:
     """Return where the files of an archive are written while it is streamed."""
     return folder / "small" / f"source-{source}"
 
 
-def load_base_facts(plan: Plan) -> list[Facts]:
+def _load_base_facts(plan: Plan) -> list[Facts]:
     """Return the facts of the store that is added to, if any."""
     if plan.base is None:
         return []
@@ -151,7 +151,7 @@ def stage_logs(plan: Plan, job: Job, executor: Executor, report: Progress) -> It
 
     def items() -> Iterator[tuple[int, Piece]]:
         for number, source in enumerate(plan.sources):
-            for piece in pieces_of(source, job, number):
+            for piece in _pieces_of(source, job, number):
                 sent.append((job.first + number, piece))
                 yield sent[-1]
 
@@ -167,13 +167,13 @@ def stage_logs(plan: Plan, job: Job, executor: Executor, report: Progress) -> It
             yield StagedLog(number, log, staged.get((number, log), []))
 
 
-def pieces_of(source: Source, job: Job, number: int) -> Iterator[Piece]:
+def _pieces_of(source: Source, job: Job, number: int) -> Iterator[Piece]:
     """Return the pieces of a source, the first of a build being number 0."""
 
     def is_done(log: str, piece: int) -> bool:
         return read_note(piece_folder(job, job.first + number, log, piece)) is not None
 
-    return source.pieces(spool_folder(job.folder, number), is_done)
+    return source.pieces(_spool_folder(job.folder, number), is_done)
 
 
 def sort_shards(plan: Plan, job: Job, executor: Executor, report: Progress) -> list[Shard]:

@@ -10,7 +10,7 @@ from itd_lightning.store.build.plan import Plan
 from itd_lightning.store.build.shards import write_events
 from itd_lightning.store.build.stage import staging_compression, stored_content
 
-REST = 1.8  # times what is timed here goes into reading, hashing and sorting
+_REST = 1.8  # times what is timed here goes into reading, hashing and sorting
 STAGED, KEPT = 60, 40  # bytes of a guessed row while building and in the store
 
 
@@ -35,7 +35,7 @@ class Estimate(NamedTuple):
 def estimate(plan: Plan, workers: int) -> Estimate:
     """Estimate the cost of a build from the beginning of each log."""
     costs = [
-        guess_cost(sample) if isinstance(sample, Guess) else sample_cost(sample, plan)
+        _guess_cost(sample) if isinstance(sample, Guess) else _sample_cost(sample, plan)
         for source in plan.sources
         for sample in source.samples(plan.content, plan.now)
     ]
@@ -49,13 +49,13 @@ def estimate(plan: Plan, workers: int) -> Estimate:
     return Estimate(int(rows), seconds / workers, int(staged + kept), int(kept), free)
 
 
-def sample_cost(sample: Sample, plan: Plan) -> tuple[float, float, float, float]:
+def _sample_cost(sample: Sample, plan: Plan) -> tuple[float, float, float, float]:
     """Return rows, seconds, and bytes of a log, staged and stored."""
     began = perf_counter()
     events = sample.events.with_columns(stored_content(plan.content))
     staged, stored = BytesIO(), BytesIO()
     events.write_ipc_stream(staged, compression=staging_compression(plan.content))
-    seconds = (sample.seconds + perf_counter() - began) * (1 + REST)
+    seconds = (sample.seconds + perf_counter() - began) * (1 + _REST)
     write_events(events.drop("line").sort("user", "time"), stored)
     return (
         len(events) * sample.scale,
@@ -65,6 +65,6 @@ def sample_cost(sample: Sample, plan: Plan) -> tuple[float, float, float, float]
     )
 
 
-def guess_cost(guess: Guess) -> tuple[float, float, float, float]:
+def _guess_cost(guess: Guess) -> tuple[float, float, float, float]:
     """Return rows, seconds, and bytes of logs that nobody can look into, staged and stored."""
     return guess.rows, guess.seconds, guess.rows * STAGED, guess.rows * KEPT

@@ -20,13 +20,13 @@ def join_facts(parts: Sequence[Facts]) -> Facts:
     decoys = [part.decoys for part in parts if part.decoys is not None]
     return Facts(
         directory=join_directories(directories) if directories else None,
-        answers=join_answers(keys) if keys else None,
+        answers=_join_answers(keys) if keys else None,
         decoys=pl.concat(decoys).unique().sort("file", "pc") if decoys else None,
         synthetic=any(part.synthetic for part in parts),
     )
 
 
-def join_answers(keys: Sequence[Answers]) -> Answers:
+def _join_answers(keys: Sequence[Answers]) -> Answers:
     """Join keys into one; a campaign and a row that stand in two count once."""
     return Answers(
         pl.concat([key.campaigns for key in keys]).unique().sort(CAMPAIGN_ORDER),

@@ -82,7 +82,7 @@ def make_manifest(
         answers: Counts of the key, as ``resolve_key`` returns them.
     """
     earlier = [] if plan.base is None else plan.base.manifest["sources"]
-    sources = [*earlier, *count_logs(logs, rejects)]
+    sources = [*earlier, *_count_logs(logs, rejects)]
     manifest: dict[str, Any] = {
         "schema": SCHEMA_VERSION,
         "release": plan.name,
@@ -115,7 +115,7 @@ def make_manifest(
             f"{total:,} rows were kept and the shards hold {manifest['events']:,}: something was lost; "
             "build again"
         )
-    manifest["fingerprint"] = fingerprint_of(manifest, facts)
+    manifest["fingerprint"] = _fingerprint_of(manifest, facts)
     return manifest
 
 
@@ -147,7 +147,7 @@ def collect_rejects(plan: Plan, job: Job, logs: list[StagedLog]) -> pl.DataFrame
     return pl.concat(rejects).sort("source", "file", "line").rechunk()
 
 
-def count_logs(logs: list[StagedLog], rejects: pl.DataFrame) -> list[dict[str, Any]]:
+def _count_logs(logs: list[StagedLog], rejects: pl.DataFrame) -> list[dict[str, Any]]:
     """Return the rows read, kept and rejected, and the hash, of each log of each new source."""
     refused = {
         (source, file): count for source, file, count in rejects.group_by("source", "file").len().rows()
@@ -164,7 +164,7 @@ def count_logs(logs: list[StagedLog], rejects: pl.DataFrame) -> list[dict[str, A
     return list(counts.values())
 
 
-def fingerprint_of(manifest: dict[str, Any], facts: Facts) -> str:
+def _fingerprint_of(manifest: dict[str, Any], facts: Facts) -> str:
     """Return the hash of everything that went into the store and can change a result."""
     about = {name: manifest[name] for name in ("schema", "release", "sources", "answers", "options")}
     tables: list[pl.DataFrame] = []

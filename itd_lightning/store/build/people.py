@@ -28,7 +28,7 @@ def validity_periods(directory: Directory) -> pl.DataFrame:
         known. ``supervisor`` is a name.
     """
     months = directory.entries["month"].unique().sort().to_list()
-    following = dict(pairwise([*months, next_month(months[-1])]))
+    following = dict(pairwise([*months, _next_month(months[-1])]))
     runs = (
         directory.entries.sort("user", "month", maintain_order=True)
         .with_columns(
@@ -46,15 +46,15 @@ def validity_periods(directory: Directory) -> pl.DataFrame:
         )
     )
     last = pl.col("valid_to").max().over("user")
-    people = runs.drop("run").with_columns(left_on=pl.when(last < next_month(months[-1])).then(last))
+    people = runs.drop("run").with_columns(left_on=pl.when(last < _next_month(months[-1])).then(last))
     return people.join(directory.traits, on="user", how="left", maintain_order="left")
 
 
-def next_month(month: date) -> date:
+def _next_month(month: date) -> date:
     """Return the first day of the month after.
 
     Example:
-        >>> next_month(date(2010, 12, 1))
+        >>> _next_month(date(2010, 12, 1))
         datetime.date(2011, 1, 1)
     """
     return date(month.year + month.month // 12, month.month % 12 + 1, 1)

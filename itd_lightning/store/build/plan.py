@@ -12,14 +12,14 @@ from itd_lightning.contracts.files import absolute, aside
 from itd_lightning.sources.base import Source
 from itd_lightning.store.read import SCHEMA_VERSION, Store
 
-SHARDS = (16, 128)  # fewest, and most as long as memory does not ask for more
-MOST_SHARDS = 1024
-SHARD = 256 << 20  # bytes of CSV in a shard, about
-WITHOUT_CONTENT = 0.35  # share of a CSV
-WORKER = 1.5  # GiB
-ROW = 500  # bytes of CSV, about
-COPIES = 4  # of a shard's rows, while they are sorted
-PIECES = 6  # times a piece's bytes are in memory, while it is read
+_SHARDS = (16, 128)  # fewest, and most as long as memory does not ask for more
+_MOST_SHARDS = 1024
+_SHARD = 256 << 20  # bytes of CSV in a shard, about
+_WITHOUT_CONTENT = 0.35  # share of a CSV
+_WORKER = 1.5  # GiB
+_ROW = 500  # bytes of CSV, about
+_COPIES = 4  # of a shard's rows, while they are sorted
+_PIECES = 6  # times a piece's bytes are in memory, while it is read
 
 
 class Plan(NamedTuple):
@@ -106,26 +106,26 @@ def plan_build(
     """
     if workers < 1:
         raise InputError(f"workers must be at least 1, got {workers}")
-    memory = WORKER * workers if memory is None else memory
+    memory = _WORKER * workers if memory is None else memory
     if memory <= 0:
         raise InputError(f"memory must be more than 0 GiB, got {memory}")
-    check_names(sources)
+    _check_names(sources)
     store = absolute(store)  # other machines may stand in other folders
-    kinds = order_kinds(content)
+    kinds = _order_kinds(content)
     base: Store | None = None
     if append:
         base = base_store(store, sources[0].name)
-        shards, kinds = base_options(base, shards, kinds)
-    elif restore_store(store).exists():
+        shards, kinds = _base_options(base, shards, kinds)
+    elif _restore_store(store).exists():
         raise InputError(f"{store} exists already; remove it, name another store, or --append to it")
     size = sum(source.size for source in sources)
-    stored = 0 if base is None else ROW * int(base.manifest["events"])
-    used = int((size + stored) * (1 if kinds is None else WITHOUT_CONTENT))
+    stored = 0 if base is None else _ROW * int(base.manifest["events"])
+    used = int((size + stored) * (1 if kinds is None else _WITHOUT_CONTENT))
     parts = choose_shards(used, memory / workers) if shards is None else shards
-    if not 1 <= parts <= MOST_SHARDS:
-        raise InputError(f"shards must be 1 to {MOST_SHARDS}, got {parts}")
+    if not 1 <= parts <= _MOST_SHARDS:
+        raise InputError(f"shards must be 1 to {_MOST_SHARDS}, got {parts}")
     piece = min(max(source.piece_size for source in sources), size)
-    needed = workers * max(piece * PIECES, used / parts * COPIES) / 2**30
+    needed = workers * max(piece * _PIECES, used / parts * _COPIES) / 2**30
     if needed > memory:
         more = "" if append else ", more shards"
         raise InputError(
@@ -135,7 +135,7 @@ def plan_build(
     return Plan(tuple(sources), store, parts, kinds, base, today + timedelta(days=2), size)
 
 
-def check_names(sources: Sequence[Source]) -> None:
+def _check_names(sources: Sequence[Source]) -> None:
     """Refuse sources of different kinds.
 
     Raises:
@@ -145,7 +145,7 @@ def check_names(sources: Sequence[Source]) -> None:
         raise InputError(f"a store holds logs of one kind, not {' and '.join(names)}")
 
 
-def order_kinds(content: Sequence[str] | None) -> tuple[str, ...] | None:
+def _order_kinds(content: Sequence[str] | None) -> tuple[str, ...] | None:
     """Return the kinds whose content is stored, in the order of all kinds; None for all."""
     if content is None:
         return None
@@ -156,7 +156,7 @@ def order_kinds(content: Sequence[str] | None) -> tuple[str, ...] | None:
     return tuple(kind for kind in KINDS if kind in content)
 
 
-def restore_store(store: Path) -> Path:
+def _restore_store(store: Path) -> Path:
     """Return the store, renamed back if an addition was killed between two renames."""
     if not store.exists() and aside(store).is_dir():
         aside(store).rename(store)
@@ -173,7 +173,7 @@ def base_store(store: Path, name: str = "auto") -> Store:
     Raises:
         InputError: If it cannot be added to, or holds another kind of logs.
     """
-    base = Store(restore_store(absolute(store)))
+    base = Store(_restore_store(absolute(store)))
     if "thinned" in base.manifest:
         raise InputError(f"{base.path} was thinned; add to the store that it came from, and thin that one")
     if name not in ("auto", base.name):
@@ -181,7 +181,7 @@ def base_store(store: Path, name: str = "auto") -> Store:
     return base
 
 
-def base_options(
+def _base_options(
     base: Store, shards: int | None, content: tuple[str, ...] | None
 ) -> tuple[int, tuple[str, ...] | None]:
     """Return shards and content of a store that is added to.
@@ -205,6 +205,6 @@ def choose_shards(size: int, memory: float) -> int:
         >>> choose_shards(16 * 2**30, memory=1.5)
         64
     """
-    by_size = min(size / SHARD, SHARDS[1])
-    wanted = max(by_size, COPIES * size / (memory * 2**30), 1)
-    return min(max(SHARDS[0], 1 << (int(wanted - 1e-9)).bit_length()), MOST_SHARDS)
+    by_size = min(size / _SHARD, _SHARDS[1])
+    wanted = max(by_size, _COPIES * size / (memory * 2**30), 1)
+    return min(max(_SHARDS[0], 1 << (int(wanted - 1e-9)).bit_length()), _MOST_SHARDS)

@@ -19,7 +19,7 @@ from itd_lightning.contracts.files import (
 from itd_lightning.store.build.plan import Plan
 from itd_lightning.store.read import MANIFEST, Store
 
-PLAN = "plan.json"  # in the folder: which build it is of
+_PLAN = "plan.json"  # in the folder: which build it is of
 
 
 @contextmanager
@@ -62,7 +62,7 @@ def resume_build(plan: Plan, folder: Path) -> None:
         raise InputError(f"{plan.store} exists already; another program built it meanwhile")
     if plan.base is not None and Store(plan.store).fingerprint != plan.base.fingerprint:
         raise InputError(f"{plan.store} was changed by another program meanwhile; try again")
-    file = folder / PLAN
+    file = folder / _PLAN
     if not file.is_file() or file.read_bytes() != plan.identity.encode():
         for left in folder.iterdir():
             remove(left)
@@ -75,14 +75,14 @@ def publish(folder: Path, store: Path) -> None:
     for left in [*folder.glob(".*.partial"), *folder.glob("events/.*.partial")]:  # of killed workers
         remove(left)
     if not store.exists():
-        remove(folder / PLAN)
+        remove(folder / _PLAN)
         folder.replace(store)
         return
     remove(aside(store))
     # Whoever finds the old store in the folder later knows by the plan in it that the new one is complete.
-    with written_beside(store / PLAN) as file:
-        shutil.copyfile(folder / PLAN, file)
-    remove(folder / PLAN)
+    with written_beside(store / _PLAN) as file:
+        shutil.copyfile(folder / _PLAN, file)
+    remove(folder / _PLAN)
     exchange(folder, store)
     discard(folder)
 
@@ -95,8 +95,8 @@ def is_already_added(plan: Plan) -> bool:
         manifest = read_json(old / MANIFEST)
         if (
             manifest is not None
-            and (old / PLAN).is_file()
-            and (old / PLAN).read_bytes() == plan.identity_upon(manifest.get("fingerprint")).encode()
+            and (old / _PLAN).is_file()
+            and (old / _PLAN).read_bytes() == plan.identity_upon(manifest.get("fingerprint")).encode()
         ):
             return True
     return False
@@ -106,7 +106,7 @@ def discard(folder: Path) -> None:
     """Remove an old store, last what tells that it is one."""
     if folder.is_dir():
         for left in folder.iterdir():
-            if left.name not in (PLAN, MANIFEST):
+            if left.name not in (_PLAN, MANIFEST):
                 remove(left)
     remove(folder)
 

@@ -10,11 +10,11 @@ from itd_lightning.contracts.events import EVENTS
 from itd_lightning.executors import Executor
 from itd_lightning.sources.base import Answers
 
-COLUMNS = ("event_id", "user", "kind", "pc", "time")
-HITS = pl.Schema({**{name: EVENTS[name] for name in COLUMNS}, "found_by": pl.String()})
+_COLUMNS = ("event_id", "user", "kind", "pc", "time")
+_HITS = pl.Schema({**{name: EVENTS[name] for name in _COLUMNS}, "found_by": pl.String()})
 
 
-def find_key_rows(key: Path, shard: Path) -> pl.DataFrame:
+def _find_key_rows(key: Path, shard: Path) -> pl.DataFrame:
     """Return the events of a shard that match a key row by kind, id and user, or by user, kind, PC and time.
 
     Args:
@@ -23,7 +23,7 @@ def find_key_rows(key: Path, shard: Path) -> pl.DataFrame:
     """
     rows = pl.read_parquet(key, glob=False)
     users = rows["user"].unique().to_list()
-    events = pl.scan_parquet(shard, glob=False).select(COLUMNS).filter(pl.col("user").is_in(users)).collect()
+    events = pl.scan_parquet(shard, glob=False).select(_COLUMNS).filter(pl.col("user").is_in(users)).collect()
     by_id = events.join(rows, on=["kind", "event_id", "user"], how="semi")
     by_time = events.join(rows, on=["user", "kind", "pc", "time"], how="semi")
     return pl.concat(
@@ -31,7 +31,7 @@ def find_key_rows(key: Path, shard: Path) -> pl.DataFrame:
     )
 
 
-def resolve(key: pl.DataFrame, hits: list[pl.DataFrame]) -> pl.DataFrame:
+def _resolve(key: pl.DataFrame, hits: list[pl.DataFrame]) -> pl.DataFrame:
     """Return the rows of the key, each with the event that it means.
 
     Args:
@@ -41,7 +41,7 @@ def resolve(key: pl.DataFrame, hits: list[pl.DataFrame]) -> pl.DataFrame:
     Returns:
         The rows of the key and ``found_by``: id, time or null; the id is that of the event.
     """
-    candidates = pl.concat([HITS.to_frame(), *hits])
+    candidates = pl.concat([_HITS.to_frame(), *hits])
     by_id = candidates.filter(pl.col("found_by") == "id").select("kind", "event_id", "user", "found_by")
     rows = key.join(by_id.unique(), on=["kind", "event_id", "user"], how="left", maintain_order="left")
     # A log without genuine ids is paired in order: the second key row of a second means its second event.
@@ -66,7 +66,7 @@ def resolve(key: pl.DataFrame, hits: list[pl.DataFrame]) -> pl.DataFrame:
     return pl.concat([matched, paired]).sort("insider", "time", "event_id", "kind", "user", "scenario")
 
 
-def count_key(answers: Answers, resolved: pl.DataFrame) -> dict[str, Any]:
+def _count_key(answers: Answers, resolved: pl.DataFrame) -> dict[str, Any]:
     """Return the counts of the key for the manifest."""
     missing = resolved.filter(pl.col("found_by").is_null())
     return {
@@ -89,7 +89,7 @@ def resolve_key(folder: Path, answers: Answers, shards: list[Path], executor: Ex
         shards: Files of all shards.
         executor: Looks into them.
     """
-    hits = list(executor.map(partial(find_key_rows, folder / "raw" / "key.parquet"), shards))
-    resolved = resolve(answers.rows, hits)
+    hits = list(executor.map(partial(_find_key_rows, folder / "raw" / "key.parquet"), shards))
+    resolved = _resolve(answers.rows, hits)
     resolved.write_parquet(folder / "answers" / "malicious.parquet")
-    return count_key(answers, resolved)
+    return _count_key(answers, resolved)

@@ -17,7 +17,7 @@ from itd_lightning.store.build.stage import Job
 from itd_lightning.store.presence import days_present, pc_use
 from itd_lightning.store.read import PC_USE, PRESENCE
 
-ROW_GROUP = 250_000  # larger groups cost memory in streaming reads
+_ROW_GROUP = 250_000  # larger groups cost memory in streaming reads
 DUPLICATES = pl.Schema({"piece": pl.String(), "line": pl.UInt32()})
 
 
@@ -60,11 +60,11 @@ def sort_shard(job: Job, base: Path | None, shard: int) -> Shard:
     pieces = sorted(job.folder.glob(f"staging/[0-9]*/{shard:04d}.arrow"))
     # In one piece of memory: rows are gathered ten times as fast as from as many pieces as were read.
     rows = pl.concat(
-        [read_base_rows(base, shard), *(read_staged_rows(path) for path in pieces)], rechunk=True
+        [_read_base_rows(base, shard), *(_read_staged_rows(path) for path in pieces)], rechunk=True
     )
-    log = log_order(job.logs)
-    rows, duplicates = drop_duplicates(rows if base is None else rows.sort(log, maintain_order=True), log)
-    events = sort_events(rows.select(EVENTS.names()))
+    log = _log_order(job.logs)
+    rows, duplicates = _drop_duplicates(rows if base is None else rows.sort(log, maintain_order=True), log)
+    events = _sort_events(rows.select(EVENTS.names()))
     target = shard_file(job.folder, shard)
     shutil.rmtree(target.parent, ignore_errors=True)  # sorted, but killed before the note
     with folder_beside(target.parent) as folder:
@@ -85,10 +85,10 @@ def sort_shard(job: Job, base: Path | None, shard: int) -> Shard:
 
 def write_events(events: pl.DataFrame, file: Path | BytesIO) -> None:
     """Write sorted events; the fastest level of zstd is a third cheaper than the usual one, and as small."""
-    events.write_parquet(file, compression="zstd", compression_level=1, row_group_size=ROW_GROUP)
+    events.write_parquet(file, compression="zstd", compression_level=1, row_group_size=_ROW_GROUP)
 
 
-def drop_duplicates(rows: pl.DataFrame, log: pl.Expr) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _drop_duplicates(rows: pl.DataFrame, log: pl.Expr) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the first of rows of one user and log with equal ids; and piece and line of the others."""
     if rows["event_id"].hash().n_unique() == len(rows):  # as in nearly every shard, and three times as fast
         return rows, DUPLICATES.to_frame()
@@ -96,7 +96,7 @@ def drop_duplicates(rows: pl.DataFrame, log: pl.Expr) -> tuple[pl.DataFrame, pl.
     return rows.filter(first), rows.filter(~first).select("piece", "line")
 
 
-def sort_events(rows: pl.DataFrame) -> pl.DataFrame:
+def _sort_events(rows: pl.DataFrame) -> pl.DataFrame:
     """Return rows sorted by user and time; equal times keep the order of the logs, and each log's own.
 
     Two stable sorts by numbers take a quarter of the time of one by text and time.
@@ -109,18 +109,18 @@ def sort_events(rows: pl.DataFrame) -> pl.DataFrame:
     return rows[keys.sort("time", maintain_order=True).sort("user", maintain_order=True)["row"]]
 
 
-def read_base_rows(base: Path | None, shard: int) -> pl.DataFrame:
+def _read_base_rows(base: Path | None, shard: int) -> pl.DataFrame:
     """Return the rows that the store holds already; they come before all others of their log."""
     rows = EVENTS.to_frame() if base is None else pl.read_parquet(shard_file(base, shard), glob=False)
     return rows.with_columns(line=pl.lit(None, PARSED["line"]), piece=pl.lit(None, pl.String))
 
 
-def read_staged_rows(path: Path) -> pl.DataFrame:
+def _read_staged_rows(path: Path) -> pl.DataFrame:
     """Return the rows of one piece."""
     return pl.read_ipc_stream(path).with_columns(piece=pl.lit(path.parent.name))
 
 
-def log_order(logs: Mapping[str, tuple[str, ...]]) -> pl.Expr:
+def _log_order(logs: Mapping[str, tuple[str, ...]]) -> pl.Expr:
     """Return the place of the log that an event comes from, by its kind; of several logs, the last."""
     order = {kind: place for place, kinds in enumerate(logs.values()) for kind in kinds}
     kinds = pl.Series(list(order), dtype=Kind)

@@ -106,7 +106,7 @@ def write_piece(job: Job, source: Source, piece: Piece, folder: Path) -> PieceNo
     """Parse a piece and write its rows, its refused rows and its note."""
     parsed = source.parse(piece, job.content, job.now)
     events = parsed.events.with_columns(stored_content(job.content))
-    for shard, part in split_by_shard(events, job.shards).items():
+    for shard, part in _split_by_shard(events, job.shards).items():
         part.write_ipc_stream(folder / f"{shard:04d}.arrow", compression=staging_compression(job.content))
     parsed.refused.write_parquet(folder / REFUSALS)
     note = PieceNote(parsed.lines, len(events) + len(parsed.refused), piece.size, parsed.digest)
@@ -125,7 +125,7 @@ def stored_content(kinds: tuple[str, ...] | None) -> pl.Expr:
     return content if kinds is None else pl.when(pl.col("kind").is_in(kinds)).then(content)
 
 
-def split_by_shard(rows: pl.DataFrame, shards: int) -> Mapping[int, pl.DataFrame]:
+def _split_by_shard(rows: pl.DataFrame, shards: int) -> Mapping[int, pl.DataFrame]:
     """Return rows by the shard of their user."""
     users = rows["user"].unique().to_list()
     numbers = [shard_of(user, shards) for user in users]

@@ -34,11 +34,11 @@ class Calendar(NamedTuple):
         return day
 
 
-def nth_weekday(year: int, month: int, weekday: int, nth: int) -> date:
+def _nth_weekday(year: int, month: int, weekday: int, nth: int) -> date:
     """Return the nth such weekday of a month; ``nth=-1`` is the last.
 
     Example:
-        >>> nth_weekday(2010, 11, THURSDAY, 4)
+        >>> _nth_weekday(2010, 11, THURSDAY, 4)
         datetime.date(2010, 11, 25)
     """
     if nth < 0:
@@ -48,28 +48,28 @@ def nth_weekday(year: int, month: int, weekday: int, nth: int) -> date:
     return first + timedelta(days=(weekday - first.weekday()) % 7 + 7 * (nth - 1))
 
 
-def observed_holiday(day: date) -> date:
+def _observed_holiday(day: date) -> date:
     """Return the day on which a holiday is kept: Friday for a Saturday, Monday for a Sunday."""
     return day + timedelta(days={SATURDAY: -1, SUNDAY: 1}.get(day.weekday(), 0))
 
 
-def holidays(year: int) -> set[date]:
+def _holidays(year: int) -> set[date]:
     """Return the public holidays on which the office is closed."""
     return {
-        observed_holiday(date(year, 1, 1)),
-        nth_weekday(year, 5, MONDAY, -1),
-        observed_holiday(date(year, 7, 4)),
-        nth_weekday(year, 9, MONDAY, 1),
-        nth_weekday(year, 11, THURSDAY, 4),
-        observed_holiday(date(year, 12, 24)),
-        observed_holiday(date(year, 12, 25)),
+        _observed_holiday(date(year, 1, 1)),
+        _nth_weekday(year, 5, MONDAY, -1),
+        _observed_holiday(date(year, 7, 4)),
+        _nth_weekday(year, 9, MONDAY, 1),
+        _nth_weekday(year, 11, THURSDAY, 4),
+        _observed_holiday(date(year, 12, 24)),
+        _observed_holiday(date(year, 12, 25)),
     }
 
 
 def make_calendar(start: date, days: int) -> Calendar:
     """Count the days of a release from its start."""
     dates = [start + timedelta(days=i) for i in range(days)]
-    closed = {day for year in {d.year for d in dates} for day in holidays(year)}
+    closed = {day for year in {d.year for d in dates} for day in _holidays(year)}
     weekday = np.array([d.weekday() for d in dates])
     office = np.array([d.weekday() < SATURDAY and d not in closed for d in dates])
     return Calendar(start, days, weekday, office)

@@ -10,7 +10,7 @@ from itd_lightning.synth.company.organisation import ASSISTANT, MANAGER, full_na
 from itd_lightning.synth.company.people import Ints, People
 
 MAX_COLLEAGUES, MAX_OUTSIDERS = 30, 16  # most contacts inside and outside the company
-ROWS = 512  # of the friendship graph, drawn at once
+_ROWS = 512  # of the friendship graph, drawn at once
 
 
 class Contacts(NamedTuple):
@@ -57,7 +57,7 @@ def draw_contacts(people: People, days: int, rng: np.random.Generator) -> Contac
     group = np.array([person.group for person in people.roster])
     width = min(MAX_COLLEAGUES, n - 1)
     colleagues = np.concatenate(
-        [_closest(group, range(first, min(first + ROWS, n)), width, rng) for first in range(0, n, ROWS)]
+        [_closest(group, range(first, min(first + _ROWS, n)), width, rng) for first in range(0, n, _ROWS)]
     )
     mailers = [i for i, person in enumerate(people.roster) if person.role in (ASSISTANT, MANAGER)]
     sends = rng.random((len(mailers), days)) < 1 / 60

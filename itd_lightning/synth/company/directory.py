@@ -12,8 +12,8 @@ from itd_lightning.synth.company.organisation import ROLES, Employee
 from itd_lightning.synth.company.people import People
 from itd_lightning.synth.world import World
 
-PROJECT_SHARE = 0.19  # of the users: r5.2 402 of 2,000, r6.2 683 of 4,000
-COLUMNS = (
+_PROJECT_SHARE = 0.19  # of the users: r5.2 402 of 2,000, r6.2 683 of 4,000
+_COLUMNS = (
     "employee_name",
     "user_id",
     "email",
@@ -26,7 +26,7 @@ COLUMNS = (
 )
 
 
-def months(calendar: Calendar) -> list[date]:
+def _months(calendar: Calendar) -> list[date]:
     """Return the first days of the months from the one before the release to its last."""
     month = (calendar.start.replace(day=1) - timedelta(days=1)).replace(day=1)
     last = calendar.start + timedelta(days=calendar.days - 1)
@@ -37,11 +37,11 @@ def months(calendar: Calendar) -> list[date]:
     return firsts
 
 
-def projects(users: int, rng: np.random.Generator) -> list[str]:
+def _projects(users: int, rng: np.random.Generator) -> list[str]:
     """Return the project of each user; empty for most."""
     names = rng.permutation([f"{head}{tail}" for head in words.SITE_HEADS for tail in words.PROJECT_TAILS])
     names = names[: max(2, users // 25)]
-    return [str(rng.choice(names)) if rng.random() < PROJECT_SHARE else "" for _ in range(users)]
+    return [str(rng.choice(names)) if rng.random() < _PROJECT_SHARE else "" for _ in range(users)]
 
 
 def _entry(person: Employee, moved_to: int, people: People) -> tuple[str, ...]:
@@ -55,16 +55,16 @@ def write_directory(folder: Path, world: World, rng: np.random.Generator) -> Non
     """Write ``LDAP/YYYY-MM.csv``: each month lists the staff of its first day, with their roles."""
     people, calendar = world.people, world.calendar
     (folder / "LDAP").mkdir()
-    project = pl.Series("projects", projects(len(people.roster), rng))
-    names = [*COLUMNS[:4], *["projects"] * world.release.projects, *COLUMNS[4:]]
-    for month in months(calendar):
+    project = pl.Series("projects", _projects(len(people.roster), rng))
+    names = [*_COLUMNS[:4], *["projects"] * world.release.projects, *_COLUMNS[4:]]
+    for month in _months(calendar):
         today = max((month - calendar.start).days, 0)
         moved_to = [
             int(role) if day <= today else -1
             for day, role in zip(people.fates.changes, people.fates.new_role, strict=True)
         ]
         entries = [_entry(person, to, people) for person, to in zip(people.roster, moved_to, strict=True)]
-        table = pl.DataFrame(entries, schema=dict.fromkeys(COLUMNS, pl.String), orient="row")
+        table = pl.DataFrame(entries, schema=dict.fromkeys(_COLUMNS, pl.String), orient="row")
         staff = table.with_columns(project).filter(pl.Series(people.fates.leaves > today))
         staff.select(names).write_csv(folder / "LDAP" / f"{month:%Y-%m}.csv", quote_style="never")
 

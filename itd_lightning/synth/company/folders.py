@@ -11,10 +11,10 @@ from itd_lightning.synth.company.people import Ints, People
 from itd_lightning.synth.company.texts import file_stems
 
 FILES = 4096  # different file names
-LISTS = 1024  # different lists of as many attachments
+_LISTS = 1024  # different lists of as many attachments
 DRIVES = 256  # different contents of a drive
 MOST_ATTACHED = 9
-DECOYS = 0.25  # a PC
+_DECOYS = 0.25  # a PC
 
 EXTENSIONS = ("doc", "pdf", "txt", "jpg", "zip", "exe")
 EXTENSION_SHARE = (0.60, 0.22, 0.06, 0.06, 0.05, 0.01)
@@ -40,7 +40,7 @@ class Folders(NamedTuple):
 
     def attachments(self, count: Ints, rng: np.random.Generator) -> pl.Series:
         """Return a list ``name(size);name(size)`` for each number of attachments."""
-        return self.attachment_lists.gather(count * LISTS + rng.integers(0, LISTS, len(count)))
+        return self.attachment_lists.gather(count * _LISTS + rng.integers(0, _LISTS, len(count)))
 
 
 def make_folders(people: People, release: Release, rng: np.random.Generator) -> Folders:
@@ -57,17 +57,17 @@ def make_folders(people: People, release: Release, rng: np.random.Generator) -> 
         ";".join(["R:\\", *(f"R:\\{topic}" for topic in sorted(rng.choice(topics, count, replace=False)))])
         for count in rng.integers(1, 7, DRIVES)
     ]
-    attachment_lists = [""] * LISTS
+    attachment_lists = [""] * _LISTS
     for count in range(1, MOST_ATTACHED + 1):
-        picks = rng.integers(0, FILES, (LISTS, count)).tolist()
-        sizes = np.rint(60_000 * np.exp(0.9 * rng.standard_normal((LISTS, count)))).astype(np.int64).tolist()
+        picks = rng.integers(0, FILES, (_LISTS, count)).tolist()
+        sizes = np.rint(60_000 * np.exp(0.9 * rng.standard_normal((_LISTS, count)))).astype(np.int64).tolist()
         attachment_lists += [
             ";".join(f"{names[file]}({size})" for file, size in zip(*row, strict=True))
             for row in zip(picks, sizes, strict=True)
         ]
     pcs = len(people.places.pcs)
     decoy_at = np.full(pcs, -1)
-    decoys = rng.choice(FILES, round(DECOYS * pcs) if release.decoys else 0, replace=DECOYS * pcs > FILES)
+    decoys = rng.choice(FILES, round(_DECOYS * pcs) if release.decoys else 0, replace=_DECOYS * pcs > FILES)
     decoy_at[rng.permutation(pcs)[: len(decoys)]] = 2 * FILES + np.arange(len(decoys))
     return Folders(
         path=pl.Series(

@@ -20,10 +20,10 @@ from itd_lightning.synth.company.people import (
 )
 from itd_lightning.synth.scenarios.insiders import Cast
 
-DEVICE_SHARE = 0.23  # users with removable media: 230 of 1,000 in the first five weeks of r4.2
+_DEVICE_SHARE = 0.23  # users with removable media: 230 of 1,000 in the first five weeks of r4.2
 # r4.2: 8.5 % in 501 days, where leaving gives every insider away; so we use more.
-LEAVE_PER_500_DAYS = 0.18
-OTHER_PCS = 4
+_LEAVE_PER_500_DAYS = 0.18
+_OTHER_PCS = 4
 
 _ARRIVALS = (7.25, 7.5, 7.75, 8.0, 8.25, 8.5, 8.75, 9.0, 9.25)
 _ARRIVALS_SHARE = (0.12, 0.12, 0.10, 0.22, 0.12, 0.12, 0.05, 0.10, 0.05)
@@ -112,7 +112,7 @@ def _places(kinds: _Kinds, rng: np.random.Generator) -> Places:
     """Draw other PCs: none for seven in ten, one or two for most of the rest; administrators go anywhere."""
     n = len(kinds.admin)
     shared_pcs = max(1, n // 300)
-    other = rng.integers(0, n, (n, OTHER_PCS))
+    other = rng.integers(0, n, (n, _OTHER_PCS))
     few = rng.random(n)
     two, one = few < 0.45, few > 0.5
     other[two] = other[two][:, [0, 0, 0, 1]]
@@ -134,7 +134,7 @@ def _places(kinds: _Kinds, rng: np.random.Generator) -> Places:
 def _media(kinds: _Kinds, days: int, rng: np.random.Generator) -> Media:
     """Draw who uses a drive, how often; scenario 2 actors use theirs on most days, moderately."""
     n, two = len(kinds.admin), kinds.two
-    device = _pick(max(0.0, DEVICE_SHARE - two.mean()), ~kinds.one & ~two, rng) | two
+    device = _pick(max(0.0, _DEVICE_SHARE - two.mean()), ~kinds.one & ~two, rng) | two
     starter = _pick(0.025, device & kinds.benign, rng)
     share = np.where((rng.random(n) < 0.65) | two, rng.uniform(0.88, 0.98, n), rng.uniform(0.08, 0.5, n))
     connects = np.where(two, 2.2 * _spread(n, 0.2, rng), 3.4 * _spread(n, 0.6, rng))
@@ -161,7 +161,7 @@ def _fates(kinds: _Kinds, days: int, rng: np.random.Generator) -> Fates:
     """Draw who leaves, looks for a job, or changes role, all of it honestly."""
     n = len(kinds.admin)
     # A short release has as many insiders, who all leave, so it has more leavers than its length asks for.
-    leaver = _pick(1 - (1 - LEAVE_PER_500_DAYS) ** (days / 500) ** 0.5, kinds.benign & ~kinds.boss, rng)
+    leaver = _pick(1 - (1 - _LEAVE_PER_500_DAYS) ** (days / 500) ** 0.5, kinds.benign & ~kinds.boss, rng)
     leaves = np.where(leaver, rng.integers(days // 10, days, n), days)
     hunter = (leaver & (rng.random(n) < 0.5)) | _pick(0.08, kinds.benign, rng)
     hunt_to = np.where(leaver, leaves, rng.integers(days // 5, days + 1, n))

@@ -7,7 +7,7 @@ import numpy as np
 from itd_lightning.synth.company import words
 
 
-class Role(NamedTuple):
+class _Role(NamedTuple):
     """A role: its department, its frequency, and how much its holders mail and browse.
 
     Attributes:
@@ -41,41 +41,41 @@ _LAB, _SOFTWARE, _ENGINEERING = "1 - Research", "2 - SoftwareManagement", "3 - E
 
 # Head counts and volumes follow the genuine release: production works with 10 visits and 1 mail a day,
 # sales with 162 and 14; the day's volume is almost a constant of the role.
-PRESIDENT = Role("President", 0.0, "", "", "", 1, 14.5, 144)
-MANAGER = Role("Manager", 0.055, "", "", "", 1, 18.5, 144)
-ADMIN = Role("ITAdmin", 0.04, _ADMINISTRATION, "6 - Security", "ElectronicSecurity", 20, 10.7, 114)
-ASSISTANT = Role("AdministrativeAssistant", 0.036, _ADMINISTRATION, "2 - OfficeServices", "", 20, 11.0, 114)
+PRESIDENT = _Role("President", 0.0, "", "", "", 1, 14.5, 144)
+MANAGER = _Role("Manager", 0.055, "", "", "", 1, 18.5, 144)
+ADMIN = _Role("ITAdmin", 0.04, _ADMINISTRATION, "6 - Security", "ElectronicSecurity", 20, 10.7, 114)
+ASSISTANT = _Role("AdministrativeAssistant", 0.036, _ADMINISTRATION, "2 - OfficeServices", "", 20, 11.0, 114)
 ROLES = (
     PRESIDENT,
     MANAGER,
     ADMIN,
     ASSISTANT,
-    Role("ProductionLineWorker", 0.18, _FACTORY, "3 - Assembly", "AssemblyDept", 30, 1.0, 10),
-    Role("Technician", 0.157, _SALES, "3 - FieldService", "RegionalFieldService", 30, 3.0, 29),
-    Role("Salesman", 0.149, _SALES, "2 - Sales", "RegionalSales", 30, 14.6, 162),
-    Role("SoftwareEngineer", 0.042, _RESEARCH, _SOFTWARE, "Software", 12, 9.1, 95),
-    Role("Scientist", 0.04, _RESEARCH, _LAB, "Lab", 12, 8.9, 95),
-    Role("ComputerScientist", 0.033, _RESEARCH, _SOFTWARE, "Software", 12, 9.0, 95),
-    Role("Mathematician", 0.031, _RESEARCH, _LAB, "Lab", 12, 8.9, 95),
-    Role("ElectricalEngineer", 0.029, _RESEARCH, _ENGINEERING, "ElectricalEngineering", 15, 9.0, 95),
-    Role("MechanicalEngineer", 0.028, _RESEARCH, _ENGINEERING, "MechanicalEngineering", 15, 9.1, 95),
-    Role("ComputerProgrammer", 0.024, _RESEARCH, _SOFTWARE, "Software", 12, 9.0, 96),
-    Role("Physicist", 0.022, _RESEARCH, _LAB, "Lab", 12, 9.0, 95),
-    Role("TestEngineer", 0.019, _RESEARCH, _ENGINEERING, "TestAndEvaluation", 15, 9.3, 96),
-    Role("SystemsEngineer", 0.019, _RESEARCH, _ENGINEERING, "SystemsEngineering", 15, 9.0, 95),
-    Role("SecurityGuard", 0.015, _ADMINISTRATION, "6 - Security", "BuildingSecurity", 15, 1.0, 10),
-    Role("HumanResourceSpecialist", 0.013, _ADMINISTRATION, "1 - Personnel", "", 15, 10.8, 114),
-    Role("MaterialsEngineer", 0.009, _RESEARCH, _ENGINEERING, "MaterialsEngineering", 15, 9.0, 95),
-    Role("IndustrialEngineer", 0.007, _FACTORY, "1 - IndustrialEngineering", "", 15, 9.0, 95),
-    Role("HardwareEngineer", 0.007, _RESEARCH, _ENGINEERING, "SystemsEngineering", 15, 9.0, 95),
-    Role("FieldServiceEngineer", 0.006, _SALES, "3 - FieldService", "RegionalFieldService", 30, 9.0, 95),
-    Role("AssemblySupervisor", 0.006, _FACTORY, "3 - Assembly", "AssemblyDept", 30, 9.0, 95),
-    Role("Statistician", 0.005, _RESEARCH, _LAB, "Lab", 12, 9.0, 95),
-    Role("PurchasingClerk", 0.005, _BUYING, "1 - Purchasing", "", 15, 10.7, 114),
-    Role("Accountant", 0.005, _FINANCE, "1 - Accounting", "", 15, 10.7, 114),
-    Role("FinancialAnalyst", 0.004, _FINANCE, "1 - Accounting", "", 15, 10.7, 114),
-    Role("Attorney", 0.003, _BUYING, "2 - Contracts", "", 15, 10.7, 114),
-    Role("TechnicalTrainer", 0.003, _ADMINISTRATION, "1 - Personnel", "", 15, 10.8, 114),
+    _Role("ProductionLineWorker", 0.18, _FACTORY, "3 - Assembly", "AssemblyDept", 30, 1.0, 10),
+    _Role("Technician", 0.157, _SALES, "3 - FieldService", "RegionalFieldService", 30, 3.0, 29),
+    _Role("Salesman", 0.149, _SALES, "2 - Sales", "RegionalSales", 30, 14.6, 162),
+    _Role("SoftwareEngineer", 0.042, _RESEARCH, _SOFTWARE, "Software", 12, 9.1, 95),
+    _Role("Scientist", 0.04, _RESEARCH, _LAB, "Lab", 12, 8.9, 95),
+    _Role("ComputerScientist", 0.033, _RESEARCH, _SOFTWARE, "Software", 12, 9.0, 95),
+    _Role("Mathematician", 0.031, _RESEARCH, _LAB, "Lab", 12, 8.9, 95),
+    _Role("ElectricalEngineer", 0.029, _RESEARCH, _ENGINEERING, "ElectricalEngineering", 15, 9.0, 95),
+    _Role("MechanicalEngineer", 0.028, _RESEARCH, _ENGINEERING, "MechanicalEngineering", 15, 9.1, 95),
+    _Role("ComputerProgrammer", 0.024, _RESEARCH, _SOFTWARE, "Software", 12, 9.0, 96),
+    _Role("Physicist", 0.022, _RESEARCH, _LAB, "Lab", 12, 9.0, 95),
+    _Role("TestEngineer", 0.019, _RESEARCH, _ENGINEERING, "TestAndEvaluation", 15, 9.3, 96),
+    _Role("SystemsEngineer", 0.019, _RESEARCH, _ENGINEERING, "SystemsEngineering", 15, 9.0, 95),
+    _Role("SecurityGuard", 0.015, _ADMINISTRATION, "6 - Security", "BuildingSecurity", 15, 1.0, 10),
+    _Role("HumanResourceSpecialist", 0.013, _ADMINISTRATION, "1 - Personnel", "", 15, 10.8, 114),
+    _Role("MaterialsEngineer", 0.009, _RESEARCH, _ENGINEERING, "MaterialsEngineering", 15, 9.0, 95),
+    _Role("IndustrialEngineer", 0.007, _FACTORY, "1 - IndustrialEngineering", "", 15, 9.0, 95),
+    _Role("HardwareEngineer", 0.007, _RESEARCH, _ENGINEERING, "SystemsEngineering", 15, 9.0, 95),
+    _Role("FieldServiceEngineer", 0.006, _SALES, "3 - FieldService", "RegionalFieldService", 30, 9.0, 95),
+    _Role("AssemblySupervisor", 0.006, _FACTORY, "3 - Assembly", "AssemblyDept", 30, 9.0, 95),
+    _Role("Statistician", 0.005, _RESEARCH, _LAB, "Lab", 12, 9.0, 95),
+    _Role("PurchasingClerk", 0.005, _BUYING, "1 - Purchasing", "", 15, 10.7, 114),
+    _Role("Accountant", 0.005, _FINANCE, "1 - Accounting", "", 15, 10.7, 114),
+    _Role("FinancialAnalyst", 0.004, _FINANCE, "1 - Accounting", "", 15, 10.7, 114),
+    _Role("Attorney", 0.003, _BUYING, "2 - Contracts", "", 15, 10.7, 114),
+    _Role("TechnicalTrainer", 0.003, _ADMINISTRATION, "1 - Personnel", "", 15, 10.8, 114),
 )
 
 
@@ -85,13 +85,13 @@ class Employee(NamedTuple):
     name: str
     user: str
     email: str
-    role: Role
+    role: _Role
     team: str
     group: int
     supervisor: int
 
 
-def head_counts(users: int) -> list[int]:
+def _head_counts(users: int) -> list[int]:
     """Return the people per role of ``ROLES`` by largest remainder; one president, at least one ITAdmin."""
     shares = np.array([role.share for role in ROLES])
     exact = shares / shares.sum() * (users - 1)
@@ -115,7 +115,7 @@ def full_names(count: int, rng: np.random.Generator) -> list[str]:
     return [f"{words.FIRST[f]} {words.MIDDLE[m]} {words.LAST[x]}" for f, m, x in parts]
 
 
-def user_ids(names: list[str], rng: np.random.Generator) -> list[str]:
+def _user_ids(names: list[str], rng: np.random.Generator) -> list[str]:
     """Return ids of initials and four digits; the digits alone are distinct."""
     digits = rng.choice(9999, len(names), replace=False) + 1
     initials = ("".join(part[0] for part in name.split()) for name in names)
@@ -128,12 +128,12 @@ def draw_roster(users: int, rng: np.random.Generator) -> list[Employee]:
     Users 0 .. are shuffled over roles, so an index tells nothing. Managers share the teams among them;
     where there are none (very small companies), the president supervises.
     """
-    counts = head_counts(users)
+    counts = _head_counts(users)
     roles = [role for role, count in zip(ROLES, counts, strict=True) for _ in range(count)]
     order = rng.permutation(users)
     roles = [roles[i] for i in order]
     names = full_names(users, rng)
-    ids = user_ids(names, rng)
+    ids = _user_ids(names, rng)
     president = roles.index(PRESIDENT)
     managers = [i for i, role in enumerate(roles) if role is MANAGER]
 

@@ -8,9 +8,9 @@ import polars as pl
 from itd_lightning.synth.company import words
 from itd_lightning.synth.company.people import Ints, People
 
-COMMUNITIES = 4
-SITES = 360
-PAGES_PER_SITE = 9
+_COMMUNITIES = 4
+_SITES = 360
+_PAGES_PER_SITE = 9
 FAVOURITES = 300  # pages of a user; most visits go to the first of them
 
 _ENDINGS = (".html", ".htm", ".php", ".jsp", ".asp", ".aspx")
@@ -69,10 +69,10 @@ def make_pages(rng: np.random.Generator) -> Pages:
     """Invent the web: ordinary sites in communities, and the sites that the scenarios need."""
     pages = _PageList(rng)
     heads, tails = len(words.SITE_HEADS), len(words.SITE_TAILS)
-    for code in rng.choice(heads * tails, SITES, replace=False):
+    for code in rng.choice(heads * tails, _SITES, replace=False):
         host = words.SITE_HEADS[code % heads] + words.SITE_TAILS[code // heads]
-        pages.add_host(host, words.TOPICS[int(rng.integers(len(words.TOPICS)))], PAGES_PER_SITE)
-    community = np.arange(SITES * PAGES_PER_SITE).reshape(COMMUNITIES, -1)
+        pages.add_host(host, words.TOPICS[int(rng.integers(len(words.TOPICS)))], _PAGES_PER_SITE)
+    community = np.arange(_SITES * _PAGES_PER_SITE).reshape(_COMMUNITIES, -1)
     jobs = pages.add_hosts(words.JOB_HOSTS + words.COMPETITOR_HOSTS, words.JOBS, 1)
     security = pages.add_hosts(words.SECURITY_HOSTS, words.SECURITY, 5)
     keylogger = pages.add_hosts(words.KEYLOGGER_HOSTS, words.KEYLOGGER, 2)
@@ -86,7 +86,7 @@ def make_pages(rng: np.random.Generator) -> Pages:
 def favourite_pages(people: People, pages: Pages, rng: np.random.Generator) -> Ints:
     """Return (n, FAVOURITES) page indices: mostly of the user's own community, one in six of any."""
     n = len(people.roster)
-    community = rng.integers(0, COMMUNITIES, n)
+    community = rng.integers(0, _COMMUNITIES, n)
     in_community = rng.integers(0, pages.community.shape[1], (n, FAVOURITES))
     any_page = rng.integers(0, pages.community.size, (n, FAVOURITES))
     return np.where(

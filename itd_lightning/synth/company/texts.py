@@ -6,7 +6,7 @@ import polars as pl
 from itd_lightning.synth.company import words
 from itd_lightning.synth.company.people import Ints
 
-VARIANTS = 192  # texts per topic
+_VARIANTS = 192  # texts per topic
 
 _HEX = pl.Series([f"{i:04X}" for i in range(1 << 16)])
 _BASE36 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -45,16 +45,16 @@ def file_stems(count: int, rng: np.random.Generator) -> list[pl.Series]:
     return [_PAIRS.gather(part) for part in rng.integers(0, len(_PAIRS), (4, count))]
 
 
-def key_words(pool: list[str], length: int, rng: np.random.Generator) -> list[str]:
-    """Return ``VARIANTS`` texts of about ``length`` words, one after the other."""
-    tokens = np.array(pool)[rng.integers(0, len(pool), (VARIANTS, length + 2))].tolist()
-    counts = rng.integers(length - 2, length + 3, VARIANTS)
+def _key_words(pool: list[str], length: int, rng: np.random.Generator) -> list[str]:
+    """Return ``_VARIANTS`` texts of about ``length`` words, one after the other."""
+    tokens = np.array(pool)[rng.integers(0, len(pool), (_VARIANTS, length + 2))].tolist()
+    counts = rng.integers(length - 2, length + 3, _VARIANTS)
     return [" ".join(row[:count]) for row, count in zip(tokens, counts, strict=True)]
 
 
-def prose(pool: list[str], length: int, rng: np.random.Generator) -> list[str]:
-    """Return ``VARIANTS`` texts of about ``length`` words in sentences, with commas and quotes."""
-    shape = (VARIANTS, round(length / 11))  # words a sentence
+def _prose(pool: list[str], length: int, rng: np.random.Generator) -> list[str]:
+    """Return ``_VARIANTS`` texts of about ``length`` words in sentences, with commas and quotes."""
+    shape = (_VARIANTS, round(length / 11))  # words a sentence
     forms = rng.integers(0, len(_SENTENCES), shape).tolist()
     tokens = np.array(pool)[rng.integers(0, len(pool), (*shape, 3))].tolist()
     return [
@@ -64,7 +64,7 @@ def prose(pool: list[str], length: int, rng: np.random.Generator) -> list[str]:
 
 
 class Texts:
-    """Contents by topic: ``VARIANTS`` texts of ``length`` words for each of ``words.ALL_TOPICS``."""
+    """Contents by topic: ``_VARIANTS`` texts of ``length`` words for each of ``words.ALL_TOPICS``."""
 
     def __init__(self, length: int, natural: bool, rng: np.random.Generator) -> None:
         texts: list[str] = []
@@ -72,12 +72,12 @@ class Texts:
             # Several topics a text: one word in five is of a neighbour.
             other = words.TOPICS[int(rng.integers(len(words.TOPICS)))]
             pool = [*topic.words] * 4 + [*other.words]
-            texts.extend((prose if natural else key_words)(pool, length, rng))
+            texts.extend((_prose if natural else _key_words)(pool, length, rng))
         self.pool = pl.Series(texts)
 
     def pick(self, topic: Ints, rng: np.random.Generator) -> pl.Series:
         """Return one text for each topic index."""
-        return self.pool.gather(topic * VARIANTS + rng.integers(0, VARIANTS, len(topic)))
+        return self.pool.gather(topic * _VARIANTS + rng.integers(0, _VARIANTS, len(topic)))
 
     def one(self, topic: words.Topic, rng: np.random.Generator) -> str:
         """Return one text about a topic."""

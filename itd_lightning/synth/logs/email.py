@@ -18,11 +18,11 @@ from itd_lightning.synth.logs.sessions import Sessions, WorkDays, gather_bursts
 from itd_lightning.synth.world import World
 
 FIRST_SECOND, LAST_SECOND = 7 * HOUR, 22 * HOUR  # no mail is sent outside
-EXTERNAL_MODE = 0.47  # share of mails that go (also) outside
-PRIVATE_SENDER = (0.17, 0.66)  # from a private address: mails inside, mails outside
-RARE_TOPIC = 0.006
-AWAY_SHARE = 0.15  # mails a session on another PC
-TO_SELF = (0.003, 0.12)  # share of mails to the own private address: from the own PC, from another
+_EXTERNAL_MODE = 0.47  # share of mails that go (also) outside
+_PRIVATE_SENDER = (0.17, 0.66)  # from a private address: mails inside, mails outside
+_RARE_TOPIC = 0.006
+_AWAY_SHARE = 0.15  # mails a session on another PC
+_TO_SELF = (0.003, 0.12)  # share of mails to the own private address: from the own PC, from another
 _RARE = (words.GRUDGE, words.CALMING, words.JOBS, words.ALARM)
 _ATTACHED = (0.785, 0.130, 0.045, 0.019, 0.009, 0.005, 0.003, 0.002, 0.001, 0.001)
 _SLOTS = (0, 3, 5, 7)  # of an address table: to, cc and bcc begin here
@@ -30,7 +30,7 @@ _SLOTS = (0, 3, 5, 7)  # of an address table: to, cc and bcc begin here
 _RECIPIENTS = ((0, 0.62, 0.26, 0.12), (0.48, 0.34, 0.18, 0), (0.79, 0.17, 0.04, 0))
 
 
-class Mails(NamedTuple):
+class _Mails(NamedTuple):
     """Mails before they become rows.
 
     Attributes:
@@ -64,7 +64,7 @@ def _times(people: People, work: WorkDays, rng: np.random.Generator) -> tuple[In
 
 def _away_times(other: Sessions, rng: np.random.Generator) -> tuple[Ints, Ints]:
     """Return the session and time of each mail from another PC."""
-    at = np.flatnonzero(~other.night & (rng.random(len(other.user)) < AWAY_SHARE))
+    at = np.flatnonzero(~other.night & (rng.random(len(other.user)) < _AWAY_SHARE))
     t = other.start[at] + np.floor(rng.random(len(at)) * (other.end - other.start)[at]).astype(np.int64)
     in_hours = (t % DAY >= FIRST_SECOND) & (t % DAY < LAST_SECOND)
     return at[in_hours], t[in_hours]
@@ -93,23 +93,23 @@ def _recipients(contacts: Contacts, user: Ints, outward: Bools, rng: np.random.G
     return table
 
 
-def _draw_mails(world: World, work: WorkDays, other: Sessions, rng: np.random.Generator) -> Mails:
+def _draw_mails(world: World, work: WorkDays, other: Sessions, rng: np.random.Generator) -> _Mails:
     """Draw sender, recipients, time and PC of each mail."""
     people, contacts = world.people, world.contacts
     at, t = _times(people, work, rng)
     away_at, away_t = _away_times(other, rng)
     user = np.concatenate([work.user[at], other.user[away_at]])
     pc = np.concatenate([work.user[at], other.pc[away_at]])
-    outward = rng.random(len(user)) < EXTERNAL_MODE
+    outward = rng.random(len(user)) < _EXTERNAL_MODE
     table = _recipients(contacts, user, outward, rng)
-    home = rng.random(len(user)) < np.where(pc == user, *TO_SELF)
+    home = rng.random(len(user)) < np.where(pc == user, *_TO_SELF)
     table[home] = len(contacts.address) - 1
     table[home, 0] = user[home] + len(people.roster)
     mass = _mass_mails(people, contacts, work, at, rng)
-    return Mails(user, pc, np.concatenate([t, away_t]), table, home, outward, mass)
+    return _Mails(user, pc, np.concatenate([t, away_t]), table, home, outward, mass)
 
 
-def _mail_rows(world: World, mails: Mails, rng: np.random.Generator) -> pl.DataFrame:
+def _mail_rows(world: World, mails: _Mails, rng: np.random.Generator) -> pl.DataFrame:
     """Return the mails as rows."""
     contacts, user, m = world.contacts, mails.user, len(mails.user)
     lists = [_join_addresses(contacts, mails.table[:, a:b]) for a, b in pairwise(_SLOTS)]
@@ -118,7 +118,7 @@ def _mail_rows(world: World, mails: Mails, rng: np.random.Generator) -> pl.DataF
         lists = [
             column.scatter([*mails.mass], [value[k] for value in values]) for k, column in enumerate(lists)
         ]
-    private = (rng.random(m) < np.where(mails.outward, *PRIVATE_SENDER[::-1])) & ~mails.home
+    private = (rng.random(m) < np.where(mails.outward, *_PRIVATE_SENDER[::-1])) & ~mails.home
     attachment_count = np.maximum(rng.choice(MOST_ATTACHED + 1, m, p=_ATTACHED), mails.home)
     attachments = (
         pl.Series(attachment_count).cast(pl.String)
@@ -128,7 +128,7 @@ def _mail_rows(world: World, mails: Mails, rng: np.random.Generator) -> pl.DataF
     size = np.rint(28_353 * np.exp(0.32 * rng.standard_normal(m))).astype(np.int64)
     topic = contacts.topics[user, np.floor(4 * rng.random(m) ** 1.5).astype(np.int64)]
     # Honest people, too, complain, console and write about jobs.
-    rare = rng.random(m) < RARE_TOPIC
+    rare = rng.random(m) < _RARE_TOPIC
     topic[rare] = rng.choice([words.ALL_TOPICS.index(t) for t in _RARE], int(rare.sum()))
     return frame(
         world.people,

@@ -15,12 +15,12 @@ from itd_lightning.synth.logs.rows import frame
 from itd_lightning.synth.logs.sessions import Sessions, WorkDays
 from itd_lightning.synth.world import World
 
-COPY_DAYS = 0.72  # share of days with a drive on which files are copied: r4.2 .291 / .403
-RECORDED_SHARE = 0.55  # share of those acts since r5, where acts without a drive come beside them
-AT_DESK = 0.5  # acts on files of the PC, a working day
-AT_OTHER_PC = 1.2  # the same, in a session on another PC
-DECOY = 0.02  # share of the acts at a PC with a decoy file that touch it
-FILES_PER_USER = 300  # files of a user
+_COPY_DAYS = 0.72  # share of days with a drive on which files are copied: r4.2 .291 / .403
+_RECORDED_SHARE = 0.55  # share of those acts since r5, where acts without a drive come beside them
+_AT_DESK = 0.5  # acts on files of the PC, a working day
+_AT_OTHER_PC = 1.2  # the same, in a session on another PC
+_DECOY = 0.02  # share of the acts at a PC with a decoy file that touch it
+_FILES_PER_USER = 300  # files of a user
 
 # First bytes by file type, public facts; text files get the bytes of a byte-order mark.
 HEADERS = pl.Series(
@@ -61,24 +61,24 @@ class Act(NamedTuple):
 
 COPY_TO_DRIVE = Act("File Copy", drive=True, to=True, source=False)
 OPEN_ON_DRIVE = Act("File Open", drive=True, to=False, source=True)
-WRITE_ON_DRIVE = Act("File Write", drive=True, to=True, source=False)
-DELETE_ON_DRIVE = Act("File Delete", drive=True, to=True, source=False)
+_WRITE_ON_DRIVE = Act("File Write", drive=True, to=True, source=False)
+_DELETE_ON_DRIVE = Act("File Delete", drive=True, to=True, source=False)
 COPY_FROM_DRIVE = Act("File Copy", drive=False, to=False, source=True)
 OPEN = Act("File Open", drive=False, to=False, source=False)
-WRITE = Act("File Write", drive=False, to=False, source=False)
-COPY = Act("File Copy", drive=False, to=False, source=False)
-DELETE = Act("File Delete", drive=False, to=False, source=False)
+_WRITE = Act("File Write", drive=False, to=False, source=False)
+_COPY = Act("File Copy", drive=False, to=False, source=False)
+_DELETE = Act("File Delete", drive=False, to=False, source=False)
 
 _ACTS = (
     COPY_TO_DRIVE,
     OPEN_ON_DRIVE,
-    WRITE_ON_DRIVE,
+    _WRITE_ON_DRIVE,
     COPY_FROM_DRIVE,
-    DELETE_ON_DRIVE,
+    _DELETE_ON_DRIVE,
     OPEN,
-    WRITE,
-    COPY,
-    DELETE,
+    _WRITE,
+    _COPY,
+    _DELETE,
 )
 _WITH_DRIVE = (0.48, 0.24, 0.14, 0.10, 0.04, 0, 0, 0, 0)
 _WITHOUT_DRIVE = (0, 0, 0, 0, 0, 0.62, 0.26, 0.06, 0.06)
@@ -90,7 +90,7 @@ def _drive_times(people: People, uses: Uses, rng: np.random.Generator) -> tuple[
     first = np.searchsorted(uses.group, groups)
     count = np.searchsorted(uses.group, groups, side="right") - first
     copies = 1 + rng.poisson(np.maximum(people.media.copies[uses.user] - 1.0, 0.0))
-    at = np.repeat(groups, np.where(rng.random(len(groups)) < COPY_DAYS, copies, 0))
+    at = np.repeat(groups, np.where(rng.random(len(groups)) < _COPY_DAYS, copies, 0))
     use = first[at] + np.floor(rng.random(len(at)) * count[at]).astype(np.int64)
     return at, uses.start[use] + np.rint(rng.random(len(at)) * (uses.end - uses.start)[use]).astype(np.int64)
 
@@ -108,7 +108,7 @@ def file_rows(
     """Return the rows of the working days and sessions, in the form of the release."""
     at, t = _drive_times(world.people, uses, rng)
     if has_column(world.release, "file", "activity"):
-        mask = rng.random(len(at)) < RECORDED_SHARE
+        mask = rng.random(len(at)) < _RECORDED_SHARE
         at, t = at[mask], t[mask]
         return _acts(world, work, other, (uses.user[at], uses.pc[at], t), rng)
     kind = rng.choice(len(EXTENSIONS), len(at), p=EXTENSION_SHARE)
@@ -133,8 +133,8 @@ def _acts(
     rng: np.random.Generator,
 ) -> pl.DataFrame:
     """Return acts with a drive, at the own desk and on other PCs; ``on_drive`` is user, PC and time."""
-    desk, desk_t = _spread(work.start, work.end, AT_DESK, rng)
-    away_at, away_t = _spread(other.start, other.end, AT_OTHER_PC, rng)
+    desk, desk_t = _spread(work.start, work.end, _AT_DESK, rng)
+    away_at, away_t = _spread(other.start, other.end, _AT_OTHER_PC, rng)
     places = (
         on_drive,
         (work.user[desk], work.user[desk], desk_t),
@@ -148,10 +148,10 @@ def _acts(
             rng.choice(len(_ACTS), len(t) - drive_count, p=_WITHOUT_DRIVE),
         ]
     )
-    file_number = np.floor(FILES_PER_USER * rng.random(len(t)) ** 2).astype(np.int64)
+    file_number = np.floor(_FILES_PER_USER * rng.random(len(t)) ** 2).astype(np.int64)
     file = (user * 61 + file_number) % FILES + FILES * np.array([kind.drive for kind in _ACTS])[act]
     decoy = world.folders.decoy_at[pc]
-    is_decoy = (np.arange(len(t)) >= drive_count) & (decoy >= 0) & (rng.random(len(t)) < DECOY)
+    is_decoy = (np.arange(len(t)) >= drive_count) & (decoy >= 0) & (rng.random(len(t)) < _DECOY)
     file = np.where(is_decoy, decoy, file)
     table = pl.DataFrame([kind.columns() for kind in _ACTS])[act]
     return frame(

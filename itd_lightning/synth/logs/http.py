@@ -11,10 +11,10 @@ from itd_lightning.synth.logs.rows import frame
 from itd_lightning.synth.logs.sessions import Sessions, WorkDays, gather_bursts
 from itd_lightning.synth.world import World
 
-SECURITY_SHARE = 0.05  # of an administrator's visits
-KEYLOGGER_PER_DAY = 0.03  # an administrator reads about keyloggers once in six weeks, and means no harm
-CLOUD_PER_DAY = 0.02  # anyone stores something in a cloud once in ten weeks
-NIGHT_VISITS = 2.0  # a night session
+_SECURITY_SHARE = 0.05  # of an administrator's visits
+_KEYLOGGER_PER_DAY = 0.03  # an administrator reads about keyloggers once in six weeks, and means no harm
+_CLOUD_PER_DAY = 0.02  # anyone stores something in a cloud once in ten weeks
+_NIGHT_VISITS = 2.0  # a night session
 _ACTIVITIES = pl.Series(["WWW Visit", "WWW Download", "WWW Upload"])
 _USUAL, _IN_CLOUD = (0.97, 0.024, 0.006), (0.3, 0.25, 0.45)  # chances of the activities
 
@@ -40,7 +40,7 @@ def _extra(rate: Floats, work: WorkDays, rng: np.random.Generator) -> tuple[Ints
 
 def _cloud(work: WorkDays, rng: np.random.Generator) -> tuple[Ints, Ints]:
     """Return user and time of visits to cloud storage, a few within minutes."""
-    user, t = _extra(np.full(len(work.user), CLOUD_PER_DAY), work, rng)
+    user, t = _extra(np.full(len(work.user), _CLOUD_PER_DAY), work, rng)
     at = np.repeat(np.arange(len(user)), 1 + rng.poisson(1.5, len(user)))
     return user[at], t[at] + np.floor(rng.uniform(0, 600, len(at))).astype(np.int64)
 
@@ -59,14 +59,14 @@ def http_rows(world: World, work: WorkDays, other: Sessions, rng: np.random.Gene
     user = work.user[at]
     rank = np.floor(FAVOURITES * rng.random(len(at)) ** 3.0).astype(np.int64)
     page = favourites[user, rank]
-    reads = people.admin[user] & (rng.random(len(at)) < SECURITY_SHARE)
+    reads = people.admin[user] & (rng.random(len(at)) < _SECURITY_SHARE)
     page[reads] = rng.choice(pages.security, int(reads.sum()))
 
     hunts = (work.day >= people.fates.hunt_from[work.user]) & (work.day < people.fates.hunt_to[work.user])
     hunt_user, hunt_t = _extra(np.where(hunts, people.fates.hunt[work.user], 0.0), work, rng)
-    key_user, key_t = _extra(np.where(people.admin[work.user], KEYLOGGER_PER_DAY, 0.0), work, rng)
+    key_user, key_t = _extra(np.where(people.admin[work.user], _KEYLOGGER_PER_DAY, 0.0), work, rng)
     cloud_user, cloud_t = _cloud(work, rng)
-    late = np.repeat(np.flatnonzero(other.night), rng.poisson(NIGHT_VISITS, int(other.night.sum())))
+    late = np.repeat(np.flatnonzero(other.night), rng.poisson(_NIGHT_VISITS, int(other.night.sum())))
     late_t = other.start[late] + np.floor(rng.random(len(late)) * (other.end - other.start)[late]).astype(
         np.int64
     )

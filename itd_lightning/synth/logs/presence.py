@@ -13,15 +13,15 @@ from itd_lightning.synth.logs.rows import frame
 from itd_lightning.synth.logs.sessions import Sessions, WorkDays
 from itd_lightning.synth.world import World
 
-MISSING_LOGON = 0.002  # "a small number of daily logons is deliberately missing"
-MISSING_DISCONNECT = 0.007
+_MISSING_LOGON = 0.002  # "a small number of daily logons is deliberately missing"
+_MISSING_DISCONNECT = 0.007
 
 
 def logon_rows(world: World, work: WorkDays, other: Sessions, rng: np.random.Generator) -> pl.DataFrame:
     """Return logons and logoffs of sessions, and unlocks: a Logon without a Logoff."""
     people = world.people
     n = len(work.user)
-    is_logged = rng.random(n) >= MISSING_LOGON
+    is_logged = rng.random(n) >= _MISSING_LOGON
     has_unlock = rng.random(n) < people.hours.unlock[work.user]
     # Around lunch; users at odd hours unlock within their own day.
     unlock = np.rint(work.day * 24 * HOUR + rng.normal(12.75, 1.1, n) * HOUR).astype(np.int64)
@@ -77,7 +77,7 @@ def drive_uses(people: People, work: WorkDays, other: Sessions, rng: np.random.G
     limit = np.where(last, latest[group], np.append(start[1:], 0)) - rng.integers(8, 200, len(group))
     length = np.rint(13 * 60 * np.exp(1.2 * rng.standard_normal(len(group)))).astype(np.int64)
     end = np.maximum(np.minimum(start + length, limit), start)
-    return Uses(user, pc, group, start, end, rng.random(len(group)) >= MISSING_DISCONNECT)
+    return Uses(user, pc, group, start, end, rng.random(len(group)) >= _MISSING_DISCONNECT)
 
 
 def drive_tree(user: Ints, drive: Ints) -> Ints:

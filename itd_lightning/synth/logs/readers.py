@@ -10,8 +10,8 @@ from itd_lightning.synth.layout import read_activity
 from itd_lightning.synth.logs.sessions import WorkDays
 from itd_lightning.synth.world import World
 
-DELAY = 20 * 60.0  # seconds until a mail is read, mean
-BEFORE_LEAVING = 60  # seconds
+_DELAY = 20 * 60.0  # seconds until a mail is read, mean
+_BEFORE_LEAVING = 60  # seconds
 
 
 def _mail_readers(world: World, table: Ints, mass: dict[int, Ints]) -> tuple[Ints, Ints]:
@@ -46,13 +46,13 @@ def read_rows(
     mail, reader = _mail_readers(world, table, mass)
     t = sent["t"].to_numpy()[mail]
     user_span = (world.calendar.days + 2) * DAY  # apart: the days of one user and the next
-    latest = work.end - BEFORE_LEAVING
+    latest = work.end - _BEFORE_LEAVING
     at = np.searchsorted(work.user * user_span + latest, reader * user_span + t, side="right")
     at_work = at < len(latest)
     at_work[at_work] = work.user[at[at_work]] == reader[at_work]
     mail, reader, t, at = mail[at_work], reader[at_work], t[at_work], at[at_work]
-    delay = np.ceil(rng.exponential(DELAY, len(t))).astype(np.int64)
-    t = np.minimum(np.maximum(t, work.start[at] + BEFORE_LEAVING) + delay, latest[at])
+    delay = np.ceil(rng.exponential(_DELAY, len(t))).astype(np.int64)
+    t = np.minimum(np.maximum(t, work.start[at] + _BEFORE_LEAVING) + delay, latest[at])
     copies: pl.DataFrame = sent[mail]
     return copies.with_columns(
         t=pl.Series(t),

@@ -48,7 +48,7 @@ class Sessions(NamedTuple):
     night: Bools
 
 
-def seconds(day: Ints, hour: Floats) -> Ints:
+def _seconds(day: Ints, hour: Floats) -> Ints:
     """Return day and hour of day as whole seconds."""
     return day * DAY + np.rint(hour * HOUR).astype(np.int64)
 
@@ -70,7 +70,7 @@ def work_days(people: People, calendar: Calendar, block: range, rng: np.random.G
     end += people.hours.late[user, day // 7] * rng.uniform(1.0, 3.5, len(user))
     start = np.clip(start, 0.5, 13.0)
     end = np.clip(end, start + 2.0, 23.7)
-    return WorkDays(user, day, seconds(day, start), seconds(day, end))
+    return WorkDays(user, day, _seconds(day, start), _seconds(day, end))
 
 
 def _other_pcs(people: People, work: WorkDays, rng: np.random.Generator) -> Sessions:
@@ -89,7 +89,7 @@ def _other_pcs(people: People, work: WorkDays, rng: np.random.Generator) -> Sess
     # Administrators draw among all PCs but their own.
     any_pc = rng.integers(0, len(people.places.pcs) - 1, len(at))
     any_pc += any_pc >= user
-    start = seconds(day, np.where(admin, off_hours, during))
+    start = _seconds(day, np.where(admin, off_hours, during))
     end = start + np.rint(length * HOUR).astype(np.int64)
     return Sessions(user, np.where(admin, any_pc, usual_pc), start, end, np.zeros(len(at), dtype=bool))
 
@@ -109,7 +109,7 @@ def _nights(
     leave = np.concatenate([work.end[habit] / HOUR - work.day[habit] * 24, people.home[exception_user]])
     evening = np.maximum(rng.uniform(20.0, 22.9, len(user)), leave + 0.4)
     after_midnight = rng.uniform(0.1, 3.6, len(user))
-    start = seconds(day, np.where(rng.random(len(user)) < 0.75, evening, after_midnight))
+    start = _seconds(day, np.where(rng.random(len(user)) < 0.75, evening, after_midnight))
     end = start + np.rint(rng.uniform(0.2, 1.5, len(user)) * HOUR).astype(np.int64)
     return Sessions(user, user, start, end, np.ones(len(user), dtype=bool))
 

@@ -11,16 +11,16 @@ from itd_lightning.synth.company.people import Ints
 from itd_lightning.synth.scenarios.campaigns import UPLOAD, Campaign, Diary
 from itd_lightning.synth.world import World
 
-LAY_OFF_SHARE = 0.5  # share of the group
-LAY_OFF_DAYS = 21  # days before, in which they leave
+_LAY_OFF_SHARE = 0.5  # share of the group
+_LAY_OFF_DAYS = 21  # days before, in which they leave
 
 
-def draw_lay_offs(world: World, group: int, rng: np.random.Generator) -> Ints:
+def _draw_lay_offs(world: World, group: int, rng: np.random.Generator) -> Ints:
     """Return half of a group, without insiders and supervisors."""
     roster = world.people.roster
     stays = {*world.cast.everyone.tolist(), *(person.supervisor for person in roster)}
     members = [i for i, person in enumerate(roster) if person.group == group and i not in stays]
-    return rng.permutation(np.array(members, dtype=np.int64))[: int(np.ceil(LAY_OFF_SHARE * len(members)))]
+    return rng.permutation(np.array(members, dtype=np.int64))[: int(np.ceil(_LAY_OFF_SHARE * len(members)))]
 
 
 def plan(world: World, actor: int, rng: np.random.Generator) -> Campaign:
@@ -35,6 +35,6 @@ def plan(world: World, actor: int, rng: np.random.Generator) -> Campaign:
         t += rng.uniform(20, 180)
     group = world.people.roster[actor].group
     other_groups = [person.group for person in world.people.roster if person.group != group]
-    leavers = [*draw_lay_offs(world, group, rng), *draw_lay_offs(world, int(rng.choice(other_groups)), rng)]
-    departures = {int(user): max(1, day - int(rng.integers(1, LAY_OFF_DAYS))) for user in leavers}
+    leavers = [*_draw_lay_offs(world, group, rng), *_draw_lay_offs(world, int(rng.choice(other_groups)), rng)]
+    departures = {int(user): max(1, day - int(rng.integers(1, _LAY_OFF_DAYS))) for user in leavers}
     return diary.close(5, actor, {**departures, actor: day + 1 + int(rng.integers(1, 15))})

@@ -17,12 +17,14 @@ from itd_lightning.synth.scenarios.campaigns import Campaign, Diary
 from itd_lightning.synth.world import QUIET, World
 
 SHORTEST, MEDIAN, LONGEST = 32, 72, 160  # days
-AFTER_HOURS = 0.34  # share of visits
-DECOY = 0.2  # share of visits to a PC with a decoy file in which it is opened
-INTERESTING = tuple(t for t in words.TOPICS if t.name in {"Sales_Figures", "Lab_Results", "Project_Planning"})
+_AFTER_HOURS = 0.34  # share of visits
+_DECOY = 0.2  # share of visits to a PC with a decoy file in which it is opened
+_INTERESTING = tuple(
+    t for t in words.TOPICS if t.name in {"Sales_Figures", "Lab_Results", "Project_Planning"}
+)
 
 
-def visit_days(world: World, rng: np.random.Generator) -> list[int]:
+def _visit_days(world: World, rng: np.random.Generator) -> list[int]:
     """Return the office days of the visits, closer and closer together."""
     calendar = world.calendar
     scale = min(1.0, (1 - QUIET - 0.05) * calendar.days / LONGEST)
@@ -41,7 +43,7 @@ def visit_days(world: World, rng: np.random.Generator) -> list[int]:
 def _hours(world: World, actor: int, rng: np.random.Generator) -> float:
     """Return the hour at which a visit begins: in the actor's working day, or in the evening."""
     start, home = world.people.hours.start[actor], world.people.home[actor]
-    if rng.random() < AFTER_HOURS:
+    if rng.random() < _AFTER_HOURS:
         return float(home + rng.uniform(0.5, 2.5))
     return float(rng.uniform(start + 0.5, home - 2.0))
 
@@ -52,19 +54,19 @@ def _visit(diary: Diary, actor: int, pc: int, day: int) -> None:
     people, folders = world.people, world.folders
     t = day * DAY + _hours(world, actor, rng) * HOUR
     files = [int(file) for file in rng.integers(0, FILES, int(np.clip(rng.poisson(5.4), 2, 9)))]
-    if folders.decoy_at[pc] >= 0 and rng.random() < DECOY:
+    if folders.decoy_at[pc] >= 0 and rng.random() < _DECOY:
         files[-1] = int(folders.decoy_at[pc])
     open_times = t + np.cumsum(rng.uniform(20, 240, len(files)))
     names = []
     for file, at in zip(files, open_times, strict=True):
-        topic = INTERESTING[int(rng.integers(len(INTERESTING)))]
+        topic = _INTERESTING[int(rng.integers(len(_INTERESTING)))]
         names.append(diary.handle(at, actor, pc, OPEN, file, topic).rsplit("\\", 1)[1])
     mail_time = open_times[-1] + rng.uniform(30, 300)
     logoff = mail_time + rng.uniform(30, 400)
     diary.session(t, logoff, actor, pc)
     attachments = ";".join(f"{name}({rng.integers(9_000, 400_000)})" for name in names[: rng.integers(1, 4)])
     home, address = world.contacts.address[len(people.roster) + actor], world.contacts.address[actor]
-    topic = INTERESTING[int(rng.integers(len(INTERESTING)))]
+    topic = _INTERESTING[int(rng.integers(len(_INTERESTING)))]
     mail = diary.mail(mail_time, actor, [home, "", ""], address, attachments, topic, pc=pc)
     leaves = day * DAY + people.home[actor] * HOUR
     read_time = logoff + rng.uniform(120, 1800)
@@ -77,7 +79,7 @@ def _visit(diary: Diary, actor: int, pc: int, day: int) -> None:
 def plan(world: World, actor: int, rng: np.random.Generator) -> Campaign:
     """Plan one campaign of scenario 4."""
     diary = Diary(world, rng)
-    days = visit_days(world, rng)
+    days = _visit_days(world, rng)
     other_pcs = np.delete(np.arange(len(world.people.roster)), actor)
     for day, pc in zip(days, rng.permutation(other_pcs), strict=False):
         _visit(diary, actor, int(pc), day)

@@ -9,8 +9,8 @@ from itd_lightning.sources.cert.releases import Release
 from itd_lightning.synth.company.organisation import ADMIN, MANAGER, PRESIDENT, Employee
 from itd_lightning.synth.company.people import Ints
 
-WEIGHTS = (3, 3, 1, 3, 1)  # of scenarios 1 .. 5; r4.2 has 30, 30, 10 insiders, r5.2 has 29, 30, 10, 30
-MIN_GROUP = 5  # people in a group that scenario 5 can happen to, where there is one
+_WEIGHTS = (3, 3, 1, 3, 1)  # of scenarios 1 .. 5; r4.2 has 30, 30, 10 insiders, r5.2 has 29, 30, 10, 30
+_MIN_GROUP = 5  # people in a group that scenario 5 can happen to, where there is one
 
 
 class Cast(NamedTuple):
@@ -28,22 +28,22 @@ class Cast(NamedTuple):
         return np.concatenate(self)
 
 
-def scenarios(release: Release) -> int:
+def _scenarios(release: Release) -> int:
     """Return the number of scenarios of a release: three in r4, four in r5, five in r6.
 
     Example:
         >>> from itd_lightning.sources.cert.releases import find_release
-        >>> scenarios(find_release("r5.1"))
+        >>> _scenarios(find_release("r5.1"))
         4
     """
     return int(release.dataset[0]) - 1
 
 
-def share_out(total: int, weights: tuple[int, ...]) -> list[int]:
+def _share_out(total: int, weights: tuple[int, ...]) -> list[int]:
     """Split a total in proportion to the weights, at least one each.
 
     Example:
-        >>> share_out(15, (3, 3, 1))
+        >>> _share_out(15, (3, 3, 1))
         [7, 6, 2]
     """
     exact = np.array(weights) * total / sum(weights)
@@ -61,8 +61,8 @@ def choose_insiders(roster: list[Employee], release: Release, share: float, rng:
     """
     if share == 0:
         return Cast(*[np.zeros(0, dtype=np.int64)] * 5)
-    weights = WEIGHTS[: scenarios(release)]
-    counts = share_out(max(len(weights), round(len(roster) * share)), weights) + [0] * (5 - len(weights))
+    weights = _WEIGHTS[: _scenarios(release)]
+    counts = _share_out(max(len(weights), round(len(roster) * share)), weights) + [0] * (5 - len(weights))
     bosses = {person.supervisor for person in roster}
     admins = [i for i, person in enumerate(roster) if person.role is ADMIN and i not in bosses]
     candidates = [
@@ -77,7 +77,7 @@ def choose_insiders(roster: list[Employee], release: Release, share: float, rng:
     actors = rng.permutation(candidates)
     three = rng.permutation(admins)[: counts[2]]
     size = Counter(person.group for person in roster)
-    small = np.array([size[roster[i].group] < MIN_GROUP for i in actors])
+    small = np.array([size[roster[i].group] < _MIN_GROUP for i in actors])
     five = actors[np.argsort(small, kind="stable")][: counts[4]]
     one, two, four = np.split(actors[~np.isin(actors, five)], np.cumsum([counts[0], counts[1], counts[3]]))[
         :3

@@ -20,7 +20,7 @@ from itd_lightning.synth.logs.file import COPY_FROM_DRIVE, COPY_TO_DRIVE
 from itd_lightning.synth.scenarios.campaigns import DOWNLOAD, VISIT, Campaign, Diary, KeyRow
 from itd_lightning.synth.world import World
 
-READERS_IN_KEY = 24  # r6.2: rows of 24 other accounts in the key
+_READERS_IN_KEY = 24  # r6.2: rows of 24 other accounts in the key
 
 
 def _thursday(world: World, rng: np.random.Generator) -> int:
@@ -32,7 +32,7 @@ def _thursday(world: World, rng: np.random.Generator) -> int:
     return int(rng.choice(office_thursdays if len(office_thursdays) else thursdays))
 
 
-def key_has_other_accounts(world: World) -> bool:
+def _key_has_other_accounts(world: World) -> bool:
     """Return whether the key holds rows of other accounts."""
     return world.release.decoys or not records_mail_reads(world.release)
 
@@ -47,11 +47,11 @@ def _quarrel(diary: Diary, actor: int, boss: int, hours: tuple[float, float], da
         writer, reader = (actor, boss) if k % 2 == 0 else (boss, actor)
         topic = words.GRUDGE if writer == actor else words.CALMING
         copy = address[actor] if writer == actor and rng.random() < 0.5 else ""
-        in_key = writer == actor or key_has_other_accounts(world)
+        in_key = writer == actor or _key_has_other_accounts(world)
         attachments = diary.attach(int(rng.random() < 0.2))
         t, recipients = day * DAY + at * HOUR, [address[reader], "", copy]
         mail = diary.mail(t, writer, recipients, address[writer], attachments, topic, in_key=in_key)
-        diary.read(t + rng.uniform(60, 600), reader, mail, reader == actor or key_has_other_accounts(world))
+        diary.read(t + rng.uniform(60, 600), reader, mail, reader == actor or _key_has_other_accounts(world))
     return float(hour[-1])
 
 
@@ -79,7 +79,7 @@ def _note_readers(diary: Diary, mail: KeyRow, readers: Ints, friday: int) -> Non
     still_here = readers[world.people.fates.leaves[readers] > monday]
     for k, reader in enumerate(still_here):
         hour = world.people.hours.start[reader] + rng.uniform(1.5, 4.0)
-        in_key = key_has_other_accounts(world) and k < READERS_IN_KEY
+        in_key = _key_has_other_accounts(world) and k < _READERS_IN_KEY
         diary.read(monday * DAY + hour * HOUR, int(reader), mail, in_key)
 
 
@@ -108,7 +108,7 @@ def plan(world: World, actor: int, rng: np.random.Generator) -> Campaign:
     diary.session(friday, leave, actor, boss)
     posing = leave + rng.uniform(180, 600)
     mail_time = posing + rng.uniform(120, 560)
-    in_key = key_has_other_accounts(world)
+    in_key = _key_has_other_accounts(world)
     diary.session(posing, mail_time + rng.uniform(90, 240), boss, boss, in_key)
     readers = mass_mail_readers(people, boss, day, rng)
     recipients, sender = split_recipients(world.contacts, readers), world.contacts.address[boss]

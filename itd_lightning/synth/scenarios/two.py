@@ -13,9 +13,9 @@ from itd_lightning.synth.company.people import Floats, Ints
 from itd_lightning.synth.scenarios.campaigns import Campaign, Diary
 from itd_lightning.synth.world import QUIET, World
 
-LONGEST = 58.5  # days
-MISSING_DISCONNECT = 0.002
-DAYS_USED = 0.68  # share of the open days of a phase: r4.2 has 28.7 days with malicious rows a campaign
+_LONGEST = 58.5  # days
+_MISSING_DISCONNECT = 0.002
+_DAYS_USED = 0.68  # share of the open days of a phase: r4.2 has 28.7 days with malicious rows a campaign
 
 
 def _moments(
@@ -27,7 +27,7 @@ def _moments(
     open_days: Ints = days[world.calendar.office[days]]
     if len(open_days) == 0:
         open_days = np.array([world.calendar.next_office_day(first, -1)])
-    day_count = max(1, round(DAYS_USED * len(open_days)))
+    day_count = max(1, round(_DAYS_USED * len(open_days)))
     open_days = rng.choice(open_days, day_count, replace=False)
     hour = people.hours.start[actor] + rng.uniform(0.4, people.hours.length[actor] - 0.7, count)
     return np.sort(rng.choice(open_days, count) * DAY + hour * HOUR)
@@ -38,14 +38,14 @@ def _drive(diary: Diary, actor: int, connects: Floats, rng: np.random.Generator)
     until = np.append(connects[1:], np.inf)
     for start, limit in zip(connects, until, strict=True):
         end = min(start + 13 * 60 * np.exp(rng.standard_normal()), start + 0.8 * HOUR, limit - 5)
-        diary.plug(start, max(end, start) if rng.random() >= MISSING_DISCONNECT else None, actor, actor)
+        diary.plug(start, max(end, start) if rng.random() >= _MISSING_DISCONNECT else None, actor, actor)
 
 
 def plan(world: World, actor: int, rng: np.random.Generator) -> Campaign:
     """Plan one campaign of scenario 2."""
     calendar, pages, contacts = world.calendar, world.pages, world.contacts
-    scale = min(1.0, (1 - QUIET - 0.05) * calendar.days / LONGEST)
-    length = scale * rng.uniform(50.0, LONGEST)
+    scale = min(1.0, (1 - QUIET - 0.05) * calendar.days / _LONGEST)
+    length = scale * rng.uniform(50.0, _LONGEST)
     latest = max(world.first_day, int(calendar.days - 2 - length))
     first = calendar.next_office_day(int(rng.integers(world.first_day, latest + 1)))
     end = min(first + length, float(calendar.days - 2))

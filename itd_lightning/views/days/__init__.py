@@ -1,1 +1,3 @@
 """View `days`: a user's day as numbers."""
+
+__all__ = ["view"]

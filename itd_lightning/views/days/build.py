@@ -10,16 +10,16 @@ from itd_lightning.events.pcs import own_pcs
 from itd_lightning.store.read import ShardMap, Store
 from itd_lightning.views.days.features import build, records
 
-RECORDED = ["kind", "object", "from_removable", "content"]  # of an event, for ``records``
-INPUT_COLUMNS = ["user", "time", "pc", "size", "attachments", "to_removable", *RECORDED]
+_RECORDED = ["kind", "object", "from_removable", "content"]  # of an event, for ``records``
+_INPUT_COLUMNS = ["user", "time", "pc", "size", "attachments", "to_removable", *_RECORDED]
 
 
-def records_shard(shard: Path) -> pl.DataFrame:
+def _records_shard(shard: Path) -> pl.DataFrame:
     """Return which optional facts (``RECORDS``) a shard records."""
-    return records(pl.read_parquet(shard, columns=RECORDED, glob=False))
+    return records(pl.read_parquet(shard, columns=_RECORDED, glob=False))
 
 
-def build_shard(
+def _build_shard(
     shard: Path,
     target: Path,
     own: pl.DataFrame,
@@ -28,7 +28,9 @@ def build_shard(
     file_types: FileTypes,
 ) -> pl.DataFrame:
     """Build one shard into a file of the target folder; return its user-days."""
-    days = build(pl.read_parquet(shard, columns=INPUT_COLUMNS, glob=False), own, people, recorded, file_types)
+    days = build(
+        pl.read_parquet(shard, columns=_INPUT_COLUMNS, glob=False), own, people, recorded, file_types
+    )
     days.write_parquet(target / f"{shard.parent.name}.parquet")
     return days.select("user", "day")
 
@@ -42,9 +44,9 @@ def build_view(store: Store, map_shards: ShardMap, target: Path, file_types: Fil
         target: The folder.
         file_types: Which endings make a file a document, a program and so on.
     """
-    recorded = map_shards(records_shard).select(pl.all().any()).row(0, named=True)
+    recorded = map_shards(_records_shard).select(pl.all().any()).row(0, named=True)
     work = partial(
-        build_shard,
+        _build_shard,
         target=target,
         own=own_pcs(store.pc_use()),
         people=store.people(),

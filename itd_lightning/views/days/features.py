@@ -2,11 +2,11 @@
 
 A feature's name tells what it holds: ``GROUP[_TYPE][_PART][_HOURS]_count`` or ``..._mean``.
 
-- GROUP: ``all`` events, ``logon``, ``usb`` (connections), ``file``, ``email``, ``http``.
+- GROUP: ``all`` events, ``logon``, ``_usb`` (connections), ``file``, ``email``, ``http``.
 - TYPE: of files ``other archive image document text program``, of pages ``other social cloud job leak hack``,
   of mails ``sent viewed``; without it, all types together.
 - PART: with ``count``, events of which something is true: at an ``own_pc``, ``shared_pc``, ``other_pc`` or
-  ``supervisor_pc``, and those in ``GROUPS``. With ``mean``, a number of each event; events without it do not
+  ``supervisor_pc``, and those in ``_GROUPS``. With ``mean``, a number of each event; events without it do not
   count, and the mean over none is 0.
 - HOURS: ``work_hours``, from 7:30 to 17:30 on any day of the week, both included, or ``after_hours``; without
   it, the whole day.
@@ -49,11 +49,11 @@ from itd_lightning.events.mail import (
 from itd_lightning.events.pcs import event_relations
 from itd_lightning.events.web import IS_PAGE, PAGE_KINDS, SITE, URL_DEPTH, URL_LENGTH, domain, site_type
 
-HOURS = {"": None, "work_hours": False, "after_hours": True}
-PCS = ("own", "shared", "other", "supervisor")
+_HOURS = {"": None, "work_hours": False, "after_hours": True}
+_PCS = ("own", "shared", "other", "supervisor")
 
 
-class Measure(NamedTuple):
+class _Measure(NamedTuple):
     """One fact or number of each event of a group.
 
     Attributes:
@@ -69,7 +69,7 @@ class Measure(NamedTuple):
     needs: str = ""
 
 
-class Group(NamedTuple):
+class _Group(NamedTuple):
     """A sort of events and the quantities that are counted and averaged of it.
 
     Attributes:
@@ -80,67 +80,67 @@ class Group(NamedTuple):
 
     kinds: tuple[str, ...]
     types: tuple[str, ...] = ()
-    measures: tuple[Measure, ...] = ()
+    measures: tuple[_Measure, ...] = ()
 
 
-KIND = pl.col("kind")
+_KIND = pl.col("kind")
 LENGTH, WORDS = pl.col("content").str.len_chars(), pl.col("content").str.count_matches(" ", literal=True) + 1
 
-GROUPS = {
-    "logon": Group(("logon",)),
-    "usb": Group(("connect",), measures=(Measure("seconds", "mean", pl.col("seconds")),)),
-    "file": Group(
+_GROUPS = {
+    "logon": _Group(("logon",)),
+    "usb": _Group(("connect",), measures=(_Measure("seconds", "mean", pl.col("seconds")),)),
+    "file": _Group(
         FILE_KINDS,
         types=("other", "archive", "image", "document", "text", "program"),
         measures=(
-            Measure("to_removable", "count", pl.col("to_removable"), "removable"),
-            Measure("from_removable", "count", pl.col("from_removable"), "removable"),
-            Measure("open", "count", KIND == "file_open", "file_actions"),
-            Measure("copy", "count", KIND == "file_copy", "file_actions"),
-            Measure("write", "count", KIND == "file_write", "file_actions"),
-            Measure("delete", "count", KIND == "file_delete", "file_actions"),
-            Measure("length", "mean", LENGTH, "file_contents"),
-            Measure("words", "mean", WORDS, "file_contents"),
-            Measure("depth", "mean", FOLDERS, "file_paths"),
+            _Measure("to_removable", "count", pl.col("to_removable"), "removable"),
+            _Measure("from_removable", "count", pl.col("from_removable"), "removable"),
+            _Measure("open", "count", _KIND == "file_open", "file_actions"),
+            _Measure("copy", "count", _KIND == "file_copy", "file_actions"),
+            _Measure("write", "count", _KIND == "file_write", "file_actions"),
+            _Measure("delete", "count", _KIND == "file_delete", "file_actions"),
+            _Measure("length", "mean", LENGTH, "file_contents"),
+            _Measure("words", "mean", WORDS, "file_contents"),
+            _Measure("depth", "mean", FOLDERS, "file_paths"),
         ),
     ),
-    "email": Group(
+    "email": _Group(
         MAIL_KINDS,
         types=("sent", "viewed"),
         measures=(
-            Measure("external", "count", pl.col("external_recipients") > 0),
-            Measure("external_copy", "count", pl.col("external_copies") > 0),
-            Measure("recipients", "mean", pl.col("recipients")),
-            Measure("external_recipients", "mean", pl.col("external_recipients")),
-            Measure("copies", "mean", pl.col("copies")),
-            Measure("attachments", "mean", pl.col("attachments")),
-            Measure("size", "mean", pl.col("size")),
-            Measure("length", "mean", LENGTH, "mail_contents"),
-            Measure("words", "mean", WORDS, "mail_contents"),
+            _Measure("external", "count", pl.col("external_recipients") > 0),
+            _Measure("external_copy", "count", pl.col("external_copies") > 0),
+            _Measure("recipients", "mean", pl.col("recipients")),
+            _Measure("external_recipients", "mean", pl.col("external_recipients")),
+            _Measure("copies", "mean", pl.col("copies")),
+            _Measure("attachments", "mean", pl.col("attachments")),
+            _Measure("size", "mean", pl.col("size")),
+            _Measure("length", "mean", LENGTH, "mail_contents"),
+            _Measure("words", "mean", WORDS, "mail_contents"),
         ),
     ),
-    "http": Group(
+    "http": _Group(
         PAGE_KINDS,
         types=("other", "social", "cloud", "job", "leak", "hack"),
         measures=(
-            Measure("visit", "count", KIND == "http_visit", "page_actions"),
-            Measure("download", "count", KIND == "http_download", "page_actions"),
-            Measure("upload", "count", KIND == "http_upload", "page_actions"),
-            Measure("url_length", "mean", URL_LENGTH),
-            Measure("url_depth", "mean", URL_DEPTH),
-            Measure("length", "mean", LENGTH, "page_contents"),
-            Measure("words", "mean", WORDS, "page_contents"),
+            _Measure("visit", "count", _KIND == "http_visit", "page_actions"),
+            _Measure("download", "count", _KIND == "http_download", "page_actions"),
+            _Measure("upload", "count", _KIND == "http_upload", "page_actions"),
+            _Measure("url_length", "mean", URL_LENGTH),
+            _Measure("url_depth", "mean", URL_DEPTH),
+            _Measure("length", "mean", LENGTH, "page_contents"),
+            _Measure("words", "mean", WORDS, "page_contents"),
         ),
     ),
 }
 
 # What releases differ in, and how to tell from events.
 RECORDS = {
-    "file_actions": (IS_FILE & (KIND != "file_copy")).any(),
+    "file_actions": (IS_FILE & (_KIND != "file_copy")).any(),
     "file_paths": (IS_FILE & pl.col("object").str.contains(r"[\\/]")).any(),
     "removable": pl.col("from_removable").is_not_null().any(),
-    "mail_viewed": (KIND == "email_view").any(),
-    "page_actions": (IS_PAGE & (KIND != "http_visit")).any(),
+    "mail_viewed": (_KIND == "email_view").any(),
+    "page_actions": (IS_PAGE & (_KIND != "http_visit")).any(),
     "file_contents": (IS_FILE & pl.col("content").is_not_null()).any(),
     "mail_contents": (IS_MAIL & pl.col("content").is_not_null()).any(),
     "page_contents": (IS_PAGE & pl.col("content").is_not_null()).any(),
@@ -156,10 +156,10 @@ class Feature(NamedTuple):
     """The cells that a feature sums up.
 
     Attributes:
-        group: Key of ``GROUPS``, or ``all``.
+        group: Key of ``_GROUPS``, or ``all``.
         type: Type of the group, or ``""`` for all.
         part: What is counted or averaged; ``""`` for the events themselves.
-        hours: Key of ``HOURS``.
+        hours: Key of ``_HOURS``.
         how: ``count`` or ``mean``.
     """
 
@@ -181,7 +181,7 @@ class Feature(NamedTuple):
             mask = mask & (pl.col("group") == self.group)
         if self.type:
             mask = mask & (pl.col("type") == self.type)
-        if (late := HOURS[self.hours]) is not None:
+        if (late := _HOURS[self.hours]) is not None:
             mask = mask & (pl.col("late") == late)
         column = self.part if self.how == "mean" or self.part else "events"
         total = pl.col(column).filter(mask).sum()
@@ -199,17 +199,17 @@ def features(recorded: dict[str, bool]) -> list[Feature]:
     """
     return [
         Feature(group, kind, part, hours, how)
-        for hours in HOURS
-        for group, sort in {"all": Group(()), **GROUPS}.items()
+        for hours in _HOURS
+        for group, sort in {"all": _Group(()), **_GROUPS}.items()
         for kind in ("", *(sort.types if group != "email" or recorded["mail_viewed"] else ()))
-        for part, how in parts(sort, recorded)
+        for part, how in _parts(sort, recorded)
     ]
 
 
-def parts(sort: Group, recorded: dict[str, bool]) -> Iterator[tuple[str, str]]:
+def _parts(sort: _Group, recorded: dict[str, bool]) -> Iterator[tuple[str, str]]:
     """Yield the counted and averaged quantities of a group."""
     yield "", "count"
-    yield from ((f"{pc}_pc", "count") for pc in PCS)
+    yield from ((f"{pc}_pc", "count") for pc in _PCS)
     for measure in sort.measures:
         if not measure.needs or recorded[measure.needs]:
             yield measure.name, measure.how
@@ -236,11 +236,11 @@ def build(
     """
     names = features(recorded)
     keys = ["user", "day"]
-    rows = place_events(events, own, people)
-    cells = pl.concat(sum_cells(rows, company_domains(people), file_types), how="diagonal")
+    rows = _place_events(events, own, people)
+    cells = pl.concat(_sum_cells(rows, company_domains(people), file_types), how="diagonal")
     # Few features look at cells of any group: a hundred filters over each group's own cells are cheaper.
     tables = [cells.group_by(keys).agg(one.value() for one in names if one.group == "all")]
-    for group in GROUPS:
+    for group in _GROUPS:
         of_group = cells.filter(pl.col("group") == group).group_by(keys)
         tables.append(of_group.agg(one.value() for one in names if one.group == group))
     result, *further = tables
@@ -249,35 +249,35 @@ def build(
     return result.select(*keys, *(pl.col(one.name).fill_null(0.0) for one in names)).sort(keys)
 
 
-def place_events(events: pl.DataFrame, own: pl.DataFrame, people: pl.DataFrame | None) -> pl.DataFrame:
+def _place_events(events: pl.DataFrame, own: pl.DataFrame, people: pl.DataFrame | None) -> pl.DataFrame:
     """Return events with ``day``, ``late`` and relations to their PCs: ``own_pc`` etc."""
     relation = event_relations(events, own, people)
     return events.with_columns(
-        *((relation == pc).alias(f"{pc}_pc") for pc in PCS),
+        *((relation == pc).alias(f"{pc}_pc") for pc in _PCS),
         day=pl.col("time").dt.date(),
         late=LE_2020.after_hours(pl.col("time")),
     )
 
 
-def sum_cells(rows: pl.DataFrame, company: Sequence[str], file_types: FileTypes) -> Iterator[pl.DataFrame]:
+def _sum_cells(rows: pl.DataFrame, company: Sequence[str], file_types: FileTypes) -> Iterator[pl.DataFrame]:
     """Yield sums over the events of each user, day, group, type and half of the day, group by group."""
     numbers = {
-        "usb": usb(rows),
-        "file": files(rows, file_types),
-        "email": mails(rows, company),
-        "http": pages(rows),
+        "usb": _usb(rows),
+        "file": _files(rows, file_types),
+        "email": _mails(rows, company),
+        "http": _pages(rows),
     }
-    for group, sort in GROUPS.items():
+    for group, sort in _GROUPS.items():
         events = numbers.get(group, rows.filter(pl.col("kind").is_in(sort.kinds)))
-        yield sum_group(events if sort.types else events.with_columns(type=pl.lit("")), group, sort)
-    kinds = [kind for sort in GROUPS.values() for kind in sort.kinds]
+        yield _sum_group(events if sort.types else events.with_columns(type=pl.lit("")), group, sort)
+    kinds = [kind for sort in _GROUPS.values() for kind in sort.kinds]
     rest = rows.filter(~pl.col("kind").is_in(kinds)).with_columns(type=pl.lit(""))
-    yield sum_group(rest, "rest", Group(()))  # logoffs and the like: part of ``all`` only
+    yield _sum_group(rest, "rest", _Group(()))  # logoffs and the like: part of ``all`` only
 
 
-def sum_group(rows: pl.DataFrame, group: str, sort: Group) -> pl.DataFrame:
+def _sum_group(rows: pl.DataFrame, group: str, sort: _Group) -> pl.DataFrame:
     """Return sums over the events of each user, day and type, in and after hours."""
-    counts = [f"{pc}_pc" for pc in PCS] + [measure.name for measure in sort.measures]
+    counts = [f"{pc}_pc" for pc in _PCS] + [measure.name for measure in sort.measures]
     means = [measure.name for measure in sort.measures if measure.how == "mean"]
     measured = rows.with_columns(measure.value.alias(measure.name) for measure in sort.measures)
     return measured.group_by("user", "day", "late", "type").agg(
@@ -288,7 +288,7 @@ def sum_group(rows: pl.DataFrame, group: str, sort: Group) -> pl.DataFrame:
     )
 
 
-def usb(rows: pl.DataFrame) -> pl.DataFrame:
+def _usb(rows: pl.DataFrame) -> pl.DataFrame:
     """Return connections and their seconds; null where no disconnection follows at the PC."""
     place = ["user", "pc"]
     plugged = rows.filter(pl.col("kind").is_in(["connect", "disconnect"])).sort(
@@ -299,14 +299,14 @@ def usb(rows: pl.DataFrame) -> pl.DataFrame:
     return plugged.with_columns(seconds=pl.when(ends).then(lasted)).filter(pl.col("kind") == "connect")
 
 
-def files(rows: pl.DataFrame, file_types: FileTypes) -> pl.DataFrame:
+def _files(rows: pl.DataFrame, file_types: FileTypes) -> pl.DataFrame:
     """Return file events with their type."""
     return rows.filter(IS_FILE).with_columns(type=file_type(file_types))
 
 
-def mails(rows: pl.DataFrame, company: Sequence[str]) -> pl.DataFrame:
+def _mails(rows: pl.DataFrame, company: Sequence[str]) -> pl.DataFrame:
     """Return mails with the numbers of their recipients."""
-    sent = pl.when(KIND == "email_view").then(pl.lit("viewed")).otherwise(pl.lit("sent"))
+    sent = pl.when(_KIND == "email_view").then(pl.lit("viewed")).otherwise(pl.lit("sent"))
     return rows.filter(IS_MAIL).with_columns(
         copies=count_addresses(COPIED),
         recipients=count_addresses(DIRECT) + count_addresses(COPIED),
@@ -316,7 +316,7 @@ def mails(rows: pl.DataFrame, company: Sequence[str]) -> pl.DataFrame:
     )
 
 
-def pages(rows: pl.DataFrame) -> pl.DataFrame:
+def _pages(rows: pl.DataFrame) -> pl.DataFrame:
     """Return web pages with the type of their site."""
     # As a column, since each mention of an expression would search all addresses again.
     return (

@@ -1,1 +1,3 @@
 """View `narratives`: a user's day in words."""
+
+__all__ = ["view"]

@@ -30,11 +30,11 @@ INPUT_COLUMNS = [
     "from_removable",
     "content",
 ]
-SELF, SUPERVISOR, DEPARTMENT, OTHER = PLACES = ("Self-PC", "Supervisor-PC", "Department-PC", "Other-PC")
+SELF, SUPERVISOR, DEPARTMENT, OTHER = _PLACES = ("Self-PC", "Supervisor-PC", "Department-PC", "Other-PC")
 INSIDER, OUTSIDER, UNKNOWN = "insider address", "outsider address", "unknown address"
 # Names reach a prompt, and whoever is watched may choose them: so only proper and short ones.
 LONGEST_SITE, LONGEST_ENDING, LONGEST_PROGRAM = 64, 8, 64
-PROGRAM = r"([\p{L}\p{N}_.-]+)$"  # the last part of a path
+_PROGRAM = r"([\p{L}\p{N}_.-]+)$"  # the last part of a path
 
 
 def narrative_events(events: pl.DataFrame, own: pl.DataFrame, people: pl.DataFrame | None) -> pl.DataFrame:
@@ -54,7 +54,7 @@ def narrative_events(events: pl.DataFrame, own: pl.DataFrame, people: pl.DataFra
     rows = events.with_columns(site=PROPER_SITE).with_columns(
         day=pl.col("time").dt.date(),
         action=pl.col("kind").cast(pl.String) + (" " + DIRECTION).fill_null(""),
-        thing=name_thing(company_domains(people)),
+        thing=_name_thing(company_domains(people)),
     )
     return rows.select(
         "user",
@@ -62,12 +62,12 @@ def narrative_events(events: pl.DataFrame, own: pl.DataFrame, people: pl.DataFra
         "time",
         "action",
         "thing",
-        place=find_places(events, own, people),
+        place=_find_places(events, own, people),
         before=earlier_days(rows, ["action", "thing"]),
     )
 
 
-def name_thing(company: Sequence[str]) -> pl.Expr:
+def _name_thing(company: Sequence[str]) -> pl.Expr:
     """Return the domain of a page, recipients of a mail, ending of a file, or name of a program.
 
     Args:
@@ -76,16 +76,16 @@ def name_thing(company: Sequence[str]) -> pl.Expr:
     site = pl.when(pl.col("site").str.len_chars() <= LONGEST_SITE).then("site")
     ending = pl.when(ENDING.str.len_chars() <= LONGEST_ENDING).then("." + ENDING)
     process = pl.when(pl.col("kind") == "process").then("object")
-    program = process.str.extract(PROGRAM).str.slice(0, LONGEST_PROGRAM)
+    program = process.str.extract(_PROGRAM).str.slice(0, LONGEST_PROGRAM)
     return (
         pl.when(IS_PAGE).then(site.fill_null("without a proper name"))
         .when(IS_FILE).then(ending.fill_null("no extension"))
-        .when(IS_MAIL).then(name_addresses(company))
+        .when(IS_MAIL).then(_name_addresses(company))
         .when(pl.col("kind") == "process").then(program.fill_null("without a proper name"))
     )  # fmt: skip
 
 
-def name_addresses(company: Sequence[str]) -> pl.Expr:
+def _name_addresses(company: Sequence[str]) -> pl.Expr:
     """Return sender and recipient of a mail: outside, if any recipient is external.
 
     Args:
@@ -101,24 +101,24 @@ def name_addresses(company: Sequence[str]) -> pl.Expr:
     return sender + recipient + attachment
 
 
-def find_places(events: pl.DataFrame, own: pl.DataFrame, people: pl.DataFrame | None) -> pl.Series:
-    """Return the owner of each event's PC, one of ``PLACES``; null without a PC."""
+def _find_places(events: pl.DataFrame, own: pl.DataFrame, people: pl.DataFrame | None) -> pl.Series:
+    """Return the owner of each event's PC, one of ``_PLACES``; null without a PC."""
     use = pc_days(events, people)
     names = {"own": SELF, "supervisor": SUPERVISOR, "shared": OTHER, "other": OTHER}
-    owner_kind = relation(use, own).cast(pl.String).replace_strict(names, return_dtype=pl.Enum(PLACES))
+    owner_kind = relation(use, own).cast(pl.String).replace_strict(names, return_dtype=pl.Enum(_PLACES))
     places = use.select("user", "pc", "day", place=owner_kind)
     key = ["user", "pc", "day"]
     if people is not None:
-        theirs = colleagues(use, own, people).with_columns(near=pl.lit(value=True))
+        theirs = _colleagues(use, own, people).with_columns(near=pl.lit(value=True))
         department = pl.when((pl.col("place") == OTHER) & pl.col("near")).then(
-            pl.lit(DEPARTMENT, pl.Enum(PLACES))
+            pl.lit(DEPARTMENT, pl.Enum(_PLACES))
         )
         places = places.join(theirs, on=key, how="left").select(*key, place=department.otherwise("place"))
     rows = events.select("user", "pc", day=pl.col("time").dt.date())
     return rows.join(places, on=key, how="left", maintain_order="left")["place"]
 
 
-def colleagues(use: pl.DataFrame, own: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
+def _colleagues(use: pl.DataFrame, own: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
     """Return the PCs used on a day that somebody in the user's department calls their own.
 
     Args:

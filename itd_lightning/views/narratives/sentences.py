@@ -11,10 +11,10 @@ import polars as pl
 Style = Literal["merged", "plain"]
 SILENT = "No activity."  # a day without any event
 AFTER, DURING = "After working hours", "During working hours"
-LAST = ("logoff", "disconnect")  # ends stand where the last of them was, all else where the first was
+_LAST = ("logoff", "disconnect")  # ends stand where the last of them was, all else where the first was
 
 
-class Words(NamedTuple):
+class _Words(NamedTuple):
     """Words for an action.
 
     Attributes:
@@ -30,40 +30,40 @@ class Words(NamedTuple):
     plain: str = ""
 
 
-def file_words(verb: str) -> dict[str, Words]:
+def _file_words(verb: str) -> dict[str, _Words]:
     """Return the words for an action on a file, by the way that it crosses removable media."""
     ways = {"": "", " to": " to removable media", " from": " from removable media"}
     return {
-        way: Words(f"{verb} file{media}", f"{verb} multiple files{media}", (True, True))
+        way: _Words(f"{verb} file{media}", f"{verb} multiple files{media}", (True, True))
         for way, media in ways.items()
     }
 
 
-FILES = {"file_copy": "copied", "file_open": "opened", "file_write": "wrote", "file_delete": "deleted"}
-ACTIONS = {
-    "logon": Words("login"),
-    "logoff": Words("logged off", plain="logoff"),
-    "connect": Words("connected removable media"),
-    "disconnect": Words("disconnected removable media"),
-    **{f"{kind}{way}": words for kind, verb in FILES.items() for way, words in file_words(verb).items()},
-    "email_send": Words("sent email", "sent multiple emails"),
-    "email_view": Words("viewed email", "viewed multiple emails"),
-    "http_visit": Words("accessed website", "accessed multiple websites", (False, False)),
-    "http_download": Words("downloaded from website", "downloaded from multiple websites", (False, False)),
-    "http_upload": Words("uploaded to website", "uploaded to multiple websites", (False, False)),
-    "process": Words("ran program", "ran multiple programs"),
-    "other": Words("did something else"),
+_FILES = {"file_copy": "copied", "file_open": "opened", "file_write": "wrote", "file_delete": "deleted"}
+_ACTIONS = {
+    "logon": _Words("login"),
+    "logoff": _Words("logged off", plain="logoff"),
+    "connect": _Words("connected removable media"),
+    "disconnect": _Words("disconnected removable media"),
+    **{f"{kind}{way}": words for kind, verb in _FILES.items() for way, words in _file_words(verb).items()},
+    "email_send": _Words("sent email", "sent multiple emails"),
+    "email_view": _Words("viewed email", "viewed multiple emails"),
+    "http_visit": _Words("accessed website", "accessed multiple websites", (False, False)),
+    "http_download": _Words("downloaded from website", "downloaded from multiple websites", (False, False)),
+    "http_upload": _Words("uploaded to website", "uploaded to multiple websites", (False, False)),
+    "process": _Words("ran program", "ran multiple programs"),
+    "other": _Words("did something else"),
 }
-WHEN = pl.when("late").then(pl.lit(AFTER)).otherwise(pl.lit(DURING))
+_WHEN = pl.when("late").then(pl.lit(AFTER)).otherwise(pl.lit(DURING))
 
 
-def phrase(action: pl.Expr, things: pl.Expr, style: Style, several: pl.Expr | None = None) -> pl.Expr:
+def _phrase(action: pl.Expr, things: pl.Expr, style: Style, several: pl.Expr | None = None) -> pl.Expr:
     """Return the phrase for an action and its things, if it has any."""
     merged = style == "merged"
-    one = {name: (words.one if merged else words.plain or words.one) for name, words in ACTIONS.items()}
-    with_brackets = [name for name, words in ACTIONS.items() if words.brackets[merged]]
+    one = {name: (words.one if merged else words.plain or words.one) for name, words in _ACTIONS.items()}
+    with_brackets = [name for name, words in _ACTIONS.items() if words.brackets[merged]]
     several = pl.lit(value=False) if several is None else several
-    text = action.replace_strict({name: words.several or words.one for name, words in ACTIONS.items()})
+    text = action.replace_strict({name: words.several or words.one for name, words in _ACTIONS.items()})
     text = pl.when(several).then(text).otherwise(action.replace_strict(one))
     object_text = pl.when(several | action.is_in(with_brackets)).then("(" + things + ")").otherwise(things)
     return pl.when(things.is_null()).then(text).otherwise(text + " " + object_text)
@@ -79,11 +79,11 @@ def plain_narratives(rows: pl.DataFrame) -> pl.DataFrame:
         ``unit``, ``narrative``, sorted.
     """
     place = pl.col("place").cast(pl.String)
-    text = phrase(pl.col("action"), pl.col("thing"), "plain")
+    text = _phrase(pl.col("action"), pl.col("thing"), "plain")
     sentence = (
-        pl.when(place.is_null()).then(WHEN + ", " + text)
-        .when(pl.col("action") == "logon").then(WHEN + ", " + text + " at " + place)
-        .otherwise(WHEN + ", at " + place + ", " + text)
+        pl.when(place.is_null()).then(_WHEN + ", " + text)
+        .when(pl.col("action") == "logon").then(_WHEN + ", " + text + " at " + place)
+        .otherwise(_WHEN + ", at " + place + ", " + text)
     ) + "."  # fmt: skip
     return rows.group_by("unit", maintain_order=True).agg(narrative=sentence.str.join(" "))
 
@@ -104,10 +104,10 @@ def merged_narratives(rows: pl.DataFrame, sentences: int, names: int) -> pl.Data
     Returns:
         ``unit``, ``narrative``, sorted.
     """
-    return join_sentences(phrases(runs(rows, sentences), names))
+    return _join_sentences(_phrases(_runs(rows, sentences), names))
 
 
-def runs(rows: pl.DataFrame, sentences: int) -> pl.DataFrame:
+def _runs(rows: pl.DataFrame, sentences: int) -> pl.DataFrame:
     """Return rows with ``run``, the number of their sentence, and ``at``, their own number."""
     # What happens at no PC, or at one that the log does not name, goes on where the user was.
     rows = rows.with_columns(pl.col("place").forward_fill().over("unit"))
@@ -120,7 +120,7 @@ def runs(rows: pl.DataFrame, sentences: int) -> pl.DataFrame:
     return rows.with_columns(run=pl.when(count > sentences).then(first_run).otherwise("run"))
 
 
-def phrases(rows: pl.DataFrame, names: int) -> pl.DataFrame:
+def _phrases(rows: pl.DataFrame, names: int) -> pl.DataFrame:
     """Return the actions of each sentence, one row an action, in their order."""
     items = rows.group_by("run", "action", "thing").agg(
         pl.col("unit", "late", "place").first(),
@@ -148,15 +148,15 @@ def phrases(rows: pl.DataFrame, names: int) -> pl.DataFrame:
     several = pl.col("things") > 1
     list_text = pl.when(several).then(pl.col("listed") + rest.fill_null("")).otherwise("one")
     total = pl.when(~several & (pl.col("total") > 1)).then(" x" + pl.col("total").cast(pl.String))
-    position = pl.when(pl.col("action").is_in(LAST)).then("last").otherwise("first")
+    position = pl.when(pl.col("action").is_in(_LAST)).then("last").otherwise("first")
     return actions.sort("run", position).select(
         "unit", "run", "late", "place", "action",
-        phrase=phrase(pl.col("action"), list_text, "merged", several),
+        phrase=_phrase(pl.col("action"), list_text, "merged", several),
         times=total.fill_null(""),
     )  # fmt: skip
 
 
-def join_sentences(phrases: pl.DataFrame) -> pl.DataFrame:
+def _join_sentences(phrases: pl.DataFrame) -> pl.DataFrame:
     """Join phrases to sentences, and these to narratives."""
     count, place = pl.len().over("run"), pl.int_range(pl.len()).over("run")
     link = (
@@ -183,7 +183,7 @@ def join_sentences(phrases: pl.DataFrame) -> pl.DataFrame:
         .agg(pl.col("unit", "late").first(), pl.col("text").str.join(""))
     )
     return (
-        sentences.with_columns(text=WHEN + ", " + pl.col("text") + ".")
+        sentences.with_columns(text=_WHEN + ", " + pl.col("text") + ".")
         .group_by("unit", maintain_order=True)
         .agg(narrative=pl.col("text").str.join(" "))
     )

@@ -28,7 +28,7 @@ from itd_lightning.views.narratives.sentences import SILENT, Style, merged_narra
 from itd_lightning.views.resampling import draw_balanced
 
 
-def draw_by_name(name: str) -> float:
+def _draw_by_name(name: str) -> float:
     """Return a number from 0 to 1 that depends on a name alone."""
     return int.from_bytes(blake2b(name.encode(), digest_size=8).digest()) / 2**64
 
@@ -36,7 +36,7 @@ def draw_by_name(name: str) -> float:
 def leave_unused(units: pl.DataFrame, share: float) -> pl.DataFrame:
     """Mark all but this share of validation and test days as unused, the same ones in any store."""
     names = (f"{user} {start:%Y-%m-%d}" for user, start in units.select("user", "start").iter_rows())
-    unused = pl.Series([draw_by_name(name) >= share for name in names], dtype=pl.Boolean)
+    unused = pl.Series([_draw_by_name(name) >= share for name in names], dtype=pl.Boolean)
     unused &= units["part"].is_in(["val", "test"])
     part = pl.when(unused).then(pl.lit("unused", UNITS["part"])).otherwise("part")
     return units.with_columns(part.alias("part"))

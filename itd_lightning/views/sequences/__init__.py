@@ -1,1 +1,3 @@
 """View `sequences`: sessions or days as rows of behaviours."""
+
+__all__ = ["batching", "features", "view"]

@@ -12,7 +12,7 @@ from itd_lightning.store.read import ShardMap, Store
 from itd_lightning.views.sequences.sessions import Unit, by_day, by_session
 
 SEQUENCES = "sequences.parquet"
-INPUT_COLUMNS = [
+_INPUT_COLUMNS = [
     "event_id",
     "user",
     "time",
@@ -23,10 +23,10 @@ INPUT_COLUMNS = [
     "to_removable",
     "from_removable",
 ]
-COLUMNS = ["sequence", "user", "time", "event_id", "kind", "relation", "object_class", "site", "habit"]
+_COLUMNS = ["sequence", "user", "time", "event_id", "kind", "relation", "object_class", "site", "habit"]
 
 
-def build(
+def _build(
     events: pl.DataFrame, own: pl.DataFrame, people: pl.DataFrame | None, unit: Unit, idle: float
 ) -> pl.DataFrame:
     """Cut the events of a shard into sequences and annotate them; nothing is fitted.
@@ -43,14 +43,14 @@ def build(
         ``object_class``, ``site`` and ``habit``; sorted by sequence and time.
     """
     cut = by_session(events, idle) if unit == "session" else by_day(events)
-    return annotate_events(cut, own, people, company_domains(people)).select(COLUMNS)
+    return annotate_events(cut, own, people, company_domains(people)).select(_COLUMNS)
 
 
-def build_shard(
+def _build_shard(
     shard: Path, target: Path, own: pl.DataFrame, people: pl.DataFrame | None, unit: Unit, idle: float
 ) -> pl.DataFrame:
     """Build one shard into a file of the target folder; return user, start, end, length of its sequences."""
-    rows = build(pl.read_parquet(shard, columns=INPUT_COLUMNS, glob=False), own, people, unit, idle)
+    rows = _build(pl.read_parquet(shard, columns=_INPUT_COLUMNS, glob=False), own, people, unit, idle)
     rows.write_parquet(target / f"{shard.parent.name}.parquet")
     last = pl.col("time").last().dt.offset_by("1us")
     return rows.group_by("sequence", maintain_order=True).agg(
@@ -69,6 +69,6 @@ def build_view(store: Store, map_shards: ShardMap, target: Path, unit: Unit, idl
         idle: Hours without any event after which a session is over.
     """
     own, people = own_pcs(store.pc_use()), store.people()
-    work = partial(build_shard, target=target, own=own, people=people, unit=unit, idle=idle)
+    work = partial(_build_shard, target=target, own=own, people=people, unit=unit, idle=idle)
     table = map_shards(work).with_columns(first=pl.col("length").cum_sum() - pl.col("length"))
     table.drop("sequence").write_parquet(target / SEQUENCES)

@@ -16,8 +16,8 @@ from itd_lightning.events.hours import HOURS, after_hours
 Factor = Literal["kind", "when", "pc", "object", "habit"]
 FACTORS: tuple[Factor, ...] = ("kind", "when", "pc", "object", "habit")
 PADDING, UNKNOWN = "<padding>", "<unknown>"  # tokens 0 and 1
-SITES = pl.Schema({"site": pl.String(), "popularity": pl.String()})
-COMMON = 0.1  # of the training users
+_SITES = pl.Schema({"site": pl.String(), "popularity": pl.String()})
+_COMMON = 0.1  # of the training users
 
 
 class Fitted(NamedTuple):
@@ -41,7 +41,7 @@ class Fitted(NamedTuple):
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> "Fitted":
         """Restore from a ``state``."""
-        hours, sites = pl.DataFrame(state["hours"], HOURS), pl.DataFrame(state["sites"], SITES)
+        hours, sites = pl.DataFrame(state["hours"], HOURS), pl.DataFrame(state["sites"], _SITES)
         return cls(hours, sites, list(state["words"]))
 
     def table(self, factors: Sequence[Factor]) -> pl.DataFrame:
@@ -58,12 +58,12 @@ def popularity(visits: pl.DataFrame) -> pl.DataFrame:
         visits: ``user`` and ``site`` of training behaviours, each pair once.
 
     Returns:
-        The columns of ``SITES``; a site that stands in none of the rows is new.
+        The columns of ``_SITES``; a site that stands in none of the rows is new.
     """
     users = visits["user"].n_unique()
     counts = visits.drop_nulls("site").group_by("site").agg(users=pl.col("user").n_unique()).sort("site")
     level = (
-        pl.when(pl.col("users") >= max(COMMON * users, 2)).then(pl.lit("common"))
+        pl.when(pl.col("users") >= max(_COMMON * users, 2)).then(pl.lit("common"))
         .when(pl.col("users") > 1).then(pl.lit("some"))
         .otherwise(pl.lit("rare"))
     )  # fmt: skip

@@ -32,7 +32,7 @@ def by_session(events: pl.DataFrame, idle: float = IDLE) -> pl.DataFrame:
     gap = pl.col("time").diff().over(key) > pl.duration(seconds=idle * 3600)
     is_over = (pl.col("kind").shift().over(key) == "logoff") | gap
     starts = is_over.fill_null(value=True)
-    return number_sequences(rows.with_columns(run=starts.cum_sum()), ["user", "run"])
+    return _number_sequences(rows.with_columns(run=starts.cum_sum()), ["user", "run"])
 
 
 def by_day(events: pl.DataFrame) -> pl.DataFrame:
@@ -45,10 +45,10 @@ def by_day(events: pl.DataFrame) -> pl.DataFrame:
         As ``by_session`` does.
     """
     rows = events.with_row_index("row").sort("user", "time", "row")
-    return number_sequences(rows.with_columns(run=pl.col("time").dt.date()), ["user", "run"])
+    return _number_sequences(rows.with_columns(run=pl.col("time").dt.date()), ["user", "run"])
 
 
-def number_sequences(rows: pl.DataFrame, by: list[str]) -> pl.DataFrame:
+def _number_sequences(rows: pl.DataFrame, by: list[str]) -> pl.DataFrame:
     """Return the rows sorted by their group, numbered in the order of user and first moment."""
     groups = rows.group_by(by, maintain_order=True).agg(first=pl.col("time").min())
     numbers = groups.sort("user", "first", maintain_order=True).with_row_index("sequence").drop("first")

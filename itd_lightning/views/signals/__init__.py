@@ -1,1 +1,3 @@
 """View `signals`: daily counts and their rhythms."""
+
+__all__ = ["view"]

@@ -13,10 +13,10 @@ from itd_lightning.numerics.mvmd import mvmd, mvmd_trailing
 
 # Kinds of behaviour that are counted together.
 CHANNELS = ("logon", "logoff", "connect", "disconnect", "file", "email", "http", "other")
-KIND = pl.col("kind").cast(pl.String)
-CHANNEL = (
-    pl.when(KIND.is_in(CHANNELS)).then(KIND)
-    .otherwise(pl.coalesce(KIND.str.extract("^(file|email|http)_"), pl.lit("other")))
+_KIND = pl.col("kind").cast(pl.String)
+_CHANNEL = (
+    pl.when(_KIND.is_in(CHANNELS)).then(_KIND)
+    .otherwise(pl.coalesce(_KIND.str.extract("^(file|email|http)_"), pl.lit("other")))
 )  # fmt: skip
 
 
@@ -29,7 +29,7 @@ def daily_counts(rows: pl.DataFrame) -> pl.DataFrame:
     Returns:
         ``user``, ``day`` and one column a channel, sorted.
     """
-    channels = rows.select("user", day=pl.col("time").dt.date(), channel=CHANNEL)
+    channels = rows.select("user", day=pl.col("time").dt.date(), channel=_CHANNEL)
     return (
         channels.group_by("user", "day")
         .agg((pl.col("channel") == name).sum().cast(pl.Float64).alias(name) for name in CHANNELS)

@@ -31,8 +31,8 @@ from itd_lightning.views.signals.features import (
 )
 from itd_lightning.views.signals.pictures import mode_table
 
-Window = Literal["trailing", "whole"]
-Imbalance = Literal["none", "weighted", "smote_tomek"]
+_Window = Literal["trailing", "whole"]
+_Imbalance = Literal["none", "weighted", "smote_tomek"]
 
 
 class Signals(View):
@@ -76,12 +76,12 @@ class Signals(View):
         store: Path,
         split: Split,
         modes: int = 3,
-        window: Window = "trailing",
+        window: _Window = "trailing",
         days: int = 60,
         alpha: float = 500.0,
         tol: float = 1e-3,
         behaviours: int = 256,
-        imbalance: Imbalance = "none",
+        imbalance: _Imbalance = "none",
         factors: Sequence[Factor] = FACTORS,
         vocabulary: int = 512,
         least: int = 5,

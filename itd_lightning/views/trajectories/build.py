@@ -31,14 +31,14 @@ def build_view(store: Store, map_shards: ShardMap, target: Path, features: Featu
     people = store.people()
     days = map_shards(partial(build_shard, features=features, company=company_domains(people)))
     if features == "notebook":
-        days = add_received(days, people, map_shards)
-    department = pl.lit(None, pl.String) if people is None else departments(people, days)
+        days = _add_received(days, people, map_shards)
+    department = pl.lit(None, pl.String) if people is None else _departments(people, days)
     columns = ["user", "day", "department", *SETS[features].names, *HOURS]
     table = days.with_columns(department=department).select(columns).sort("user", "day")
     table.write_parquet(target / DAYS)
 
 
-def add_received(days: pl.DataFrame, people: pl.DataFrame | None, map_shards: ShardMap) -> pl.DataFrame:
+def _add_received(days: pl.DataFrame, people: pl.DataFrame | None, map_shards: ShardMap) -> pl.DataFrame:
     """Add the mail that each user received; 0 without people, whose addresses are needed."""
     if people is None:
         return days.with_columns(n_emails_received=pl.lit(0, pl.Float32))
@@ -50,6 +50,6 @@ def add_received(days: pl.DataFrame, people: pl.DataFrame | None, map_shards: Sh
     return result.with_columns(pl.col("n_emails_received").fill_null(0))
 
 
-def departments(people: pl.DataFrame, days: pl.DataFrame) -> pl.Series:
+def _departments(people: pl.DataFrame, days: pl.DataFrame) -> pl.Series:
     """Return the department of each row's user, as known on the row's day."""
     return as_of(people, days.select("user", "day"))["department"]

@@ -15,7 +15,7 @@ from itd_lightning.contracts.batches import TrajectoryBatch
 from itd_lightning.contracts.errors import InputError
 
 Scaling = Literal["robust", "plain"]
-TO_NORMAL = 1.349  # interquartile range of a normal distribution, in standard deviations
+_TO_NORMAL = 1.349  # interquartile range of a normal distribution, in standard deviations
 
 
 def moments(
@@ -37,7 +37,7 @@ def moments(
     centre, scale = days.mean(axis=0, dtype=np.float64), std
     if scaling == "robust":
         low, centre, high = np.percentile(days, [25, 50, 75], axis=0)
-        scale = np.where(high > low, (high - low) / TO_NORMAL, std)
+        scale = np.where(high > low, (high - low) / _TO_NORMAL, std)
     scale = np.where(scale > 0, scale, 1.0)
     return torch.from_numpy(centre).float(), torch.from_numpy(scale).float()
 

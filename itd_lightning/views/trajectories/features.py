@@ -18,9 +18,9 @@ from itd_lightning.events.web import PAGE_KINDS
 
 FeatureSet = Literal["docs", "notebook"]
 
-INPUT_COLUMNS = ["user", "time", "kind", "pc", "object", "size", "attachments"]  # of an event
+_INPUT_COLUMNS = ["user", "time", "kind", "pc", "object", "size", "attachments"]  # of an event
 HOURS = tuple(f"h{hour:02d}" for hour in range(24))
-PRESENT = (
+_PRESENT = (
     "logon",
     "logoff",
     "connect",
@@ -30,26 +30,26 @@ PRESENT = (
 )  # at a PC; a mail may be sent anywhere
 
 
-def kind(*names: str) -> pl.Expr:
+def _kind(*names: str) -> pl.Expr:
     """Return whether an event is of one of these kinds."""
     return pl.col("kind").is_in(names)
 
 
-def count(*names: str) -> pl.Expr:
+def _count(*names: str) -> pl.Expr:
     """Return the number of events of these kinds."""
-    return pl.col("events").filter(kind(*names)).sum()
+    return pl.col("events").filter(_kind(*names)).sum()
 
 
-IS_LATE = CHRONOS_VECTOR.after_hours(pl.col("hour"))
-WEEKEND = is_weekend(pl.col("hour"))
+_IS_LATE = CHRONOS_VECTOR.after_hours(pl.col("hour"))
+_WEEKEND = is_weekend(pl.col("hour"))
 
 
-class Features(NamedTuple):
+class _Features(NamedTuple):
     """A set of twelve features.
 
     Attributes:
         names: All of them, in their order.
-        counts: What follows from ``kind``, ``hour`` and number of ``events``.
+        counts: What follows from ``_kind``, ``hour`` and number of ``events``.
         details: What needs single events, with file types and numbers of addresses.
         detail_kinds: Kinds of these events; most of all are http visits, which need not be read one by one.
     """
@@ -60,27 +60,27 @@ class Features(NamedTuple):
     detail_kinds: tuple[str, ...]
 
 
-IS_SENT = kind("email_send")
-MEGABYTES = pl.col("size") / 1e6
+_IS_SENT = _kind("email_send")
+_MEGABYTES = pl.col("size") / 1e6
 # Departure: no release records the size of attachments or uploads. The size of the mails that carry
 # attachments stands for the former, and where an upload has no size it counts as one MB.
-DOCS_DETAILS = {
+_DOCS_DETAILS = {
     "file_exe_count": (pl.col("file_type") == "program").sum(),
     "file_zip_count": (pl.col("file_type") == "archive").sum(),
-    "email_external": (IS_SENT & (pl.col("external") > 0)).sum(),
-    "email_attachment_size": MEGABYTES.filter(IS_SENT & (pl.col("attachments") > 0)).sum(),
-    "http_upload_volume": MEGABYTES.fill_null(1).filter(kind("http_upload")).sum(),
+    "email_external": (_IS_SENT & (pl.col("external") > 0)).sum(),
+    "email_attachment_size": _MEGABYTES.filter(_IS_SENT & (pl.col("attachments") > 0)).sum(),
+    "http_upload_volume": _MEGABYTES.fill_null(1).filter(_kind("http_upload")).sum(),
 }
 # Mail received is in other users' logs.
-NOTEBOOK_DETAILS = {
-    "unique_pcs": pl.col("pc").filter(kind(*PRESENT)).drop_nulls().n_unique(),
-    "email_external_ratio": pl.col("external_direct").filter(IS_SENT).sum()
-    / pl.col("direct").filter(IS_SENT).sum().clip(lower_bound=1),
+_NOTEBOOK_DETAILS = {
+    "unique_pcs": pl.col("pc").filter(_kind(*_PRESENT)).drop_nulls().n_unique(),
+    "email_external_ratio": pl.col("external_direct").filter(_IS_SENT).sum()
+    / pl.col("direct").filter(_IS_SENT).sum().clip(lower_bound=1),
 }
 
 
-SETS: dict[FeatureSet, Features] = {
-    "docs": Features(
+SETS: dict[FeatureSet, _Features] = {
+    "docs": _Features(
         names=(
             *("logon_count", "after_hours_logon", "weekend_logon"),
             *("file_access_count", "file_exe_count", "file_zip_count"),
@@ -88,36 +88,36 @@ SETS: dict[FeatureSet, Features] = {
             *("device_connect", "http_requests", "http_upload_volume"),
         ),
         counts={
-            "logon_count": count("logon", "logoff"),
-            "after_hours_logon": pl.col("events").filter(kind("logon") & IS_LATE).sum(),
-            "weekend_logon": (kind("logon") & WEEKEND).any(),
-            "file_access_count": count(*FILE_KINDS),
-            "email_sent": count("email_send"),
-            "device_connect": count("connect"),
-            "http_requests": count(*PAGE_KINDS),
+            "logon_count": _count("logon", "logoff"),
+            "after_hours_logon": pl.col("events").filter(_kind("logon") & _IS_LATE).sum(),
+            "weekend_logon": (_kind("logon") & _WEEKEND).any(),
+            "file_access_count": _count(*FILE_KINDS),
+            "email_sent": _count("email_send"),
+            "device_connect": _count("connect"),
+            "http_requests": _count(*PAGE_KINDS),
         },
-        details=DOCS_DETAILS,
+        details=_DOCS_DETAILS,
         detail_kinds=(*FILE_KINDS, "email_send", "http_upload"),
     ),
-    "notebook": Features(
+    "notebook": _Features(
         names=(
             *("n_logons", "n_logoffs", "n_files", "n_emails_sent", "n_emails_received"),
             *("n_usb_connects", "n_usb_disconnects", "n_http", "after_hours_ratio", "unique_pcs"),
             *("weekend_flag", "email_external_ratio"),
         ),
         counts={
-            "n_logons": count("logon"),
-            "n_logoffs": count("logoff"),
-            "n_files": count(*FILE_KINDS),
-            "n_emails_sent": count("email_send"),
-            "n_usb_connects": count("connect"),
-            "n_usb_disconnects": count("disconnect"),
-            "n_http": count(*PAGE_KINDS),
-            "after_hours_ratio": pl.col("events").filter(IS_LATE).sum() / pl.col("events").sum(),
-            "weekend_flag": WEEKEND.any(),
+            "n_logons": _count("logon"),
+            "n_logoffs": _count("logoff"),
+            "n_files": _count(*FILE_KINDS),
+            "n_emails_sent": _count("email_send"),
+            "n_usb_connects": _count("connect"),
+            "n_usb_disconnects": _count("disconnect"),
+            "n_http": _count(*PAGE_KINDS),
+            "after_hours_ratio": pl.col("events").filter(_IS_LATE).sum() / pl.col("events").sum(),
+            "weekend_flag": _WEEKEND.any(),
         },
-        details=NOTEBOOK_DETAILS,
-        detail_kinds=(*PRESENT, "email_send"),
+        details=_NOTEBOOK_DETAILS,
+        detail_kinds=(*_PRESENT, "email_send"),
     ),
 }
 
@@ -145,14 +145,14 @@ def build(events: pl.DataFrame, features: FeatureSet, company: Sequence[str]) ->
         name: pl.col("events").filter(pl.col("hour").dt.hour() == hour).sum().cast(pl.Int16)
         for hour, name in enumerate(HOURS)
     }
-    counts = counts_by_kind.group_by("user", day).agg(**as_numbers(feature_set.counts), **hours)
-    single = events.filter(kind(*feature_set.detail_kinds)).with_columns(
+    counts = counts_by_kind.group_by("user", day).agg(**_as_numbers(feature_set.counts), **hours)
+    single = events.filter(_kind(*feature_set.detail_kinds)).with_columns(
         file_type=pl.when(IS_FILE).then(file_type()),
         external=count_external(company),
         direct=count_addresses(DIRECT),
         external_direct=count_external(company, DIRECT),
     )
-    details = as_numbers(feature_set.details)
+    details = _as_numbers(feature_set.details)
     of_days = single.group_by("user", pl.col("time").dt.date().alias("day")).agg(**details)
     names = [name for name in feature_set.names if name in feature_set.counts or name in details]
     return (
@@ -163,7 +163,7 @@ def build(events: pl.DataFrame, features: FeatureSet, company: Sequence[str]) ->
     )
 
 
-def as_numbers(features: dict[str, pl.Expr]) -> dict[str, pl.Expr]:
+def _as_numbers(features: dict[str, pl.Expr]) -> dict[str, pl.Expr]:
     """Return features as the numbers that are stored in a file of days."""
     return {name: feature.cast(pl.Float32) for name, feature in features.items()}
 
@@ -178,7 +178,7 @@ def count_received(events: pl.DataFrame, mailboxes: pl.DataFrame) -> pl.DataFram
     Returns:
         ``user``, who receives, ``day`` and ``n_emails_received``; partials of all shards add up.
     """
-    mails = events.filter(kind("email_send")).select(
+    mails = events.filter(_kind("email_send")).select(
         day=pl.col("time").dt.date(), address=addresses().list.unique()
     )
     received_mails = mails.explode("address").join(mailboxes, on="address")
@@ -191,9 +191,9 @@ def count_received(events: pl.DataFrame, mailboxes: pl.DataFrame) -> pl.DataFram
 
 def build_shard(shard: Path, features: FeatureSet, company: Sequence[str]) -> pl.DataFrame:
     """Return the features of a shard's days."""
-    return build(pl.read_parquet(shard, columns=INPUT_COLUMNS, glob=False), features, company)
+    return build(pl.read_parquet(shard, columns=_INPUT_COLUMNS, glob=False), features, company)
 
 
 def received_shard(shard: Path, mailboxes: pl.DataFrame) -> pl.DataFrame:
     """Count the mails that a shard's users sent to others."""
-    return count_received(pl.read_parquet(shard, columns=INPUT_COLUMNS, glob=False), mailboxes)
+    return count_received(pl.read_parquet(shard, columns=_INPUT_COLUMNS, glob=False), mailboxes)

@@ -19,12 +19,12 @@ from itd_lightning.numerics.events_in_time import unusual_hours
 from itd_lightning.numerics.signature import sliding_with_time
 from itd_lightning.numerics.trajectory import anchors, drift
 
-STEP = 20  # active days between the windows by which all users are shown
-DISRUPTED = 0.02  # of a user's days, whose hours are marked as unusual
-AFTER = 10  # days after a change that are compared, where it is compared with all days before it
+_STEP = 20  # active days between the windows by which all users are shown
+_DISRUPTED = 0.02  # of a user's days, whose hours are marked as unusual
+_AFTER = 10  # days after a change that are compared, where it is compared with all days before it
 
 
-class Settings(NamedTuple):
+class _Settings(NamedTuple):
     """Hyper-parameters of the scoring method; defaults stand for those that it lacks.
 
     Attributes:
@@ -42,7 +42,7 @@ class Settings(NamedTuple):
     prefix: bool = False
 
 
-class ActiveDays(NamedTuple):
+class _ActiveDays(NamedTuple):
     """The days on which one user did anything.
 
     Attributes:
@@ -56,19 +56,19 @@ class ActiveDays(NamedTuple):
     hours: Float[Tensor, "p h"]
 
 
-def settings_of(hyperparameters: Mapping[str, Any]) -> Settings:
+def settings_of(hyperparameters: Mapping[str, Any]) -> _Settings:
     """Return a method's hyper-parameters that the pictures depend on."""
-    return Settings(**{name: hyperparameters[name] for name in Settings._fields if name in hyperparameters})
+    return _Settings(**{name: hyperparameters[name] for name in _Settings._fields if name in hyperparameters})
 
 
-def active_days(batch: TrajectoryBatch, row: int) -> ActiveDays:
+def _active_days(batch: TrajectoryBatch, row: int) -> _ActiveDays:
     """Return the active days of one user."""
     active = batch.active[row]
-    return ActiveDays(batch.day[active], batch.values[row][active], batch.hours[row][active].float())
+    return _ActiveDays(batch.day[active], batch.values[row][active], batch.hours[row][active].float())
 
 
 def trajectories(
-    batch: TrajectoryBatch, users: Sequence[str], selected: Sequence[str], settings: Settings
+    batch: TrajectoryBatch, users: Sequence[str], selected: Sequence[str], settings: _Settings
 ) -> pl.DataFrame:
     """Return the trajectories of some users, with the columns of ``contracts.pictures.TRAJECTORIES``.
 
@@ -79,19 +79,21 @@ def trajectories(
         settings: Of the method that scored.
     """
     rows = {user: row for row, user in enumerate(users)}
-    tables = [trajectory(user, active_days(batch, rows[user]), settings) for user in selected if user in rows]
+    tables = [
+        _trajectory(user, _active_days(batch, rows[user]), settings) for user in selected if user in rows
+    ]
     return pl.concat([TRAJECTORIES.to_frame(), *tables])
 
 
-def trajectory(user: str, days: ActiveDays, settings: Settings) -> pl.DataFrame:
+def _trajectory(user: str, days: _ActiveDays, settings: _Settings) -> pl.DataFrame:
     """Return the trajectory of one user."""
     if not len(days.day):
         return TRAJECTORIES.to_frame()
     points = days.values.double().numpy()
-    centre, axes = principal_axes(points, 3)
+    centre, axes = _principal_axes(points, 3)
     place = (points - centre) @ axes
     cuts = change_points(days.values, shortest=settings.shortest)
-    after = AFTER if settings.prefix else None
+    after = _AFTER if settings.prefix else None
     severity: list[float | None] = [None] * len(points)
     sizes = severities(days.values, cuts, after, prefix=settings.prefix)
     for cut, size in zip(cuts.tolist(), sizes.tolist(), strict=True):
@@ -100,11 +102,11 @@ def trajectory(user: str, days: ActiveDays, settings: Settings) -> pl.DataFrame:
     return pl.DataFrame(
         {
             "user": [user] * len(points),
-            "day": as_dates(days.day),
+            "day": _as_dates(days.day),
             **{axis: place[:, at] for at, axis in enumerate("xyz")},
-            "distance": distance(days, settings.baseline).double().numpy(),
+            "distance": _distance(days, settings.baseline).double().numpy(),
             "hours": days.hours.long().tolist(),
-            "unusual": unusual_days(days.hours, settings.baseline).numpy(),
+            "unusual": _unusual_days(days.hours, settings.baseline).numpy(),
             "baseline": (number < settings.baseline).numpy(),
             "regime": (number[:, None] >= cuts).sum(dim=1).numpy(),
             "severity": severity,
@@ -113,40 +115,40 @@ def trajectory(user: str, days: ActiveDays, settings: Settings) -> pl.DataFrame:
     )
 
 
-def as_dates(day: Int[Tensor, " p"]) -> pl.Series:
+def _as_dates(day: Int[Tensor, " p"]) -> pl.Series:
     """Return days since 1970-01-01 as dates."""
     return pl.Series(day.numpy()).cast(pl.Int32).cast(pl.Date)
 
 
-def distance(days: ActiveDays, baseline: int) -> Float[Tensor, " p"]:
+def _distance(days: _ActiveDays, baseline: int) -> Float[Tensor, " p"]:
     """Return the distance of each day to the mean of the baseline."""
     active = torch.ones(1, len(days.day), dtype=torch.bool)
     anchor = anchors(days.values[None], active, baseline)
     return drift(days.values, anchor.expand_as(days.values)).distance
 
 
-def unusual_days(hours: Float[Tensor, "p h"], baseline: int) -> Bool[Tensor, " p"]:
+def _unusual_days(hours: Float[Tensor, "p h"], baseline: int) -> Bool[Tensor, " p"]:
     """Return which days are the most unusual ones by the hours of their activity."""
     first = (hours[:baseline] > 0).float()
     hour_days, count = first.sum(dim=0), torch.full((len(hours),), float(len(first)))
     surprise = unusual_hours(hours, hour_days.expand_as(hours), count)
-    return (surprise >= surprise.quantile(1 - DISRUPTED)) & (surprise > 0)
+    return (surprise >= surprise.quantile(1 - _DISRUPTED)) & (surprise > 0)
 
 
-def paths(batch: TrajectoryBatch, users: Sequence[str], settings: Settings) -> pl.DataFrame:
+def paths(batch: TrajectoryBatch, users: Sequence[str], settings: _Settings) -> pl.DataFrame:
     """Return the signatures of all users' last days, with the columns of ``contracts.pictures.PATHS``.
 
     The components are those of evenly spaced windows, so that no answer key is needed to choose them. Users
     with fewer active days than a window are left out.
     """
     samples = [
-        points[settings.window - 1 :: STEP].copy() for *_, points in signatures(batch, users, settings)
+        points[settings.window - 1 :: _STEP].copy() for *_, points in _signatures(batch, users, settings)
     ]
     if not samples:
         return PATHS.to_frame()
-    centre, axes = principal_axes(np.concatenate(samples), 2)
+    centre, axes = _principal_axes(np.concatenate(samples), 2)
     tables = []
-    for user, day, points in signatures(batch, users, settings):  # a second pass, to save memory
+    for user, day, points in _signatures(batch, users, settings):  # a second pass, to save memory
         place, number = (points - centre) @ axes, np.arange(len(points)) - settings.window + 1
         tables.append(
             pl.DataFrame(
@@ -155,7 +157,7 @@ def paths(batch: TrajectoryBatch, users: Sequence[str], settings: Settings) -> p
                     "day": day,
                     "x": place[:, 0],
                     "y": place[:, 1],
-                    "regular": (number >= 0) & (number % STEP == 0),
+                    "regular": (number >= 0) & (number % _STEP == 0),
                     "window": [settings.window] * len(place),
                 },
                 schema=PATHS,
@@ -164,23 +166,23 @@ def paths(batch: TrajectoryBatch, users: Sequence[str], settings: Settings) -> p
     return pl.concat(tables)
 
 
-def signatures(
-    batch: TrajectoryBatch, users: Sequence[str], settings: Settings
+def _signatures(
+    batch: TrajectoryBatch, users: Sequence[str], settings: _Settings
 ) -> Iterator[tuple[str, pl.Series, Float[np.ndarray, "p k"]]]:
     """Yield each user with enough active days: the days, and the signature of the window up to each.
 
     Coordinates are on a logarithmic scale: squared ones have long tails, and a few would set the axes.
     """
     for row, user in enumerate(users):
-        days = active_days(batch, row)
+        days = _active_days(batch, row)
         if len(days.day) < settings.window:
             continue
         path, time = days.values[None].double(), days.day[None].double()
         points = sliding_with_time(path, time, settings.window, settings.depth)[0].numpy()
-        yield user, as_dates(days.day), np.sign(points) * np.log1p(np.abs(points))
+        yield user, _as_dates(days.day), np.sign(points) * np.log1p(np.abs(points))
 
 
-def principal_axes(
+def _principal_axes(
     points: Float[np.ndarray, "n d"], count: int
 ) -> tuple[Float[np.ndarray, " d"], Float[np.ndarray, "d c"]]:
     """Return centre and principal axes of points; where they span fewer dimensions, the rest is 0."""

@@ -116,7 +116,7 @@ class Trajectories(View):
         users = days["user"].unique().sort()
         number = days["day"].cast(pl.Int32).to_numpy()
         calendar = np.arange(number.min(), number.max() + 1, dtype=np.int64)
-        user, at = grid_cells(days["user"], days["day"], users, calendar)
+        user, at = _grid_cells(days["user"], days["day"], users, calendar)
         shape = (len(users), len(calendar))
         values = np.zeros((*shape, len(SETS[self.features].names)), dtype=np.float32)
         values[user, at] = days.select(SETS[self.features].names).to_numpy()
@@ -127,7 +127,7 @@ class Trajectories(View):
         names = days["department"].drop_nulls().unique().sort()
         codes = days["department"].replace_strict(names, pl.int_range(len(names), eager=True), default=-1)
         group[user, at] = codes.cast(pl.Int64).to_numpy()
-        unit[grid_cells(self.units["user"], self.units["start"].dt.date(), users, calendar)] = np.arange(
+        unit[_grid_cells(self.units["user"], self.units["start"].dt.date(), users, calendar)] = np.arange(
             len(self.units)
         )
         return TrajectoryBatch(
@@ -204,7 +204,7 @@ def spans(days: pl.DataFrame) -> pl.DataFrame:
     return fill_days(days).select("user", start=start, end=start.dt.offset_by("1d"))
 
 
-def grid_cells(
+def _grid_cells(
     user: pl.Series, day: pl.Series, users: pl.Series, calendar: Int[np.ndarray, " t"]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the places of user-days: row of the user, column of the day."""

@@ -10,12 +10,12 @@ from itd_lightning.store.read import ShardMap, Store
 from itd_lightning.views.windows.features import build
 
 CELLS = "cells.parquet"
-INPUT_COLUMNS = ["user", "time", "kind", "pc", "object"]  # of an event
+_INPUT_COLUMNS = ["user", "time", "kind", "pc", "object"]  # of an event
 
 
-def build_shard(shard: Path, company: list[str]) -> pl.DataFrame:
+def _build_shard(shard: Path, company: list[str]) -> pl.DataFrame:
     """Count the acts of a shard's users in each hour."""
-    return build(pl.read_parquet(shard, columns=INPUT_COLUMNS, glob=False), company)
+    return build(pl.read_parquet(shard, columns=_INPUT_COLUMNS, glob=False), company)
 
 
 def build_view(store: Store, map_shards: ShardMap, target: Path, company: Company) -> None:
@@ -28,5 +28,5 @@ def build_view(store: Store, map_shards: ShardMap, target: Path, company: Compan
         company: Which mail domains are the company's.
     """
     domains = company_domains(store.people(), company)
-    cells = map_shards(partial(build_shard, company=domains)).sort("user", "hour")
+    cells = map_shards(partial(_build_shard, company=domains)).sort("user", "hour")
     cells.write_parquet(target / CELLS)

@@ -20,8 +20,8 @@ from itd_lightning.contracts.errors import InputError
 from itd_lightning.events.hours import CAIN_BEADLES
 from itd_lightning.events.mail import DIRECT, count_addresses, count_external
 
-BLOCK = 4096  # windows that are looked at together
-HOUR = 3600  # seconds
+_BLOCK = 4096  # windows that are looked at together
+_HOUR = 3600  # seconds
 
 FEATURES: dict[str, pl.Expr] = {
     "logon_count": (pl.col("kind") == "logon").sum(),
@@ -89,17 +89,17 @@ def cut(cells: pl.DataFrame, starts: pl.DataFrame, hours: int) -> Int[np.ndarray
     own_cells = cells.filter(pl.col("user").is_in(list(users)))
     if not len(starts) or own_cells.is_empty():
         return counts
-    cell_user, cell_time = user_times(own_cells, "hour", users)
-    window_user, window_time = user_times(starts, "start", users)
+    cell_user, cell_time = _user_times(own_cells, "hour", users)
+    window_user, window_time = _user_times(starts, "start", users)
     span = np.int64(1) << 40  # seconds between users: more than any time stamp
     window = np.searchsorted(window_user * span + window_time, cell_user * span + cell_time, side="right") - 1
-    hour, rest = np.divmod(cell_time - window_time[window], HOUR)
+    hour, rest = np.divmod(cell_time - window_time[window], _HOUR)
     inside = (window >= 0) & (window_user[window] == cell_user) & (hour < hours) & (rest == 0)
     counts[window[inside], hour[inside]] = own_cells.select(FEATURES.keys()).to_numpy()[inside]
     return counts
 
 
-def user_times(rows: pl.DataFrame, time: str, users: dict[str, int]) -> tuple[npt.NDArray[np.int64], ...]:
+def _user_times(rows: pl.DataFrame, time: str, users: dict[str, int]) -> tuple[npt.NDArray[np.int64], ...]:
     """Return the user numbers of rows, and their seconds since 1970-01-01."""
     user = rows["user"].replace_strict(users, return_dtype=pl.Int64).to_numpy()
     return user, rows[time].dt.epoch("s").to_numpy()
@@ -123,9 +123,9 @@ def moments(
     """
     cells = max(len(train) * counts.shape[1], 1)
     total, squares = np.zeros(counts.shape[2]), np.zeros(counts.shape[2])
-    for first in range(0, len(train), BLOCK):
+    for first in range(0, len(train), _BLOCK):
         # Block by block: a copy in float64 would be many times the counts.
-        block = counts[train[first : first + BLOCK]].astype(np.float64)
+        block = counts[train[first : first + _BLOCK]].astype(np.float64)
         total += block.sum(axis=(0, 1))
         squares += np.square(block).sum(axis=(0, 1))
     if not total.any():
