@@ -8,13 +8,14 @@ import json
 from collections.abc import Mapping, Sequence
 from os import PathLike, fspath
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from itd_lightning.contracts.run_files import BEST_CHECKPOINT, CHECKPOINTS, EVALUATION_FILE
 
 if TYPE_CHECKING:
+    from itd_lightning.contracts.labels import LabelPolicy
     from itd_lightning.contracts.results import AuditResult, Evaluation
     from itd_lightning.store.read import Store
 
@@ -122,7 +123,7 @@ def evaluate(
     scores: _AnyPath,
     *,
     store: _AnyPath | None = None,
-    labels: Literal["event", "interval", "user"] | None = None,
+    labels: "LabelPolicy | None" = None,
 ) -> "Evaluation":
     """Measure a score table against the answer key and return the results; nothing is written.
 

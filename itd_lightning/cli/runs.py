@@ -4,10 +4,10 @@ import sys
 from functools import partial
 from json import dumps
 from pathlib import Path
-from typing import Literal
 
 from itd_lightning.cli.terminal import alert_table, audit_table, console, result_table, threshold_table
 from itd_lightning.contracts.errors import FailedAuditsError, InputError
+from itd_lightning.contracts.labels import LabelPolicy
 from itd_lightning.contracts.run_files import BEST_CHECKPOINT, CHECKPOINTS, EVALUATION_FILE
 from itd_lightning.runs.folder import score_file
 
@@ -15,7 +15,7 @@ from itd_lightning.runs.folder import score_file
 def evaluate(
     scores: list[Path],
     store: Path | None = None,
-    labels: Literal["event", "interval", "user"] | None = None,
+    labels: LabelPolicy | None = None,
     json: bool = False,
 ) -> None:
     """Measure score tables against the answer key, side by side.
