@@ -13,7 +13,7 @@ from itd_lightning.audits.prevalence import Prevalence
 from itd_lightning.audits.user_days import scored_days
 from itd_lightning.evaluation.score_table import ScoreTable
 from itd_lightning.store.key import read_key
-from tests.evaluation.behaviours import behaviour_scores, write_behaviours
+from tests.evaluation.handmade_scores import behaviour_scores, write_behaviours
 
 SEED = 0
 
