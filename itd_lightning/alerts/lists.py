@@ -9,10 +9,10 @@ import polars as pl
 from itd_lightning.alerts import behaviours
 from itd_lightning.alerts.behaviours import user_days
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.run_files import EXPLANATION_FILE, SCORE_FILE
+from itd_lightning.contracts.run_files import EXPLANATION_FILE, SCORE_FILE, run_of_scores
 from itd_lightning.evaluation.alarm_days import add_p_values
 from itd_lightning.evaluation.score_table import BEHAVIOUR
-from itd_lightning.evaluation.thresholds import read_threshold, run_folder
+from itd_lightning.evaluation.thresholds import read_threshold
 from itd_lightning.runs.folder import read_table
 from itd_lightning.scores.table import About, scan_scores
 
@@ -67,7 +67,7 @@ def alert_days(run: Path, budget: str | None = None) -> tuple[pl.DataFrame, str]
         count = budget or "10"
         return top_days(folder, int(count.removesuffix("/day")), daily=count.endswith("/day")), ""
     days = top_days(folder, sys.maxsize, daily=threshold.kind == "budget", above=threshold.threshold)
-    days = add_p_values(days, run_folder(folder) / SCORE_FILE)
+    days = add_p_values(days, run_of_scores(folder) / SCORE_FILE)
     return days, f"{len(days):,} user-days above the threshold: {threshold.words}"
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from itd_lightning.cli.terminal import alert_table, audit_table, console, result_table, threshold_table
 from itd_lightning.contracts.errors import FailedAuditsError, InputError
 from itd_lightning.contracts.labels import LabelPolicy
-from itd_lightning.contracts.run_files import BEST_CHECKPOINT, CHECKPOINTS, EVALUATION_FILE
+from itd_lightning.contracts.run_files import EVALUATION_FILE, best_checkpoint
 from itd_lightning.runs.folder import score_file
 
 
@@ -141,7 +141,7 @@ def track(run: Path, project: str | None = None, entity: str | None = None) -> N
     from itd_lightning.runs.config import tracked_in
     from itd_lightning.tracking.dashboard import choose_destination, publish
 
-    checkpoint = run / CHECKPOINTS / BEST_CHECKPOINT
+    checkpoint = best_checkpoint(run)
     tracked = tracked_in(checkpoint)
     if tracked is None:
         raise InputError(f"{run} was not tracked; fit it with --config configs/overlays/wandb.yaml")

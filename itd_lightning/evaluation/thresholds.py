@@ -15,7 +15,7 @@ from jaxtyping import Float
 
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import written_beside
-from itd_lightning.contracts.run_files import THRESHOLD_FILE
+from itd_lightning.contracts.run_files import THRESHOLD_FILE, run_of_scores
 from itd_lightning.metrics.conformal import discoveries, p_values
 from itd_lightning.metrics.operating import threshold_at_fpr
 
@@ -170,22 +170,17 @@ def write_threshold(folder: Path, rule: Rule, threshold: float, checkpoint: str)
         partial.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", "utf-8")
 
 
-def run_folder(folder: Path) -> Path:
-    """Return the run's folder of a folder with scores: its own, or ``predict`` in it, of other logs."""
-    return folder.parent if folder.name == "predict" else folder
-
-
 def read_threshold(folder: Path, checkpoint: str) -> _StoredThreshold | None:
     """Return the threshold that was chosen for scores, if there is one.
 
     Args:
-        folder: Where the scores lie; those of new logs, in ``predict`` of a run, have the run's threshold.
+        folder: Where the scores lie; a run's scores of other logs have the run's threshold.
         checkpoint: File name of the checkpoint that scored; another one has another scale.
 
     Raises:
         InputError: If the file is damaged.
     """
-    path = run_folder(folder) / THRESHOLD_FILE
+    path = run_of_scores(folder) / THRESHOLD_FILE
     if not path.is_file():
         return None
     damaged = f"{path} is damaged; choose the threshold again with `itd threshold`"

@@ -1,20 +1,47 @@
-"""Arguments of a command before they are parsed: options taken off, and options that follow others."""
+"""Arguments of a command before they are parsed: rendered, taken off, and checked against one another."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
 from itd_lightning.contracts.errors import InputError
 
 SEED = "seed_everything"
+STORE, FOLDER = "data.store", "trainer.default_root_dir"  # settings that every run has
 # An argument that takes its value from another one; methods and views without it are skipped.
 FOLLOWERS = {
     **{f"model.init_args.{name}": f"data.init_args.{name}" for name in ("hours", "vocabulary", "modes")},
     "model.init_args.behaviours": "data.init_args.behaviours",
     "data.init_args.seed": SEED,
 }
+
+
+def render_options(settings: Mapping[str, object]) -> list[str]:
+    """Return settings as options of the command line; the parser reads values as JSON.
+
+    Example:
+        >>> render_options({"model.scored": "sum", "trainer.max_steps": 2, "data.budget": None})
+        ['--model.scored=sum', '--trainer.max_steps=2', '--data.budget=null']
+    """
+    return [
+        f"--{name}={value if isinstance(value, str) else json.dumps(value)}"
+        for name, value in settings.items()
+    ]
+
+
+def fit_arguments(configs: Iterable[Path], settings: Mapping[str, object]) -> list[str]:
+    """Return the command line of a fit; what comes later wins."""
+    return ["fit", *(f"--config={path}" for path in configs), *render_options(settings)]
+
+
+def score_arguments(
+    command: Literal["test", "predict"], checkpoint: Path, settings: Mapping[str, object]
+) -> list[str]:
+    """Return the command line that scores with a checkpoint."""
+    return [command, f"--ckpt_path={checkpoint}", *render_options(settings)]
 
 
 def refuse_followers(arguments: Sequence[str] | Mapping[str, Any], parsed: dict[str, Any]) -> None:

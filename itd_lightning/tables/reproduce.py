@@ -34,7 +34,7 @@ from itd_lightning.evaluation.evaluate import evaluate, write_json
 from itd_lightning.report.sections.comparison import cost
 from itd_lightning.runs.code_hash import scoring_code
 from itd_lightning.runs.folder import read_audits
-from itd_lightning.runs.queue import TableCell, fit_command, is_fitted, is_scored, run_all, score_command
+from itd_lightning.runs.queue import TableCell, audit_job, fit_job, is_fitted, is_scored, run_all, score_job
 from itd_lightning.store.read import Store
 from itd_lightning.store.source_hash import digest
 from itd_lightning.tables.comparison import write_common
@@ -99,19 +99,15 @@ def reproduce_table(
     }
     fits = {cell.run: cell for cell in cells.values()}
     tests = {cell.test_folder: cell for cell in cells.values()}
-    fit_commands = [fit_command(cell, store) for cell in fits.values() if not is_fitted(cell)]
-    failures = run_all(fit_commands, jobs)
-    test_commands = [
-        score_command(cell) for cell in tests.values() if is_fitted(cell) and not is_scored(cell)
-    ]
-    failures += run_all(test_commands, jobs)
+    fit_jobs = [fit_job(cell, store) for cell in fits.values() if not is_fitted(cell)]
+    failures = run_all(fit_jobs, jobs)
+    test_jobs = [score_job(cell) for cell in tests.values() if is_fitted(cell) and not is_scored(cell)]
+    failures += run_all(test_jobs, jobs)
     results, damaged = _evaluate_cells([folder for folder, cell in tests.items() if is_scored(cell)], store)
     failures += damaged
-    audit_commands = [
-        ["audit", str(folder)] for folder in _folders_without_audits(spec, cells) if folder in results
-    ]
-    failures += run_all(audit_commands, jobs)
-    count = len(fit_commands) + len(test_commands) + len(audit_commands) + len(damaged)
+    audit_jobs = [audit_job(folder) for folder in _folders_without_audits(spec, cells) if folder in results]
+    failures += run_all(audit_jobs, jobs)
+    count = len(fit_jobs) + len(test_jobs) + len(audit_jobs) + len(damaged)
     failed = f"{len(failures)} of {count} cells failed, the others are kept; first: "
     data = (
         f"{_describe(event_store)}; scoring code `{digest(sorted({code for code, _ in versions.values()}))}`"

@@ -17,7 +17,7 @@ from itd_lightning.callbacks.checkpoints import load_checkpoint
 from itd_lightning.contracts.arguments import check_arguments, check_config, check_setting
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import lock_folder, written_beside
-from itd_lightning.contracts.run_files import BEST_CHECKPOINT, CHECKPOINTS, FIT_DONE
+from itd_lightning.contracts.run_files import FIT_DONE, best_checkpoint
 from itd_lightning.contracts.yaml_files import (
     TEXT,
     Requirement,
@@ -27,8 +27,8 @@ from itd_lightning.contracts.yaml_files import (
     mapping_to,
     read_whole,
 )
-from itd_lightning.runs.arguments import take_option
-from itd_lightning.runs.queue import run_one
+from itd_lightning.runs.arguments import FOLDER, STORE, render_options, take_option
+from itd_lightning.runs.queue import Job, run_one
 from itd_lightning.store.read import Store
 from itd_lightning.store.source_hash import digest
 
@@ -46,7 +46,6 @@ _KEYS = {
     "program": TEXT,
 }
 _DATABASE = "sweep.db"
-_BEST = Path(CHECKPOINTS) / BEST_CHECKPOINT
 
 
 class _Sweep(NamedTuple):
@@ -212,15 +211,13 @@ def _run_trials(
         setting = {name: suggest_value(trial, name, space) for name, space in sweep.parameters.items()}
         folder = out / f"trial-{len(ended)}"
         (folder / FIT_DONE).unlink(missing_ok=True)  # of a fit that was killed before it was told
-        where = [f"--data.store={store}", f"--trainer.default_root_dir={folder}"]
-        failure = run_one(
-            ["fit", *sweep.fit, *where, *(f"--{name}={value}" for name, value in setting.items())]
-        )
+        place = {STORE: str(store), FOLDER: str(folder)}
+        failure = run_one(Job(["fit", *sweep.fit, *render_options({**place, **setting})], folder, FIT_DONE))
         if failure:
             failures.append(failure)
             study.tell(trial, state=optuna.trial.TrialState.FAIL)
         else:
-            study.tell(trial, best_value(folder / _BEST, sweep.metric))
+            study.tell(trial, best_value(best_checkpoint(folder), sweep.metric))
     return ended, failures
 
 
