@@ -113,7 +113,7 @@ class AuditedRun:
         self.scores, self.evaluation = scores, evaluation
         self.table = ScoreTable(scores, store)
         self.options = dict(options or {})
-        self.details: dict[str, Any] = {}  # written into audit.json beside the results
+        self.details: dict[str, Evaluation | None] = {}  # written into audit.json beside the results
         self.cleanup = ExitStack()
         self._rescorer = rescorer
         self._shared: dict[Hashable, Any] = {}

@@ -83,7 +83,7 @@ class Run(NamedTuple):
     losses: pl.DataFrame | None
     embeddings: pl.DataFrame | None
     store: dict[str, Any]
-    settings: dict[str, Any]
+    settings: dict[str, object]
 
 
 def read_runs(folders: list[Path]) -> list[Run]:

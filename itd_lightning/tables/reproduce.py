@@ -24,7 +24,6 @@ at the next call.
 from collections.abc import Mapping
 from pathlib import Path
 
-from itd_lightning.contracts.arguments import check_config
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import private_folder
 from itd_lightning.contracts.results import Evaluation
@@ -37,6 +36,7 @@ from itd_lightning.runs.folder import read_audits
 from itd_lightning.runs.queue import TableCell, audit_job, fit_job, is_fitted, is_scored, run_all, score_job
 from itd_lightning.store.read import Store
 from itd_lightning.store.source_hash import digest
+from itd_lightning.tables.arguments import check_config
 from itd_lightning.tables.comparison import write_common
 from itd_lightning.tables.paper import compare, write_table
 from itd_lightning.tables.spec import TableSpec, read_spec

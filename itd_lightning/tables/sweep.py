@@ -5,16 +5,15 @@ of the quantity that the checkpoints watch; a test day is never looked at.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict, cast
 from warnings import catch_warnings
 
 import polars as pl
 
 from itd_lightning.callbacks.checkpoints import load_checkpoint
-from itd_lightning.contracts.arguments import check_arguments, check_config, check_setting
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import lock_folder, written_beside
 from itd_lightning.contracts.run_files import FIT_DONE, best_checkpoint
@@ -31,6 +30,7 @@ from itd_lightning.runs.arguments import FOLDER, STORE, render_options, take_opt
 from itd_lightning.runs.queue import Job, run_one
 from itd_lightning.store.read import Store
 from itd_lightning.store.source_hash import digest
+from itd_lightning.tables.arguments import check_arguments, check_config, check_setting
 
 _SEARCH = {"random": "RandomSampler", "bayes": "TPESampler", "grid": "RandomSampler"}
 LOGARITHMIC, WHOLE = "log_uniform_values", "int_uniform"
@@ -48,6 +48,18 @@ _KEYS = {
 _DATABASE = "sweep.db"
 
 
+_Value = str | int | float | bool | None
+
+
+class _Space(TypedDict, total=False):
+    """Values of an argument that are tried: a list, or a range by ``min`` and ``max``."""
+
+    values: list[_Value]
+    min: float
+    max: float
+    distribution: str
+
+
 class _Sweep(NamedTuple):
     """Content of a sweep's YAML.
 
@@ -60,7 +72,7 @@ class _Sweep(NamedTuple):
 
     method: str
     metric: str
-    parameters: dict[str, dict[str, Any]]
+    parameters: dict[str, _Space]
     fit: list[str]
 
 
@@ -105,10 +117,10 @@ def _space_error(space: object, method: str) -> str | None:
         )
         whole = space["values"] and plain(space["values"])
         return None if whole else "must have a list of texts and numbers as values; put others into quotes"
-    return _range_error(space, method)
+    return _range_error(cast("_Space", space), method)
 
 
-def _range_error(space: Mapping[str, Any], method: str) -> str | None:
+def _range_error(space: _Space, method: str) -> str | None:
     """Return why a range does not fit; None if it does."""
     low, high = space["min"], space["max"]
     if not is_number(low) or not is_number(high) or low > high:
@@ -122,7 +134,7 @@ def _range_error(space: Mapping[str, Any], method: str) -> str | None:
     return None
 
 
-def _is_whole(space: Mapping[str, Any]) -> bool:
+def _is_whole(space: _Space) -> bool:
     """Return whether only the whole numbers of a range are tried."""
     if "distribution" in space:
         return bool(space["distribution"] == WHOLE)
@@ -230,12 +242,12 @@ def _sampler(sweep: _Sweep, count: int, seed: int, optuna: Any) -> Any:  # noqa:
         return optuna.samplers.PartialFixedSampler(_grid_setting(sweep, count), base)
 
 
-def _choices(space: Mapping[str, Any]) -> Sequence[Any]:
+def _choices(space: _Space) -> Sequence[_Value]:
     """Return all values of an argument on a grid."""
-    return space["values"] if "values" in space else range(space["min"], space["max"] + 1)
+    return space["values"] if "values" in space else range(int(space["min"]), int(space["max"]) + 1)
 
 
-def _grid_setting(sweep: _Sweep, place: int) -> dict[str, Any]:
+def _grid_setting(sweep: _Sweep, place: int) -> dict[str, _Value]:
     """Return the setting at a place of a grid, of which the last argument changes first.
 
     Example:
@@ -256,7 +268,7 @@ def _ended_trials(study: Any, optuna: Any) -> list[Any]:  # noqa: ANN401  # of a
     return list(study.get_trials(states=ends))
 
 
-def suggest_value(trial: Any, name: str, space: Mapping[str, Any]) -> Any:  # noqa: ANN401  # whatever is tried
+def suggest_value(trial: Any, name: str, space: _Space) -> Any:  # noqa: ANN401  # of an extra
     """Draw one argument's value from its space."""
     if "values" in space:
         return trial.suggest_categorical(name, space["values"])

@@ -1,14 +1,12 @@
 """Campaigns in plots over time: shaded, and in a colour of their own."""
 
-from typing import Any
-
-from itd_lightning.report.parts.figures import plain
+from itd_lightning.report.parts.figures import Layout, plain
 from itd_lightning.report.runs import Run
 
 HARMLESS, MALICIOUS, CAMPAIGN = "#8a8a8a", "#D55E00", "#F5D9C8"
 
 
-def campaigns(run: Run, user: str) -> list[dict[str, Any]]:
+def campaigns(run: Run, user: str) -> list[Layout]:
     """Return the user's campaigns as shaded spans; the edge keeps a short one visible."""
     return [
         {

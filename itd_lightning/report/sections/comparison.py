@@ -5,7 +5,7 @@ Axes: N test user-days, R runs, D days.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
@@ -17,7 +17,7 @@ from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.run_files import COST_FILE, SCORE_FILE
 from itd_lightning.evaluation.comparison import CommonTable, common_table
 from itd_lightning.evaluation.comparison_days import common_days, fill_missing
-from itd_lightning.report.parts.comparison_table import cells, heads, notes
+from itd_lightning.report.parts.comparison_table import Cost, cells, heads, notes
 from itd_lightning.report.parts.figures import BLUES, GREY, INK, Figure, Panel, canvas, colour, plain
 from itd_lightning.report.runs import Run
 from itd_lightning.report.sections.base import Page, Section
@@ -200,7 +200,7 @@ def _agreement(ranks: Float[np.ndarray, "r n"], names: list[str]) -> Figure:
     return Figure("agree", caption, [Panel("", figure)])
 
 
-def _cost_plot(table: CommonTable, costs: Mapping[str, Mapping[str, Any]]) -> Figure:
+def _cost_plot(table: CommonTable, costs: Mapping[str, Cost]) -> Figure:
     """Return the PR-AUC over the seconds of the fit."""
     rows = [row for row in table.rows if costs.get(row.name, {}).get("seconds")]
     if not rows:

@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 import plotly.graph_objects as go
 import polars as pl
 from markupsafe import Markup
 
 from itd_lightning.report.parts.campaigns import HARMLESS, MALICIOUS, campaigns
-from itd_lightning.report.parts.figures import INK, Figure, Panel, canvas
+from itd_lightning.report.parts.figures import INK, Figure, Layout, Panel, canvas
 from itd_lightning.report.parts.numbers import number
 from itd_lightning.report.runs import Run
 from itd_lightning.report.sections.base import Page, Section
@@ -106,7 +105,7 @@ def _line_with_gaps(ordered: pl.DataFrame) -> tuple[list[datetime | None], list[
     return x, y
 
 
-def _add_units(figure: go.Figure, units: pl.DataFrame, suffix: str, marker: dict[str, Any]) -> None:
+def _add_units(figure: go.Figure, units: pl.DataFrame, suffix: str, marker: Layout) -> None:
     """Draw units of one kind, each in the middle of its time."""
     hover = "%{customdata}<br>score %{y:.3g}" + suffix + "<extra></extra>"
     middle = units.select(pl.col("start") + (pl.col("end") - pl.col("start")) / 2).to_series()
@@ -121,7 +120,7 @@ def _add_units(figure: go.Figure, units: pl.DataFrame, suffix: str, marker: dict
     )
 
 
-def _threshold(run: Run) -> list[dict[str, Any]]:
+def _threshold(run: Run) -> list[Layout]:
     """Return the threshold as a dashed line, where there is one."""
     value = run.evaluation.get("threshold")
     if value is None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
@@ -12,7 +12,17 @@ from markupsafe import Markup
 
 from itd_lightning.contracts.pictures import PATH_FILE, TRAJECTORY_FILE
 from itd_lightning.report.parts.campaigns import HARMLESS, MALICIOUS, campaigns
-from itd_lightning.report.parts.figures import BLUES, COLOURS, FONT, GREY, Figure, Panel, canvas, plain
+from itd_lightning.report.parts.figures import (
+    BLUES,
+    COLOURS,
+    FONT,
+    GREY,
+    Figure,
+    Layout,
+    Panel,
+    canvas,
+    plain,
+)
 from itd_lightning.report.parts.pictures import read_pictures, user_picture
 from itd_lightning.report.runs import Run
 from itd_lightning.report.sections.base import Page, Section
@@ -121,7 +131,7 @@ def _in_space(story: _Story) -> go.Figure:
     return figure
 
 
-def _time_plot(run: Run, story: _Story, y: dict[str, Any]) -> go.Figure:
+def _time_plot(run: Run, story: _Story, y: Layout) -> go.Figure:
     """Return an empty plot over the user's days, baseline and campaigns shaded."""
     days: list[date] = story.table["day"].to_list()
     span = [str(days[0]), str(days[-1] + timedelta(days=1))]
