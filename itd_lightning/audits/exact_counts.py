@@ -10,6 +10,7 @@ import polars as pl
 
 from itd_lightning.audits.base import Audit, AuditedRun
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.parts import VAL
 from itd_lightning.contracts.results import AuditResult
 from itd_lightning.evaluation.baselines import daily_counts
 from itd_lightning.evaluation.measures import rank_rows, ranking_numbers
@@ -86,7 +87,7 @@ def usual_counts(table: ScoreTable) -> list[_UsualCount]:
     """
     days = pl.concat([pool_days(chunk) for chunk in table.user_chunks()])
     days = table.label(days, table.policy).with_columns(day=pl.col("start").dt.date())
-    test = days.filter(pl.col("part") != "val")
+    test = days.filter(pl.col("part") != VAL)
     counts = pl.concat([daily_counts(shard, table.true.events) for shard in table.store.shards])
     usual = _usual_numbers(counts.join(test, on=["user", "day"], how="anti"))
     steady = usual.group_by("kind").agg(pl.col("share").median()).filter(pl.col("share") >= _EXACT)

@@ -5,9 +5,10 @@ from typing import Literal, NamedTuple
 
 import polars as pl
 
+from itd_lightning.contracts.parts import TEST_PARTS, VAL
 from itd_lightning.contracts.results import AuditResult, unanswered
 from itd_lightning.contracts.scores import SCORES
-from itd_lightning.evaluation.score_table import TEST_PARTS, select_test_units
+from itd_lightning.evaluation.score_table import select_test_units
 
 _TOLERANCE = 1e-3  # standard deviations of the scores: other batches round otherwise
 _UNIT = ["user", "start", "end", "event_id"]
@@ -62,7 +63,7 @@ def choose_cut_off(days: pl.DataFrame) -> CutOff:
 
 def earlier_units(scores: pl.LazyFrame, until: datetime) -> pl.LazyFrame:
     """Return the scored units that end by a moment; of behaviours, those whose whole sequence does."""
-    units = scores.match_to_schema(SCORES).filter(pl.col("part").is_in(["val", *TEST_PARTS]))
+    units = scores.match_to_schema(SCORES).filter(pl.col("part").is_in([VAL, *TEST_PARTS]))
     crossing = units.filter(pl.col("end") > until, pl.col("sequence").is_not_null())
     crossing = crossing.select("user", "sequence").unique()
     return units.filter(pl.col("end") <= until).join(crossing, on=["user", "sequence"], how="anti")

@@ -8,7 +8,8 @@ import polars as pl
 from jaxtyping import Float
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.evaluation.score_table import TEST_PARTS, ScoreTable
+from itd_lightning.contracts.parts import TEST_PARTS, VAL
+from itd_lightning.evaluation.score_table import ScoreTable
 from itd_lightning.evaluation.thresholds import Rule, choose_threshold, write_threshold
 from itd_lightning.metrics.conformal import Drift, drift, p_values
 from itd_lightning.scores.chunks import user_chunks
@@ -76,7 +77,7 @@ def choose_run_threshold(scores: Path, rule: Rule) -> ThresholdChoice:
     days, about = _label_user_days(scores)
     if invalid := int((~days["score"].is_finite()).sum()):
         raise InputError(f"{invalid} of {len(days)} scores are no numbers; the training diverged")
-    validation, test = days.filter(part="val"), days.filter(pl.col("part").is_in(TEST_PARTS))
+    validation, test = days.filter(part=VAL), days.filter(pl.col("part").is_in(TEST_PARTS))
     if test.is_empty():
         raise InputError(f"{scores} holds no test units; the split leaves none")
     threshold = choose_threshold(rule, validation, _harmless_scores(validation), test["score"].to_numpy())
@@ -94,7 +95,7 @@ def choose_run_threshold(scores: Path, rule: Rule) -> ThresholdChoice:
 def add_p_values(days: pl.DataFrame, scores: Path) -> pl.DataFrame:
     """Add ``p``, the conformal p-value: the share of harmless validation days at least as high."""
     labelled, _ = _label_user_days(scores)
-    harmless = _harmless_scores(labelled.filter(part="val"))
+    harmless = _harmless_scores(labelled.filter(part=VAL))
     return days.with_columns(p=pl.Series(p_values(days["score"].to_numpy(), harmless), dtype=pl.Float64))
 
 

@@ -12,6 +12,7 @@ import polars as pl
 from jaxtyping import Float
 
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.parts import TEST
 from itd_lightning.contracts.results import Span
 from itd_lightning.evaluation.comparison_days import common_days, fill_missing
 from itd_lightning.evaluation.measures import rank_rows
@@ -93,7 +94,7 @@ def common_table(runs: Mapping[str, list[Path]]) -> CommonTable:
         InputError: If there is no run, runs stand on different stores or splits, or nothing is malicious.
     """
     days, scores = common_days(runs)
-    is_test = (days["part"] == "test").to_numpy()
+    is_test = (days["part"] == TEST).to_numpy()
     malicious = days["malicious"].to_numpy()
     columns = {name: [fill_missing(run) for run in seeds] for name, seeds in scores.items()}
     missing = {name: float(seeds[0].is_null().to_numpy()[is_test].mean()) for name, seeds in scores.items()}

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.parts import TEST, VAL
 from itd_lightning.evaluation.baselines import daily_counts
 from itd_lightning.evaluation.score_table import ScoreTable
 from itd_lightning.scores.pool import pool_days
@@ -40,7 +41,7 @@ def common_days(runs: Mapping[str, list[Path]]) -> tuple[pl.DataFrame, dict[str,
     pooled = {name: [_user_days(table) for table in seeds] for name, seeds in tables.items()}
     days = _active_days(every[0])
     val_from, test_from = _first_days([run for seeds in pooled.values() for run in seeds])
-    part = pl.when(pl.col("start") >= test_from).then(pl.lit("test")).otherwise(pl.lit("val"))
+    part = pl.when(pl.col("start") >= test_from).then(pl.lit(TEST)).otherwise(pl.lit(VAL))
     days = days.with_columns(part=part).filter(pl.col("start") >= val_from)
     scores = {name: [_scores_on(days, run) for run in seeds] for name, seeds in pooled.items()}
     for name, seeds in scores.items():
@@ -62,10 +63,10 @@ def _first_days(runs: list[pl.DataFrame]) -> tuple[datetime, datetime]:
     Raises:
         InputError: If a run has no test days, or a day validates in one run and tests in another.
     """
-    tests = [days.filter(pl.col("part") != "val")["start"] for days in runs]
+    tests = [days.filter(pl.col("part") != VAL)["start"] for days in runs]
     if any(start.is_empty() for start in tests):
         raise InputError("a run holds no test units; its split leaves none")
-    vals = [days.filter(part="val")["start"] for days in runs]
+    vals = [days.filter(part=VAL)["start"] for days in runs]
     test_from = max(start.min() for start in tests)  # type: ignore[type-var]  # dates
     first = min(start.min() for start in tests)  # type: ignore[type-var]
     if max((start.max() for start in vals if len(start)), default=datetime.min) >= first:  # type: ignore[operator, type-var]

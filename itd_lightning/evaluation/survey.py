@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.labels import LabelPolicy
+from itd_lightning.contracts.parts import VAL
 from itd_lightning.evaluation.score_table import ScoreTable, select_test_units
 from itd_lightning.metrics.ranking import Ranking
 from itd_lightning.scores.pool import pool_days, pool_sequences, pool_sessions
@@ -74,7 +75,7 @@ def take_survey(table: ScoreTable) -> Survey:
         for policy, rows in hits.items():
             rows.append(_malicious_units(table.label(unit, policy), units))
         units += len(unit)
-        val = table.label(chunk.filter(part="val"), table.policy)
+        val = table.label(chunk.filter(part=VAL), table.policy)
         validation_units += len(val)
         harmless.append(val.filter(~pl.col("malicious"))["score"].to_numpy())
     if not units:

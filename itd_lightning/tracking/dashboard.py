@@ -13,6 +13,7 @@ from itd_lightning.alerts.lists import ranked_days
 from itd_lightning.callbacks import TrackedRun
 from itd_lightning.callbacks.wandb_run import PRIVATE, PROJECT, wandb_mode
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.parts import VAL
 from itd_lightning.contracts.results import Numbers
 from itd_lightning.contracts.run_files import AUDIT_FILE, SCORE_FILE
 from itd_lightning.evaluation.score_table import ScoreTable
@@ -62,8 +63,8 @@ def panels(folder: Path) -> _Panels:
     evaluation, table = read_evaluation(folder), ScoreTable(folder / SCORE_FILE)
     days = pl.concat([pool_days(piece) for piece in table.user_chunks()])
     days = table.label(days, table.policy)
-    test = days.filter(pl.col("part") != "val")
-    parts = {"validation": days.filter(part="val"), "test": test}
+    test = days.filter(pl.col("part") != VAL)
+    parts = {"validation": days.filter(part=VAL), "test": test}
     curves = {name: day_curves(part).by_scenario.get(None) for name, part in parts.items() if len(part)}
     audits = read_json(folder / AUDIT_FILE)["audits"] if (folder / AUDIT_FILE).is_file() else []
     answers = {True: "passed", False: "failed", None: "open"}

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from markupsafe import Markup
 
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.parts import TEST
 from itd_lightning.contracts.run_files import COST_FILE, SCORE_FILE
 from itd_lightning.evaluation.comparison import CommonTable, common_table
 from itd_lightning.evaluation.comparison_days import common_days, fill_missing
@@ -71,7 +72,7 @@ def comparison(runs: Sequence[Run]) -> _Comparison:
         days, methods = common_days(score_files)
     except InputError as error:
         return _Comparison(None, [], [], [], {}, str(error))
-    tested = (days["part"] == "test").to_numpy()
+    tested = (days["part"] == TEST).to_numpy()
     days = days.filter(tested)
     scores = np.stack([fill_missing(methods[run.name][0])[tested] for run in runs])
     ranks = np.stack([ranked_share(row) for row in scores])
