@@ -52,7 +52,7 @@ def choose_cut_off(days: pl.DataFrame) -> CutOff:
     Without any of them, cut in the middle of the test days.
 
     Args:
-        days: User-days as ``user_days.scored_days`` returns them.
+        days: User-days as ``user_days.label_quiet_days`` returns them.
     """
     test = select_test_units(days)
     test_dates: list[datetime] = test["start"].unique().sort().to_list()

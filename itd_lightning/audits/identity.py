@@ -38,7 +38,7 @@ class Identity(Audit):
         """Return the ROC-AUC within insiders, and what the user alone gives.
 
         Args:
-            days: As ``scored_days`` returns them.
+            days: As ``label_quiet_days`` returns them.
             seed: Decides the draws of users.
         """
         test = select_test_units(days)

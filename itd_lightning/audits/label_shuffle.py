@@ -42,7 +42,7 @@ class LabelShuffle(Audit):
         """Return how often shuffled labels reach the PR-AUC of the true ones.
 
         Args:
-            days: As ``scored_days`` returns them.
+            days: As ``label_quiet_days`` returns them.
             seed: Decides the permutations.
         """
         test = select_test_units(days).with_columns(

@@ -38,7 +38,7 @@ class Leavers(Audit):
 
         Args:
             table: The score table.
-            days: As ``scored_days`` returns them.
+            days: As ``label_quiet_days`` returns them.
         """
         leavers = _innocent_leavers(table)
         harmless = (

@@ -25,7 +25,7 @@ class Prevalence(Audit):
 
         Args:
             table: The score table.
-            days: As ``scored_days`` returns them.
+            days: As ``label_quiet_days`` returns them.
         """
         test = select_test_units(days)
         natural = _natural_share(table, test)

@@ -13,9 +13,9 @@ import polars as pl
 
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.parts import TEST, VAL
-from itd_lightning.evaluation.baselines import daily_counts
+from itd_lightning.evaluation.baselines import count_daily_events
 from itd_lightning.evaluation.score_table import ScoreTable
-from itd_lightning.scores.pool import pool_days
+from itd_lightning.scores.pool import user_days
 
 
 def common_days(runs: Mapping[str, list[Path]]) -> tuple[pl.DataFrame, dict[str, list[pl.Series]]]:
@@ -38,7 +38,7 @@ def common_days(runs: Mapping[str, list[Path]]) -> tuple[pl.DataFrame, dict[str,
         raise InputError("there is no run to compare")
     if len({table.store.fingerprint for table in every}) > 1:
         raise InputError("the runs stand on different stores, so their user-days are not the same")
-    pooled = {name: [_user_days(table) for table in seeds] for name, seeds in tables.items()}
+    pooled = {name: [user_days(table.user_chunks()) for table in seeds] for name, seeds in tables.items()}
     days = _active_days(every[0])
     val_from, test_from = _first_days([run for seeds in pooled.values() for run in seeds])
     part = pl.when(pl.col("start") >= test_from).then(pl.lit(TEST)).otherwise(pl.lit(VAL))
@@ -48,11 +48,6 @@ def common_days(runs: Mapping[str, list[Path]]) -> tuple[pl.DataFrame, dict[str,
         if any(run.is_null().all() for run in seeds):
             raise InputError(f"{name} has no score for any of the common user-days")
     return every[0].label(days, "event"), scores
-
-
-def _user_days(table: ScoreTable) -> pl.DataFrame:
-    """Pool a table's validation and test parts to user-days."""
-    return pl.concat([pool_days(chunk) for chunk in table.user_chunks()])
 
 
 def _first_days(runs: list[pl.DataFrame]) -> tuple[datetime, datetime]:
@@ -77,8 +72,7 @@ def _first_days(runs: list[pl.DataFrame]) -> tuple[datetime, datetime]:
 
 def _active_days(table: ScoreTable) -> pl.DataFrame:
     """Return all user-days of a store with an event, but for logoffs after midnight alone."""
-    counts = pl.concat([daily_counts(shard, table.true.events) for shard in table.store.shards])
-    events = counts.group_by("user", "day").agg(pl.col("events").sum())
+    events = count_daily_events(table).group_by("user", "day").agg(pl.col("events").sum())
     present = table.store.presence().select("user", "day")
     days = present.join(events, on=["user", "day"], how="left").sort("user", "day")
     start = pl.col("day").cast(pl.Datetime("us"))

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from itd_lightning.alerts.behaviours import add_event_details, highest_behaviours, user_days
+from itd_lightning.alerts.behaviours import add_event_details, highest_behaviours, select_test_days
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.results import AuditResult, Evaluation
 from itd_lightning.contracts.run_files import (
@@ -109,7 +109,7 @@ def _read_run(folder: Path, name: str) -> Run:
     """
     rows, about = scan_scores(folder / SCORE_FILE)
     evaluation, store = read_evaluation(folder), _read_manifest(Path(about.store))
-    days = user_days(rows)
+    days = select_test_days(rows)
     first = (
         add_event_details(highest_behaviours(rows, _FIRST), Path(about.store))
         if about.grain == BEHAVIOUR

@@ -20,7 +20,7 @@ from itd_lightning.evaluation.score_table import ScoreTable
 from itd_lightning.report.parts.curves import Curve, day_curves
 from itd_lightning.report.parts.template import template
 from itd_lightning.runs.folder import read_evaluation, read_json
-from itd_lightning.scores.pool import pool_days
+from itd_lightning.scores.pool import user_days
 
 BINS, ALERTS, CORNERS = 64, 100, 200
 _HEADS = {
@@ -61,8 +61,7 @@ def panels(folder: Path) -> _Panels:
         InputError: If scores or evaluation are missing.
     """
     evaluation, table = read_evaluation(folder), ScoreTable(folder / SCORE_FILE)
-    days = pl.concat([pool_days(piece) for piece in table.user_chunks()])
-    days = table.label(days, table.policy)
+    days = table.label(user_days(table.user_chunks()), table.policy)
     test = days.filter(pl.col("part") != VAL)
     parts = {"validation": days.filter(part=VAL), "test": test}
     curves = {name: day_curves(part).by_scenario.get(None) for name, part in parts.items() if len(part)}
