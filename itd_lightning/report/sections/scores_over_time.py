@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 import polars as pl
 from markupsafe import Markup
 
-from itd_lightning.report.parts.campaigns import HARMLESS, MALICIOUS, campaigns
+from itd_lightning.report.parts.campaigns import HARMLESS, MALICIOUS, campaign_shapes
 from itd_lightning.report.parts.figures import INK, Figure, Layout, Panel, canvas
 from itd_lightning.report.parts.numbers import number
 from itd_lightning.report.runs import Run
@@ -69,7 +69,7 @@ def _panel(run: Run, units: pl.DataFrame, user: str, scale: list[float]) -> Pane
         {"type": "date", "range": span, "nticks": 5, "tickformat": "%d %b %Y"},
         {"range": scale, "nticks": 5, "title": "score"},
     )
-    figure.layout.shapes = [*campaigns(run, user), *_threshold(run)]
+    figure.layout.shapes = [*campaign_shapes(run, user), *_threshold(run)]
     x, y = _line_with_gaps(ordered)
     line = {"color": "#c4c4c4", "width": 1}
     figure.add_scatter(x=x, y=y, mode="lines", line=line, hoverinfo="skip", connectgaps=False)

@@ -11,7 +11,7 @@ from jaxtyping import Bool
 from markupsafe import Markup
 
 from itd_lightning.contracts.pictures import PATH_FILE, TRAJECTORY_FILE
-from itd_lightning.report.parts.campaigns import HARMLESS, MALICIOUS, campaigns
+from itd_lightning.report.parts.campaigns import HARMLESS, MALICIOUS, campaign_days, campaign_shapes
 from itd_lightning.report.parts.figures import (
     BLUES,
     COLOURS,
@@ -91,12 +91,10 @@ def pictures(run: Run, user: str = "") -> Figure:
 
 def _malicious_days(run: Run, user: str, days: list[date]) -> Bool[np.ndarray, " p"]:
     """Return a mask of the days on which a campaign of the user runs."""
-    spans = [
-        (str(campaign["start"])[:10], str(campaign["end"])[:10])
-        for campaign in run.evaluation.get("campaigns", [])
-        if campaign["user"] == user
-    ]
-    return np.array([any(a <= day.isoformat() <= b for a, b in spans) for day in days], dtype=bool)
+    campaigns = campaign_days(run, user)
+    return np.array(
+        [any(campaign.first <= day <= campaign.last for campaign in campaigns) for day in days], dtype=bool
+    )
 
 
 def _in_space(story: _Story) -> go.Figure:
@@ -139,7 +137,7 @@ def _time_plot(run: Run, story: _Story, y: Layout) -> go.Figure:
     until = str(story.table.filter("baseline")["day"].max())
     calm = {"x0": span[0], "x1": until, "fillcolor": _CALM, "line": {"width": 0}, "layer": "below"}
     full_height = {"type": "rect", "yref": "paper", "y0": 0, "y1": 1}
-    figure.layout.shapes = [full_height | calm, *campaigns(run, story.user)]
+    figure.layout.shapes = [full_height | calm, *campaign_shapes(run, story.user)]
     return figure
 
 
@@ -229,10 +227,7 @@ def _paths(run: Run, signatures: pl.DataFrame) -> go.Figure:
 
 def _with_scenarios(run: Run, signatures: pl.DataFrame) -> pl.DataFrame:
     """Return the regular windows, of scenario 0, and those that end with a campaign, of its ``scenario``."""
-    ends = [
-        (campaign["user"], date.fromisoformat(str(campaign["end"])[:10]), int(campaign["scenario"]))
-        for campaign in run.evaluation.get("campaigns", [])
-    ]
+    ends = [(campaign.user, campaign.last, campaign.scenario) for campaign in campaign_days(run)]
     names = ["user", "end", "scenario"]
     campaign_ends = pl.DataFrame(
         ends, schema=dict(zip(names, (pl.String, pl.Date, pl.Int64), strict=True)), orient="row"
