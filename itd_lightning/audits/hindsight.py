@@ -94,14 +94,17 @@ def compare_scores(
     comparable = before.join(last, on="user").filter(pl.col("start") <= pl.col("last")).select(columns)
     how: Literal["full", "inner"] = "full" if same_units else "inner"
     pairs = comparable.join(after.select(columns), on=_UNIT, how=how, nulls_equal=True, suffix="_after")
-    off, spread = (pl.col("score_after") - pl.col("score")).abs(), pl.col("score").std(ddof=0).fill_null(0.0)
+    difference, spread = (
+        (pl.col("score_after") - pl.col("score")).abs(),
+        pl.col("score").std(ddof=0).fill_null(0.0),
+    )
     counts = pairs.select(
         units=pl.len(),
         spread=spread,
-        single=off.null_count(),
-        changed=(off > _TOLERANCE * spread).sum(),
-        most=off.max().fill_null(0.0),
-        usual=off.pow(2).mean().sqrt().fill_null(0.0),
+        single=difference.null_count(),
+        changed=(difference > _TOLERANCE * spread).sum(),
+        most=difference.max().fill_null(0.0),
+        usual=difference.pow(2).mean().sqrt().fill_null(0.0),
     ).collect(engine="streaming")
     units, deviation, single, changed, most, usual = counts.row(0)
     if deviation:
@@ -122,11 +125,11 @@ def judge_change(name: str, change: ScoreChange, cut: CutOff, leaks: str = "") -
     """
     if not change.units:
         return unanswered(name, f"no unit is scored before {cut.until:%Y-%m-%d}")
-    hidden = f"answers from {cut.hidden_from:%Y-%m-%d} on are hidden"
+    hidden_words = f"answers from {cut.hidden_from:%Y-%m-%d} on are hidden"
     later = {
         FUTURE: "all later days are cut off",
-        ANSWERS: hidden,
-        TRAINING: f"it is trained without later days, and {hidden}",
+        ANSWERS: hidden_words,
+        TRAINING: f"it is trained without later days, and {hidden_words}",
     }[name]
     units = f"{change.units:,} units before {cut.until:%Y-%m-%d}"
     if not change.share:

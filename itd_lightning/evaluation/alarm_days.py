@@ -92,8 +92,8 @@ def choose_run_threshold(scores: Path, rule: Rule) -> ThresholdChoice:
 
 def add_p_values(days: pl.DataFrame, scores: Path) -> pl.DataFrame:
     """Add ``p``, the conformal p-value: the share of harmless validation days at least as high."""
-    labelled, _ = _label_user_days(scores)
-    harmless = _harmless_scores(labelled.filter(part=VAL))
+    labelled_days, _ = _label_user_days(scores)
+    harmless = _harmless_scores(labelled_days.filter(part=VAL))
     return days.with_columns(p=pl.Series(p_values(days["score"].to_numpy(), harmless), dtype=pl.Float64))
 
 

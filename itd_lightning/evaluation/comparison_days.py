@@ -33,21 +33,23 @@ def common_days(runs: Mapping[str, list[Path]]) -> tuple[pl.DataFrame, dict[str,
         InputError: If there is no run, or the runs stand on different stores or dates.
     """
     tables = {name: [ScoreTable(path, labels="event") for path in paths] for name, paths in runs.items()}
-    every = [table for seeds in tables.values() for table in seeds]
-    if not every:
+    all_tables = [table for seeds in tables.values() for table in seeds]
+    if not all_tables:
         raise InputError("there is no run to compare")
-    if len({table.store.fingerprint for table in every}) > 1:
+    if len({table.store.fingerprint for table in all_tables}) > 1:
         raise InputError("the runs stand on different stores, so their user-days are not the same")
-    pooled = {name: [user_days(table.user_chunks()) for table in seeds] for name, seeds in tables.items()}
-    days = _active_days(every[0])
-    val_from, test_from = _first_days([run for seeds in pooled.values() for run in seeds])
+    days_by_method = {
+        name: [user_days(table.user_chunks()) for table in seeds] for name, seeds in tables.items()
+    }
+    days = _active_days(all_tables[0])
+    val_from, test_from = _first_days([run for seeds in days_by_method.values() for run in seeds])
     part = pl.when(pl.col("start") >= test_from).then(pl.lit(TEST)).otherwise(pl.lit(VAL))
     days = days.with_columns(part=part).filter(pl.col("start") >= val_from)
-    scores = {name: [_scores_on(days, run) for run in seeds] for name, seeds in pooled.items()}
+    scores = {name: [_scores_on(days, run) for run in seeds] for name, seeds in days_by_method.items()}
     for name, seeds in scores.items():
         if any(run.is_null().all() for run in seeds):
             raise InputError(f"{name} has no score for any of the common user-days")
-    return every[0].label(days, "event"), scores
+    return all_tables[0].label(days, "event"), scores
 
 
 def _first_days(runs: list[pl.DataFrame]) -> tuple[datetime, datetime]:
@@ -87,9 +89,9 @@ def _active_days(table: ScoreTable) -> pl.DataFrame:
     )
 
 
-def _scores_on(days: pl.DataFrame, scored: pl.DataFrame) -> pl.Series:
+def _scores_on(days: pl.DataFrame, run_days: pl.DataFrame) -> pl.Series:
     """Return the score of each user-day; null where a run has none."""
-    rows = days.join(scored.select("user", "start", "score"), on=["user", "start"], how="left")
+    rows = days.join(run_days.select("user", "start", "score"), on=["user", "start"], how="left")
     return rows["score"]
 
 

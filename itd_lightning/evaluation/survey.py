@@ -103,9 +103,9 @@ def rank_test_units(survey: Survey, policy: LabelPolicy, scores: _Scores) -> dic
     at, owner = hits["unit"].to_numpy(), hits["owner"].to_numpy()
     of_hits: dict[str, list[np.ndarray]] = {}
     for first, chunk in _number_chunks(scores()):
-        here = _units_within(at, first, chunk) - first
+        rows_in_chunk = _units_within(at, first, chunk) - first
         for name, value in chunk.items():
-            of_hits.setdefault(name, []).append(value[here])
+            of_hits.setdefault(name, []).append(value[rows_in_chunk])
     ranks = {name: Ranking(np.concatenate(v), owner, len(survey.users)) for name, v in of_hits.items()}
     for first, chunk in _number_chunks(scores()):
         size = _count_units(chunk)

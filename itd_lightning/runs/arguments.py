@@ -44,18 +44,18 @@ def score_arguments(
     return [command, f"--ckpt_path={checkpoint}", *render_options(settings)]
 
 
-def refuse_followers(arguments: Sequence[str] | Mapping[str, Any], parsed: dict[str, Any]) -> None:
+def refuse_followers(arguments: Sequence[str] | Mapping[str, Any], parser_config: dict[str, Any]) -> None:
     """Refuse values of options that another option has replaced while parsing.
 
     Args:
         arguments: As they were typed, and configs that they name are read; or a command's whole config.
-        parsed: The command's config.
+        parser_config: The command's config.
 
     Raises:
         InputError: If a value differs from the one that is used.
     """
     for follower, leader in FOLLOWERS.items():
-        effective = _value_at(parsed, follower)
+        effective = _value_at(parser_config, follower)
         for place, value in _option_values(arguments, follower):
             if str(value) != str(effective):
                 option = leader.replace("init_args.", "")

@@ -47,7 +47,7 @@ from itd_lightning.runs.arguments import (
     take_option,
 )
 from itd_lightning.runs.checkpoint_config import safe_config
-from itd_lightning.runs.config import SaveConfig, config_hash, config_text, tracked_in, wandb_runs
+from itd_lightning.runs.config import SaveConfig, config_hash, config_text, find_tracked_run, wandb_runs
 from itd_lightning.views import View
 
 # A config is somebody's text: it may name these and nothing else, above all no function of the system.
@@ -155,12 +155,12 @@ class ExperimentCLI(LightningCLI):
         """Return the run's own log, which the report reads, and the loggers that the config names."""
         logs = self.subcommand == "fit" and not settings["fast_dev_run"]
         own = [RunLog(folder)] if logs else []
-        configured = [] if settings["logger"] is True else _as_list(settings["logger"])
+        config_loggers = [] if settings["logger"] is True else _as_list(settings["logger"])
         checkpoint = self._get(self.config, "ckpt_path")
-        if checkpoint and (fit_run := tracked_in(Path(checkpoint))):
-            for logger in wandb_runs(configured):
+        if checkpoint and (fit_run := find_tracked_run(Path(checkpoint))):
+            for logger in wandb_runs(config_loggers):
                 logger.resume(fit_run.id)
-        return own + configured
+        return own + config_loggers
 
     @property
     def has_trained(self) -> bool:

@@ -48,14 +48,14 @@ def write_common(
     answers = audit_table(table, audits)
     parts = [f"# {spec['title']}", spec["source"], _markdown(names, rows), *remarks]
     if answers.heads:
-        failed = [f"- {line}" for line in answers.failed] or ["No audit failed."]
+        failures = [f"- {line}" for line in answers.failures] or ["No audit failed."]
         meanings = "\n".join(f"- {line}" for line in answers.meanings)
         parts += [
             f"## {TITLE}",
             INTRODUCTION,
             meanings,
             _markdown(answers.heads, answers.rows),
-            "\n".join(failed),
+            "\n".join(failures),
         ]
     text = "\n\n".join(parts) + "\n"
     audit_names = answers.names

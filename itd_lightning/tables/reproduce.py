@@ -103,21 +103,24 @@ def reproduce_table(
     failures = run_all(fit_jobs, jobs)
     test_jobs = [score_job(cell) for cell in tests.values() if is_fitted(cell) and not is_scored(cell)]
     failures += run_all(test_jobs, jobs)
-    results, damaged = _evaluate_cells([folder for folder, cell in tests.items() if is_scored(cell)], store)
-    failures += damaged
+    results, error_lines = _evaluate_cells(
+        [folder for folder, cell in tests.items() if is_scored(cell)], store
+    )
+    failures += error_lines
     audit_jobs = [audit_job(folder) for folder in _folders_without_audits(spec, cells) if folder in results]
     failures += run_all(audit_jobs, jobs)
-    count = len(fit_jobs) + len(test_jobs) + len(audit_jobs) + len(damaged)
-    failed = f"{len(failures)} of {count} cells failed, the others are kept; first: "
-    data = (
-        f"{_describe(event_store)}; scoring code `{digest(sorted({code for code, _ in versions.values()}))}`"
-    )
+    count = len(fit_jobs) + len(test_jobs) + len(audit_jobs) + len(error_lines)
+    failure_words = f"{len(failures)} of {count} cells failed, the others are kept; first: "
+    code = digest(sorted({code for code, _ in versions.values()}))
+    data = f"{_summarise_store(event_store)}; scoring code `{code}`"
     if spec.get("common"):
         try:
             scored_cells = {place: cell for place, cell in cells.items() if cell.test_folder in results}
             text = _write_beside_each_other(stem, spec, scored_cells, data)
         except InputError as error:
-            raise InputError(f"{failed}{failures[0]}; then {error}" if failures else str(error)) from error
+            raise InputError(
+                f"{failure_words}{failures[0]}; then {error}" if failures else str(error)
+            ) from error
     else:
         evaluations = {
             place: results[cell.test_folder] for place, cell in cells.items() if cell.test_folder in results
@@ -134,7 +137,7 @@ def reproduce_table(
         ]
         text = write_table(stem, spec, lines, data)
     if failures:
-        raise FailedCellsError(failed + failures[0], text)
+        raise FailedCellsError(failure_words + failures[0], text)
     return text
 
 
@@ -209,8 +212,8 @@ def configs_of(table: Path, spec: TableSpec, row: str, overlay: str | None) -> t
     return config, overlays[0]
 
 
-def _describe(store: Store) -> str:
-    """Return a description of the store."""
+def _summarise_store(store: Store) -> str:
+    """Return the size and the fingerprint of the store in words."""
     manifest = store.manifest
     size = f"{manifest['users']} users, {manifest['events']:,} events"
     return f"{store.data}, {size}, fingerprint `{store.fingerprint}`"
@@ -218,15 +221,15 @@ def _describe(store: Store) -> str:
 
 def _evaluate_cells(folders: list[Path], store: Path) -> tuple[dict[Path, Evaluation], list[str]]:
     """Evaluate cells' scores by today's rules, whenever they were made; return the damaged ones as well."""
-    results, damaged = {}, []
+    results, error_lines = {}, []
     for folder in folders:
         try:
             results[folder] = evaluate(folder / SCORE_FILE, store)
         except InputError as error:
-            damaged.append(f"{error}; delete {folder} to score it again")
+            error_lines.append(f"{error}; delete {folder} to score it again")
         else:
             write_json(folder / EVALUATION_FILE, results[folder])
-    return results, damaged
+    return results, error_lines
 
 
 def plan_cell(

@@ -174,16 +174,16 @@ def search(path: Path, store: Path, out: Path, trials: int, seed: int = 0) -> pl
             study = _open_study(
                 out, f"{path.stem} {event_store.fingerprint} {digest([str(part) for part in sweep])}", optuna
             )
-            ended, failures = _run_trials(sweep, study, store, out, trials, seed, optuna)
+            results, failures = _run_trials(sweep, study, store, out, trials, seed, optuna)
     except BlockingIOError as error:
         raise InputError(f"another search is running in {out}; wait for it, or name another --out") from error
     except (sql.SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
         reason = str(error.__cause__ or error).splitlines()[0]
         raise InputError(f"{out / _DATABASE} cannot be read or written: {reason}") from error
-    if all(trial.value is None for trial in ended):
+    if all(trial.value is None for trial in results):
         first = f"first: {failures[0]}" if failures else "all were tried before"
         raise InputError(f"no fit succeeded; {first}; to try again, remove {out}")
-    rows = [{"trial": number, "value": trial.value, **trial.params} for number, trial in enumerate(ended)]
+    rows = [{"trial": number, "value": trial.value, **trial.params} for number, trial in enumerate(results)]
     table = pl.DataFrame(rows, infer_schema_length=None, strict=False).sort("value", nulls_last=True)
     with written_beside(out / "sweep.csv") as partial:
         table.write_csv(partial)
@@ -216,12 +216,12 @@ def _run_trials(
     if sweep.method == "grid":
         limit = min(trials, math.prod(len(_choices(space)) for space in sweep.parameters.values()))
     failures = []
-    while len(ended := _ended_trials(study, optuna)) < limit:
+    while len(results := _ended_trials(study, optuna)) < limit:
         # Seeded trial by trial, so that a search that goes on tries what it would have tried.
-        study.sampler = _sampler(sweep, len(ended), seed, optuna)
+        study.sampler = _sampler(sweep, len(results), seed, optuna)
         trial = study.ask()
         setting = {name: suggest_value(trial, name, space) for name, space in sweep.parameters.items()}
-        folder = out / f"trial-{len(ended)}"
+        folder = out / f"trial-{len(results)}"
         (folder / FIT_DONE).unlink(missing_ok=True)  # of a fit that was killed before it was told
         place = {STORE: str(store), FOLDER: str(folder)}
         failure = run_one(Job(["fit", *sweep.fit, *render_options({**place, **setting})], folder, FIT_DONE))
@@ -230,7 +230,7 @@ def _run_trials(
             study.tell(trial, state=optuna.trial.TrialState.FAIL)
         else:
             study.tell(trial, best_value(best_checkpoint(folder), sweep.metric))
-    return ended, failures
+    return results, failures
 
 
 def _sampler(sweep: _Sweep, count: int, seed: int, optuna: Any) -> Any:  # noqa: ANN401  # of an extra

@@ -111,12 +111,12 @@ def _top_alerts(days: pl.DataFrame) -> list[tuple[int, str, str, float, bool]]:
     ]
 
 
-def publish(folder: Path, tracked: TrackedRun) -> None:
+def publish(folder: Path, fit_run: TrackedRun) -> None:
     """Add the panels to the W&B run that tracked the fit.
 
     Args:
         folder: Of a run that was tested.
-        tracked: Where to send them, which the user must have said; see ``choose_destination``.
+        fit_run: Where to send them, which the user must have said; see ``choose_destination``.
 
     Raises:
         InputError: If the run was not evaluated, or wandb is not installed.
@@ -126,11 +126,11 @@ def publish(folder: Path, tracked: TrackedRun) -> None:
         import wandb
     except ImportError as error:
         raise InputError("W&B needs the extra: pip install 'itd-lightning[wandb]'") from error
-    mode = wandb_mode(offline=tracked.offline)
+    mode = wandb_mode(offline=fit_run.offline)
     run = wandb.init(
-        project=tracked.project,
-        entity=tracked.entity,
-        id=tracked.id,
+        project=fit_run.project,
+        entity=fit_run.entity,
+        id=fit_run.id,
         resume="allow" if mode == "online" else None,
         mode=mode,
         settings=PRIVATE,
@@ -150,11 +150,11 @@ def publish(folder: Path, tracked: TrackedRun) -> None:
         run.log({**tables, **scores, **content.summary})
 
 
-def choose_destination(tracked: TrackedRun, project: str | None, entity: str | None) -> TrackedRun:
+def choose_destination(fit_run: TrackedRun, project: str | None, entity: str | None) -> TrackedRun:
     """Return the user's own destination of panels: the options, else the environment, else the account.
 
     Args:
-        tracked: Where the checkpoint says that its fit went; never followed, as it may be a stranger's.
+        fit_run: Where the checkpoint says that its fit went; never followed, as it may be a stranger's.
         project: Given by the user.
         entity: Given by the user.
 
@@ -163,13 +163,13 @@ def choose_destination(tracked: TrackedRun, project: str | None, entity: str | N
     """
     project = project or os.environ.get("WANDB_PROJECT") or PROJECT
     entity = entity or os.environ.get("WANDB_ENTITY") or None
-    if tracked.project != project or tracked.entity not in (None, entity):
-        entity_option = "" if tracked.entity is None else f" --entity {quote(tracked.entity)}"
+    if fit_run.project != project or fit_run.entity not in (None, entity):
+        entity_option = "" if fit_run.entity is None else f" --entity {quote(fit_run.entity)}"
         raise InputError(
             f"the checkpoint says that its run was tracked elsewhere: if that place is yours, add "
-            f"--project {quote(tracked.project)}{entity_option}"
+            f"--project {quote(fit_run.project)}{entity_option}"
         )
-    return tracked._replace(project=project, entity=entity)
+    return fit_run._replace(project=project, entity=entity)
 
 
 def _corners(curve: Curve) -> list[list[float]]:

@@ -106,16 +106,16 @@ def _probable(window: _Window) -> bool:
 
 def _maps(window: _Window) -> list[Panel]:
     """Return the maps of observed, expected and contribution, on the same hours."""
-    likely = _probable(window)
+    is_probability = _probable(window)
     most = max(float(window.observed.max()), 1)
     marks = [mark for mark in (0, 1, 3, 10, 30, 100, 300, 1000, 3000) if mark <= most]
     colours = {"zmin": 0, "zmax": np.log1p(most), "colorscale": BLUES}
     ticks = {"tickvals": np.log1p(marks).tolist(), "ticktext": [str(mark) for mark in marks]}
     limit = max(float(np.abs(window.expected).max()), 1e-12)
-    expected = {"zmin": 0, "zmax": 1, "colorscale": BLUES} if likely else _diverging(limit)
-    adds = max(float(np.abs(window.part).max()), 1e-12)
-    signed = float(window.part.min()) < 0
-    part = _diverging(adds) if signed else {"zmin": 0, "zmax": adds, "colorscale": _ORANGES}
+    expected = {"zmin": 0, "zmax": 1, "colorscale": BLUES} if is_probability else _diverging(limit)
+    largest = max(float(np.abs(window.part).max()), 1e-12)
+    is_signed = float(window.part.min()) < 0
+    part = _diverging(largest) if is_signed else {"zmin": 0, "zmax": largest, "colorscale": _ORANGES}
     return [
         Panel(
             "Seen",
@@ -125,7 +125,7 @@ def _maps(window: _Window) -> list[Panel]:
         Panel(
             "Expected",
             _heat(window, window.expected, window.expected, expected, {"nticks": 5}),
-            "probability of activity" if likely else "standardised value",
+            "probability of activity" if is_probability else "standardised value",
         ),
         Panel(
             "Contribution", _heat(window, window.part, window.part, part, {"nticks": 4}), "added to the score"

@@ -72,9 +72,9 @@ def comparison(runs: Sequence[Run]) -> _Comparison:
         days, methods = common_days(score_files)
     except InputError as error:
         return _Comparison(None, [], [], [], {}, str(error))
-    tested = (days["part"] == TEST).to_numpy()
-    days = days.filter(tested)
-    scores = np.stack([fill_missing(methods[run.name][0])[tested] for run in runs])
+    is_test = (days["part"] == TEST).to_numpy()
+    days = days.filter(is_test)
+    scores = np.stack([fill_missing(methods[run.name][0])[is_test] for run in runs])
     ranks = np.stack([ranked_share(row) for row in scores])
     names = [run.name for run in runs]
     costs = {run.name: cost(run.folder) for run in runs}
@@ -95,8 +95,8 @@ def cost(folder: Path) -> dict[str, float]:
 
 def ranked_share(score: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
     """Return the share of the days that score lower, half of a tie."""
-    ordered = np.sort(score)
-    first, last = (np.searchsorted(ordered, score, side=side) for side in ("left", "right"))
+    ascending = np.sort(score)
+    first, last = (np.searchsorted(ascending, score, side=side) for side in ("left", "right"))
     share: Float[np.ndarray, " n"] = (first + last) / (2 * len(score))
     return share
 

@@ -28,7 +28,7 @@ from itd_lightning.report.runs import Run
 from itd_lightning.report.sections.base import Page, Section
 
 _VIEW = "trajectories"  # whose runs have pictures
-_CALM = "#DCE9F5"  # behind baseline days
+_BASELINE_COLOUR = "#DCE9F5"  # behind baseline days
 _SHADE = "shaded blue: the baseline; shaded orange: the campaign"
 
 
@@ -100,7 +100,7 @@ def _malicious_days(run: Run, user: str, days: list[date]) -> Bool[np.ndarray, "
 def _in_space(story: _Story) -> go.Figure:
     """Return picture 1: the path in three principal components."""
     place = story.table.select(pl.col("x", "y", "z").round(4))
-    calm = story.table["baseline"].to_numpy()
+    is_baseline = story.table["baseline"].to_numpy()
     figure = go.Figure(
         layout={
             "template": "none",
@@ -114,8 +114,8 @@ def _in_space(story: _Story) -> go.Figure:
     line = {"color": "#c4c4c4", "width": 1}
     figure.add_scatter3d(**place.to_dict(as_series=False), mode="lines", line=line, hoverinfo="skip")
     parts = (
-        (calm & ~story.malicious, COLOURS[0], 2.5, "baseline"),
-        (~calm & ~story.malicious, HARMLESS, 2.5, "later"),
+        (is_baseline & ~story.malicious, COLOURS[0], 2.5, "baseline"),
+        (~is_baseline & ~story.malicious, HARMLESS, 2.5, "later"),
         (story.malicious, MALICIOUS, 5, "campaign"),
     )
     for mask, colour, size, words in parts:
@@ -135,9 +135,15 @@ def _time_plot(run: Run, story: _Story, y: Layout) -> go.Figure:
     span = [str(days[0]), str(days[-1] + timedelta(days=1))]
     figure = canvas({"type": "date", "range": span, "nticks": 5, "tickformat": "%d %b %Y"}, y)
     until = str(story.table.filter("baseline")["day"].max())
-    calm = {"x0": span[0], "x1": until, "fillcolor": _CALM, "line": {"width": 0}, "layer": "below"}
+    baseline_shape = {
+        "x0": span[0],
+        "x1": until,
+        "fillcolor": _BASELINE_COLOUR,
+        "line": {"width": 0},
+        "layer": "below",
+    }
     full_height = {"type": "rect", "yref": "paper", "y0": 0, "y1": 1}
-    figure.layout.shapes = [full_height | calm, *campaign_shapes(run, story.user)]
+    figure.layout.shapes = [full_height | baseline_shape, *campaign_shapes(run, story.user)]
     return figure
 
 
@@ -242,5 +248,5 @@ def _with_scenarios(run: Run, signatures: pl.DataFrame) -> pl.DataFrame:
     )
     days = last.select("user", "day", "scenario")
     with_scenario = signatures.join(days, on=["user", "day"], how="left", maintain_order="left")
-    shown = with_scenario.filter(pl.col("regular") | pl.col("scenario").is_not_null())
-    return shown.with_columns(pl.col("scenario").fill_null(0))
+    rows = with_scenario.filter(pl.col("regular") | pl.col("scenario").is_not_null())
+    return rows.with_columns(pl.col("scenario").fill_null(0))
