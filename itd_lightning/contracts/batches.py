@@ -41,7 +41,6 @@ class DayBatch(NamedTuple):
         past: The same of the user's D preceding days, the latest first, float32 ``(B, D, F)``; 0 where there
             are fewer.
         has_past: Whether there is such a day, bool ``(B, D)``; where there is none, there is none before it.
-        user: Number of the user, int64 ``(B,)``; 0 for everybody who is not in training.
         unit: Row number in the view's table of units, int64 ``(B,)``: user, start, end and part.
         label: Shown label of the day, float32 ``(B,)``: 1 malicious, 0 harmless, NaN where it shows
             nothing.
@@ -50,7 +49,6 @@ class DayBatch(NamedTuple):
     features: Float[Tensor, "b f"]
     past: Float[Tensor, "b d f"]
     has_past: Bool[Tensor, "b d"]
-    user: Int[Tensor, " b"]
     unit: Int[Tensor, " b"]
     label: Float[Tensor, " b"]
 

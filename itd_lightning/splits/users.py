@@ -11,6 +11,12 @@ from itd_lightning.contracts.scores import UNITS
 from itd_lightning.splits.base import Shown, Split, check_share
 
 
+def draw_user(user: str, seed: int) -> float:
+    """Return a number from 0 to below 1 that depends on the user and the seed alone."""
+    digest = blake2b(f"{seed} {user}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") / 2**64
+
+
 class Users(Split):
     """A split that puts all units of a user into one part.
 
@@ -52,9 +58,8 @@ class Users(Split):
         return units.with_columns(part.cast(UNITS["part"]))
 
     def part_of(self, user: str) -> str:
-        """Return the part of a user, by a hash that no other user enters."""
-        digest = blake2b(f"{self.seed} {user}".encode(), digest_size=8).digest()
-        draw = int.from_bytes(digest, "big") / 2**64
+        """Return the part of a user, by a draw that no other user enters."""
+        draw = draw_user(user, self.seed)
         if draw < self.test_share:
             return "test"
         return "val" if draw < self.test_share + (1 - self.test_share) * self.val_share else "train"

@@ -22,9 +22,8 @@ def days_of(features: Float[Tensor, "b f"]) -> DayBatch:
     count = len(features)
     nothing = torch.zeros(count, 0, features.shape[1])
     numbers = torch.arange(count)
-    return DayBatch(
-        features, nothing, torch.zeros(count, 0, dtype=torch.bool), numbers, numbers, numbers * torch.nan
-    )
+    has_past = torch.zeros(count, 0, dtype=torch.bool)
+    return DayBatch(features, nothing, has_past, numbers, numbers * torch.nan)
 
 
 def fit_and_score(

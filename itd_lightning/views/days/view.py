@@ -1,6 +1,6 @@
 """View ``days``: a user's day as numbers, standardised against everybody's days or the user's own.
 
-Axes: N days, B rows of a batch, D preceding days, F features, U users that trained, and one for all others.
+Axes: N days, B rows of a batch, D preceding days, F features, G groups of peers.
 """
 
 from collections.abc import Sequence
@@ -16,14 +16,20 @@ from torch.utils.data import DataLoader
 
 from itd_lightning.contracts.batches import DayBatch
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.events.calendar import fill_days
+from itd_lightning.events.calendar import fill_days, is_weekend
 from itd_lightning.events.files import FileTypes
+from itd_lightning.events.people import as_of
+from itd_lightning.numerics.history import OwnHistory, own_deviations
 from itd_lightning.splits import Split
 from itd_lightning.store.read import Store
 from itd_lightning.views.base import EpochShuffle, View, require_fitted
 from itd_lightning.views.days.build import build_view
 from itd_lightning.views.days.dataset import DayDataset, Fitted, History, matching, moments
 from itd_lightning.views.loading import Loading
+
+_FEW_PEERS = 5  # people with a role: with fewer, its usual day would be that of somebody in particular
+_HALF_AN_EVENT = 0.5
+_SHARE_OF_SPREAD = 0.1
 
 
 class Days(View):
@@ -34,9 +40,13 @@ class Days(View):
         split: Who and when trains, validates and tests.
         features: Patterns of names, such as ``http_*``; a pattern after ``!`` takes features out again.
         history: Against what a feature is standardised: everybody's training days (``none``), the user's
-            ``own``, or ``both``, one beside the other.
-        prior: How many of everybody's days stand beside a user's own training days; above 0. A user without
-            any is measured by everybody's alone.
+            ``own`` earlier days in the store that is scored, or ``both``, one beside the other. ``frozen``
+            are the user's own training days, kept in the checkpoint, as publications do it: who did not
+            train is measured by everybody's.
+        own: Which of the user's own earlier days count; until there are enough, the days of people with the
+            same role in training, or everybody's, stand in for them.
+        prior: How many of everybody's days stand beside those of a role, or of a user with a frozen history;
+            above 0.
         silent: Take days without any event, too, between a user's first and last one.
         file_types: Which endings make a file a document, a program and so on: those ``common`` to all views,
             or ``le2020``, those of the authors' code.
@@ -58,6 +68,7 @@ class Days(View):
         split: Split,
         features: Sequence[str] = ("*",),
         history: History = "none",
+        own: OwnHistory = OwnHistory(),  # noqa: B008 - frozen
         prior: float = 1.0,
         silent: bool = False,
         file_types: FileTypes = "common",
@@ -69,10 +80,11 @@ class Days(View):
         if prior <= 0 or days < 0:
             raise ValueError(f"prior must be above 0 and days not below, got {prior} and {days}")
         self.features = tuple(features)
-        self.history, self.prior, self.silent, self.days = history, prior, silent, days
+        self.history, self.own, self.prior = history, own, prior
+        self.silent, self.days = silent, days
         self.file_types: FileTypes = file_types
         self.fitted: Fitted | None = None
-        self.values: Float[Tensor, "n f"] | None = None
+        self.standardised: Float[Tensor, "n f"] | None = None
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -86,39 +98,72 @@ class Days(View):
         if self.silent:
             all_days = fill_days(self.table)
             self.table = all_days.join(self.table, on=["user", "day"], how="left", maintain_order="left")
-        self.values = None
+        self.standardised = None
         start = pl.col("day").cast(pl.Datetime("us"))
         return self.table.select("user", start=start, end=start.dt.offset_by("1d"))
 
     def fit(self) -> None:
-        """Learn the moments of training days."""
+        """Learn the moments of training days: everybody's, and those of each group."""
         names = matching(self.table.columns[2:], self.features)
         train = self.part("train")
-        users = self.units[train]["user"].unique().sort().to_list()
-        mean, std = moments(
-            self.values_of(names)[train].numpy(), self.numbers(users)[train].numpy(), len(users), self.prior
-        )
-        self.fitted = Fitted(names, users, mean, std)
+        groups = self.train_groups(train)
+        values, group = self.values_of(names)[train], self.groups(groups)[train]
+        self.fitted = Fitted(names, groups, *moments(values, group, len(groups), self.prior))
 
-    def values_of(self, names: list[str]) -> Float[Tensor, "n f"]:
+    def train_groups(self, train: Int[np.ndarray, " m"]) -> list[str]:
+        """Return the groups with training days: users, or roles that so many hold that none stands out."""
+        if self.history == "frozen":
+            return self.units[train]["user"].unique().sort().to_list()
+        if self.history == "none":
+            return []
+        rows = self.units[train].select("user").hstack([self.roles()[train]]).drop_nulls().unique()
+        return rows.group_by("role").len().filter(pl.col("len") >= _FEW_PEERS)["role"].sort().to_list()
+
+    def roles(self) -> pl.Series:
+        """Return the role of each day's user, as known on the day; null where nobody knows."""
+        people, days = Store(self.store).people(), self.units.select("user", day=pl.col("start").dt.date())
+        return (
+            pl.Series("role", [None] * len(days), pl.String)
+            if people is None
+            else as_of(people, days)["role"]
+        )
+
+    def groups(self, names: list[str]) -> Int[np.ndarray, " n"]:
+        """Return the number of each day's group; 0 for everybody."""
+        group = self.units["user"] if self.history == "frozen" else self.roles()
+        number = {name: place for place, name in enumerate(names, start=1)}
+        return group.replace_strict(number, default=0, return_dtype=pl.Int64).to_numpy()
+
+    def values_of(self, names: list[str]) -> Float[np.ndarray, "n f"]:
         """Return the features of all days; 0 where the store does not record one, or nothing happened."""
         zeros = [pl.lit(0.0, pl.Float32).alias(name) for name in names if name not in self.table.columns]
-        return self.table.with_columns(zeros).select(pl.col(names).fill_null(0.0)).to_torch()
+        return self.table.with_columns(zeros).select(pl.col(names).fill_null(0.0)).to_numpy()
 
-    def numbers(self, users: list[str]) -> Int[Tensor, " n"]:
-        """Return the number of each day's user."""
-        number = {user: place for place, user in enumerate(users, start=1)}
-        return self.units["user"].replace_strict(number, default=0, return_dtype=pl.Int64).to_torch()
+    def standardise(self, fitted: Fitted) -> Float[Tensor, "n f"]:
+        """Return all days in standard deviations from the mean of everybody, of the user, or of both."""
+        values = self.values_of(fitted.features)
+        mean, std = fitted.mean.numpy(), fitted.std.numpy()
+        parts = []
+        if self.history in ("none", "both"):
+            parts.append((values - mean[0]) / std[0])
+        if self.history == "frozen":
+            group = self.groups(fitted.groups)
+            parts.append((values - mean[group]) / std[group])
+        if self.history in ("own", "both"):
+            usual = (mean.astype(float), std.astype(float), self.groups(fitted.groups))
+            weekend = self.units.select(is_weekend(pl.col("start"))).to_series().to_numpy()
+            user = self.units["user"].rle_id().to_numpy()
+            parts.append(own_deviations(values, user, weekend, usual, _floors(fitted), self.own))
+        return torch.from_numpy(np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0])
 
     def rows(self, *names: str) -> DayDataset:
         """Return the days of these parts, in order."""
         fitted = require_fitted(self.fitted, "the moments come")
         before = self.units.select(pl.int_range(pl.len()).over("user")).to_series().to_torch()
-        if self.values is None:
-            self.values = self.values_of(fitted.features)
-        user, label = self.numbers(fitted.users), torch.from_numpy(self.label)
-        part = self.part(*names)
-        return DayDataset(self.values, user, before, label, part, self.days, fitted, self.history)
+        if self.standardised is None:
+            self.standardised = self.standardise(fitted)
+        label = torch.from_numpy(self.label)
+        return DayDataset(self.standardised, before, label, self.part(*names), self.days)
 
     def train_dataloader(self) -> DataLoader[DayBatch]:
         """Return the training days, shuffled."""
@@ -131,9 +176,10 @@ class Days(View):
 
     def cells(self, unit: int) -> pl.DataFrame:
         """Return the features of a day; with two histories those against own history have a suffix."""
-        if self.fitted is None or self.values is None:
+        if self.fitted is None:
             raise InputError("a day is explained after it was scored")
-        names, values = self.fitted.features, self.values[unit].numpy()
+        names = self.fitted.features
+        values = np.array([self.table[name][unit] if name in self.table.columns else 0.0 for name in names])
         if self.history == "both":
             names, values = [*names, *(f"{name}, own" for name in names)], np.concatenate([values, values])
         return pl.DataFrame({"feature": names, "seen": values}).select(
@@ -146,4 +192,10 @@ class Days(View):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore the state that another run fitted."""
-        self.fitted, self.values = Fitted(**state_dict) if state_dict else None, None
+        self.fitted, self.standardised = Fitted(**state_dict) if state_dict else None, None
+
+
+def _floors(fitted: Fitted) -> Float[np.ndarray, " f"]:
+    """Return the least deviation of each feature: half an event, or a tenth of everybody's for a mean."""
+    is_count = np.array([name.endswith("_count") for name in fitted.features])
+    return np.where(is_count, _HALF_AN_EVENT, _SHARE_OF_SPREAD * fitted.std[0].double().numpy())

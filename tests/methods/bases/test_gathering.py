@@ -10,7 +10,7 @@ from itd_lightning.methods.bases.gathering import join_batches, load_library, sa
 
 def test_days_of_several_batches_are_joined_in_the_order_of_their_units() -> None:
     unit = torch.tensor([3, 0, 2])
-    one = DayBatch(unit[:, None] * 1.0, torch.zeros(3, 0, 1), torch.zeros(3, 0) > 0, unit, unit, unit * 0.5)
+    one = DayBatch(unit[:, None] * 1.0, torch.zeros(3, 0, 1), torch.zeros(3, 0) > 0, unit, unit * 0.5)
     two = DayBatch(*(column[:1] for column in one))._replace(
         features=torch.ones(1, 1), unit=torch.tensor([1]), label=torch.tensor([0.5])
     )

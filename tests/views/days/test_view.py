@@ -12,6 +12,7 @@ import torch
 
 from itd_lightning.contracts.batches import DayBatch
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.numerics.history import OwnHistory
 from itd_lightning.splits import Dates
 from itd_lightning.store.presence import pc_use
 from itd_lightning.store.read import Store
@@ -69,9 +70,9 @@ def test_silent_days_are_units_on_request_but_none_after_the_last_event(small: P
     assert bob["start"].dt.day().to_list() == list(range(1, 11))
     assert view.units.filter(pl.col("user") == "eve").height == 3
     silent = int(np.flatnonzero((view.units["user"] == "bob").to_numpy())[2])
-    rows = view.rows("train")
-    assert not rows.values[silent].any()
-    assert torch.isfinite(rows.standardise(torch.tensor([silent]))).all()
+    assert view.fitted is not None
+    assert not view.values_of(view.fitted.features)[silent].any()
+    assert torch.isfinite(view.rows("train").features[silent]).all()
 
 
 def test_features_are_standardised_by_training_days(small: Path) -> None:
@@ -92,25 +93,46 @@ def test_later_days_change_no_moment(small: Path, tmp_path: Path) -> None:
     file = busy / "events" / "shard=000" / "events.parquet"
     shard = pl.read_parquet(file, glob=False)
     pl.concat([shard, pl.DataFrame(wild, schema=shard.schema)]).write_parquet(file)
-    calm, stormy = ready(small, history="own").fitted, ready(busy, history="own").fitted
+    calm, stormy = ready(small, history="frozen").fitted, ready(busy, history="frozen").fitted
     assert calm is not None
     assert stormy is not None
     assert torch.equal(calm.mean, stormy.mean)
     assert torch.equal(calm.std, stormy.std)
 
 
-def test_own_history_compares_a_day_with_the_users_own_days(small: Path) -> None:
-    view = ready(small, history="own", prior=1e-6)
+def test_a_frozen_history_compares_a_day_with_the_users_own_training_days(small: Path) -> None:
+    view = ready(small, history="frozen", prior=1e-6)
     batch, place = full_batch(view, "train"), column(view, "http_count")
     torch.testing.assert_close(batch.features[:, place], torch.zeros(len(batch.unit)), atol=1e-2, rtol=0)
     assert full_batch(ready(small), "train").features[:, place].abs().min() > 0.5
 
 
-def test_a_user_without_training_days_is_measured_by_everybody(small: Path) -> None:
-    own, everybody = ready(small, history="own"), ready(small)
-    eve = torch.from_numpy(np.flatnonzero((own.units["user"] == "eve").to_numpy()))
-    assert own.rows("test").user[eve].tolist() == [0, 0, 0]
-    assert torch.equal(own.rows("test").standardise(eve), everybody.rows("test").standardise(eve))
+def test_a_user_without_training_days_is_measured_by_everybody_where_history_is_frozen(small: Path) -> None:
+    frozen, everybody = ready(small, history="frozen"), ready(small)
+    eve = np.flatnonzero((frozen.units["user"] == "eve").to_numpy())
+    assert len(eve) == 3
+    assert torch.equal(frozen.rows("test").features[eve], everybody.rows("test").features[eve])
+
+
+def test_own_history_compares_a_day_with_the_users_earlier_days_whoever_trained(small: Path) -> None:
+    view = ready(small, history="own", own=OwnHistory(warm_up=2, weekends_apart=False))
+    batch, place = full_batch(view, "train", "val", "test"), column(view, "http_count")
+    days = view.units[batch.unit.numpy()]
+    usual = batch.features[:, place]
+    assert usual[(days["user"] == "ann").to_numpy()].tolist()[2:] == [0.0] * 8  # two pages on every day
+    eve = usual[(days["user"] == "eve").to_numpy()]
+    assert eve[0] != 0  # measured by everybody on her first day
+    assert eve[2] == 0
+
+
+def test_people_with_few_of_their_role_are_measured_by_everybody_at_first(store: Path) -> None:
+    view = Days(store, RICH, history="own")
+    view.prepare_data()
+    view.setup("fit")
+    assert view.fitted is not None
+    roles = view.units.select("user").hstack([view.roles()]).drop_nulls().unique().group_by("role").len()
+    assert set(view.fitted.groups) == set(roles.filter(pl.col("len") >= 5)["role"])
+    assert len(view.fitted.groups) < len(roles)
 
 
 def test_both_histories_stand_side_by_side(small: Path) -> None:
@@ -122,7 +144,7 @@ def test_both_histories_stand_side_by_side(small: Path) -> None:
 
 def test_own_moments_are_those_of_own_days_and_of_some_of_everybodys() -> None:
     values = np.array([[0.0], [2.0], [10.0]], dtype=np.float32)
-    mean, std = moments(values, np.array([1, 1, 2]), users=2, prior=2.0)
+    mean, std = moments(values, np.array([1, 1, 2]), groups=2, prior=2.0)
     assert mean.flatten().tolist() == pytest.approx([4.0, (2 + 8) / 4, (10 + 8) / 3])
     everybody = (16 + 4 + 36) / 3
     expected = [everybody, (2 * 1 + 2 * everybody) / 4, (0 + 2 * everybody) / 3]
@@ -130,7 +152,7 @@ def test_own_moments_are_those_of_own_days_and_of_some_of_everybodys() -> None:
 
 
 def test_a_feature_that_never_varies_gets_the_deviation_one() -> None:
-    _, std = moments(np.full((3, 1), 7.0, dtype=np.float32), np.array([1, 1, 2]), users=2, prior=1.0)
+    _, std = moments(np.full((3, 1), 7.0, dtype=np.float32), np.array([1, 1, 2]), groups=2, prior=1.0)
     assert std.flatten().tolist() == [1, 1, 1]
 
 
@@ -174,9 +196,11 @@ def test_patterns_choose_features(small: Path) -> None:
         ready(small, features=["htp_*"])
 
 
-def test_prediction_knows_users_again_and_fills_what_a_store_does_not_record(small: Path) -> None:
-    fitted = ready(small, history="own")
-    view = Days(small, SPLIT, history="own")
+def test_prediction_knows_users_of_a_frozen_history_and_fills_what_a_store_does_not_record(
+    small: Path,
+) -> None:
+    fitted = ready(small, history="frozen")
+    view = Days(small, SPLIT, history="frozen")
     view.setup("predict")
     state = fitted.state_dict()
     state["features"] = [*state["features"], "file_depth_mean"]
@@ -186,7 +210,7 @@ def test_prediction_knows_users_again_and_fills_what_a_store_does_not_record(sma
     view.load_state_dict(state)
     batch = full_batch(view, "predict")
     assert set(view.units["part"]) == {"predict"}
-    assert batch.user.tolist() == [1] * 10 + [2] * 9 + [0] * 3
+    assert view.groups(state["groups"]).tolist() == [1] * 10 + [2] * 9 + [0] * 3
     assert batch.features[:, -1].tolist() == [-1.0] * 22
 
 

@@ -1,0 +1,136 @@
+"""What is usual for a user: moments of the user's own earlier days, and how far a day lies from them.
+
+Everything is causal: a day is compared with the days before it, in the store that is scored. So people whom
+training never saw have a history, and nothing of anybody has to lie in a checkpoint.
+
+Axes: N days of all users, M rows of one series, F features.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, Shaped
+from scipy.signal import lfilter
+
+_MOST = 20.0  # deviations: beyond, a day is as unusual as it can be
+
+
+@dataclass(frozen=True)
+class OwnHistory:
+    """Which of a user's own earlier days tell what is usual.
+
+    Attributes:
+        horizon: At most so many active days back, counted within workdays or weekends; 0 for all of them.
+        half_life: Active days after which a day counts half; 0 counts all of them alike.
+        weekends_apart: Compare weekends with weekends and other days with other days.
+        warm_up: Active days after which own history alone counts. Before, the usual day of peers fades out
+            evenly, as own days come in.
+    """
+
+    horizon: int = 60
+    half_life: float = 0.0
+    weekends_apart: bool = True
+    warm_up: int = 20
+
+    def __post_init__(self) -> None:
+        if self.horizon < 0 or self.half_life < 0 or self.warm_up < 1:
+            raise ValueError(
+                "horizon and half_life must be at least 0 and warm_up 1, "
+                f"got {self.horizon}, {self.half_life} and {self.warm_up}"
+            )
+
+
+def earlier_moments(
+    rows: Float[np.ndarray, "m f"], horizon: int = 0, half_life: float = 0.0
+) -> tuple[Int[np.ndarray, " m"], Float[np.ndarray, "m f"], Float[np.ndarray, "m f"]]:
+    """Return the number, mean and standard deviation of the rows before each row.
+
+    A row that is added at the end changes nothing before it, not even by rounding.
+
+    Args:
+        rows: One series, the earliest first.
+        horizon: At most so many rows back; 0 for all.
+        half_life: Rows after which a row counts half; 0 counts all alike.
+
+    Returns:
+        The number ``(M,)``, at most the horizon; mean and deviation ``(M, F)``, 0 with no row before.
+
+    Example:
+        >>> count, mean, std = earlier_moments(np.array([[1.0], [3.0], [9.0]]))
+        >>> count.tolist(), mean.ravel().tolist(), std.ravel().tolist()
+        ([0, 1, 2], [0.0, 1.0, 2.0], [0.0, 0.0, 1.0])
+    """
+    decay = 0.5 ** (1 / half_life) if half_life else 1.0
+    place = np.arange(len(rows))
+    count = np.minimum(place, horizon) if horizon else place
+    shift = rows[:1]  # sums of what varies little are exact where those of large numbers are not
+    centred = rows - shift
+    weight, total, squares = (
+        _earlier_sums(values, horizon, decay)
+        for values in (np.ones((len(rows), 1)), centred, np.square(centred))
+    )
+    weight = np.where(count[:, None] > 0, weight, 1.0)
+    mean = total / weight
+    std = np.sqrt(np.maximum(squares / weight - np.square(mean), 0.0))
+    return count, np.where(count[:, None] > 0, mean + shift, 0.0), std
+
+
+def _earlier_sums(values: Float[np.ndarray, "m f"], horizon: int, decay: float) -> Float[np.ndarray, "m f"]:
+    """Return the decayed sum of the rows before each row, at most ``horizon`` of them."""
+    running = np.cumsum(values, axis=0) if decay == 1.0 else lfilter([1.0], [1.0, -decay], values, axis=0)
+    sums = np.zeros_like(running)
+    sums[1:] = running[:-1]
+    if horizon and len(values) > horizon + 1:
+        sums[horizon + 1 :] -= decay**horizon * running[: -horizon - 1]
+    return sums
+
+
+def own_deviations(
+    values: Float[np.ndarray, "n f"],
+    user: Shaped[np.ndarray, " n"],
+    is_weekend: Bool[np.ndarray, " n"],
+    usual: tuple[Float[np.ndarray, "g f"], Float[np.ndarray, "g f"], Int[np.ndarray, " n"]],
+    floor: Float[np.ndarray, " f"],
+    own: OwnHistory,
+) -> Float[np.ndarray, "n f"]:
+    """Return how far each day lies from the user's earlier ones, in their standard deviations.
+
+    ::
+
+        deviation = (value - mean) / (std + floor),  at most 20 either way
+
+    Mean and deviation fade from those of peers to the user's own over the warm-up: after n of its w days,
+    own history has the weight n / w.
+
+    Args:
+        values: Days, user after user, each user's in time order.
+        user: User of each day.
+        is_weekend: Whether the day is on a weekend.
+        usual: Mean and standard deviation of groups of peers, and the group of each day.
+        floor: Smallest deviation of each feature: without it the first event of a kind is infinitely far out.
+        own: Which earlier days count.
+
+    Returns:
+        float32 ``(N, F)``.
+    """
+    means, stds, group = usual
+    kind = is_weekend if own.weekends_apart else np.zeros(len(user), dtype=bool)
+    deviations = np.zeros(values.shape, dtype=np.float32)
+    for rows in _series(user, kind):
+        series = values[rows].astype(np.float64)
+        count, mean, std = earlier_moments(series, own.horizon, own.half_life)
+        weight = np.minimum(count / own.warm_up, 1.0)[:, None]
+        mean = weight * mean + (1 - weight) * means[group[rows]]
+        std = weight * std + (1 - weight) * stds[group[rows]]
+        deviations[rows] = np.clip((series - mean) / (std + floor), -_MOST, _MOST)
+    return deviations
+
+
+def _series(user: Shaped[np.ndarray, " n"], kind: Bool[np.ndarray, " n"]) -> list[Int[np.ndarray, " m"]]:
+    """Return the rows of each user's workdays, and those of the user's weekends."""
+    if not len(user):
+        return []
+    starts = np.flatnonzero(np.concatenate([[True], user[1:] != user[:-1]]))
+    spans = zip(starts, [*starts[1:], len(user)], strict=True)
+    kinds = (False, True)
+    return [first + np.flatnonzero(kind[first:last] == one) for first, last in spans for one in kinds]
