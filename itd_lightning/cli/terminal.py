@@ -125,7 +125,7 @@ def alert_table(name: str, days: pl.DataFrame, words: str) -> Table:
     Args:
         name: Of the run.
         days: As ``alerts.lists.top_days`` returns them, and perhaps ``p``.
-        words: What stands below, such as the rule by which they were choice.
+        words: What stands below, such as the rule by which they were chosen.
     """
     numbers = [name for name in ("score", "p") if name in days]
     heads = [column(name) for name in numbers]

@@ -144,8 +144,8 @@ def _threshold_of(table: ScoreTable, survey: Survey) -> float:
     Raises:
         InputError: If there are no validation units to choose it from.
     """
-    stored = read_threshold(table.path.parent, table.about.checkpoint)
-    return threshold_at_fpr(survey.harmless, fpr=_ACCEPTED_FPR) if stored is None else stored.threshold
+    record = read_threshold(table.path.parent, table.about.checkpoint)
+    return threshold_at_fpr(survey.harmless, fpr=_ACCEPTED_FPR) if record is None else record.threshold
 
 
 def _headline(
@@ -257,12 +257,12 @@ def _campaigns(hits: pl.DataFrame, key: Key) -> list[Campaign]:
 
 def _protocol(table: ScoreTable) -> Protocol:
     """Return the settings behind the numbers: run, split, labels, store and threshold rule."""
-    stored = read_threshold(table.path.parent, table.about.checkpoint)
+    record = read_threshold(table.path.parent, table.about.checkpoint)
     usual = f"at most {_ACCEPTED_FPR:.0%} of harmless validation units above it"
     settings = {
         **table.about._asdict(),
         "labels": table.policy,
-        "threshold_rule": usual if stored is None else stored.words,
+        "threshold_rule": usual if record is None else record.words,
         "intervals": f"95 %, bootstrap over users, {REPLICATES} draws",
         "pr_auc": "average precision",
         "data": table.store.data,

@@ -12,7 +12,7 @@ import yaml
 
 from itd_lightning.store.source_hash import source_hash
 
-_NAMED = ("callbacks", "methods", "splits", "views")  # packages of which a config names classes
+_PACKAGES = ("callbacks", "methods", "splits", "views")  # packages of which a config names classes
 _ALWAYS = ("itd_lightning.runs.launch",)
 
 
@@ -49,5 +49,5 @@ def _class_paths(part: object) -> Iterator[str]:
 
 def _modules_defining(name: str) -> list[str]:
     """Return the modules of ours that define a class of this name."""
-    packages = [importlib.import_module(f"itd_lightning.{package}") for package in _NAMED]
+    packages = [importlib.import_module(f"itd_lightning.{package}") for package in _PACKAGES]
     return [getattr(package, name).__module__ for package in packages if hasattr(package, name)]

@@ -7,7 +7,7 @@ from typing import Any, cast
 import polars as pl
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.results import SCHEMA, AuditResult, Evaluation
+from itd_lightning.contracts.results import SCHEMA, AuditResult, Evaluation, Numbers
 from itd_lightning.contracts.run_files import EVALUATION_FILE, SCORE_FILE, TEST_COMMAND
 from itd_lightning.contracts.yaml_files import read_yaml
 
@@ -48,7 +48,7 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def read_settings(path: Path) -> dict[str, Any]:
+def read_settings(path: Path) -> dict[str, object]:
     """Return the view's settings from the config that scored a run; empty without a readable one."""
     try:
         config = read_yaml(path)
@@ -71,7 +71,7 @@ def read_audits(path: Path) -> list[AuditResult]:
         ) from error
 
 
-def _audit_result(entry: dict[str, Any]) -> AuditResult:
+def _audit_result(entry: Numbers) -> AuditResult:
     """Return one entry of ``audit.json``; JSON has no tuples, and fields may be absent."""
     result = AuditResult(*(entry.get(field) for field in AuditResult._fields))  # type: ignore[arg-type]
     return result._replace(interval=result.interval and (result.interval[0], result.interval[1]))

@@ -36,11 +36,18 @@ from itd_lightning.callbacks.stages import StagedMethod
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import private_files, written_beside
 from itd_lightning.contracts.places import refuse_urls, refuse_urls_within
-from itd_lightning.contracts.run_files import CHECKPOINTS, METRIC_FILE
+from itd_lightning.contracts.run_files import METRIC_FILE, predict_folder, run_of_checkpoint
 from itd_lightning.methods import Method
-from itd_lightning.runs.arguments import FOLLOWERS, SEED, refuse_followers, take_option
+from itd_lightning.runs.arguments import (
+    FOLDER,
+    FOLLOWERS,
+    SEED,
+    refuse_followers,
+    render_options,
+    take_option,
+)
 from itd_lightning.runs.checkpoint_config import safe_config
-from itd_lightning.runs.config import SaveConfig, config_hash, config_text, tracked_in, wandb_runs
+from itd_lightning.runs.config import SaveConfig, config_hash, config_text, find_tracked_run, wandb_runs
 from itd_lightning.views import View
 
 # A config is somebody's text: it may name these and nothing else, above all no function of the system.
@@ -57,7 +64,6 @@ _ALLOWED_IMPORTS = [
     "lightning.pytorch.strategies",
 ]
 _STRATEGIES = ("auto", "ddp", "ddp_find_unused_parameters_true", "ddp_find_unused_parameters_false")
-_ROOT = "--trainer.default_root_dir"
 
 register_type(date, str, date.fromisoformat)
 
@@ -149,12 +155,12 @@ class ExperimentCLI(LightningCLI):
         """Return the run's own log, which the report reads, and the loggers that the config names."""
         logs = self.subcommand == "fit" and not settings["fast_dev_run"]
         own = [RunLog(folder)] if logs else []
-        configured = [] if settings["logger"] is True else _as_list(settings["logger"])
+        config_loggers = [] if settings["logger"] is True else _as_list(settings["logger"])
         checkpoint = self._get(self.config, "ckpt_path")
-        if checkpoint and (fit_run := tracked_in(Path(checkpoint))):
-            for logger in wandb_runs(configured):
+        if checkpoint and (fit_run := find_tracked_run(Path(checkpoint))):
+            for logger in wandb_runs(config_loggers):
                 logger.resume(fit_run.id)
-        return own + configured
+        return own + config_loggers
 
     @property
     def has_trained(self) -> bool:
@@ -236,7 +242,9 @@ def train(args: Sequence[str]) -> ExperimentCLI:
     if checkpoint is None or any(a in ("--help", "-h") for a in options):
         return _run_cli(command, arguments)
     path = Path(checkpoint)
-    root = [] if take_option(options, _ROOT)[1] else [f"{_ROOT}={_run_folder(path, command)}"]
+    run = run_of_checkpoint(path)
+    folder = predict_folder(run) if command == "predict" else run
+    root = [] if take_option(options, f"--{FOLDER}")[1] else render_options({FOLDER: str(folder)})
     if command == "fit" or any(a.partition("=")[0] in ("-c", "--config") for a in options):
         return _run_cli(command, [*arguments, *root])
     config = safe_config(path, load_checkpoint(path).get(CONFIG_KEY))
@@ -273,18 +281,6 @@ def _restrict_parsing(modules: Sequence[str] = ()) -> None:
     set_parsing_settings(import_path_denylist=["*"], import_path_allowlist=[*_ALLOWED_IMPORTS, *modules])
     # Lightning lets the parser fetch configs from anywhere.
     set_parsing_settings(config_read_mode_urls_enabled=False, config_read_mode_fsspec_enabled=False)
-
-
-def _run_folder(checkpoint: Path, command: str) -> Path:
-    """Return the folder that a command writes into, from where its checkpoint lies.
-
-    Example:
-        >>> _run_folder(Path("run/checkpoints/best.ckpt"), "predict").as_posix()
-        'run/predict'
-    """
-    inside = checkpoint.parent.name == CHECKPOINTS
-    folder = checkpoint.parent.parent if inside else checkpoint.parent
-    return folder / "predict" if command == "predict" else folder
 
 
 def _run_cli(command: str, args: list[str] | dict[str, Any]) -> ExperimentCLI:

@@ -7,7 +7,8 @@ import itd_lightning
 from itd_lightning.contracts import run_files
 
 PACKAGE = Path(itd_lightning.__file__).parent
-NAMES = {value for name, value in vars(run_files).items() if name.isupper() and name != "TEST_COMMAND"}
+OTHERS = ("TEST_COMMAND", "PREDICT_FOLDER")  # the folder is named as the command and the part are
+NAMES = {value for name, value in vars(run_files).items() if name.isupper() and name not in OTHERS}
 FILES = {name for name in NAMES if "." in name}
 
 

@@ -43,7 +43,7 @@ def log2sig(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_counts_and_each_mode_of_the_highest_scorer_are_drawn(log2sig: Path, tmp_path: Path) -> None:
     (run,) = read_runs([log2sig])
     figure = decomposition(run)
-    best = run.tested.sort("score", descending=True)["user"][0]
+    best = run.test_units.sort("score", descending=True)["user"][0]
     assert best in figure.caption
     assert "the days up to then" in figure.caption
     assert [panel.title for panel in figure.panels] == [

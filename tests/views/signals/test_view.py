@@ -192,6 +192,7 @@ def test_a_day_of_20_000_behaviours_is_read_in_even_steps(days: Signals) -> None
 
 def test_what_is_usual_for_everybody_comes_from_training_days_alone(store: Path, days: Signals) -> None:
     later = Signals(store, Dates(DATES[0], date(2010, 3, 22), shown=["train", "val"]), days=14)
+    later.prepare_data()
     later.setup("fit")
     assert days.usual is not None
     assert later.usual is not None
@@ -200,6 +201,7 @@ def test_what_is_usual_for_everybody_comes_from_training_days_alone(store: Path,
 
 def test_what_was_fitted_travels(store: Path, days: Signals) -> None:
     other = Signals(store, Dates(*DATES), days=14)
+    other.prepare_data()
     other.setup("test")
     other.load_state_dict(days.state_dict())
     units = other.part("test")
@@ -244,6 +246,7 @@ def test_only_training_days_are_resampled_or_weighted(store: Path) -> None:
 
 def test_resampling_without_labels_is_refused(store: Path) -> None:
     hidden = Signals(store, Dates(*DATES), imbalance="weighted", modes=0)
+    hidden.prepare_data()
     hidden.setup("fit")
     with pytest.raises(InputError, match="that the split shows"):
         hidden.train_dataloader()

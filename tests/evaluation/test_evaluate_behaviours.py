@@ -15,7 +15,7 @@ from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.results import Evaluation
 from itd_lightning.evaluation.evaluate import evaluate
 from itd_lightning.store.key import read_key
-from tests.evaluation.behaviours import behaviour_scores, write_behaviours
+from tests.evaluation.handmade_scores import behaviour_scores, write_behaviours
 from tests.metrics.test_ranking import literal
 
 
