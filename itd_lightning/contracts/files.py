@@ -39,10 +39,10 @@ def private_folder(folder: Path) -> None:
 
 
 @contextmanager
-def written_beside(target: Path) -> Iterator[Path]:
+def atomic_file(target: Path) -> Iterator[Path]:
     """Yield a path beside the target to write to; move it into place at the end, or remove it on failure.
 
-    What was written is on the disk before it gets its name.
+    The target is never half written: its content is on the disk before it gets its name.
 
     The name is new each time, so that two programs that write the same target do not meet. The file is its
     owner's alone, as mkstemp makes it: most that is written names people.
@@ -62,7 +62,7 @@ def written_beside(target: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def folder_beside(target: Path) -> Iterator[Path]:
+def atomic_folder(target: Path) -> Iterator[Path]:
     """Yield a folder beside the target to write into; move it into place at the end, or remove it.
 
     Where another program was faster, its folder stays.

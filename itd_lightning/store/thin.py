@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.files import folder_beside, private_files, private_folder
+from itd_lightning.contracts.files import atomic_folder, private_files, private_folder
 from itd_lightning.store.build.shards import Shard, write_events
 from itd_lightning.store.presence import days_present, pc_use
 from itd_lightning.store.read import EVENT_FILE, MANIFEST, PC_USE, PRESENCE, Store
@@ -48,7 +48,7 @@ def thin_store(store: Path, out: Path, share: float = 0.1, seed: int = 0) -> Sto
     if out.exists():
         raise InputError(f"{out} exists already; remove it, or name another store")
     old = Store(store)
-    with folder_beside(out.absolute()) as folder:
+    with atomic_folder(out.absolute()) as folder:
         shards, lost = [], []
         for number, shard in enumerate(old.shards):
             events = pl.read_parquet(shard, glob=False)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
-from itd_lightning.contracts.files import private_files, private_folder, written_beside
+from itd_lightning.contracts.files import atomic_file, private_files, private_folder
 from itd_lightning.store.build.shards import write_events
 from itd_lightning.store.presence import days_present, pc_use
 from itd_lightning.store.read import EVENT_FILE, MANIFEST, PC_USE, PRESENCE, Store
@@ -48,7 +48,7 @@ def derive_store(source: Path, target: Path, until: datetime, hidden_from: datet
         "fingerprint": blake2b(identity.encode(), digest_size=16).hexdigest(),
         "last": min(str(store.manifest["last"]), str(until)),
     }
-    with written_beside(target / MANIFEST) as file:
+    with atomic_file(target / MANIFEST) as file:
         file.write_text(json.dumps(manifest), "utf-8")
     return Store(target)
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.files import aside, private_files, private_folder, read_json, written_beside
+from itd_lightning.contracts.files import aside, atomic_file, private_files, private_folder, read_json
 from itd_lightning.executors import Executor, Place, open_executor
 from itd_lightning.sources.base import Facts, Piece, Source
 from itd_lightning.store.build.facts import join_facts, read_raw, write_facts
@@ -106,7 +106,7 @@ def _write_store(plan: Plan, folder: Path, executor: Executor, report: Progress)
     (folder / "rejects").mkdir(exist_ok=True)
     rejects.write_parquet(folder / "rejects" / "rejects.parquet")
     manifest = make_manifest(plan, logs, shards, rejects, facts, answers)
-    with written_beside(folder / MANIFEST) as file:
+    with atomic_file(folder / MANIFEST) as file:
         file.write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
 
 
@@ -125,7 +125,7 @@ def _load_now(plan: Plan, folder: Path) -> datetime:
     except (FileNotFoundError, ValueError):  # a build that begins, or whose moment is lost with its pieces
         for left in ("staging", "sorted"):
             remove(folder / left)
-    with written_beside(file) as partial_file:
+    with atomic_file(file) as partial_file:
         partial_file.write_text(plan.now.isoformat(), "utf-8")
     return plan.now
 

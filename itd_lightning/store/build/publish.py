@@ -10,11 +10,11 @@ from pathlib import Path
 from itd_lightning.contracts.errors import InputError, LostWorkerError
 from itd_lightning.contracts.files import (
     aside,
+    atomic_file,
     exchange,
     name_full_disk,
     private_folder,
     read_json,
-    written_beside,
 )
 from itd_lightning.store.build.plan import Plan
 from itd_lightning.store.read import MANIFEST, Store
@@ -66,7 +66,7 @@ def resume_build(plan: Plan, folder: Path) -> None:
     if not file.is_file() or file.read_bytes() != plan.identity.encode():
         for left in folder.iterdir():
             remove(left)
-        with written_beside(file) as partial:
+        with atomic_file(file) as partial:
             partial.write_text(plan.identity, "utf-8")
 
 
@@ -80,7 +80,7 @@ def publish(folder: Path, store: Path) -> None:
         return
     remove(aside(store))
     # Whoever finds the old store in the folder later knows by the plan in it that the new one is complete.
-    with written_beside(store / _PLAN) as file:
+    with atomic_file(store / _PLAN) as file:
         shutil.copyfile(folder / _PLAN, file)
     remove(folder / _PLAN)
     exchange(folder, store)

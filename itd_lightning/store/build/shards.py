@@ -11,7 +11,7 @@ from typing import NamedTuple
 import polars as pl
 
 from itd_lightning.contracts.events import EVENTS, Kind
-from itd_lightning.contracts.files import folder_beside, read_json, written_beside
+from itd_lightning.contracts.files import atomic_file, atomic_folder, read_json
 from itd_lightning.sources.base import PARSED
 from itd_lightning.store.build.stage import Job
 from itd_lightning.store.presence import days_present, pc_use
@@ -67,7 +67,7 @@ def sort_shard(job: Job, base: Path | None, shard: int) -> Shard:
     events = _sort_events(rows.select(EVENTS.names()))
     target = shard_file(job.folder, shard)
     shutil.rmtree(target.parent, ignore_errors=True)  # sorted, but killed before the note
-    with folder_beside(target.parent) as folder:
+    with atomic_folder(target.parent) as folder:
         write_events(events, folder / target.name)
         days_present(events).write_parquet(folder / PRESENCE)
         pc_use(events).write_parquet(folder / PC_USE)
@@ -76,9 +76,9 @@ def sort_shard(job: Job, base: Path | None, shard: int) -> Shard:
     ).row(0)
     earliest, latest = (None if time is None else str(time) for time in span)
     shard_note = Shard(len(events), events["user"].n_unique(), earliest, latest)
-    with written_beside(note.with_suffix(".parquet")) as file:
+    with atomic_file(note.with_suffix(".parquet")) as file:
         duplicates.write_parquet(file)
-    with written_beside(note) as file:
+    with atomic_file(note) as file:
         file.write_text(json.dumps(shard_note._asdict()), "utf-8")
     return shard_note
 

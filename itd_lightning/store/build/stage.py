@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 
 import polars as pl
 
-from itd_lightning.contracts.files import folder_beside, read_json
+from itd_lightning.contracts.files import atomic_folder, read_json
 from itd_lightning.sources.base import Piece, Source
 
 NOTE, REFUSALS = "note.json", "refused.parquet"
@@ -95,7 +95,7 @@ def stage_piece(job: Job, item: tuple[int, Piece]) -> PieceNote:
     note = read_note(target)
     if note is None:
         shutil.rmtree(target, ignore_errors=True)  # of a damaged note
-        with folder_beside(target) as partial:
+        with atomic_folder(target) as partial:
             note = write_piece(job, job.sources[number - job.first], piece, partial)
     if piece.path.is_relative_to(job.folder):
         piece.path.unlink(missing_ok=True)
