@@ -10,6 +10,7 @@ from rich.table import Table
 
 from itd_lightning.cli.terminal import column, console, cost_text, print_store, progress, safe
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.store_files import REJECT_FILE
 from itd_lightning.executors import Place
 
 register_type(date, str, date.fromisoformat)
@@ -141,7 +142,7 @@ def prepare(
     refused = refusals(Store(store), last=len(sources))
     if refused:
         say(
-            f"refused: {refused}; see {store}/rejects/rejects.parquet",
+            f"refused: {refused}; see {store / REJECT_FILE}",
             highlight=False,
             soft_wrap=True,
             markup=False,

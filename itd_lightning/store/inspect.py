@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import polars as pl
 
+from itd_lightning.contracts.store_files import CAMPAIGN_FILE, REJECT_FILE
 from itd_lightning.store.read import Store
 
 # Kinds of which a view needs at least one event each.
@@ -61,7 +62,7 @@ def refusals(store: Store, last: int) -> str:
     """Return why rows of the last so many sources were refused, and how many, in words; "" if none was."""
     first = len(store.manifest["sources"]) - last
     reasons = (
-        pl.scan_parquet(store.path / "rejects" / "rejects.parquet", glob=False)
+        pl.scan_parquet(store.path / REJECT_FILE, glob=False)
         .filter(pl.col("source") >= first)
         .group_by("reason")
         .len()
@@ -85,7 +86,7 @@ def _count_shard(events: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
 
 def _count_campaigns(store: Store) -> pl.DataFrame | None:
     """Count campaigns by scenario, from the copy of the key in the store; its times stay in it."""
-    path = store.path / "answers" / "campaigns.parquet"
+    path = store.path / CAMPAIGN_FILE
     if not path.is_file():
         return None
     hours = (pl.col("end") - pl.col("start")).dt.total_minutes() / 60

@@ -5,7 +5,7 @@ import polars as pl
 PRESENCE = pl.Schema(
     {"user": pl.String(), "day": pl.Date(), "first": pl.Datetime("us"), "last": pl.Datetime("us")}
 )
-USE = pl.Schema(
+PC_USE = pl.Schema(
     {
         "user": pl.String(),
         "pc": pl.String(),

@@ -16,9 +16,20 @@ import polars as pl
 
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import atomic_folder, private_files, private_folder
+from itd_lightning.contracts.store_files import (
+    ANSWER_FOLDER,
+    DECOY_FILE,
+    EVENT_FILE,
+    MALICIOUS_FILE,
+    MANIFEST_FILE,
+    PC_USE_FILE,
+    PEOPLE_FILE,
+    PRESENCE_FILE,
+    REJECT_FOLDER,
+)
 from itd_lightning.store.build.shards import Shard, write_events
 from itd_lightning.store.presence import days_present, pc_use
-from itd_lightning.store.read import EVENT_FILE, MANIFEST, PC_USE, PRESENCE, Store
+from itd_lightning.store.read import Store
 
 # Beginnings and ends belong together: without one of them a session would have another length.
 PAIRED = ("logon", "logoff", "connect", "disconnect")
@@ -56,14 +67,14 @@ def thin_store(store: Path, out: Path, share: float = 0.1, seed: int = 0) -> Sto
             place = folder / shard.relative_to(old.path).parent
             shards.append(_write_shard(events.filter(stays), place))
             lost.append(events.filter(~stays).select("kind", "event_id", "user"))
-        for name in ("people.parquet", "decoys.parquet", "answers", "rejects"):
+        for name in (PEOPLE_FILE, DECOY_FILE, ANSWER_FOLDER, REJECT_FOLDER):
             _copy(old.path / name, folder / name)
-        key = folder / "answers" / "malicious.parquet"
+        key = folder / MALICIOUS_FILE
         if key.is_file():
             rows = pl.read_parquet(key, glob=False)
             rows.join(pl.concat(lost), on=["kind", "event_id", "user"], how="anti").write_parquet(key)
         new_manifest = _thinned_manifest(old, shards, share, seed)
-        (folder / MANIFEST).write_text(json.dumps(new_manifest, indent=1) + "\n", "utf-8")
+        (folder / MANIFEST_FILE).write_text(json.dumps(new_manifest, indent=1) + "\n", "utf-8")
     return Store(out)
 
 
@@ -77,8 +88,8 @@ def _write_shard(events: pl.DataFrame, folder: Path) -> Shard:
     """Write the events of a shard and the small tables beside them."""
     folder.mkdir(parents=True)
     write_events(events, folder / EVENT_FILE)
-    days_present(events).write_parquet(folder / PRESENCE)
-    pc_use(events).write_parquet(folder / PC_USE)
+    days_present(events).write_parquet(folder / PRESENCE_FILE)
+    pc_use(events).write_parquet(folder / PC_USE_FILE)
     first, last = (
         None if time is None else str(time) for time in (events["time"].min(), events["time"].max())
     )

@@ -11,11 +11,20 @@ from pathlib import Path
 import polars as pl
 
 from itd_lightning.contracts.files import atomic_file, private_files, private_folder
+from itd_lightning.contracts.store_files import (
+    ANSWER_FOLDER,
+    CAMPAIGN_FILE,
+    EVENT_FILE,
+    EVENT_FOLDER,
+    MALICIOUS_FILE,
+    MANIFEST_FILE,
+    PC_USE_FILE,
+    PEOPLE_FILE,
+    PRESENCE_FILE,
+)
 from itd_lightning.store.build.shards import write_events
 from itd_lightning.store.presence import days_present, pc_use
-from itd_lightning.store.read import EVENT_FILE, MANIFEST, PC_USE, PRESENCE, Store
-
-_ANSWERS = ("campaigns.parquet", "malicious.parquet")
+from itd_lightning.store.read import Store
 
 
 @private_files()
@@ -33,22 +42,22 @@ def derive_store(source: Path, target: Path, until: datetime, hidden_from: datet
     private_folder(target.parent)
     target.mkdir(mode=0o700)
     for shard in store.shards:
-        _cut_shard(shard, target / "events" / shard.parent.name, until)
+        _cut_shard(shard, target / EVENT_FOLDER / shard.parent.name, until)
     if (people := store.people()) is not None:
-        _cut_people(people, until).write_parquet(target / "people.parquet")
+        _cut_people(people, until).write_parquet(target / PEOPLE_FILE)
     if store.manifest["answers"] is not None:
-        (target / "answers").mkdir()
-        for name in _ANSWERS:
-            answers = pl.read_parquet(store.path / "answers" / name, glob=False)
+        (target / ANSWER_FOLDER).mkdir()
+        for name in (CAMPAIGN_FILE, MALICIOUS_FILE):
+            answers = pl.read_parquet(store.path / name, glob=False)
             answers = answers if hidden_from is None else _cut_answers(answers, hidden_from)
-            answers.write_parquet(target / "answers" / name)
+            answers.write_parquet(target / name)
     identity = json.dumps([store.fingerprint, str(until), str(hidden_from)])
     manifest = {
         **store.manifest,
         "fingerprint": blake2b(identity.encode(), digest_size=16).hexdigest(),
         "last": min(str(store.manifest["last"]), str(until)),
     }
-    with atomic_file(target / MANIFEST) as file:
+    with atomic_file(target / MANIFEST_FILE) as file:
         file.write_text(json.dumps(manifest), "utf-8")
     return Store(target)
 
@@ -58,8 +67,8 @@ def _cut_shard(shard: Path, folder: Path, until: datetime) -> None:
     folder.mkdir(parents=True)
     events = pl.scan_parquet(shard, glob=False).filter(pl.col("time") < until).collect()
     write_events(events, folder / EVENT_FILE)
-    days_present(events).write_parquet(folder / PRESENCE)
-    pc_use(events).write_parquet(folder / PC_USE)
+    days_present(events).write_parquet(folder / PRESENCE_FILE)
+    pc_use(events).write_parquet(folder / PC_USE_FILE)
 
 
 def _cut_people(people: pl.DataFrame, until: datetime) -> pl.DataFrame:

@@ -23,6 +23,7 @@ from typing import Any
 
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import aside, atomic_file, private_files, private_folder, read_json
+from itd_lightning.contracts.store_files import EVENT_FILE, MANIFEST_FILE, REJECT_FILE, shard_folder
 from itd_lightning.executors import Executor, Place, open_executor
 from itd_lightning.sources.base import Facts, Piece, Source
 from itd_lightning.store.build.facts import join_facts, read_raw, write_facts
@@ -37,9 +38,8 @@ from itd_lightning.store.build.publish import (
     resume_build,
 )
 from itd_lightning.store.build.resolve import resolve_key
-from itd_lightning.store.build.shards import Shard, shard_file, sort_shard
+from itd_lightning.store.build.shards import Shard, sort_shard
 from itd_lightning.store.build.stage import Job, PieceNote, piece_folder, read_note, stage_piece
-from itd_lightning.store.read import MANIFEST
 
 _NOW = "now.txt"  # in the folder: after when events are refused
 Progress = Callable[[str, int, int, int], None]  # what is done, how much of it, of how much, rows
@@ -71,12 +71,12 @@ def build(
                 discard(old)
             return plan.base.manifest
         resume_build(plan, folder)
-        if read_json(folder / MANIFEST) is None:
+        if read_json(folder / MANIFEST_FILE) is None:
             with open_executor(workers, place) as executor:
                 _write_store(plan, folder, executor, report)
         for left in ("staging", "sorted", "small", _NOW):
             remove(folder / left)
-        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text("utf-8"))
+        manifest: dict[str, Any] = json.loads((folder / MANIFEST_FILE).read_text("utf-8"))
         publish(folder, plan.store)
     return manifest
 
@@ -100,13 +100,13 @@ def _write_store(plan: Plan, folder: Path, executor: Executor, report: Progress)
     facts = join_facts([*_load_base_facts(plan), *(facts for facts in late if facts is not None)])
     shards = sort_shards(plan, job, executor, report)
     write_facts(folder, facts)
-    files = [shard_file(folder, shard) for shard in range(plan.shards)]
+    files = [shard_folder(folder, shard) / EVENT_FILE for shard in range(plan.shards)]
     answers = None if facts.answers is None else resolve_key(folder, facts.answers, files, executor)
     rejects = collect_rejects(plan, job, logs)
-    (folder / "rejects").mkdir(exist_ok=True)
-    rejects.write_parquet(folder / "rejects" / "rejects.parquet")
+    (folder / REJECT_FILE).parent.mkdir(exist_ok=True)
+    rejects.write_parquet(folder / REJECT_FILE)
     manifest = make_manifest(plan, logs, shards, rejects, facts, answers)
-    with atomic_file(folder / MANIFEST) as file:
+    with atomic_file(folder / MANIFEST_FILE) as file:
         file.write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
 
 
@@ -190,8 +190,8 @@ def sort_shards(plan: Plan, job: Job, executor: Executor, report: Progress) -> l
     if plan.base is not None:
         for shard in set(range(plan.shards)) - set(todo):
             shards[shard] = Shard(**plan.base.manifest["shards"][shard])
-            for file in shard_file(plan.base.path, shard).parent.iterdir():
-                link(file, shard_file(job.folder, shard).with_name(file.name))
+            for file in shard_folder(plan.base.path, shard).iterdir():
+                link(file, shard_folder(job.folder, shard) / file.name)
     return [shards[shard] for shard in range(plan.shards)]
 
 

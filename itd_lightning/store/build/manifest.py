@@ -11,6 +11,7 @@ from xxhash import xxh3_128
 import itd_lightning
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.events import KINDS, REJECTS
+from itd_lightning.contracts.store_files import REJECT_FILE
 from itd_lightning.sources.base import Facts, Piece
 from itd_lightning.store.build.plan import Plan
 from itd_lightning.store.build.shards import DUPLICATES, Shard
@@ -123,7 +124,7 @@ def collect_rejects(plan: Plan, job: Job, logs: list[StagedLog]) -> pl.DataFrame
     """Return every refused row, by its line in its file: no row at all, no event, or a repeated id."""
     rejects = [REJECTS.to_frame()]
     if plan.base is not None:
-        rejects.append(pl.read_parquet(plan.base.path / "rejects" / "rejects.parquet", glob=False))
+        rejects.append(pl.read_parquet(plan.base.path / REJECT_FILE, glob=False))
     notes = [pl.read_parquet(path, glob=False) for path in sorted(job.folder.glob("sorted/*.parquet"))]
     repeated = pl.concat([DUPLICATES.to_frame(), *notes]).partition_by("piece", as_dict=True)
     for log in logs:

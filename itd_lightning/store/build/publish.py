@@ -16,8 +16,9 @@ from itd_lightning.contracts.files import (
     private_folder,
     read_json,
 )
+from itd_lightning.contracts.store_files import EVENT_FOLDER, MANIFEST_FILE
 from itd_lightning.store.build.plan import Plan
-from itd_lightning.store.read import MANIFEST, Store
+from itd_lightning.store.read import Store
 
 _PLAN = "plan.json"  # in the folder: which build it is of
 
@@ -72,7 +73,7 @@ def resume_build(plan: Plan, folder: Path) -> None:
 
 def publish(folder: Path, store: Path) -> None:
     """Give a complete folder the store's name; the store that had it is removed."""
-    for left in [*folder.glob(".*.partial"), *folder.glob("events/.*.partial")]:  # of killed workers
+    for left in [*folder.glob(".*.partial"), *folder.glob(f"{EVENT_FOLDER}/.*.partial")]:  # of killed workers
         remove(left)
     if not store.exists():
         remove(folder / _PLAN)
@@ -92,7 +93,7 @@ def is_already_added(plan: Plan) -> bool:
     if plan.base is None:
         return False
     for old in (plan.partial, aside(plan.store)):
-        manifest = read_json(old / MANIFEST)
+        manifest = read_json(old / MANIFEST_FILE)
         if (
             manifest is not None
             and (old / _PLAN).is_file()
@@ -106,7 +107,7 @@ def discard(folder: Path) -> None:
     """Remove an old store, last what tells that it is one."""
     if folder.is_dir():
         for left in folder.iterdir():
-            if left.name not in (_PLAN, MANIFEST):
+            if left.name not in (_PLAN, MANIFEST_FILE):
                 remove(left)
     remove(folder)
 

@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from itd_lightning.contracts.events import EVENTS
+from itd_lightning.contracts.store_files import MALICIOUS_FILE, RAW_KEY_FILE
 from itd_lightning.executors import Executor
 from itd_lightning.sources.base import Answers
 
@@ -89,7 +90,7 @@ def resolve_key(folder: Path, answers: Answers, shards: list[Path], executor: Ex
         shards: Files of all shards.
         executor: Looks into them.
     """
-    hits = list(executor.map(partial(_find_key_rows, folder / "raw" / "key.parquet"), shards))
+    hits = list(executor.map(partial(_find_key_rows, folder / RAW_KEY_FILE), shards))
     resolved = _resolve(answers.rows, hits)
-    resolved.write_parquet(folder / "answers" / "malicious.parquet")
+    resolved.write_parquet(folder / MALICIOUS_FILE)
     return _count_key(answers, resolved)

@@ -12,10 +12,10 @@ import polars as pl
 
 from itd_lightning.contracts.events import EVENTS, Kind
 from itd_lightning.contracts.files import atomic_file, atomic_folder, read_json
+from itd_lightning.contracts.store_files import EVENT_FILE, PC_USE_FILE, PRESENCE_FILE, shard_folder
 from itd_lightning.sources.base import PARSED
 from itd_lightning.store.build.stage import Job
 from itd_lightning.store.presence import days_present, pc_use
-from itd_lightning.store.read import PC_USE, PRESENCE
 
 _ROW_GROUP = 250_000  # larger groups cost memory in streaming reads
 DUPLICATES = pl.Schema({"piece": pl.String(), "line": pl.UInt32()})
@@ -35,11 +35,6 @@ class Shard(NamedTuple):
     users: int
     first: str | None
     last: str | None
-
-
-def shard_file(folder: Path, shard: int) -> Path:
-    """Return the file of a shard's events in a store."""
-    return folder / "events" / f"shard={shard:03d}" / "events.parquet"
 
 
 def sort_shard(job: Job, base: Path | None, shard: int) -> Shard:
@@ -65,12 +60,12 @@ def sort_shard(job: Job, base: Path | None, shard: int) -> Shard:
     log = _log_order(job.logs)
     rows, duplicates = _drop_duplicates(rows if base is None else rows.sort(log, maintain_order=True), log)
     events = _sort_events(rows.select(EVENTS.names()))
-    target = shard_file(job.folder, shard)
-    shutil.rmtree(target.parent, ignore_errors=True)  # sorted, but killed before the note
-    with atomic_folder(target.parent) as folder:
-        write_events(events, folder / target.name)
-        days_present(events).write_parquet(folder / PRESENCE)
-        pc_use(events).write_parquet(folder / PC_USE)
+    target = shard_folder(job.folder, shard)
+    shutil.rmtree(target, ignore_errors=True)  # sorted, but killed before the note
+    with atomic_folder(target) as folder:
+        write_events(events, folder / EVENT_FILE)
+        days_present(events).write_parquet(folder / PRESENCE_FILE)
+        pc_use(events).write_parquet(folder / PC_USE_FILE)
     span: tuple[datetime | None, datetime | None] = events.select(
         pl.col("time").min().alias("first"), pl.col("time").max().alias("last")
     ).row(0)
@@ -111,7 +106,9 @@ def _sort_events(rows: pl.DataFrame) -> pl.DataFrame:
 
 def _read_base_rows(base: Path | None, shard: int) -> pl.DataFrame:
     """Return the rows that the store holds already; they come before all others of their log."""
-    rows = EVENTS.to_frame() if base is None else pl.read_parquet(shard_file(base, shard), glob=False)
+    rows = EVENTS.to_frame()
+    if base is not None:
+        rows = pl.read_parquet(shard_folder(base, shard) / EVENT_FILE, glob=False)
     return rows.with_columns(line=pl.lit(None, PARSED["line"]), piece=pl.lit(None, pl.String))
 
 
