@@ -38,9 +38,19 @@ from itd_lightning.store.build.publish import (
     resume_build,
 )
 from itd_lightning.store.build.resolve import resolve_key
-from itd_lightning.store.build.shards import Shard, sort_shard
-from itd_lightning.store.build.stage import Job, PieceNote, piece_folder, read_note, stage_piece
+from itd_lightning.store.build.shards import Shard
+from itd_lightning.store.build.sort import sort_shard
+from itd_lightning.store.build.stage import (
+    SORTED,
+    STAGING,
+    Job,
+    PieceNote,
+    piece_folder,
+    read_note,
+    stage_piece,
+)
 
+_SPOOL = "small"  # in the folder: files of archives
 _NOW = "now.txt"  # in the folder: after when events are refused
 Progress = Callable[[str, int, int, int], None]  # what is done, how much of it, of how much, rows
 
@@ -74,7 +84,7 @@ def build(
         if read_json(folder / MANIFEST_FILE) is None:
             with open_executor(workers, place) as executor:
                 _write_store(plan, folder, executor, report)
-        for left in ("staging", "sorted", "small", _NOW):
+        for left in (STAGING, SORTED, _SPOOL, _NOW):
             remove(folder / left)
         manifest: dict[str, Any] = json.loads((folder / MANIFEST_FILE).read_text("utf-8"))
         publish(folder, plan.store)
@@ -123,7 +133,7 @@ def _load_now(plan: Plan, folder: Path) -> datetime:
     try:
         return datetime.fromisoformat(file.read_text("utf-8"))
     except (FileNotFoundError, ValueError):  # a build that begins, or whose moment is lost with its pieces
-        for left in ("staging", "sorted"):
+        for left in (STAGING, SORTED):
             remove(folder / left)
     with atomic_file(file) as partial_file:
         partial_file.write_text(plan.now.isoformat(), "utf-8")
@@ -132,7 +142,7 @@ def _load_now(plan: Plan, folder: Path) -> datetime:
 
 def _spool_folder(folder: Path, source: int) -> Path:
     """Return where the files of an archive are written while it is streamed."""
-    return folder / "small" / f"source-{source}"
+    return folder / _SPOOL / f"source-{source}"
 
 
 def _load_base_facts(plan: Plan) -> list[Facts]:
@@ -178,7 +188,7 @@ def _pieces_of(source: Source, job: Job, number: int) -> Iterator[Piece]:
 
 def sort_shards(plan: Plan, job: Job, executor: Executor, report: Progress) -> list[Shard]:
     """Sort every shard; one that nothing was added to stays the file it was."""
-    touched = {int(path.stem) for path in job.folder.glob("staging/[0-9]*/[0-9]*.arrow")}
+    touched = {int(path.stem) for path in job.folder.glob(f"{STAGING}/[0-9]*/[0-9]*.arrow")}
     base = None if plan.base is None else plan.base.path
     todo = [shard for shard in range(plan.shards) if base is None or shard in touched]
     shards = {}

@@ -14,8 +14,9 @@ from itd_lightning.contracts.events import KINDS, REJECTS
 from itd_lightning.contracts.store_files import REJECT_FILE
 from itd_lightning.sources.base import Facts, Piece
 from itd_lightning.store.build.plan import Plan
-from itd_lightning.store.build.shards import DUPLICATES, Shard
-from itd_lightning.store.build.stage import REFUSALS, Job, PieceNote, piece_folder
+from itd_lightning.store.build.shards import Shard
+from itd_lightning.store.build.sort import DUPLICATES
+from itd_lightning.store.build.stage import REFUSALS, SORTED, Job, PieceNote, piece_folder
 from itd_lightning.store.read import SCHEMA_VERSION
 
 
@@ -125,7 +126,7 @@ def collect_rejects(plan: Plan, job: Job, logs: list[StagedLog]) -> pl.DataFrame
     rejects = [REJECTS.to_frame()]
     if plan.base is not None:
         rejects.append(pl.read_parquet(plan.base.path / REJECT_FILE, glob=False))
-    notes = [pl.read_parquet(path, glob=False) for path in sorted(job.folder.glob("sorted/*.parquet"))]
+    notes = [pl.read_parquet(path, glob=False) for path in sorted(job.folder.glob(f"{SORTED}/*.parquet"))]
     repeated = pl.concat([DUPLICATES.to_frame(), *notes]).partition_by("piece", as_dict=True)
     for log in logs:
         for (piece, _), first_line in zip(log.pieces, log.first_lines, strict=True):

@@ -14,7 +14,7 @@ from itd_lightning.ingest import build_store, plan_store
 from itd_lightning.sources.cert import pieces
 from itd_lightning.store.build import build as build_module
 from itd_lightning.store.build.publish import lock_folder, publish
-from itd_lightning.store.build.stage import shard_of
+from itd_lightning.store.build.shards import shard_of
 from itd_lightning.store.read import Store
 from tests.store.handmade import HEADERS, INSIDER, KEY, LOGS, NOON, write_key, write_ldap, write_logs
 
