@@ -27,7 +27,7 @@ from itd_lightning.contracts.store_files import EVENT_FILE, MANIFEST_FILE, REJEC
 from itd_lightning.executors import Executor, Place, open_executor
 from itd_lightning.sources.base import Facts, Piece, Source
 from itd_lightning.store.build.facts import join_facts, read_raw, write_facts
-from itd_lightning.store.build.manifest import StagedLog, collect_rejects, make_manifest
+from itd_lightning.store.build.manifest import StagedLog, collect_rejects, make_manifest, write_manifest
 from itd_lightning.store.build.plan import Plan
 from itd_lightning.store.build.publish import (
     discard,
@@ -115,9 +115,7 @@ def _write_store(plan: Plan, folder: Path, executor: Executor, report: Progress)
     rejects = collect_rejects(plan, job, logs)
     (folder / REJECT_FILE).parent.mkdir(exist_ok=True)
     rejects.write_parquet(folder / REJECT_FILE)
-    manifest = make_manifest(plan, logs, shards, rejects, facts, answers)
-    with atomic_file(folder / MANIFEST_FILE) as file:
-        file.write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
+    write_manifest(folder, make_manifest(plan, logs, shards, rejects, facts, answers))
 
 
 def _make_job(plan: Plan, folder: Path) -> Job:
