@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.events import KINDS
 from itd_lightning.contracts.files import absolute, aside
-from itd_lightning.sources.base import Source
+from itd_lightning.sources.base import ROW_SIZE, Source
 from itd_lightning.store.read import SCHEMA_VERSION, Store
 
 _SHARDS = (16, 128)  # fewest, and most as long as memory does not ask for more
@@ -17,7 +17,6 @@ _MOST_SHARDS = 1024
 _SHARD = 256 << 20  # bytes of CSV in a shard, about
 _WITHOUT_CONTENT = 0.35  # share of a CSV
 _WORKER = 1.5  # GiB
-_ROW = 500  # bytes of CSV, about
 _COPIES = 4  # of a shard's rows, while they are sorted
 _PIECES = 6  # times a piece's bytes are in memory, while it is read
 
@@ -119,7 +118,7 @@ def plan_build(
     elif _restore_store(store).exists():
         raise InputError(f"{store} exists already; remove it, name another store, or --append to it")
     size = sum(source.size for source in sources)
-    stored = 0 if base is None else _ROW * int(base.manifest["events"])
+    stored = 0 if base is None else ROW_SIZE * int(base.manifest["events"])
     used = int((size + stored) * (1 if kinds is None else _WITHOUT_CONTENT))
     parts = choose_shards(used, memory / workers) if shards is None else shards
     if not 1 <= parts <= _MOST_SHARDS:
