@@ -11,6 +11,7 @@ from rich.table import Table
 from itd_lightning.cli.terminal import column, console, cost_text, print_store, progress, safe
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.store_files import REJECT_FILE
+from itd_lightning.contracts.view_needs import missing_kinds
 from itd_lightning.executors import Place
 
 register_type(date, str, date.fromisoformat)
@@ -179,7 +180,7 @@ def inspect(store: Path) -> None:
         for row in summary.campaigns.iter_rows(named=True):
             table.add_row(*(str(value) for value in row.values()))
         say(table)
-    for view, missing in summary.views.items():
+    for view, missing in missing_kinds(summary.kinds["kind"].to_list()).items():
         say(
             f"view {view}: "
             + ("can be built" if not missing else f"cannot be built, no {', '.join(missing)}")

@@ -7,15 +7,6 @@ import polars as pl
 from itd_lightning.contracts.store_files import CAMPAIGN_FILE, REJECT_FILE
 from itd_lightning.store.read import Store
 
-# Kinds of which a view needs at least one event each.
-_VIEW_NEEDS = {
-    "windows": ("logon", "connect", "http_visit", "email_send", "file_copy"),
-    "sequences": ("logon", "logoff"),
-    "signals": (),
-    "days": (),
-    "trajectories": ("logon",),
-    "narratives": (),
-}
 _COLUMNS = ["user", "time", "kind"]
 
 
@@ -27,14 +18,12 @@ class _Summary(NamedTuple):
         days: Calendar days with any event.
         silent_days: Days without, between the first and the last.
         campaigns: One row a scenario: number, shortest and longest in hours; None without a key.
-        views: For each view, the kinds of event that it needs and the store lacks.
     """
 
     kinds: pl.DataFrame
     days: int
     silent_days: int
     campaigns: pl.DataFrame | None
-    views: dict[str, list[str]]
 
 
 def summarise(store: Store) -> _Summary:
@@ -48,13 +37,11 @@ def summarise(store: Store) -> _Summary:
     )
     days = pl.concat([days for _, days in parts]).unique().sort()
     span = (days[-1] - days[0]).days + 1 if len(days) else 0
-    recorded = set(kinds["kind"].to_list())
     return _Summary(
         kinds=kinds,
         days=len(days),
         silent_days=span - len(days),
         campaigns=_count_campaigns(store),
-        views={view: [kind for kind in needs if kind not in recorded] for view, needs in _VIEW_NEEDS.items()},
     )
 
 
