@@ -13,7 +13,6 @@ Everything is written to ``.STORE.partial`` beside the store, which gets its nam
 killed build left there is used by the next one, if nothing that it depends on has changed.
 """
 
-import json
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -22,7 +21,14 @@ from pathlib import Path
 from typing import Any
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.files import aside, atomic_file, private_files, private_folder, read_json
+from itd_lightning.contracts.files import (
+    aside,
+    atomic_file,
+    find_json,
+    private_files,
+    private_folder,
+    read_json,
+)
 from itd_lightning.contracts.store_files import EVENT_FILE, MANIFEST_FILE, REJECT_FILE, shard_folder
 from itd_lightning.executors import Executor, Place, open_executor
 from itd_lightning.sources.base import Facts, Piece, Source
@@ -81,12 +87,12 @@ def build(
                 discard(old)
             return plan.base.manifest
         resume_build(plan, folder)
-        if read_json(folder / MANIFEST_FILE) is None:
+        if find_json(folder / MANIFEST_FILE) is None:
             with open_executor(workers, place) as executor:
                 _write_store(plan, folder, executor, report)
         for left in (STAGING, SORTED, _SPOOL, _NOW):
             remove(folder / left)
-        manifest: dict[str, Any] = json.loads((folder / MANIFEST_FILE).read_text("utf-8"))
+        manifest: dict[str, Any] = read_json(folder / MANIFEST_FILE)
         publish(folder, plan.store)
     return manifest
 

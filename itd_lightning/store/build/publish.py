@@ -12,9 +12,9 @@ from itd_lightning.contracts.files import (
     aside,
     atomic_file,
     exchange,
+    find_json,
     name_full_disk,
     private_folder,
-    read_json,
 )
 from itd_lightning.contracts.store_files import EVENT_FOLDER, MANIFEST_FILE
 from itd_lightning.store.build.plan import Plan
@@ -93,7 +93,7 @@ def is_already_added(plan: Plan) -> bool:
     if plan.base is None:
         return False
     for old in (plan.partial, aside(plan.store)):
-        manifest = read_json(old / MANIFEST_FILE)
+        manifest = find_json(old / MANIFEST_FILE)
         if (
             manifest is not None
             and (old / _PLAN).is_file()

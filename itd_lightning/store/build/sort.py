@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from itd_lightning.contracts.events import EVENTS, Kind
-from itd_lightning.contracts.files import atomic_file, atomic_folder, read_json
+from itd_lightning.contracts.files import atomic_file, atomic_folder, find_json
 from itd_lightning.contracts.store_files import EVENT_FILE, shard_folder
 from itd_lightning.sources.base import PARSED
 from itd_lightning.store.build.shards import Shard, write_shard
@@ -29,7 +29,7 @@ def sort_shard(job: Job, base: Path | None, shard: int) -> Shard:
         shard: Number of the shard.
     """
     note = job.folder / SORTED / f"{shard:04d}.json"
-    result = read_json(note)
+    result = find_json(note)
     if result is not None and set(result) == set(Shard._fields):
         return Shard(**result)
     pieces = sorted(job.folder.glob(f"{STAGING}/[0-9]*/{shard:04d}.arrow"))

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 import polars as pl
 
-from itd_lightning.contracts.files import atomic_folder, read_json
+from itd_lightning.contracts.files import atomic_folder, find_json
 from itd_lightning.sources.base import Piece, Source
 from itd_lightning.store.build.shards import split_by_shard
 
@@ -67,7 +67,7 @@ def piece_folder(job: Job, source: int, log: str, number: int) -> Path:
 
 def read_note(folder: Path) -> PieceNote | None:
     """Return the note of a staged piece; None if it is not staged, or its note is damaged."""
-    note = read_json(folder / _NOTE)
+    note = find_json(folder / _NOTE)
     return PieceNote(**note) if note is not None and set(note) == set(PieceNote._fields) else None
 
 
