@@ -117,7 +117,7 @@ def prepare(
     say = console().print
     guess = " (a guess: an archive does not tell)" if any(source.archived for source in plan.sources) else ""
     say(f"{plan.name}: {cost_text(*cost)}{guess}", highlight=False, soft_wrap=True)
-    if cost.building > cost.free:
+    if cost.peak_bytes > cost.free_bytes:
         say("[yellow]this disk may be too small[/]")
     with progress() as bar:
         tasks: dict[str, TaskID] = {}

@@ -23,7 +23,7 @@ class Key(NamedTuple):
     campaigns: pl.DataFrame
     events: pl.DataFrame
 
-    def moved(self, days: int) -> "Key":
+    def move_earlier(self, days: int) -> "Key":
         """Return the key as if every campaign had happened at least ``days`` earlier, for the null attack.
 
         A campaign moves by whole weeks, so that it keeps its weekdays, and far enough to end a week before

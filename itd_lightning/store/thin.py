@@ -55,26 +55,26 @@ def thin_store(store: Path, out: Path, share: float = 0.1, seed: int = 0) -> Sto
         raise InputError(f"{out} exists already; remove it, or name another store")
     old = Store(store)
     with atomic_folder(out.absolute()) as folder:
-        shards, lost = [], []
+        shards, lost_events = [], []
         for number, shard in enumerate(old.shards):
             events = pl.read_parquet(shard, glob=False)
-            stays = _draw_survivors(events, share, np.random.default_rng([seed, number]))
+            mask = _draw_mask(events, share, np.random.default_rng([seed, number]))
             place = folder / shard.relative_to(old.path).parent
             place.mkdir(parents=True)
-            shards.append(write_shard(events.filter(stays), place))
-            lost.append(events.filter(~stays).select("kind", "event_id", "user"))
+            shards.append(write_shard(events.filter(mask), place))
+            lost_events.append(events.filter(~mask).select("kind", "event_id", "user"))
         for name in (PEOPLE_FILE, DECOY_FILE, ANSWER_FOLDER, REJECT_FOLDER):
             _copy(old.path / name, folder / name)
-        how = {"share": share, "seed": seed, "of": old.fingerprint}
-        changes = {"answers": _thin_key(old, folder, pl.concat(lost)), "thinned": how}
-        write_manifest(folder, derive_manifest(old.manifest, shards, changes, how))
+        settings = {"share": share, "seed": seed, "of": old.fingerprint}
+        changes = {"answers": _thin_key(old, folder, pl.concat(lost_events)), "thinned": settings}
+        write_manifest(folder, derive_manifest(old.manifest, shards, changes, settings))
     return Store(out)
 
 
-def _draw_survivors(events: pl.DataFrame, share: float, draw: np.random.Generator) -> pl.Series:
-    """Return which events stay: a mask."""
-    stays = pl.Series(draw.random(len(events)) >= share)
-    return stays | events["kind"].is_in(PAIRED)
+def _draw_mask(events: pl.DataFrame, share: float, draw: np.random.Generator) -> pl.Series:
+    """Return a mask of the events that stay."""
+    mask = pl.Series(draw.random(len(events)) >= share)
+    return mask | events["kind"].is_in(PAIRED)
 
 
 def _thin_key(old: Store, folder: Path, lost: pl.DataFrame) -> dict[str, Any] | None:

@@ -43,7 +43,7 @@ def derive_store(source: Path, target: Path, until: datetime, hidden_from: datet
         people.write_parquet(target / PEOPLE_FILE)
         changes["people"] = people["user"].n_unique()
     if store.manifest["answers"] is not None:
-        changes["answers"] = _write_answers(store, target, hidden_from)
+        changes["answers"] = _write_cut_answers(store, target, hidden_from)
     identity = [store.fingerprint, str(until), str(hidden_from)]
     write_manifest(target, derive_manifest(store.manifest, shards, changes, identity))
     return Store(target)
@@ -55,7 +55,7 @@ def _cut_shard(shard: Path, folder: Path, until: datetime) -> Shard:
     return write_shard(pl.scan_parquet(shard, glob=False).filter(pl.col("time") < until).collect(), folder)
 
 
-def _write_answers(store: Store, target: Path, hidden_from: datetime | None) -> dict[str, Any]:
+def _write_cut_answers(store: Store, target: Path, hidden_from: datetime | None) -> dict[str, Any]:
     """Write the answer key as it was known at a moment, all of it for None; return its counts."""
     (target / ANSWER_FOLDER).mkdir()
     tables = [pl.read_parquet(store.path / name, glob=False) for name in (CAMPAIGN_FILE, MALICIOUS_FILE)]

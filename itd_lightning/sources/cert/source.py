@@ -214,10 +214,10 @@ def _parse_sample(path: Path, log: Log, content: tuple[str, ...] | None, now: da
     text = text[: text.rfind(b"\n") + 1]
     if not text:
         return None
-    began = perf_counter()
+    start_time = perf_counter()
     block = split_fields(text, header, log, 2)
     events, _ = parse_rows(_drop_content(block.rows, log, content), log, now)
-    return Sample(events, perf_counter() - began, path.stat().st_size / len(text))
+    return Sample(events, perf_counter() - start_time, path.stat().st_size / len(text))
 
 
 def _stamp(path: Path) -> list[Any]:

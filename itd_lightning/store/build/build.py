@@ -38,7 +38,7 @@ from itd_lightning.store.build.plan import Plan
 from itd_lightning.store.build.publish import (
     discard,
     is_already_added,
-    lock_folder,
+    lock_build,
     publish,
     remove,
     resume_build,
@@ -81,7 +81,7 @@ def build(
         InputError: If a log or the key cannot be read, or another program builds this store.
     """
     report = on_progress or (lambda *_: None)
-    with lock_folder(plan.partial) as folder:
+    with lock_build(plan.partial) as folder:
         if plan.base is not None and is_already_added(plan):
             for old in (aside(plan.store), folder):
                 discard(old)
@@ -90,8 +90,8 @@ def build(
         if find_json(folder / MANIFEST_FILE) is None:
             with open_executor(workers, place) as executor:
                 _write_store(plan, folder, executor, report)
-        for left in (STAGING, SORTED, _SPOOL, _NOW):
-            remove(folder / left)
+        for name in (STAGING, SORTED, _SPOOL, _NOW):
+            remove(folder / name)
         manifest: dict[str, Any] = read_json(folder / MANIFEST_FILE)
         publish(folder, plan.store)
     return manifest
@@ -102,18 +102,18 @@ def _write_store(plan: Plan, folder: Path, executor: Executor, report: Progress)
     job = _make_job(plan, folder)
     identity = plan.identity
     # A folder shows at once whether its key and people can be read, an archive when it has been streamed.
-    early = [
+    facts_before = [
         source.read_facts(_spool_folder(folder, number), streamed=False)
         for number, source in enumerate(plan.sources)
     ]
     logs = list(stage_logs(plan, job, executor, report))
     if plan.identity != identity:
         raise InputError("a source was changed while it was read; build again")
-    late = [
+    facts_after = [
         facts or source.read_facts(_spool_folder(folder, number), streamed=True)
-        for number, (source, facts) in enumerate(zip(plan.sources, early, strict=True))
+        for number, (source, facts) in enumerate(zip(plan.sources, facts_before, strict=True))
     ]
-    facts = join_facts([*_load_base_facts(plan), *(facts for facts in late if facts is not None)])
+    facts = join_facts([*_load_base_facts(plan), *(facts for facts in facts_after if facts is not None)])
     shards = sort_shards(plan, job, executor, report)
     write_facts(folder, facts)
     files = [shard_folder(folder, shard) / EVENT_FILE for shard in range(plan.shards)]
@@ -137,8 +137,8 @@ def _load_now(plan: Plan, folder: Path) -> datetime:
     try:
         return datetime.fromisoformat(file.read_text("utf-8"))
     except (FileNotFoundError, ValueError):  # a build that begins, or whose moment is lost with its pieces
-        for left in (STAGING, SORTED):
-            remove(folder / left)
+        for name in (STAGING, SORTED):
+            remove(folder / name)
     with atomic_file(file) as partial_file:
         partial_file.write_text(plan.now.isoformat(), "utf-8")
     return plan.now
@@ -160,18 +160,18 @@ def _load_base_facts(plan: Plan) -> list[Facts]:
 
 def stage_logs(plan: Plan, job: Job, executor: Executor, report: Progress) -> Iterator[StagedLog]:
     """Parse every log of every source, piece by piece."""
-    sent: list[tuple[int, Piece]] = []
+    items_sent: list[tuple[int, Piece]] = []
     total, done, rows = plan.size, 0, 0
 
     def items() -> Iterator[tuple[int, Piece]]:
         for number, source in enumerate(plan.sources):
             for piece in _pieces_of(source, job, number):
-                sent.append((job.first + number, piece))
-                yield sent[-1]
+                items_sent.append((job.first + number, piece))
+                yield items_sent[-1]
 
     staged: dict[tuple[int, str], list[tuple[Piece, PieceNote]]] = {}
     for turn, note in enumerate(executor.map(partial(stage_piece, job), items())):
-        number, piece = sent[turn]
+        number, piece = items_sent[turn]
         staged.setdefault((number, piece.log), []).append((piece, note))
         done, rows = done + note.size, rows + note.read
         report("reading", min(done, total), total, rows)
@@ -192,9 +192,9 @@ def _pieces_of(source: Source, job: Job, number: int) -> Iterator[Piece]:
 
 def sort_shards(plan: Plan, job: Job, executor: Executor, report: Progress) -> list[Shard]:
     """Sort every shard; one that nothing was added to stays the file it was."""
-    touched = {int(path.stem) for path in job.folder.glob(f"{STAGING}/[0-9]*/[0-9]*.arrow")}
+    changed = {int(path.stem) for path in job.folder.glob(f"{STAGING}/[0-9]*/[0-9]*.arrow")}
     base = None if plan.base is None else plan.base.path
-    todo = [shard for shard in range(plan.shards) if base is None or shard in touched]
+    todo = [shard for shard in range(plan.shards) if base is None or shard in changed]
     shards = {}
     rows = 0
     for shard, result in zip(todo, executor.map(partial(sort_shard, job, base), todo), strict=True):

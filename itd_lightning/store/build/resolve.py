@@ -49,14 +49,14 @@ def _resolve(key: pl.DataFrame, hits: list[pl.DataFrame]) -> pl.DataFrame:
     # A log without genuine ids is paired in order: the second key row of a second means its second event.
     place = ["user", "kind", "pc", "time"]
     genuine = by_id["kind"].unique().implode()
-    rest = rows.filter(pl.col("found_by").is_null()).drop("found_by")
+    unmatched = rows.filter(pl.col("found_by").is_null()).drop("found_by")
     matched = rows.filter(pl.col("found_by").is_not_null())
-    free = candidates.filter(pl.col("found_by") == "time", ~pl.col("kind").is_in(genuine))
+    by_time = candidates.filter(pl.col("found_by") == "time", ~pl.col("kind").is_in(genuine))
     number = pl.int_range(pl.len()).over(place).alias("number")
     paired = (
-        rest.with_columns(number)
+        unmatched.with_columns(number)
         .join(
-            free.with_columns(number),
+            by_time.with_columns(number),
             on=[*place, "number"],
             how="left",
             suffix="_found",
