@@ -1,4 +1,4 @@
-"""Facts of a shard that lie beside its events: on which days a user was there, and at which PCs at first."""
+"""Two small tables beside the events of a shard: each user's days of presence, and first use of PCs."""
 
 import polars as pl
 

@@ -1,4 +1,4 @@
-"""A store that lost a random share of its events: what is a result worth where counts are not exact?
+"""Copies of a store without a random share of its events, to measure what exact counts give away.
 
 In genuine CERT r4.2 a user visits exactly the same number of pages on nearly every working day, and planted
 visits come on top. Whoever counts to the last page finds them by the way the data were made, not by what
@@ -32,7 +32,7 @@ PAIRED = ("logon", "logoff", "connect", "disconnect")
 
 @private_files()
 def thin_store(store: Path, out: Path, share: float = 0.1, seed: int = 0) -> Store:
-    """Copy a store, but for a random share of its events; logons, devices and people stay as they are.
+    """Copy a store without a random share of its events; logons, devices and people stay as they are.
 
     Malicious events are lost as often as others, and the key loses them, too. Memory is that of one shard.
 

@@ -1,4 +1,4 @@
-"""A store as it would have been at an earlier moment: later events cut off, later answers hidden.
+"""Copies of a store as it was at an earlier moment: later events are cut off, later answers hidden.
 
 Audits score on such a store: whatever changes in the scores of days before the moment came from after it.
 """

@@ -1,4 +1,4 @@
-"""Sources -> an event store, in two halves: read every piece, then sort every shard.
+"""The build of an event store from sources, in two halves: read every piece, then sort every shard.
 
     STORE/manifest.json               what went in: rows read, kept and rejected a log, fingerprints, options
     STORE/events/shard=000/           users by a stable hash, each whole in one shard, sorted by time: events,
@@ -65,7 +65,7 @@ Progress = Callable[[str, int, int, int], None]  # what is done, how much of it,
 def build(
     plan: Plan, workers: int = 1, place: Place = "local", on_progress: Progress | None = None
 ) -> dict[str, Any]:
-    """Carry a plan out; nothing appears under the store's name before all of it is done.
+    """Build a store; nothing appears under the store's name before all of it is done.
 
     Args:
         plan: The plan.

@@ -1,4 +1,4 @@
-"""The first half of a build: a piece of a log -> its rows by shard, in files of a folder of its own.
+"""The first half of a build: the rows of a piece of a log are written by shard, in a folder of its own.
 
 A folder gets its name when it is complete, so that a build that was killed goes on with the pieces that are
 missing.
