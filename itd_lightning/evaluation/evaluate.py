@@ -11,7 +11,7 @@ import polars as pl
 from jaxtyping import Int
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.files import written_beside
+from itd_lightning.contracts.files import atomic_file
 from itd_lightning.contracts.labels import LabelPolicy
 from itd_lightning.contracts.results import (
     SCHEMA,
@@ -278,5 +278,5 @@ def _software() -> dict[str, str]:
 
 def write_json(path: Path, content: Mapping[str, object]) -> None:
     """Write a result; a number that is none must not get this far."""
-    with written_beside(path) as partial:
+    with atomic_file(path) as partial:
         partial.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", "utf-8")

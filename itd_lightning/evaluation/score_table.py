@@ -50,7 +50,7 @@ class ScoreTable:
                 "name the right one with --store"
             )
         self.true = read_key(self.store.path)
-        self.key = self.true.moved(self.about.moved_days)
+        self.key = self.true.move_earlier(self.about.moved_days)
         self.policy = labels or about.labels
 
     @property

@@ -14,7 +14,7 @@ import polars as pl
 from jaxtyping import Float
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.files import written_beside
+from itd_lightning.contracts.files import atomic_file
 from itd_lightning.contracts.run_files import THRESHOLD_FILE, run_of_scores
 from itd_lightning.metrics.conformal import discoveries, p_values
 from itd_lightning.metrics.operating import threshold_at_fpr
@@ -166,7 +166,7 @@ def threshold_at_fdr(test: Float[np.ndarray, " n"], harmless: Float[np.ndarray, 
 def write_threshold(folder: Path, rule: Rule, threshold: float, checkpoint: str) -> None:
     """Write a threshold into a run's folder, in place of an earlier one."""
     content = _StoredThreshold(*rule, threshold, checkpoint, rule.words)._asdict()
-    with written_beside(folder / THRESHOLD_FILE) as partial:
+    with atomic_file(folder / THRESHOLD_FILE) as partial:
         partial.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", "utf-8")
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import yaml
 
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.yaml_files import read_yaml
 
 SEED = "seed_everything"
 STORE, FOLDER = "data.store", "trainer.default_root_dir"  # settings that every run has
@@ -79,15 +80,14 @@ def _command_line_values(arguments: list[str], name: str) -> Iterator[tuple[str,
         yield from ((option, value) for value in take_option(arguments, option)[1])
     for option, prefix in (("--config", ""), ("-c", ""), (f"--{part}", f"{part}.")):
         for text in take_option(arguments, option)[1]:
-            value = _value_at(_read_yaml(text), name.removeprefix(prefix))
+            value = _value_at(_load_config(text), name.removeprefix(prefix))
             if value is not None:
                 yield f"{option} {text}: {name}", value
 
 
-def _read_yaml(text: str) -> object:
-    """Return what a YAML file holds, or a text that is YAML itself."""
-    path = Path(text)
-    return yaml.safe_load(path.read_text("utf-8") if path.is_file() else text)
+def _load_config(text: str) -> object:
+    """Return the content of a config that an argument names, or of an argument that is YAML itself."""
+    return read_yaml(Path(text)) if Path(text).is_file() else yaml.safe_load(text)
 
 
 def _value_at(config: object, name: str) -> object:

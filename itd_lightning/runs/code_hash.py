@@ -8,8 +8,7 @@ import pkgutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import yaml
-
+from itd_lightning.contracts.yaml_files import read_yaml
 from itd_lightning.store.source_hash import source_hash
 
 _PACKAGES = ("callbacks", "methods", "splits", "views")  # packages of which a config names classes
@@ -26,11 +25,7 @@ def scoring_code(configs: tuple[Path, ...]) -> str:
     splits = importlib.import_module("itd_lightning.splits")
     roots = {*_ALWAYS, *(f"{splits.__name__}.{one.name}" for one in pkgutil.iter_modules(splits.__path__))}
     for config in configs:
-        roots |= {
-            module
-            for name in _class_paths(yaml.safe_load(config.read_text("utf-8")))
-            for module in _modules_defining(name)
-        }
+        roots |= {module for name in _class_paths(read_yaml(config)) for module in _modules_defining(name)}
     return source_hash(*roots)
 
 

@@ -15,7 +15,7 @@ from itd_lightning.callbacks.checkpoints import load_checkpoint
 from itd_lightning.callbacks.own_files import CONFIG_KEY
 from itd_lightning.callbacks.wandb_run import is_tracked
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.files import written_beside
+from itd_lightning.contracts.files import atomic_file
 from itd_lightning.contracts.run_files import FIT_CONFIG, TEST_CONFIG
 from itd_lightning.store.read import Store
 
@@ -48,7 +48,7 @@ class SaveConfig(SaveConfigCallback):
         """Write the config into the run's folder, and send it to W&B."""
         if not trainer.is_global_zero:
             return
-        with written_beside(Path(trainer.default_root_dir) / name) as partial:
+        with atomic_file(Path(trainer.default_root_dir) / name) as partial:
             partial.write_text(self.text, "utf-8")
         for logger in wandb_runs(trainer.loggers):
             config = yaml.safe_load(self.text)

@@ -1,12 +1,12 @@
 """The small files of a run's folder, each read once and checked."""
 
-import json
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import polars as pl
 
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.files import read_json
 from itd_lightning.contracts.results import SCHEMA, AuditResult, Evaluation, Numbers
 from itd_lightning.contracts.run_files import EVALUATION_FILE, SCORE_FILE, TEST_COMMAND
 from itd_lightning.contracts.yaml_files import read_yaml
@@ -31,21 +31,6 @@ def read_evaluation(folder: Path) -> Evaluation:
             f"{path} has schema {schema}, this program reads {SCHEMA}; write it again with `{remedy}`"
         )
     return cast("Evaluation", content)
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object.
-
-    Raises:
-        InputError: If it is none.
-    """
-    try:
-        content = json.loads(path.read_text("utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is damaged: {error}; delete it and write it again") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{path} holds no JSON object; delete it and write it again")
-    return content
 
 
 def read_settings(path: Path) -> dict[str, object]:

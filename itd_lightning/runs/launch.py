@@ -34,7 +34,7 @@ from itd_lightning.callbacks.checkpoints import load_checkpoint
 from itd_lightning.callbacks.own_files import CONFIG_KEY
 from itd_lightning.callbacks.stages import StagedMethod
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.files import private_files, written_beside
+from itd_lightning.contracts.files import atomic_file, private_files
 from itd_lightning.contracts.places import refuse_urls, refuse_urls_within
 from itd_lightning.contracts.run_files import METRIC_FILE, predict_folder, run_of_checkpoint
 from itd_lightning.methods import Method
@@ -188,7 +188,7 @@ class ExperimentCLI(LightningCLI):
             header, *rows = metrics.read_text("utf-8").splitlines()
             before = self.earlier_metrics.splitlines()
             if before[0] == header:
-                with written_beside(metrics) as partial:
+                with atomic_file(metrics) as partial:
                     partial.write_text("\n".join([*before, *rows, ""]), "utf-8")
 
 

@@ -1,11 +1,11 @@
-"""Facts of a shard that lie beside its events: on which days a user was there, and at which PCs at first."""
+"""Two small tables beside the events of a shard: each user's days of presence, and first use of PCs."""
 
 import polars as pl
 
 PRESENCE = pl.Schema(
     {"user": pl.String(), "day": pl.Date(), "first": pl.Datetime("us"), "last": pl.Datetime("us")}
 )
-USE = pl.Schema(
+PC_USE = pl.Schema(
     {
         "user": pl.String(),
         "pc": pl.String(),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from itd_lightning.contracts.files import written_beside
+from itd_lightning.contracts.files import atomic_file
 from itd_lightning.evaluation.comparison import CommonTable, MethodRow
 from itd_lightning.report.parts.comparison_table import Cost, cells, heads, notes
 from itd_lightning.report.parts.template import template
@@ -69,7 +69,7 @@ def write_common(
         ".html": _page(spec, table, names, rows, remarks, answers),
     }
     for suffix, content in contents.items():
-        with written_beside(stem.with_suffix(suffix)) as partial:
+        with atomic_file(stem.with_suffix(suffix)) as partial:
             partial.write_text(content, "utf-8")
     return text
 

@@ -15,7 +15,7 @@ import polars as pl
 
 from itd_lightning.callbacks.checkpoints import load_checkpoint
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.files import lock_folder, written_beside
+from itd_lightning.contracts.files import atomic_file, lock_folder
 from itd_lightning.contracts.run_files import FIT_DONE, best_checkpoint
 from itd_lightning.contracts.yaml_files import (
     TEXT,
@@ -185,7 +185,7 @@ def search(path: Path, store: Path, out: Path, trials: int, seed: int = 0) -> pl
         raise InputError(f"no fit succeeded; {first}; to try again, remove {out}")
     rows = [{"trial": number, "value": trial.value, **trial.params} for number, trial in enumerate(results)]
     table = pl.DataFrame(rows, infer_schema_length=None, strict=False).sort("value", nulls_last=True)
-    with written_beside(out / "sweep.csv") as partial:
+    with atomic_file(out / "sweep.csv") as partial:
         table.write_csv(partial)
     return table
 

@@ -13,13 +13,14 @@ from itd_lightning.alerts.lists import ranked_days
 from itd_lightning.callbacks import TrackedRun
 from itd_lightning.callbacks.wandb_run import PRIVATE, PROJECT, wandb_mode
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.files import read_json
 from itd_lightning.contracts.parts import VAL
 from itd_lightning.contracts.results import Numbers
 from itd_lightning.contracts.run_files import AUDIT_FILE, SCORE_FILE
 from itd_lightning.evaluation.score_table import ScoreTable
 from itd_lightning.report.parts.curves import Curve, day_curves
 from itd_lightning.report.parts.template import template
-from itd_lightning.runs.folder import read_evaluation, read_json
+from itd_lightning.runs.folder import read_evaluation
 from itd_lightning.scores.pool import user_days
 
 BINS, ALERTS, CORNERS = 64, 100, 200

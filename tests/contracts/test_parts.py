@@ -3,7 +3,7 @@
 from typing import get_args
 
 from itd_lightning.contracts.parts import PARTS, Part
-from tests.contracts.test_run_files import PACKAGE, literals
+from tests.contracts.test_file_names import PACKAGE, literals
 
 READERS = ("alerts", "audits", "evaluation", "report")  # of scores
 COMMANDS = [("truncated_run.py", "test")]  # a folder is named after the command

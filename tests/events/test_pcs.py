@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from itd_lightning.events.pcs import Relation, event_relations, own_pcs, pc_days, relation
-from itd_lightning.store.presence import USE, pc_use
+from itd_lightning.store.presence import PC_USE, pc_use
 
 START = datetime(2010, 1, 4, 8)
 
@@ -109,7 +109,7 @@ def test_partials_of_two_shards_merge_to_that_of_both() -> None:
 
 def test_no_events_give_no_use_and_no_owners() -> None:
     use = pc_use(events())
-    assert (len(use), use.schema) == (0, USE)
+    assert (len(use), use.schema) == (0, PC_USE)
     assert own_pcs(use).rows() == []
     assert relations_of([], {}) == []
     assert relations_of([("ann", "PC-1", None)], {}) == ["shared"]

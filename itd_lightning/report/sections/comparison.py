@@ -14,6 +14,7 @@ from jaxtyping import Float
 from markupsafe import Markup
 
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.files import read_json
 from itd_lightning.contracts.parts import TEST
 from itd_lightning.contracts.run_files import COST_FILE, SCORE_FILE
 from itd_lightning.evaluation.comparison import CommonTable, common_table
@@ -22,7 +23,6 @@ from itd_lightning.report.parts.comparison_table import Cost, cells, heads, note
 from itd_lightning.report.parts.figures import BLUES, GREY, INK, Figure, Panel, canvas, colour, plain
 from itd_lightning.report.runs import Run
 from itd_lightning.report.sections.base import Page, Section
-from itd_lightning.runs.folder import read_json
 
 _CAMPAIGNS = 8  # insiders whose days are drawn
 _SECONDS = [1, 3, 10, 30, 100, 300, 1000, 3000, 10000]

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 
 from itd_lightning.contracts.batches import SequenceBatch
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.files import written_beside
+from itd_lightning.contracts.files import atomic_file
 from itd_lightning.contracts.scores import SCORES
 from itd_lightning.events.annotate import WARM_UP
 from itd_lightning.events.calendar import work_calendar
@@ -197,7 +197,7 @@ class Sequences(View):
         # Not `training`: the first batch may be one of Lightning's check of the validation.
         trainer = self.trainer
         if trainer is not None and trainer.state.fn == TrainerFn.FITTING and trainer.is_global_zero:
-            with written_beside(Path(trainer.default_root_dir) / "tokens.csv") as path:
+            with atomic_file(Path(trainer.default_root_dir) / "tokens.csv") as path:
                 fitted.table(self.factors).write_csv(path)
 
     def rows(self) -> SequenceDataset:

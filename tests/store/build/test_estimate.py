@@ -25,9 +25,9 @@ def test_rows_and_disk_are_estimated_from_a_sample(
     cost = estimate(plan, workers=1)
     manifest = build(plan)
     assert cost.rows == pytest.approx(manifest["events"], rel=0.03)
-    assert cost.kept == pytest.approx(size(tmp_path / "store" / "events"), rel=0.6)
-    assert cost.building > cost.kept
-    assert cost.free > 0
+    assert cost.store_bytes == pytest.approx(size(tmp_path / "store" / "events"), rel=0.6)
+    assert cost.peak_bytes > cost.store_bytes
+    assert cost.free_bytes > 0
     assert 0 < cost.seconds < 60
 
 
