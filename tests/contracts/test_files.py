@@ -106,7 +106,13 @@ def test_a_failed_write_names_the_folder_and_leaves_the_old_file(tmp_path: Path)
 @pytest.mark.slow  # another process imports all anew
 def test_a_checkpoint_that_does_not_fit_leaves_the_one_before(tmp_path: Path) -> None:
     target = tmp_path / "last.ckpt"
-    command = [sys.executable, "-B", "-c", SAVE, target]  # -B: bytecode would be cut at the limit, and stay
+    command = [
+        sys.executable,
+        "-B",
+        "-c",
+        SAVE,
+        str(target),
+    ]  # -B: bytecode would be cut at the limit, and stay
     ended = subprocess.run(command, capture_output=True, text=True, check=True)
     assert ended.stdout.startswith(f"FullDiskError no space left on the disk of {tmp_path}")
     assert [file.name for file in tmp_path.iterdir()] == ["last.ckpt"]
