@@ -63,7 +63,7 @@ layers: setup  ## do imports follow the pipeline?
 	$(BIN)/lint-imports
 
 test: setup  ## tests without the markers slow, gpu and cert
-	$(BIN)/pytest -q -n auto --dist worksteal
+	$(BIN)/pytest -q -n auto
 
 # The default language model is a wheel without its own dependencies, one of which wants a compiler.
 test-slow: setup $(VENV)/oracles/mamba_ssm  ## the slow tests, on Ray, beside mamba_ssm and with SmolLM2, too
