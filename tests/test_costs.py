@@ -165,8 +165,8 @@ def test_a_feature_is_one_line_and_a_store_whose_view_is_built_has_it(
     shutil.copytree(store, copy)
     program = FEATURES.format(store=str(copy))
     before = int(tree.run(program).split()[0])
-    new = '            Measure("long_url", "count", pl.col("object").str.len_chars() > 60),'
-    tree.add_line("itd_lightning/views/days/features.py", '            Measure("upload", "count"', new)
+    new = '            _Measure("long_url", "count", pl.col("object").str.len_chars() > 60),'
+    tree.add_line("itd_lightning/views/days/features.py", '            _Measure("upload", "count"', new)
     after, there = tree.run(program).split()
     assert tree.cost == Cost(files=0, lines=1)
     assert int(after) > before
