@@ -67,13 +67,11 @@ def test_config_trains(config: Path, store: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("config", once_whole())
 def test_config_tests_and_predicts(config: Path, store: Path, tmp_path: Path) -> None:
-    # Two: 1 may be read as 1.0, all batches: Lightning writes Optional[Union[float, int]] elsewhere, and
-    # `typing` hands that out of its cache for the equal type of these options.
-    short = [f"--trainer.{name}=2" for name in ("limit_train_batches", "limit_val_batches")]
+    short = [f"--trainer.{name}=1" for name in ("limit_train_batches", "limit_val_batches")]
     main(["fit", *fitting(config, store, tmp_path), *short, "--trainer.max_epochs=1"])
     checkpoint = f"--ckpt_path={tmp_path / 'checkpoints' / 'best.ckpt'}"
-    main(["test", checkpoint, "--trainer.limit_test_batches=2"])
-    main(["predict", checkpoint, "--trainer.limit_predict_batches=2"])
+    main(["test", checkpoint, "--trainer.limit_test_batches=1"])
+    main(["predict", checkpoint, "--trainer.limit_predict_batches=1"])
     assert (tmp_path / "evaluation.json").is_file()
     assert (tmp_path / "predict" / "scores.parquet").is_file()
 

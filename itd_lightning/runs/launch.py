@@ -63,6 +63,7 @@ _ALLOWED_IMPORTS = [
     "lightning.pytorch.profilers",
     "lightning.pytorch.strategies",
 ]
+_BATCHES = int | float | None  # the type of options such as limit_train_batches
 _STRATEGIES = ("auto", "ddp", "ddp_find_unused_parameters_true", "ddp_find_unused_parameters_false")
 
 register_type(date, str, date.fromisoformat)
@@ -101,6 +102,11 @@ class ExperimentCLI(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Link each shape to the view that decides it; views and methods without it are skipped."""
         parser.add_lightning_class_args(Checkpoints, "checkpoint")
+        for argument in parser._actions:
+            # 1 is one batch and 1.0 the whole part. Python's typing mixes equal unions up, so that
+            # the parser may see float before int, and would read 1 as 1.0.
+            if getattr(argument, "_typehint", None) == _BATCHES:
+                argument._typehint = _BATCHES  # type: ignore[attr-defined]
         for follower, leader in FOLLOWERS.items():
             parser.link_arguments(leader, follower, compute_fn=int if leader == SEED else None)
 
