@@ -114,9 +114,8 @@ def own_deviations(
         float32 ``(N, F)``.
     """
     means, stds, group = usual
-    kind = is_weekend if own.weekends_apart else np.zeros(len(user), dtype=bool)
     deviations = np.zeros(values.shape, dtype=np.float32)
-    for rows in _series(user, kind):
+    for rows in user_series(user, is_weekend if own.weekends_apart else None):
         series = values[rows].astype(np.float64)
         count, mean, std = earlier_moments(series, own.horizon, own.half_life)
         weight = np.minimum(count / own.warm_up, 1.0)[:, None]
@@ -126,11 +125,15 @@ def own_deviations(
     return deviations
 
 
-def _series(user: Shaped[np.ndarray, " n"], kind: Bool[np.ndarray, " n"]) -> list[Int[np.ndarray, " m"]]:
-    """Return the rows of each user's workdays, and those of the user's weekends."""
+def user_series(
+    user: Shaped[np.ndarray, " n"], is_weekend: Bool[np.ndarray, " n"] | None
+) -> list[Int[np.ndarray, " m"]]:
+    """Return the rows of each user; those of weekends apart from the others, where weekends are given."""
     if not len(user):
         return []
     starts = np.flatnonzero(np.concatenate([[True], user[1:] != user[:-1]]))
     spans = zip(starts, [*starts[1:], len(user)], strict=True)
+    if is_weekend is None:
+        return [np.arange(first, last) for first, last in spans]
     kinds = (False, True)
-    return [first + np.flatnonzero(kind[first:last] == one) for first, last in spans for one in kinds]
+    return [first + np.flatnonzero(is_weekend[first:last] == kind) for first, last in spans for kind in kinds]
