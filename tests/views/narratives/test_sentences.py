@@ -8,7 +8,7 @@ import pytest
 
 from itd_lightning.contracts.events import KINDS
 from itd_lightning.events.calendar import work_calendar
-from itd_lightning.events.hours import after_hours, work_hours
+from itd_lightning.events.hours import after_hours, everybodys_hours, own_hours
 from itd_lightning.events.pcs import own_pcs
 from itd_lightning.store.presence import days_present
 from itd_lightning.store.read import Store
@@ -234,11 +234,9 @@ def test_names_that_reach_a_prompt_are_proper_ones() -> None:
 def test_narratives_are_those_of_a_loop_over_events(store: Path) -> None:
     store_ = Store(store)
     people = pl.read_parquet(store / "people.parquet", glob=False)
-    presence, calendar = store_.presence(), work_calendar(store_.presence())
-    hours = work_hours(presence, calendar, presence.filter(pl.col("day") < date(2010, 3, 1))["day"])
     events = pl.read_parquet(store_.shards[0], glob=False)
     events = events.filter(pl.col("user").rle_id() < 2)
-    check(events, own_pcs(store_.pc_use()), people, hours, calendar)
+    check(events, own_pcs(store_.pc_use()), people, store_.presence())
 
 
 def test_so_are_those_of_later_releases() -> None:
@@ -264,26 +262,24 @@ def test_so_are_those_of_later_releases() -> None:
         for n in range(600)
     ]  # fmt: skip
     events = frame(rows).sort("user", "time")
-    presence = days_present(events)
-    calendar = work_calendar(presence)
     for people in (PEOPLE, None):
-        check(events, OWN, people, work_hours(presence, calendar, presence["day"]), calendar)
+        check(events, OWN, people, days_present(events))
 
 
 def check(
     events: pl.DataFrame,
     own: pl.DataFrame,
     people: pl.DataFrame | None,
-    hours: pl.DataFrame,
-    calendar: pl.DataFrame,
+    presence: pl.DataFrame,
 ) -> None:
     """Compare both styles with the loop's, day by day."""
+    calendar = work_calendar(presence)
+    everybody = everybodys_hours(presence, calendar, presence.select("user", "day"))
+    late = after_hours(events, own_hours(presence, calendar), everybody, calendar)
     rows = narrative_events(events, own, people)
-    rows = rows.with_columns(
-        unit=pl.struct("user", "day").rle_id(), late=after_hours(rows, hours, calendar).fill_null(value=False)
-    )
+    rows = rows.with_columns(unit=pl.struct("user", "day").rle_id(), late=late.fill_null(value=False))
     for style in ("merged", "plain"):
-        teller = Teller(own, people, hours, calendar)
+        teller = Teller(own, people, presence, everybody, calendar)
         result = plain_narratives(rows) if style == "plain" else merged_narratives(rows, 3, 4)
         expected = literal_narratives(events, teller, plain=style == "plain", most=3, names=4)
         assert result["narrative"].to_list() == [text for _, _, text in expected]
