@@ -12,6 +12,7 @@ import polars as pl
 
 from itd_lightning.events.hours import SLACK, WorkingDay
 from itd_lightning.events.people import as_of
+from tests.handmade_pcs import own_pc_on
 
 Event = Mapping[str, Any]
 VERBS = {"file_copy": "copied", "file_open": "opened", "file_write": "wrote", "file_delete": "deleted"}
@@ -53,7 +54,7 @@ class Teller:
         everybody: WorkingDay,
         calendar: pl.DataFrame,
     ) -> None:
-        self.own = dict(own.iter_rows())
+        self.own, self.own_pcs = own, dict[date, dict[str, str]]()
         self.people, self.entries = people, dict[tuple[str, date], Mapping[str, Any]]()
         self.presence = defaultdict[str, list[tuple[date, float, float]]](list)
         for user, day, first, last in presence.sort("user", "day").iter_rows():
@@ -103,12 +104,17 @@ class Teller:
     def place(self, event: Event) -> str | None:
         """Return whose PC an event happened at."""
         user, pc, day = event["user"], event["pc"], event["time"].date()
-        if pc is None or self.own.get(user) == pc:
-            return None if pc is None else "Self-PC"
+        if pc is None:
+            return None
+        if day not in self.own_pcs:
+            self.own_pcs[day] = own_pc_on(self.own, day)
+        own = self.own_pcs[day]
+        if own.get(user) == pc:
+            return "Self-PC"
         entry = self.entry(user, day)
-        if entry["supervisor"] is not None and self.own.get(entry["supervisor"]) == pc:
+        if entry["supervisor"] is not None and own.get(entry["supervisor"]) == pc:
             return "Supervisor-PC"
-        owners = [owner for owner, theirs in self.own.items() if theirs == pc]
+        owners = [owner for owner, theirs in own.items() if theirs == pc]
         departments = [self.entry(owner, day)["department"] for owner in owners]
         return "Department-PC" if entry["department"] and entry["department"] in departments else "Other-PC"
 

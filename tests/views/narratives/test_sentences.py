@@ -14,12 +14,11 @@ from itd_lightning.store.presence import days_present
 from itd_lightning.store.read import Store
 from itd_lightning.views.narratives.features import contents, narrative_events
 from itd_lightning.views.narratives.sentences import Style, merged_narratives, plain_narratives
+from tests.handmade_pcs import lasting
 from tests.views.literal_narratives import Teller, literal_narratives
 from tests.views.windows.test_view import event, frame
 
-OWN = pl.DataFrame(
-    {"user": ["ann", "bob", "eve", "joe", "sam", "tim"], "pc": [f"PC-{n}" for n in (1, 2, 3, 4, 5, 5)]}
-)
+OWN = lasting({"ann": "PC-1", "bob": "PC-2", "eve": "PC-3", "joe": "PC-4", "sam": "PC-5", "tim": "PC-5"})
 SALES, TAX = {"department": "sales"}, {"department": "tax"}
 PEOPLE = pl.DataFrame(
     [
@@ -229,6 +228,13 @@ def test_names_that_reach_a_prompt_are_proper_ones() -> None:
         assert "long" * 17 not in text
         assert text.count("without a proper name") == (1 if style == "merged" else 3)
         assert text.count("(no extension)") == 2
+
+
+def test_a_colleagues_pc_is_theirs_on_the_days_on_which_they_own_it() -> None:
+    eve = pl.DataFrame([("eve", "PC-3", date(2010, 3, 2), date(2010, 3, 4))], schema=OWN.schema, orient="row")
+    events = frame(event("connect", f"03-0{day} 10:00:00", pc="PC-3") for day in range(1, 6))
+    places = narrative_events(events, OWN.filter(pl.col("user") != "eve").vstack(eve), PEOPLE)["place"]
+    assert places.to_list() == ["Other-PC", "Department-PC", "Department-PC", "Other-PC", "Other-PC"]
 
 
 def test_narratives_are_those_of_a_loop_over_events(store: Path) -> None:

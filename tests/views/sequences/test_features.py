@@ -13,9 +13,10 @@ from itd_lightning.views.sequences.features import (
     popularity,
     texts,
 )
+from tests.handmade_pcs import lasting
 
 MONDAY = datetime(2010, 3, 1, 10)
-OWN = pl.DataFrame({"user": ["ann", "bob", "eve"], "pc": ["PC-1", "PC-2", "PC-3"]})
+OWN = lasting({"ann": "PC-1", "bob": "PC-2", "eve": "PC-3"})
 HOURS_OF_ANN = pl.DataFrame([("ann", date(2010, 2, 26), 8.0, 17.0)], schema=OWN_HOURS, orient="row")
 EVERYBODY = WorkingDay(0.0, 1.0)
 
