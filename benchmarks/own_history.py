@@ -4,8 +4,8 @@
     python benchmarks/own_history.py --users 100    a tenth
 
 The peer is the frozen history, whose moments lie in the checkpoint. Measured is the whole scoring of a built
-view by own-history z: reading days, standardising them, loading batches, scores; in a process of its own
-for each history, in turn, three times. The store is that of `benchmarks/trajectories.py`: generated, not CERT.
+view by own-history z: reading days, standardising them, loading batches, scores; in a process of its own for
+each history, in turn, three times. The store is that of `benchmarks/trajectories.py`: generated, not CERT.
 """
 
 import argparse
@@ -18,16 +18,27 @@ import time
 from datetime import date
 from pathlib import Path
 
+import polars as pl
 import torch
 
 from benchmarks.trajectories import write_store
+from itd_lightning.contracts.store_files import PC_USE_FILE
 from itd_lightning.methods import OwnHistoryZ
 from itd_lightning.splits import Dates
+from itd_lightning.store.presence import pc_use
+from itd_lightning.store.read import Store
 from itd_lightning.views import Days
 from itd_lightning.views.days.dataset import History
 
 SPLIT = Dates(date(2010, 11, 1), date(2011, 1, 1))
+RAW = argparse.RawDescriptionHelpFormatter
 HISTORIES: tuple[History, ...] = ("frozen", "own")
+
+
+def write_pc_use(store: Path) -> None:
+    """Write beside each shard which PCs its users used."""
+    for shard in Store(store).shards:
+        pc_use(pl.read_parquet(shard, glob=False)).write_parquet(shard.with_name(PC_USE_FILE))
 
 
 def view_of(store: Path, history: History) -> Days:
@@ -72,13 +83,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder) / "store"
         print(f"{write_store(store, arguments.users, arguments.days):,} events")
+        write_pc_use(store)
         for history in HISTORIES:
             run("fit", store, history)
         for _ in range(3):
             frozen, own = (run("score", store, history) for history in HISTORIES)
+            ratio = own["seconds"] / frozen["seconds"]
             print(
                 f"{own['days']:,} days: own {own['seconds']:.1f} CPU-s, frozen {frozen['seconds']:.1f}, "
-                f"ratio {own['seconds'] / frozen['seconds']:.2f}; {own['GiB']:.2f} and {frozen['GiB']:.2f} GiB"
+                f"ratio {ratio:.2f}; {own['GiB']:.2f} and {frozen['GiB']:.2f} GiB"
             )
 
 

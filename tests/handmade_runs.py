@@ -38,7 +38,7 @@ def write_store(store: Path, users: tuple[str, ...]) -> None:
     (store / "events" / "shard=000").mkdir(parents=True)
     (store / "answers").mkdir()
     manifest = {
-        "schema": 2,
+        "schema": 3,
         "release": "r4.2",
         "fingerprint": "f" * 32,
         "options": {"shards": 1},

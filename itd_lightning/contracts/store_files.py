@@ -9,7 +9,7 @@ DECOY_FILE = "decoys.parquet"  # decoy files, where the source knows any
 EVENT_FOLDER = "events"  # one folder a shard; each user is whole in one of them
 EVENT_FILE = "events.parquet"  # sorted by user and time
 PRESENCE_FILE = "presence.parquet"  # the days of each user
-PC_USE_FILE = "pc_use.parquet"  # the PCs of each user's first two weeks
+PC_USE_FILE = "pc_use.parquet"  # the PCs of each user on each day
 
 # The answer key; absent where there is none.
 ANSWER_FOLDER = "answers"

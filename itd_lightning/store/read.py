@@ -1,7 +1,7 @@
 """Read access to an event store on disk."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
@@ -20,7 +20,7 @@ from itd_lightning.contracts.store_files import (
     event_files,
 )
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _NEEDED = {"options"}  # keys of a manifest
 # Applies a function of a shard's file to every shard, and puts the tables that it returns below each other.
 ShardMap = Callable[[Callable[[Path], pl.DataFrame]], pl.DataFrame]
@@ -102,9 +102,10 @@ class Store:
         """Return the days on which each user was there, as ``store.presence.days_present`` returns them."""
         return self.shard_tables(PRESENCE_FILE)
 
-    def pc_use(self) -> pl.DataFrame:
-        """Return how much each user used each PC at first, as ``store.presence.pc_use`` returns it."""
-        return self.shard_tables(PC_USE_FILE)
+    def pc_use(self) -> Iterator[pl.DataFrame]:
+        """Yield how much each user used each PC on each day, as ``store.presence.pc_use``, shard by shard."""
+        for shard in self.shards:
+            yield pl.read_parquet(shard.with_name(PC_USE_FILE), glob=False)
 
     def people(self) -> pl.DataFrame | None:
         """Return who worked there as what, with validity dates; None where the source does not say."""

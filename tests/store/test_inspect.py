@@ -27,7 +27,7 @@ def write_store(folder: Path, shards: list[list[tuple[str, datetime, str]]]) -> 
             {**dict.fromkeys(EVENTS), "user": user, "time": time, "kind": kind} for user, time, kind in rows
         ]
         pl.DataFrame(full, schema=EVENTS).write_parquet(target / "events.parquet")
-    manifest = {"schema": 2, "options": {"shards": len(shards)}}
+    manifest = {"schema": 3, "options": {"shards": len(shards)}}
     (folder / "manifest.json").write_text(json.dumps(manifest))
     return folder
 

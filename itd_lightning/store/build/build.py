@@ -2,7 +2,7 @@
 
     STORE/manifest.json               what went in: rows read, kept and rejected a log, fingerprints, options
     STORE/events/shard=000/           users by a stable hash, each whole in one shard, sorted by time: events,
-                                      presence (their days) and pc_use (their first two weeks)
+                                      presence (their days) and pc_use (their PCs on each day)
     STORE/people.parquet              who worked there as what, with validity dates
     STORE/decoys.parquet              decoy files, where the source knows any
     STORE/answers/                    campaigns and malicious events; absent where there is no key

@@ -56,7 +56,7 @@ def test_the_manifest_counts_what_went_in(source: Path, tmp_path: Path) -> None:
         "http": (2, 2, 0),
     }
     assert {name: manifest[name] for name in ("schema", "release", "users", "events", "first", "last")} == {
-        "schema": 2,
+        "schema": 3,
         "release": "r4.2",
         "users": 2,
         "events": 10,

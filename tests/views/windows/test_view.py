@@ -61,7 +61,7 @@ def write_store(folder: Path, shards: list[list[dict[str, object]]], fingerprint
         target = folder / "events" / f"shard={number:03d}"
         target.mkdir(parents=True)
         frame(events).write_parquet(target / "events.parquet")
-    manifest = {"schema": 2, "fingerprint": fingerprint, "options": {"shards": len(shards)}}
+    manifest = {"schema": 3, "fingerprint": fingerprint, "options": {"shards": len(shards)}}
     (folder / "manifest.json").write_text(json.dumps(manifest))
     return folder
 
