@@ -4,6 +4,7 @@ __all__ = [
     "calibration",
     "change_points",
     "events_in_time",
+    "history",
     "mvmd",
     "signature",
     "surprise",

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 from scipy.signal import lfilter
 
+WARM_UP_DAYS = 20  # active days of a user, before which own history says little
 _MOST = 20.0  # deviations: beyond, a day is as unusual as it can be
 
 
@@ -30,7 +31,7 @@ class OwnHistory:
     horizon: int = 60
     half_life: float = 0.0
     weekends_apart: bool = True
-    warm_up: int = 20
+    warm_up: int = WARM_UP_DAYS
 
     def __post_init__(self) -> None:
         if self.horizon < 0 or self.half_life < 0 or self.warm_up < 1:
