@@ -16,6 +16,9 @@ ITD = $(BIN)/itd
 # Two threads spin against whatever else runs, and sum in another order: one is steadier, and repeats exactly.
 export OMP_NUM_THREADS ?= 1
 
+# Images set it; each process that the tests start would then compile all of the project anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help setup demo check format lint types layers test test-slow test-cert benchmark
 
 help:  ## show this list

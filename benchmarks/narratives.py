@@ -3,7 +3,7 @@
     python benchmarks/narratives.py                  a synthetic release of some 300,000 events
     python benchmarks/narratives.py --store STORE    a store that `itd prepare` has built
 
-Both sides start from the store's event files and from the usual hours of each user, and end with the
+Both sides start from the store's event files and from the usual hours of everybody, and end with the
 narratives of all days; ours also writes what mails and pages said, of which ``--contents`` a day. The loop
 takes whole users, the first ones of the store, up to ``--events``. Where both have been, the narratives must
 be equal word for word. CPU seconds of one process after its imports. Printed besides: words and sentences of
@@ -63,7 +63,7 @@ def people_of(store: Path) -> pl.DataFrame | None:
 
 
 def view_of(store: Path, style: Style, contents: int | None) -> Narratives:
-    """The view, set up, with hours of the first two thirds of the days."""
+    """The view, set up, with everybody's hours of the first two thirds of the days."""
     days = Store(store).presence()["day"]
     first, last = days.min(), days.max()
     assert isinstance(first, date)
@@ -97,7 +97,8 @@ def compare(store: Path, events: int, contents: int | None, runs: int) -> None:
         every = np.arange(len(view.units))
         told, fast = timed(lambda: view.narrate(every, hours))  # noqa: B023
         fast = median([fast, *(timed(lambda: view.narrate(every, hours))[1] for _ in range(runs - 1))])  # noqa: B023
-        teller = Teller(own_pcs(opened.pc_use()), people_of(store), hours, work_calendar(opened.presence()))
+        presence = opened.presence()
+        teller = Teller(own_pcs(opened.pc_use()), people_of(store), presence, hours, work_calendar(presence))
         expected, slow = timed(lambda: list(literal_narratives(some, teller, plain=style == "plain")))  # noqa: B023
         days = view.units.select("user", pl.col("start").dt.date())
         found = {(user, day): text for (user, day), text in zip(days.iter_rows(), told, strict=True)}

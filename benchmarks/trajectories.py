@@ -54,7 +54,7 @@ def write_store(folder: Path, users: int, days: int) -> int:
         rows = random_events(np.random.default_rng(shard), range(shard, users, SHARDS), days)
         rows.write_parquet(target / "events.parquet")
         events += len(rows)
-    manifest = {"schema": 2, "fingerprint": f"{users}x{days}", "release": "r4.2", "synthetic": True}
+    manifest = {"schema": 3, "fingerprint": f"{users}x{days}", "release": "r4.2", "synthetic": True}
     (folder / "manifest.json").write_text(json.dumps({**manifest, "options": {"shards": SHARDS}}), "utf-8")
     return events
 

@@ -4,17 +4,17 @@ Each imports what it needs when it is called. ``itd alerts`` is ``list_alerts`` 
 ``write_report``, since the packages ``alerts`` and ``report`` have those names.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from os import PathLike, fspath
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import polars as pl
 
-from itd_lightning.contracts.run_files import BEST_CHECKPOINT, CHECKPOINTS, EVALUATION_FILE
+from itd_lightning.contracts.run_files import EVALUATION_FILE, best_checkpoint, predict_folder
 
 if TYPE_CHECKING:
+    from itd_lightning.contracts.labels import LabelPolicy
     from itd_lightning.contracts.results import AuditResult, Evaluation
     from itd_lightning.store.read import Store
 
@@ -69,9 +69,11 @@ def fit(
     Raises:
         InputError: If a setting does not fit, or the training diverged.
     """
-    configs = [f"--config={path}" for path in _paths(config)]
-    place = {"data.store": fspath(store), "trainer.default_root_dir": fspath(out)}
-    _run(["fit", *configs, *_options({**place, **(settings or {})})])
+    from itd_lightning.runs.arguments import FOLDER, STORE, fit_arguments
+    from itd_lightning.runs.record import run_command
+
+    place = {STORE: fspath(store), FOLDER: fspath(out)}
+    run_command(fit_arguments(_paths(config), {**place, **(settings or {})}))
     return Path(out)
 
 
@@ -85,10 +87,12 @@ def test(run: _AnyPath, settings: Settings | None = None) -> "Evaluation | None"
     Raises:
         InputError: If the run was not fitted, or a setting does not fit.
     """
+    from itd_lightning.runs.arguments import score_arguments
     from itd_lightning.runs.folder import read_evaluation
+    from itd_lightning.runs.record import run_command
 
     folder = Path(run)
-    _run(["test", f"--ckpt_path={folder / CHECKPOINTS / BEST_CHECKPOINT}", *_options(settings or {})])
+    run_command(score_arguments("test", best_checkpoint(folder), settings or {}))
     return read_evaluation(folder) if (folder / EVALUATION_FILE).is_file() else None
 
 
@@ -109,12 +113,12 @@ def predict(
     Raises:
         InputError: If the run was not fitted, or a setting does not fit.
     """
-    folder = Path(run) / "predict" if out is None else Path(out)
-    place: dict[str, object] = {"trainer.default_root_dir": fspath(folder)}
-    if store is not None:
-        place["data.store"] = fspath(store)
-    checkpoint = Path(run) / CHECKPOINTS / BEST_CHECKPOINT
-    _run(["predict", f"--ckpt_path={checkpoint}", *_options({**place, **(settings or {})})])
+    from itd_lightning.runs.arguments import FOLDER, STORE, score_arguments
+    from itd_lightning.runs.record import run_command
+
+    folder = predict_folder(Path(run)) if out is None else Path(out)
+    place = {FOLDER: fspath(folder)} | ({} if store is None else {STORE: fspath(store)})
+    run_command(score_arguments("predict", best_checkpoint(Path(run)), {**place, **(settings or {})}))
     return load_scores(folder)
 
 
@@ -122,7 +126,7 @@ def evaluate(
     scores: _AnyPath,
     *,
     store: _AnyPath | None = None,
-    labels: Literal["event", "interval", "user"] | None = None,
+    labels: "LabelPolicy | None" = None,
 ) -> "Evaluation":
     """Measure a score table against the answer key and return the results; nothing is written.
 
@@ -208,18 +212,3 @@ def load_scores(scores: _AnyPath) -> pl.DataFrame:
 def _paths(paths: _AnyPath | Sequence[_AnyPath]) -> list[Path]:
     """Return one path or several as a list."""
     return [Path(paths)] if isinstance(paths, str | PathLike) else [Path(path) for path in paths]
-
-
-def _options(settings: Settings) -> list[str]:
-    """Return settings as options of the command line; the parser reads values as JSON."""
-    return [
-        f"--{name}={value if isinstance(value, str) else json.dumps(value)}"
-        for name, value in settings.items()
-    ]
-
-
-def _run(args: list[str]) -> None:
-    """Run a command of Lightning."""
-    from itd_lightning.runs.record import run_command
-
-    run_command(args)

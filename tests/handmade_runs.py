@@ -15,11 +15,11 @@ import pytest
 from itd_lightning.contracts.events import Kind
 from itd_lightning.contracts.results import Evaluation
 from itd_lightning.contracts.scores import SCORES
+from itd_lightning.contracts.store_files import EVENT_FILE, PRESENCE_FILE, shard_folder
 from itd_lightning.evaluation.evaluate import evaluate, write_json
 from itd_lightning.report.page import write_report
 from itd_lightning.scores.table import About, write_scores
 from itd_lightning.store.presence import days_present
-from itd_lightning.store.read import EVENT_FILE, PRESENCE
 
 USERS = ("u1", "u2", "u3")
 FIRST = datetime(2010, 1, 4)
@@ -39,7 +39,7 @@ def write_store(store: Path, users: tuple[str, ...]) -> None:
     (store / "events" / "shard=000").mkdir(parents=True)
     (store / "answers").mkdir()
     manifest = {
-        "schema": 2,
+        "schema": 3,
         "release": "r4.2",
         "fingerprint": "f" * 32,
         "options": {"shards": 1},
@@ -71,9 +71,9 @@ def write_store(store: Path, users: tuple[str, ...]) -> None:
 
 def write_shard(store: Path, events: pl.DataFrame) -> None:
     """Write events and on which days there are any."""
-    shard = store / "events" / "shard=000"
+    shard = shard_folder(store, 0)
     events.write_parquet(shard / EVENT_FILE)
-    days_present(events).write_parquet(shard / PRESENCE)
+    days_present(events).write_parquet(shard / PRESENCE_FILE)
 
 
 def score_table(users: tuple[str, ...]) -> pl.DataFrame:

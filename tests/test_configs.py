@@ -39,11 +39,14 @@ def first_of_each_method(configs: list[Path]) -> list[Path]:
     return list({method(config): config for config in reversed(configs)}.values())
 
 
-def once_whole(configs: list[Path]) -> list[object]:
+CONFIGURED = sorted(CONFIGS.glob("*.yaml"))
+QUICK = first_of_each_method(CONFIGURED)
+
+
+def once_whole() -> list[object]:
     """Return all configs as parameters; those of a method that another one stands for are slow."""
-    quick = first_of_each_method(configs)
     slow = [pytest.mark.slow]
-    return [pytest.param(path, id=path.stem, marks=[] if path in quick else slow) for path in configs]
+    return [pytest.param(path, id=path.stem, marks=[] if path in QUICK else slow) for path in CONFIGURED]
 
 
 def test_both_names_of_the_program_are_one_function() -> None:
@@ -52,27 +55,23 @@ def test_both_names_of_the_program_are_one_function() -> None:
     assert scripts["lightning"] == scripts["itd"] == "itd_lightning.cli:main"
 
 
-CONFIGURED = sorted(CONFIGS.glob("*.yaml"))
-
-
 # Those of the other methods are fitted whole below.
 @pytest.mark.parametrize(
     "config",
-    [path for path in CONFIGURED if path not in first_of_each_method(CONFIGURED)],
+    [path for path in CONFIGURED if path not in QUICK],
     ids=lambda path: path.stem,
 )
 def test_config_trains(config: Path, store: Path, tmp_path: Path) -> None:
     main(["fit", *fitting(config, store, tmp_path), "--trainer.fast_dev_run=true"])
 
 
-@pytest.mark.parametrize("config", once_whole(CONFIGURED))
+@pytest.mark.parametrize("config", once_whole())
 def test_config_tests_and_predicts(config: Path, store: Path, tmp_path: Path) -> None:
-    # Two: with 1, some of these runs took all batches, and why is not known.
-    short = [f"--trainer.{name}=2" for name in ("limit_train_batches", "limit_val_batches")]
+    short = [f"--trainer.{name}=1" for name in ("limit_train_batches", "limit_val_batches")]
     main(["fit", *fitting(config, store, tmp_path), *short, "--trainer.max_epochs=1"])
     checkpoint = f"--ckpt_path={tmp_path / 'checkpoints' / 'best.ckpt'}"
-    main(["test", checkpoint, "--trainer.limit_test_batches=2"])
-    main(["predict", checkpoint, "--trainer.limit_predict_batches=2"])
+    main(["test", checkpoint, "--trainer.limit_test_batches=1"])
+    main(["predict", checkpoint, "--trainer.limit_predict_batches=1"])
     assert (tmp_path / "evaluation.json").is_file()
     assert (tmp_path / "predict" / "scores.parquet").is_file()
 

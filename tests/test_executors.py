@@ -13,7 +13,7 @@ import pytest
 
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.executors import Place, Serial, open_executor, run_ahead
-from itd_lightning.store.build.stage import shard_of
+from itd_lightning.store.build.shards import shard_of
 
 USERS = [f"ABC{number:04d}" for number in range(12)]
 

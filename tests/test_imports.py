@@ -61,3 +61,8 @@ def test_commands_about_a_run_load_the_parser_and_nothing_else_that_is_heavy(
     commands = (["--help"], ["alerts", run], ["evaluate", run], ["threshold", run, "--budget", "1/day"])
     steps = [f"from itd_lightning.cli import main; main({command!r})" for command in commands]
     assert loaded(*steps) == [["jsonargparse"]] * len(commands)
+
+
+def test_looking_into_a_store_loads_nothing_heavy_but_the_parser(store: Path) -> None:
+    step = f"from itd_lightning.cli import main; main({['inspect', str(store)]!r})"
+    assert loaded(step) == [["jsonargparse"]]

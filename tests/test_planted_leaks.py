@@ -23,7 +23,7 @@ from itd_lightning.splits import Dates
 from itd_lightning.store.key import read_key
 from itd_lightning.store.truncate import derive_store
 from itd_lightning.views import Days, Narratives
-from tests.audits.probe import probe_future
+from tests.audits.future_audits import run_future_audits
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 DATES = ["--data.split.val_from=2010-03-01", "--data.split.test_from=2010-03-08"]
@@ -77,7 +77,7 @@ def test_a_clean_method_passes(store: Path, tmp_path: Path) -> None:
     # To count is no leak, but a rival: on this slice insiders copy so much that no method beats it for sure.
     assert {name for name, audit in audits.items() if audit.passed is False} <= {"volume: events"}
     assert {audits[name].passed for name in ("empty units", "identity", "label shuffle")} == {True}
-    assert [audit.passed for audit in probe_future(scores, retrain=True)] == [True, True, True]
+    assert [audit.passed for audit in run_future_audits(scores, retrain=True)] == [True, True, True]
 
 
 def test_a_label_in_a_feature_is_caught(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,7 +89,7 @@ def test_a_label_in_a_feature_is_caught(store: Path, tmp_path: Path, monkeypatch
         return told.with_columns(pl.col("http_count") + more).drop("told")
 
     plant(monkeypatch, labelled)
-    future, answers = probe_future(scored("own_history_z.yaml", store, tmp_path, *DATES))
+    future, answers = run_future_audits(scored("own_history_z.yaml", store, tmp_path, *DATES))
     assert future.passed is True
     assert answers.passed is False
     assert "Knows the ANSWERS" in answers.verdict
@@ -100,7 +100,7 @@ def test_a_future_day_in_a_normaliser_is_caught(
 ) -> None:
     every = pl.col("http_count", "logon_count")
     plant(monkeypatch, lambda view: view.table.with_columns(every - every.mean()))
-    future, answers = probe_future(scored("own_history_z.yaml", store, tmp_path, *DATES))
+    future, answers = run_future_audits(scored("own_history_z.yaml", store, tmp_path, *DATES))
     assert answers.passed is True
     assert future.passed is False
     assert "Knows the FUTURE" in future.verdict
@@ -120,7 +120,7 @@ def test_what_other_batches_move_is_no_leak(
     store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     roughen(monkeypatch)
-    audits = probe_future(scored("own_history_z.yaml", store, tmp_path, *DATES, "--data.batch_size=64"))
+    audits = run_future_audits(scored("own_history_z.yaml", store, tmp_path, *DATES, "--data.batch_size=64"))
     assert [audit.passed for audit in audits] == [True, True]
     assert "changes more than in other batches, 0.0" in audits[0].verdict
 
@@ -130,7 +130,9 @@ def test_a_leak_is_caught_through_what_other_batches_move(
 ) -> None:
     roughen(monkeypatch)
     plant(monkeypatch, lambda view: view.table.with_columns(pl.col("http_count", "logon_count") - pl.len()))
-    future, _ = probe_future(scored("own_history_z.yaml", store, tmp_path, *DATES, "--data.batch_size=64"))
+    future, _ = run_future_audits(
+        scored("own_history_z.yaml", store, tmp_path, *DATES, "--data.batch_size=64")
+    )
     assert future.passed is False
 
 
@@ -152,7 +154,7 @@ def test_moments_of_all_days_are_caught_by_training_again(
     monkeypatch.setattr(Days, "fit", fit)
     monkeypatch.setattr(Days, "setup", setup)
     scores = scored("own_history_z.yaml", store, tmp_path, *DATES)
-    future, answers, training = probe_future(scores, retrain=True)
+    future, answers, training = run_future_audits(scores, retrain=True)
     assert future.passed is answers.passed is True
     assert training.passed is False
     assert "Knows the FUTURE, in training" in training.verdict
@@ -181,7 +183,7 @@ def test_a_user_id_as_input_is_caught(store: Path, tmp_path: Path, monkeypatch: 
 
 def test_a_view_that_has_one_batch_is_asked(store: Path, tmp_path: Path) -> None:
     scores = scored("chronos.yaml", store, tmp_path, *DATES)
-    assert [audit.passed for audit in probe_future(scores)] == [True, True]
+    assert [audit.passed for audit in run_future_audits(scores)] == [True, True]
 
 
 @pytest.mark.slow
@@ -189,14 +191,14 @@ def test_a_view_that_has_one_batch_is_asked(store: Path, tmp_path: Path) -> None
 def test_no_view_looks_ahead(config: str, store: Path, tmp_path: Path) -> None:
     small = ["--data.batch_size=8", "--data.budget=4096"] if config in ("rnn", "oc4seq") else []
     scores = scored(f"{config}.yaml", store, tmp_path, *DATES, *small, "--trainer.max_epochs=1")
-    assert [audit.passed for audit in probe_future(scores)] == [True, True]
+    assert [audit.passed for audit in run_future_audits(scores)] == [True, True]
 
 
 @pytest.mark.slow
 def test_windows_by_date_do_not_look_ahead(store: Path, tmp_path: Path) -> None:
     demo = [f"--config={CONFIGS / 'overlays' / 'demo.yaml'}", *DATES, "--trainer.max_epochs=1"]
     scores = scored("mask_value.yaml", store, tmp_path, *demo)
-    assert [audit.passed for audit in probe_future(scores)] == [True, True]
+    assert [audit.passed for audit in run_future_audits(scores)] == [True, True]
 
 
 def told(store: Path) -> dict[tuple[str, datetime], object]:
@@ -213,7 +215,7 @@ def told(store: Path) -> dict[tuple[str, datetime], object]:
 
 def test_of_a_slow_view_a_share_of_the_days_is_asked(store: Path, tmp_path: Path) -> None:
     scores = scored("narrative_length.yaml", store, tmp_path, "--data.split=Dates", *DATES)
-    future, answers = probe_future(scores)
+    future, answers = run_future_audits(scores)
     assert future.passed is answers.passed is True
     asked = int(future.verdict.split("score of ")[1].split(" units")[0])
     assert 0 < asked < pl.read_parquet(scores).height / 5

@@ -11,7 +11,7 @@ import torch
 from itd_lightning.callbacks.wandb_run import WandbRun, without_paths
 from itd_lightning.cli.parser import main
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.runs.config import tracked_in
+from itd_lightning.runs.config import find_tracked_run
 from itd_lightning.store.read import Store
 from itd_lightning.tracking.dashboard import panels
 from tests.wandb_offline import config, history
@@ -76,10 +76,10 @@ def test_offline_files_hold_the_panels_and_no_canary(
     monkeypatch.setattr(sys, "argv", ["itd", "fit", *arguments, "--token=argv.canary"])
     main(["fit", *arguments, "--trainer.max_epochs=1"])
     last = Path("run.canary/checkpoints/last.ckpt")
-    tracked = tracked_in(last)
+    tracked = find_tracked_run(last)
     assert tracked is not None
     main(["fit", *arguments, "--trainer.max_epochs=2", f"--ckpt_path={last}"])
-    assert tracked_in(last) == tracked
+    assert find_tracked_run(last) == tracked
     main(["test", "--ckpt_path=run.canary/checkpoints/best.ckpt"])
     main(["track", "run.canary"])
     wandb.teardown()  # one process writes several runs here; this waits for all of them
@@ -109,7 +109,7 @@ PLACE: dict[str, object] = {"id": "abc", "project": "itd_lightning", "entity": N
 def test_a_checkpoint_that_lies_about_its_run_is_refused(told: object, tmp_path: Path) -> None:
     torch.save({"state_dict": {}, "itd_tracked": told}, tmp_path / "x.ckpt")
     with pytest.raises(InputError, match="does not say where its run is tracked"):
-        tracked_in(tmp_path / "x.ckpt")
+        find_tracked_run(tmp_path / "x.ckpt")
 
 
 def sent_to(

@@ -8,7 +8,7 @@ from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.events import EVENTS
 from itd_lightning.evaluation.score_table import select_test_units
 from itd_lightning.scores.chunks import reduce_chunks, user_chunks
-from itd_lightning.scores.pool import pool_days
+from itd_lightning.scores.pool import user_days
 from itd_lightning.store.read import Store
 
 _EVENT_DETAILS = ("pc", "kind", "object")
@@ -16,10 +16,9 @@ OBJECT = 80  # letters of a file name or an address
 _IN_LISTS = 40
 
 
-def user_days(rows: pl.LazyFrame) -> pl.DataFrame:
-    """Return the test user-days of a score table, each as its highest unit, by user and day."""
-    days = [pool_days(select_test_units(chunk)) for chunk in user_chunks(rows)]
-    return pl.concat([pool_days(rows.head(0).collect()), *days]).sort("user", "start")
+def select_test_days(rows: pl.LazyFrame) -> pl.DataFrame:
+    """Return the test user-days of a score table, by user and day."""
+    return user_days(map(select_test_units, user_chunks(rows))).sort("user", "start")
 
 
 def highest_behaviours(rows: pl.LazyFrame, count: int) -> pl.DataFrame:
@@ -74,7 +73,7 @@ def add_event_details(behaviours: pl.DataFrame, store: Path) -> pl.DataFrame:
     return behaviours.join(events, on=["user", "event_id"], how="left", maintain_order="left")
 
 
-def reasons(rows: pl.LazyFrame, days: pl.DataFrame, store: Path, count: int) -> pl.DataFrame:
+def behaviour_reasons(rows: pl.LazyFrame, days: pl.DataFrame, store: Path, count: int) -> pl.DataFrame:
     """Return the reasons why a user-day is listed: its highest behaviours, in words and by their ids.
 
     Args:

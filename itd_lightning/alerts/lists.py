@@ -6,13 +6,12 @@ from pathlib import Path
 
 import polars as pl
 
-from itd_lightning.alerts import behaviours
-from itd_lightning.alerts.behaviours import user_days
+from itd_lightning.alerts.behaviours import behaviour_reasons, select_test_days
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.run_files import EXPLANATION_FILE, SCORE_FILE
+from itd_lightning.contracts.run_files import EXPLANATION_FILE, SCORE_FILE, run_of_scores
 from itd_lightning.evaluation.alarm_days import add_p_values
 from itd_lightning.evaluation.score_table import BEHAVIOUR
-from itd_lightning.evaluation.thresholds import read_threshold, run_folder
+from itd_lightning.evaluation.thresholds import read_threshold
 from itd_lightning.runs.folder import read_table
 from itd_lightning.scores.table import About, scan_scores
 
@@ -39,7 +38,9 @@ def top_days(run: Path, count: int = 10, daily: bool = False, above: float | Non
         InputError: If the run lacks its scores.
     """
     rows, about = scan_scores(run / SCORE_FILE)
-    days = user_days(rows) if above is None else user_days(rows).filter(pl.col("score") > above)
+    days = select_test_days(rows)
+    if above is not None:
+        days = days.filter(pl.col("score") > above)
     top = ranked_days(days, count, daily=daily)
     return with_reasons(top, rows, about, read_table(run / EXPLANATION_FILE))
 
@@ -68,7 +69,7 @@ def alert_days(run: Path, budget: str | None = None) -> tuple[pl.DataFrame, str]
         count = budget or "10"
         return top_days(folder, int(count.removesuffix("/day")), daily=count.endswith("/day")), ""
     days = top_days(folder, sys.maxsize, daily=threshold.kind == "budget", above=threshold.threshold)
-    days = add_p_values(days, run_folder(folder) / SCORE_FILE)
+    days = add_p_values(days, run_of_scores(folder) / SCORE_FILE)
     return days, f"{len(days):,} user-days above the threshold: {threshold.words}"
 
 
@@ -99,17 +100,19 @@ def with_reasons(
         explanations: Cells of explained windows, if there are any.
     """
     if about.grain == BEHAVIOUR:
-        reason_table = behaviours.reasons(rows, days, Path(about.store), _REASONS)
+        reason_table = behaviour_reasons(rows, days, Path(about.store), _REASONS)
     else:
         null = pl.lit(None, pl.List(pl.String))
         reason_table = (
-            days.select("user", "day", reasons=null) if explanations is None else _reasons(explanations)
+            days.select("user", "day", reasons=null)
+            if explanations is None
+            else _feature_reasons(explanations)
         )
         reason_table = reason_table.with_columns(event_ids=null)
     return days.join(reason_table, on=["user", "day"], how="left", maintain_order="left")
 
 
-def _reasons(explanations: pl.DataFrame) -> pl.DataFrame:
+def _feature_reasons(explanations: pl.DataFrame) -> pl.DataFrame:
     """Return what contributed most on each explained user-day: ``user``, ``day``, ``reasons``.
 
     They are those of the unit with the day's highest score, which is the day's score.

@@ -1,25 +1,29 @@
 """Audits: could a result be an artefact? Each gives a number, a reference and a verdict in words.
 
-To add one, write a file with a subclass of ``base.Audit``, and a line in ``AUDITS``.
+To add one, write a file with a subclass of ``base.Audit``, and import it in its place below.
 """
 
 from collections.abc import Mapping, Sequence
 
-from itd_lightning.audits.answer_key import AnswerKey
 from itd_lightning.audits.base import Audit, AuditedRun, Option, Rescorer
-from itd_lightning.audits.empty_units import EmptyUnits
-from itd_lightning.audits.exact_counts import ExactCounts
-from itd_lightning.audits.future import Future
-from itd_lightning.audits.future_in_training import FutureInTraining
-from itd_lightning.audits.identity import Identity
-from itd_lightning.audits.label_shuffle import LabelShuffle
-from itd_lightning.audits.leavers import Leavers
-from itd_lightning.audits.length import Length
-from itd_lightning.audits.null_attack import NullAttack
-from itd_lightning.audits.prevalence import Prevalence
-from itd_lightning.audits.volume import Volume
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.results import AuditResult
+
+# The audits, in the order of their results.
+# isort: off
+from itd_lightning.audits.null_attack import NullAttack as NullAttack
+from itd_lightning.audits.empty_units import EmptyUnits as EmptyUnits
+from itd_lightning.audits.volume import Volume as Volume
+from itd_lightning.audits.length import Length as Length
+from itd_lightning.audits.leavers import Leavers as Leavers
+from itd_lightning.audits.identity import Identity as Identity
+from itd_lightning.audits.prevalence import Prevalence as Prevalence
+from itd_lightning.audits.exact_counts import ExactCounts as ExactCounts
+from itd_lightning.audits.label_shuffle import LabelShuffle as LabelShuffle
+from itd_lightning.audits.future import Future as Future
+from itd_lightning.audits.answer_key import AnswerKey as AnswerKey
+from itd_lightning.audits.future_in_training import FutureInTraining as FutureInTraining
+# isort: on
 
 __all__ = [
     "AUDITS",
@@ -33,20 +37,8 @@ __all__ = [
     "run_audits",
 ]
 
-AUDITS: tuple[Audit, ...] = (
-    NullAttack(),
-    EmptyUnits(),
-    Volume(),
-    Length(),
-    Leavers(),
-    Identity(),
-    Prevalence(),
-    ExactCounts(),
-    LabelShuffle(),
-    Future(),
-    AnswerKey(),
-    FutureInTraining(),
-)
+# A class is defined when its file is imported, so they come in the order above.
+AUDITS: tuple[Audit, ...] = tuple(audit() for audit in Audit.__subclasses__())
 
 
 def run_audits(run: AuditedRun, audits: Sequence[Audit] = AUDITS) -> list[AuditResult]:

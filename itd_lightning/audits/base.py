@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import polars as pl
 
-from itd_lightning.audits.user_days import scored_days
+from itd_lightning.audits.user_days import label_quiet_days
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.results import AuditResult, Evaluation, unanswered
 from itd_lightning.contracts.run_files import FIT_CONFIG, TEST_CONFIG
@@ -113,7 +113,7 @@ class AuditedRun:
         self.scores, self.evaluation = scores, evaluation
         self.table = ScoreTable(scores, store)
         self.options = dict(options or {})
-        self.details: dict[str, Any] = {}  # written into audit.json beside the results
+        self.details: dict[str, Evaluation | None] = {}  # written into audit.json beside the results
         self.cleanup = ExitStack()
         self._rescorer = rescorer
         self._shared: dict[Hashable, Any] = {}
@@ -164,8 +164,8 @@ class AuditedRun:
 
     @cached_property
     def days(self) -> pl.DataFrame:
-        """Return validation and test user-days, as ``user_days.scored_days`` does."""
-        return scored_days(self.table)
+        """Return validation and test user-days, as ``user_days.label_quiet_days`` does."""
+        return label_quiet_days(self.table)
 
     def share(self, compute: Callable[["AuditedRun"], T]) -> T:
         """Return ``compute(self)``, computed once for all audits of this run."""

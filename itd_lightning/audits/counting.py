@@ -39,8 +39,8 @@ def _compare_with_counts(run: AuditedRun) -> list[AuditResult]:
     counts = rank_test_units(overview, table.policy, lambda: _count_scores(run))
     names = {"events": "sequence_events"} if table.behaviours else {}
     return [
-        compare_with_count(ours, plain, names.get(name, name), table.about.seed)
-        for name, plain in counts.items()
+        compare_with_count(ours, count_ranking, names.get(name, name), table.about.seed)
+        for name, count_ranking in counts.items()
     ]
 
 
@@ -50,18 +50,22 @@ def _count_scores(run: AuditedRun) -> Iterator[dict[str, np.ndarray]]:
         yield {name: values for name, values in scores.items() if name != "random"}
 
 
-def compare_with_count(ours: Ranking, plain: Ranking, name: str, seed: int) -> AuditResult:
+def compare_with_count(ours: Ranking, count_ranking: Ranking, name: str, seed: int) -> AuditResult:
     """Return by how much the PR-AUC of a method exceeds that of a count, paired draw by draw.
 
     Args:
         ours: The test units ranked by the method.
-        plain: The same ranked by the count.
+        count_ranking: The same ranked by the count.
         name: The count, as in ``_COUNTS``.
         seed: Decides the draws.
     """
-    mine, other = ours.pr_auc(), plain.pr_auc()
+    mine, other = ours.pr_auc(), count_ranking.pr_auc()
     weights = ours.draws(seed)
-    span = None if weights is None else interval(ours.areas(weights).pr_auc - plain.areas(weights).pr_auc)
+    span = (
+        None
+        if weights is None
+        else interval(ours.areas(weights).pr_auc - count_ranking.areas(weights).pr_auc)
+    )
     passed = None if span is None else span[0] > 0
     audit, quantity = _COUNTS.get(name, (f"volume: {name}", name))
     verdict = f"{_WORDS[passed]} counting {quantity}: PR-AUC {mine:.3f} against {other:.3f}."

@@ -57,7 +57,7 @@ def judge_empty(
     words = (
         f"{share:.0%} of the harmless test units are empty; PR-AUC {whole} with them, {active:.3f} without."
     )
-    off = float((~hourly).mean())
-    if off:
-        words += f" {off:.0%} of the test units start off the hour and are empty by construction."
-    return AuditResult(name, share, None, _MOST_EMPTY, share <= _MOST_EMPTY and not off, words)
+    off_hour_share = float((~hourly).mean())
+    if off_hour_share:
+        words += f" {off_hour_share:.0%} of the test units start off the hour and are empty by construction."
+    return AuditResult(name, share, None, _MOST_EMPTY, share <= _MOST_EMPTY and not off_hour_share, words)

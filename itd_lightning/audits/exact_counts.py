@@ -10,12 +10,13 @@ import polars as pl
 
 from itd_lightning.audits.base import Audit, AuditedRun
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.parts import VAL
 from itd_lightning.contracts.results import AuditResult
-from itd_lightning.evaluation.baselines import daily_counts
+from itd_lightning.evaluation.baselines import count_daily_events
 from itd_lightning.evaluation.measures import rank_rows, ranking_numbers
 from itd_lightning.evaluation.score_table import ScoreTable
 from itd_lightning.events.calendar import is_weekend
-from itd_lightning.scores.pool import pool_days
+from itd_lightning.scores.pool import user_days
 
 _EXACT = 0.95  # share of a user's working days with the usual number, from which counts are called exact
 
@@ -84,10 +85,11 @@ def usual_counts(table: ScoreTable) -> list[_UsualCount]:
     Args:
         table: A score table, which says what the test user-days are.
     """
-    days = pl.concat([pool_days(chunk) for chunk in table.user_chunks()])
-    days = table.label(days, table.policy).with_columns(day=pl.col("start").dt.date())
-    test = days.filter(pl.col("part") != "val")
-    counts = pl.concat([daily_counts(shard, table.true.events) for shard in table.store.shards])
+    days = table.label(user_days(table.user_chunks()), table.policy).with_columns(
+        day=pl.col("start").dt.date()
+    )
+    test = days.filter(pl.col("part") != VAL)
+    counts = count_daily_events(table)
     usual = _usual_numbers(counts.join(test, on=["user", "day"], how="anti"))
     steady = usual.group_by("kind").agg(pl.col("share").median()).filter(pl.col("share") >= _EXACT)
     return [

@@ -2,7 +2,7 @@
 
 from itd_lightning.audits.base import Audit, AuditedRun, Option
 from itd_lightning.audits.hindsight import TRAINING, judge_change
-from itd_lightning.audits.truncated_run import BY_TIME, NEEDS, OPTION, TruncatedRun, open_truncated
+from itd_lightning.audits.truncated_run import BY_TIME, NEEDS, OPTION, TruncatedRun, open_truncated_run
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.results import AuditResult
 
@@ -22,7 +22,7 @@ class FutureInTraining(Audit):
 
     def run(self, run: AuditedRun) -> list[AuditResult]:
         """Train and score on a store that ends within the test days."""
-        truncated = run.share(open_truncated)
+        truncated = run.share(open_truncated_run)
         if isinstance(truncated, InputError):
             return [self.unanswered(str(truncated))]
         try:

@@ -5,9 +5,10 @@ from typing import Literal, NamedTuple
 
 import polars as pl
 
+from itd_lightning.contracts.parts import TEST_PARTS, VAL
 from itd_lightning.contracts.results import AuditResult, unanswered
 from itd_lightning.contracts.scores import SCORES
-from itd_lightning.evaluation.score_table import TEST_PARTS, select_test_units
+from itd_lightning.evaluation.score_table import select_test_units
 
 _TOLERANCE = 1e-3  # standard deviations of the scores: other batches round otherwise
 _UNIT = ["user", "start", "end", "event_id"]
@@ -51,7 +52,7 @@ def choose_cut_off(days: pl.DataFrame) -> CutOff:
     Without any of them, cut in the middle of the test days.
 
     Args:
-        days: User-days as ``user_days.scored_days`` returns them.
+        days: User-days as ``user_days.label_quiet_days`` returns them.
     """
     test = select_test_units(days)
     test_dates: list[datetime] = test["start"].unique().sort().to_list()
@@ -62,7 +63,7 @@ def choose_cut_off(days: pl.DataFrame) -> CutOff:
 
 def earlier_units(scores: pl.LazyFrame, until: datetime) -> pl.LazyFrame:
     """Return the scored units that end by a moment; of behaviours, those whose whole sequence does."""
-    units = scores.match_to_schema(SCORES).filter(pl.col("part").is_in(["val", *TEST_PARTS]))
+    units = scores.match_to_schema(SCORES).filter(pl.col("part").is_in([VAL, *TEST_PARTS]))
     crossing = units.filter(pl.col("end") > until, pl.col("sequence").is_not_null())
     crossing = crossing.select("user", "sequence").unique()
     return units.filter(pl.col("end") <= until).join(crossing, on=["user", "sequence"], how="anti")
@@ -93,14 +94,17 @@ def compare_scores(
     comparable = before.join(last, on="user").filter(pl.col("start") <= pl.col("last")).select(columns)
     how: Literal["full", "inner"] = "full" if same_units else "inner"
     pairs = comparable.join(after.select(columns), on=_UNIT, how=how, nulls_equal=True, suffix="_after")
-    off, spread = (pl.col("score_after") - pl.col("score")).abs(), pl.col("score").std(ddof=0).fill_null(0.0)
+    difference, spread = (
+        (pl.col("score_after") - pl.col("score")).abs(),
+        pl.col("score").std(ddof=0).fill_null(0.0),
+    )
     counts = pairs.select(
         units=pl.len(),
         spread=spread,
-        single=off.null_count(),
-        changed=(off > _TOLERANCE * spread).sum(),
-        most=off.max().fill_null(0.0),
-        usual=off.pow(2).mean().sqrt().fill_null(0.0),
+        single=difference.null_count(),
+        changed=(difference > _TOLERANCE * spread).sum(),
+        most=difference.max().fill_null(0.0),
+        usual=difference.pow(2).mean().sqrt().fill_null(0.0),
     ).collect(engine="streaming")
     units, deviation, single, changed, most, usual = counts.row(0)
     if deviation:
@@ -121,11 +125,11 @@ def judge_change(name: str, change: ScoreChange, cut: CutOff, leaks: str = "") -
     """
     if not change.units:
         return unanswered(name, f"no unit is scored before {cut.until:%Y-%m-%d}")
-    hidden = f"answers from {cut.hidden_from:%Y-%m-%d} on are hidden"
+    hidden_words = f"answers from {cut.hidden_from:%Y-%m-%d} on are hidden"
     later = {
         FUTURE: "all later days are cut off",
-        ANSWERS: hidden,
-        TRAINING: f"it is trained without later days, and {hidden}",
+        ANSWERS: hidden_words,
+        TRAINING: f"it is trained without later days, and {hidden_words}",
     }[name]
     units = f"{change.units:,} units before {cut.until:%Y-%m-%d}"
     if not change.share:

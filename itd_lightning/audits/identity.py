@@ -38,46 +38,48 @@ class Identity(Audit):
         """Return the ROC-AUC within insiders, and what the user alone gives.
 
         Args:
-            days: As ``scored_days`` returns them.
+            days: As ``label_quiet_days`` returns them.
             seed: Decides the draws of users.
         """
         test = select_test_units(days)
         if not test["malicious"].any() or test["malicious"].all():
             return self.unanswered("no user-day is malicious, or all are")
-        within = np.array([area for user in _insider_days(test) if (area := area_within(user)) is not None])
-        if not len(within):
+        insider_areas = np.array(
+            [area for user in _insider_days(test) if (area := area_within(user)) is not None]
+        )
+        if not len(insider_areas):
             return self.unanswered("no insider has both malicious and harmless test days")
         malicious = test["malicious"].to_numpy()
-        true, by_user = (
+        pr_auc, user_pr_auc = (
             average_precision(score, malicious)
             for score in (test["score"].to_numpy(), _usual_scores(test, days))
         )
-        number, base = float(within.mean()), float(malicious.mean())
-        span = interval(resample_means(within, seed)) if len(within) >= FEWEST_USERS else None
-        words, passed = _answer(true, by_user, number, base)
+        number, base = float(insider_areas.mean()), float(malicious.mean())
+        span = interval(resample_means(insider_areas, seed)) if len(insider_areas) >= FEWEST_USERS else None
+        words, passed = _answer(pr_auc, user_pr_auc, number, base)
         verdict = (
-            f"{words}: malicious days of {len(within)} insiders beat their own other days with ROC-AUC "
-            f"{number:.2f}; "
-            f"the usual score of the user alone gives PR-AUC {by_user:.3f} of {true:.3f}, base rate "
-            f"{base:.4f}; {between_share(test):.0%} of the variance of ranks lies between users."
+            f"{words}: malicious days of {len(insider_areas)} insiders beat their own other days with "
+            f"ROC-AUC {number:.2f}; the usual score of the user alone gives PR-AUC {user_pr_auc:.3f} of "
+            f"{pr_auc:.3f}, base rate {base:.4f}; {between_share(test):.0%} of the variance of ranks lies "
+            "between users."
         )
         return AuditResult(self.name, number, span, 0.5, passed, verdict)
 
 
-def _answer(true: float, by_user: float, within: float, base: float) -> tuple[str, bool | None]:
+def _answer(pr_auc: float, user_pr_auc: float, within_area: float, base: float) -> tuple[str, bool | None]:
     """Return the answer in words, and whether the audit passes.
 
     Args:
-        true: PR-AUC of the score.
-        by_user: PR-AUC of the usual score of each user.
-        within: ROC-AUC among insiders' own days.
+        pr_auc: PR-AUC of the score.
+        user_pr_auc: PR-AUC of the usual score of each user.
+        within_area: ROC-AUC among insiders' own days.
         base: Share of malicious user-days.
     """
-    if true <= _CHANCE * base:
+    if pr_auc <= _CHANCE * base:
         return "Nothing to explain, the result is near chance", None
-    if by_user - base < _BY_USER * (true - base):
+    if user_pr_auc - base < _BY_USER * (pr_auc - base):
         return "Knows the behaviour", True
-    if within < _WITHIN:
+    if within_area < _WITHIN:
         return "Knows the USER, not the behaviour", False
     return "Knows both the user and the behaviour", None
 

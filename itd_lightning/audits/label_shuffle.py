@@ -42,7 +42,7 @@ class LabelShuffle(Audit):
         """Return how often shuffled labels reach the PR-AUC of the true ones.
 
         Args:
-            days: As ``scored_days`` returns them.
+            days: As ``label_quiet_days`` returns them.
             seed: Decides the permutations.
         """
         test = select_test_units(days).with_columns(
@@ -56,15 +56,15 @@ class LabelShuffle(Audit):
         areas, label_count = self.shuffled_areas(test, hits, seed)
         if label_count < _LEAST_MOVED * self.permutations * len(hits):
             return self.unanswered("users have scores on other days than one another, so labels do not move")
-        true = precision_at_places(test["place"].to_numpy()[hits["row"].cast(pl.Int64).to_numpy()])
-        chance = (1 + (areas >= true).sum()) / (1 + len(areas))
+        pr_auc = precision_at_places(test["place"].to_numpy()[hits["row"].cast(pl.Int64).to_numpy()])
+        chance = (1 + (areas >= pr_auc).sum()) / (1 + len(areas))
         passed = bool(chance <= _SIGNIFICANT)
         words = (
             "Better than labels given to other users" if passed else "NOT better than labels given to others"
         )
         low, high = np.quantile(areas, [0.025, 0.975])
         verdict = (
-            f"{words}: PR-AUC of user-days {true:.3f} against {areas.mean():.3f} ({low:.3f}-{high:.3f}) in "
+            f"{words}: PR-AUC of user-days {pr_auc:.3f} against {areas.mean():.3f} ({low:.3f}-{high:.3f}) in "
             f"{len(areas)} permutations, p = {chance:.3f}."
         )
         return AuditResult(self.name, float(chance), None, _SIGNIFICANT, passed, verdict)

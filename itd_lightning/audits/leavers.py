@@ -38,7 +38,7 @@ class Leavers(Audit):
 
         Args:
             table: The score table.
-            days: As ``scored_days`` returns them.
+            days: As ``label_quiet_days`` returns them.
         """
         leavers = _innocent_leavers(table)
         harmless = (
@@ -54,7 +54,7 @@ class Leavers(Audit):
         ranks = _mean_ranks(ends, others)
         number, span = float(ranks.mean()), interval(resample_means(ranks, table.about.seed))
         earlier_days = their_days.join(ends, on=["user", "day"], how="anti")
-        before = (
+        earlier_words = (
             f", their earlier days {_mean_ranks(earlier_days, others).mean():.2f}"
             if len(earlier_days)
             else ""
@@ -67,7 +67,7 @@ class Leavers(Audit):
         )
         verdict = (
             f"{words}: the last {_LAST_DAYS} days of {count} users who left and did nothing rank "
-            f"{number:.2f} among other users' days, where 0.50 is chance{before}."
+            f"{number:.2f} among other users' days, where 0.50 is chance{earlier_words}."
         )
         return AuditResult(self.name, number, span, 0.5, not rises, verdict)
 

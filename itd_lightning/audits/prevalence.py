@@ -25,7 +25,7 @@ class Prevalence(Audit):
 
         Args:
             table: The score table.
-            days: As ``scored_days`` returns them.
+            days: As ``label_quiet_days`` returns them.
         """
         test = select_test_units(days)
         natural = _natural_share(table, test)
@@ -48,7 +48,7 @@ class Prevalence(Audit):
 def _natural_share(table: ScoreTable, test: pl.DataFrame) -> float | None:
     """Return the share of malicious ones among all user-days of the time of the test."""
     presence = table.store.presence().with_columns(pl.col("day").cast(pl.Datetime("us")))
-    met = presence.filter(pl.col("day").is_between(test["start"].min(), test["start"].max()))
-    units = met.select("user", start="day", end=pl.col("day").dt.offset_by("1d"))
+    days_at_work = presence.filter(pl.col("day").is_between(test["start"].min(), test["start"].max()))
+    units = days_at_work.select("user", start="day", end=pl.col("day").dt.offset_by("1d"))
     share = label_units(units, table.key, "event")["malicious"].mean()
     return share if isinstance(share, float) else None

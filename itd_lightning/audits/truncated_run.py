@@ -65,13 +65,13 @@ class TruncatedRun:
             derive_store(self.table.store.path, target, self.cut.until, hidden_from)
         return target
 
-    def score(self, state: _State, *, fit: bool, halved: bool = False) -> pl.LazyFrame:
+    def score(self, state: _State, *, fit: bool, half_batch: bool = False) -> pl.LazyFrame:
         """Return the earlier units with the run's scores on the store in a state.
 
         Args:
             state: See ``_State``.
             fit: Whether to train it there first.
-            halved: Whether to score half as many units at once as the run did.
+            half_batch: Whether to score half as many units at once as the run did.
 
         Raises:
             InputError: If it gives none, such as with a checkpoint of an older version.
@@ -87,7 +87,7 @@ class TruncatedRun:
             config=self.run.test_config,
             store=store,
             scored_share=self.share,
-            batch_size=max(self.batch // 2, 1) if halved and self.batch else None,
+            batch_size=max(self.batch // 2, 1) if half_batch and self.batch else None,
         )
         return earlier_units(scan_scores(scores)[0], self.cut.until)
 
@@ -112,7 +112,7 @@ class TruncatedRun:
             InputError: If it does not, so that other scores elsewhere say nothing.
         """
         self.noise = _ROUGH / 2
-        change = self.change(self.before, self.score("whole", fit=fit, halved=True))
+        change = self.change(self.before, self.score("whole", fit=fit, half_batch=True))
         if change.share:
             subject = "training again" if fit else "the checkpoint"
             raise InputError(
@@ -123,7 +123,7 @@ class TruncatedRun:
         self.noise = change.usual
 
 
-def open_truncated(run: AuditedRun) -> TruncatedRun | InputError:
+def open_truncated_run(run: AuditedRun) -> TruncatedRun | InputError:
     """Return the run that can be scored again, or the error that says why it cannot.
 
     Raises:
@@ -142,7 +142,7 @@ def open_truncated(run: AuditedRun) -> TruncatedRun | InputError:
 def rescored_results(run: AuditedRun) -> dict[str, AuditResult]:
     """Return the results ``FUTURE`` and ``ANSWERS``, which the same scores answer."""
     names = (FUTURE, ANSWERS)
-    truncated = run.share(open_truncated)
+    truncated = run.share(open_truncated_run)
     if isinstance(truncated, InputError):
         return {name: unanswered(name, str(truncated)) for name in names}
     try:
@@ -154,8 +154,8 @@ def rescored_results(run: AuditedRun) -> dict[str, AuditResult]:
 def _compare_states(truncated: TruncatedRun) -> dict[str, AuditResult]:
     """Score with the checkpoint as it is: once, if nothing changes; else find out what changed it."""
     cut, before = truncated.cut, truncated.before
-    hidden = None if truncated.run.split_needs_campaigns else truncated.score("hidden", fit=False)
-    if hidden is not None and not (both := truncated.change(before, hidden)).share:
+    hidden_scores = None if truncated.run.split_needs_campaigns else truncated.score("hidden", fit=False)
+    if hidden_scores is not None and not (both := truncated.change(before, hidden_scores)).share:
         return {name: judge_change(name, both, cut) for name in (FUTURE, ANSWERS)}
     shorter = truncated.score("cut", fit=False)
     change = truncated.change(before, shorter)
@@ -164,7 +164,7 @@ def _compare_states(truncated: TruncatedRun) -> dict[str, AuditResult]:
         change = truncated.change(before, shorter)
     answers = (
         unanswered(ANSWERS, "the split needs the campaigns; the null attack asks instead")
-        if hidden is None
-        else judge_change(ANSWERS, truncated.change(shorter, hidden), cut)
+        if hidden_scores is None
+        else judge_change(ANSWERS, truncated.change(shorter, hidden_scores), cut)
     )
     return {FUTURE: judge_change(FUTURE, change, cut), ANSWERS: answers}

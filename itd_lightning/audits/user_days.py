@@ -4,20 +4,19 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float
 
+from itd_lightning.contracts.parts import TRAIN
 from itd_lightning.evaluation.score_table import ScoreTable
 from itd_lightning.metrics.bootstrap import REPLICATES
-from itd_lightning.scores.pool import pool_days
+from itd_lightning.scores.pool import user_days
 from itd_lightning.splits.labels import label_units
 
 
-def scored_days(table: ScoreTable) -> pl.DataFrame:
+def label_quiet_days(table: ScoreTable) -> pl.DataFrame:
     """Return validation and test user-days with ``malicious`` and ``quiet``, which is outside campaigns."""
-    labelled = []
-    for chunk in table.user_chunks():
-        days = table.label(pool_days(chunk.filter(pl.col("part") != "train")), "event").drop("scenario")
-        busy = label_units(days.drop("malicious"), table.key, "interval")["malicious"]
-        labelled.append(days.with_columns(quiet=~(busy | days["malicious"])))
-    return pl.concat(labelled)
+    units = (chunk.filter(pl.col("part") != TRAIN) for chunk in table.user_chunks())
+    days = table.label(user_days(units), "event").drop("scenario")
+    busy = label_units(days.drop("malicious"), table.key, "interval")["malicious"]
+    return days.with_columns(quiet=~(busy | days["malicious"]))
 
 
 def resample_means(values: Float[np.ndarray, " u"], seed: int) -> Float[np.ndarray, " r"]:

@@ -11,7 +11,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from itd_lightning.contracts.errors import InputError, is_full_disk
-from itd_lightning.contracts.files import name_full_disk, written_beside
+from itd_lightning.contracts.files import atomic_file, name_full_disk
 from itd_lightning.contracts.run_files import BEST_CHECKPOINT, CHECKPOINTS, LAST_CHECKPOINT
 from itd_lightning.methods import Method
 
@@ -28,7 +28,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     ) -> None:
         """Save tensors and plain types, atomically."""
         target = Path(path)
-        with written_beside(target) as partial, partial.open("wb") as file:
+        with atomic_file(target) as partial, partial.open("wb") as file:
             torch.save(checkpoint, file)
         folder = os.open(target.parent, os.O_RDONLY)
         try:

@@ -8,7 +8,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from itd_lightning.callbacks.scores import view_of
-from itd_lightning.contracts.files import written_beside
+from itd_lightning.contracts.files import atomic_file
 from itd_lightning.contracts.run_files import EMBEDDING_FILE, SCORE_FILE
 from itd_lightning.methods import Method
 from itd_lightning.views.sequences.batching import InOrder
@@ -60,7 +60,7 @@ class EmbeddingWriter(Callback):
         if landmarks is not None:
             others = pl.DataFrame({"vector": pl.Series(landmarks.cpu().numpy()).arr.to_list()})
             table = pl.concat([table, others], how="diagonal")
-        with written_beside(target) as partial:
+        with atomic_file(target) as partial:
             table.write_parquet(partial)
 
     def pick_sequences(self, scores: Path) -> list[int]:

@@ -6,7 +6,7 @@ import polars as pl
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from itd_lightning.callbacks.scores import view_of
-from itd_lightning.contracts.files import written_beside
+from itd_lightning.contracts.files import atomic_file
 from itd_lightning.contracts.run_files import SCORE_FILE
 from itd_lightning.scores.table import scan_scores
 
@@ -30,7 +30,7 @@ class PictureWriter(Callback):
         view, folder = view_of(trainer), Path(trainer.default_root_dir)
         users = highest_users(scan_scores(folder / SCORE_FILE)[0], self.users)
         for name, table in view.pictures(users, dict(pl_module.hparams)).items():
-            with written_beside(folder / name) as partial:
+            with atomic_file(folder / name) as partial:
                 table.write_parquet(partial)
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from itd_lightning.callbacks.own_files import remove_results
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.files import name_full_disk, private_folder, written_beside
+from itd_lightning.contracts.files import atomic_file, name_full_disk, private_folder
 from itd_lightning.contracts.run_files import EXPLANATION_FILE, SCORE_FILE
 from itd_lightning.contracts.scores import SCORES
 from itd_lightning.contracts.unit_scores import Explanation, UnitScores
@@ -220,7 +220,7 @@ class ScoreWriter(Callback):
             scored = pl.scan_parquet(sorted(Path(parts).iterdir()), glob=False)
             write_scores(folder / SCORE_FILE, scored, about, lambda: remove_results(folder))
         if self.cells:
-            with written_beside(folder / EXPLANATION_FILE) as partial:
+            with atomic_file(folder / EXPLANATION_FILE) as partial:
                 view.explanations(self.best, self.cells).write_parquet(partial)
 
     def write_parts(self, view: View, folder: Path) -> None:

@@ -13,7 +13,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 
 from itd_lightning.callbacks.checkpoints import Checkpoints, load_checkpoint
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.files import written_beside
+from itd_lightning.contracts.files import atomic_file
 from itd_lightning.contracts.run_files import CHECKPOINTS
 
 _RESERVED_NAMES = ("best", "last")  # of the run's own checkpoints
@@ -211,7 +211,7 @@ class StageSchedule(Callback):
             else None
         )
         if trainer.is_global_zero and best is not None and best.is_file() and not target.is_file():
-            with written_beside(target) as partial:
+            with atomic_file(target) as partial:
                 shutil.copyfile(best, partial)
         trainer.strategy.barrier()
         return target if target.is_file() else None

@@ -10,6 +10,8 @@ from rich.table import Table
 
 from itd_lightning.cli.terminal import column, console, cost_text, print_store, progress, safe
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.store_files import REJECT_FILE
+from itd_lightning.contracts.view_needs import missing_kinds
 from itd_lightning.executors import Place
 
 register_type(date, str, date.fromisoformat)
@@ -115,7 +117,7 @@ def prepare(
     say = console().print
     guess = " (a guess: an archive does not tell)" if any(source.archived for source in plan.sources) else ""
     say(f"{plan.name}: {cost_text(*cost)}{guess}", highlight=False, soft_wrap=True)
-    if cost.building > cost.free:
+    if cost.peak_bytes > cost.free_bytes:
         say("[yellow]this disk may be too small[/]")
     with progress() as bar:
         tasks: dict[str, TaskID] = {}
@@ -141,7 +143,7 @@ def prepare(
     refused = refusals(Store(store), last=len(sources))
     if refused:
         say(
-            f"refused: {refused}; see {store}/rejects/rejects.parquet",
+            f"refused: {refused}; see {store / REJECT_FILE}",
             highlight=False,
             soft_wrap=True,
             markup=False,
@@ -178,7 +180,7 @@ def inspect(store: Path) -> None:
         for row in summary.campaigns.iter_rows(named=True):
             table.add_row(*(str(value) for value in row.values()))
         say(table)
-    for view, missing in summary.views.items():
+    for view, missing in missing_kinds(summary.kinds["kind"].to_list()).items():
         say(
             f"view {view}: "
             + ("can be built" if not missing else f"cannot be built, no {', '.join(missing)}")

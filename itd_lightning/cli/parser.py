@@ -62,8 +62,8 @@ def main(args: Sequence[str] | None = None) -> None:
             _start(arguments)
     except (InputError, OSError, PolarsError) as error:  # the latter two: a full disk, a damaged file
         sys.exit(_say("; ".join([one_line(error_text(error)), *_error_notes(error)]), status=2))
-    except FailedAuditsError as failed:
-        sys.exit(_say(str(failed), status=1))
+    except FailedAuditsError as failure:
+        sys.exit(_say(str(failure), status=1))
     except KeyboardInterrupt as error:
         fit = (
             [f"a fit goes on with --ckpt_path RUN/{CHECKPOINTS}/{LAST_CHECKPOINT}"]
@@ -166,14 +166,14 @@ def _add_audits(parser: _CommandParser) -> None:
     """Add the flags of the audits, with the meaning and the needs of each."""
     from itd_lightning.audits import AUDITS
 
-    added = set()
+    options_in_help = set()
     for entry in AUDITS:
         needs = f"; needs {entry.needs}" if entry.needs else ""
         group = parser.add_argument_group(f"audit {entry.name!r}", f"{entry.meaning}{needs}.")
         option = entry.option
-        if option is None or option in added:
+        if option is None or option in options_in_help:
             continue
-        added.add(option)
+        options_in_help.add(option)
         if option.default:
             group.add_argument(f"--{option.name}", type=bool, default=True, help=option.help)
         else:

@@ -4,18 +4,18 @@ import sys
 from functools import partial
 from json import dumps
 from pathlib import Path
-from typing import Literal
 
 from itd_lightning.cli.terminal import alert_table, audit_table, console, result_table, threshold_table
 from itd_lightning.contracts.errors import FailedAuditsError, InputError
-from itd_lightning.contracts.run_files import BEST_CHECKPOINT, CHECKPOINTS, EVALUATION_FILE
+from itd_lightning.contracts.labels import LabelPolicy
+from itd_lightning.contracts.run_files import EVALUATION_FILE, best_checkpoint
 from itd_lightning.runs.folder import score_file
 
 
 def evaluate(
     scores: list[Path],
     store: Path | None = None,
-    labels: Literal["event", "interval", "user"] | None = None,
+    labels: LabelPolicy | None = None,
     json: bool = False,
 ) -> None:
     """Measure score tables against the answer key, side by side.
@@ -52,8 +52,8 @@ def audit(run: Path, strict: bool = False, **options: bool) -> None:
 
     results = audit_run(run, options)
     console().print(audit_table(str(run), results))
-    if strict and (failed := [result.name for result in results if result.passed is False]):
-        raise FailedAuditsError(f"{len(failed)} of {len(results)} audits failed: {', '.join(failed)}")
+    if strict and (failures := [result.name for result in results if result.passed is False]):
+        raise FailedAuditsError(f"{len(failures)} of {len(results)} audits failed: {', '.join(failures)}")
 
 
 def threshold(
@@ -139,14 +139,14 @@ def track(run: Path, project: str | None = None, entity: str | None = None) -> N
         entity: Team or user; default: $WANDB_ENTITY, or the account's own.
     """
     from itd_lightning.callbacks.wandb_run import wandb_mode
-    from itd_lightning.runs.config import tracked_in
+    from itd_lightning.runs.config import find_tracked_run
     from itd_lightning.tracking.dashboard import choose_destination, publish
 
-    checkpoint = run / CHECKPOINTS / BEST_CHECKPOINT
-    tracked = tracked_in(checkpoint)
-    if tracked is None:
+    checkpoint = best_checkpoint(run)
+    fit_run = find_tracked_run(checkpoint)
+    if fit_run is None:
         raise InputError(f"{run} was not tracked; fit it with --config configs/overlays/wandb.yaml")
-    publish(run, choose_destination(tracked, project, entity))
-    mode = wandb_mode(offline=tracked.offline)
+    publish(run, choose_destination(fit_run, project, entity))
+    mode = wandb_mode(offline=fit_run.offline)
     where = "wandb/, offline" if mode == "offline" else mode
-    console().print(f"{run}: added to W&B run {tracked.id} ({where})", highlight=False, markup=False)
+    console().print(f"{run}: added to W&B run {fit_run.id} ({where})", highlight=False, markup=False)

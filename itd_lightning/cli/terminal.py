@@ -153,12 +153,12 @@ def alert_table(name: str, days: pl.DataFrame, words: str) -> Table:
     return table
 
 
-def cost_text(rows: int, seconds: float, building: int, kept: int, free: int) -> str:
+def cost_text(rows: int, seconds: float, peak_bytes: int, store_bytes: int, free_bytes: int) -> str:
     """Return the cost of a build in words; the arguments are the fields of ``Estimate``."""
     time = f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
     return (
-        f"about {rows:,} rows, {time}, {_size(building)} of disk while building, {_size(kept)} in the end; "
-        f"{_size(free)} are free"
+        f"about {rows:,} rows, {time}, {_size(peak_bytes)} of disk while building, "
+        f"{_size(store_bytes)} in the end; {_size(free_bytes)} are free"
     )
 
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from itd_lightning.contracts.errors import FullDiskError, is_full_disk
+from itd_lightning.contracts.errors import FullDiskError, InputError, is_full_disk
 
 
 def absolute(path: Path) -> Path:
@@ -39,10 +39,10 @@ def private_folder(folder: Path) -> None:
 
 
 @contextmanager
-def written_beside(target: Path) -> Iterator[Path]:
+def atomic_file(target: Path) -> Iterator[Path]:
     """Yield a path beside the target to write to; move it into place at the end, or remove it on failure.
 
-    What was written is on the disk before it gets its name.
+    The target is never half written: its content is on the disk before it gets its name.
 
     The name is new each time, so that two programs that write the same target do not meet. The file is its
     owner's alone, as mkstemp makes it: most that is written names people.
@@ -62,7 +62,7 @@ def written_beside(target: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def folder_beside(target: Path) -> Iterator[Path]:
+def atomic_folder(target: Path) -> Iterator[Path]:
     """Yield a folder beside the target to write into; move it into place at the end, or remove it.
 
     Where another program was faster, its folder stays.
@@ -108,13 +108,27 @@ def _flush(file: Path) -> None:
         os.close(handle)
 
 
-def read_json(file: Path) -> dict[str, Any] | None:
-    """Return the content of a small JSON file of this program; None if it is missing, empty or damaged."""
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        InputError: If it is none.
+    """
     try:
-        content = json.loads(file.read_text("utf-8"))
-    except (FileNotFoundError, ValueError):
+        content = json.loads(path.read_text("utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is damaged: {error}; delete it and write it again") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path} holds no JSON object; delete it and write it again")
+    return content
+
+
+def find_json(path: Path) -> dict[str, Any] | None:
+    """Return the JSON object in a file; None if the file is missing, empty or damaged."""
+    try:
+        return read_json(path)
+    except (FileNotFoundError, InputError):
         return None
-    return content if isinstance(content, dict) else None
 
 
 @contextmanager

@@ -2,10 +2,10 @@
 
 import polars as pl
 
-_PARTS = ("train", "val", "test", "unused", "predict")
+from itd_lightning.contracts.parts import PARTS
 
 UNITS = pl.Schema(
-    {"user": pl.String(), "start": pl.Datetime("us"), "end": pl.Datetime("us"), "part": pl.Enum(_PARTS)}
+    {"user": pl.String(), "start": pl.Datetime("us"), "end": pl.Datetime("us"), "part": pl.Enum(PARTS)}
 )
 
 # One row a unit, [start, end); a behaviour lasts a microsecond. No label inside.
@@ -17,7 +17,7 @@ SCORES = pl.Schema(
         "event_id": pl.String(),  # behaviours only, else null
         "sequence": pl.Int64(),  # which session or day a behaviour is part of; behaviours only, else null
         "score": pl.Float64(),  # higher is more anomalous; the scale is the method's own
-        "part": pl.Enum(_PARTS),
+        "part": pl.Enum(PARTS),
         "warm_up": pl.Boolean(),  # too few active days of the user before it; null in tables that do not say
     }
 )

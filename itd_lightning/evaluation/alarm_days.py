@@ -8,11 +8,12 @@ import polars as pl
 from jaxtyping import Float
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.evaluation.score_table import TEST_PARTS, ScoreTable
+from itd_lightning.contracts.parts import TEST_PARTS, VAL
+from itd_lightning.evaluation.score_table import ScoreTable
 from itd_lightning.evaluation.thresholds import Rule, choose_threshold, write_threshold
 from itd_lightning.metrics.conformal import Drift, drift, p_values
 from itd_lightning.scores.chunks import user_chunks
-from itd_lightning.scores.pool import pool_days
+from itd_lightning.scores.pool import user_days
 from itd_lightning.scores.table import About, scan_scores
 from itd_lightning.store.read import Store
 
@@ -76,15 +77,13 @@ def choose_run_threshold(scores: Path, rule: Rule) -> ThresholdChoice:
     days, about = _label_user_days(scores)
     if invalid := int((~days["score"].is_finite()).sum()):
         raise InputError(f"{invalid} of {len(days)} scores are no numbers; the training diverged")
-    validation, test = days.filter(part="val"), days.filter(pl.col("part").is_in(TEST_PARTS))
+    validation, test = days.filter(part=VAL), days.filter(pl.col("part").is_in(TEST_PARTS))
     if test.is_empty():
         raise InputError(f"{scores} holds no test units; the split leaves none")
     threshold = choose_threshold(rule, validation, _harmless_scores(validation), test["score"].to_numpy())
-    user_days = pl.concat([validation, test])
-    user = user_days["user"].rank("dense").cast(pl.Int64).to_numpy() - 1
-    shift = drift(
-        user_days["score"].to_numpy(), np.arange(len(user_days)) >= len(validation), user, about.seed
-    )
+    both = pl.concat([validation, test])
+    user = both["user"].rank("dense").cast(pl.Int64).to_numpy() - 1
+    shift = drift(both["score"].to_numpy(), np.arange(len(both)) >= len(validation), user, about.seed)
     write_threshold(scores.parent, rule, threshold, about.checkpoint)
     return ThresholdChoice(
         threshold, count_alarms(validation, threshold), count_alarms(test, threshold), shift
@@ -93,8 +92,8 @@ def choose_run_threshold(scores: Path, rule: Rule) -> ThresholdChoice:
 
 def add_p_values(days: pl.DataFrame, scores: Path) -> pl.DataFrame:
     """Add ``p``, the conformal p-value: the share of harmless validation days at least as high."""
-    labelled, _ = _label_user_days(scores)
-    harmless = _harmless_scores(labelled.filter(part="val"))
+    labelled_days, _ = _label_user_days(scores)
+    harmless = _harmless_scores(labelled_days.filter(part=VAL))
     return days.with_columns(p=pl.Series(p_values(days["score"].to_numpy(), harmless), dtype=pl.Float64))
 
 
@@ -110,11 +109,9 @@ def _label_user_days(scores: Path) -> tuple[pl.DataFrame, About]:
     """Pool a score table to labelled user-days; ``malicious`` is null where there is no store or key."""
     rows, about = scan_scores(scores)
     if not has_answer_key(Path(about.store)):
-        pooled = [pool_days(chunk) for chunk in user_chunks(rows)]
-        days = pl.concat([pool_days(rows.head(0).collect()), *pooled])
-        return days.with_columns(malicious=pl.lit(None, pl.Boolean)), about
+        return user_days(user_chunks(rows)).with_columns(malicious=pl.lit(None, pl.Boolean)), about
     table = ScoreTable(scores)
-    return pl.concat([table.label(pool_days(chunk), table.policy) for chunk in table.user_chunks()]), about
+    return table.label(user_days(table.user_chunks()), table.policy), about
 
 
 def has_answer_key(store: Path) -> bool:

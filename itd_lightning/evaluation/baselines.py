@@ -65,11 +65,17 @@ def _time_keys(user: pl.Series, time: pl.Series, number: dict[str, int], far: np
     return np.asarray(rows * far + time.dt.epoch("us").to_numpy())
 
 
-def daily_counts(shard: Path, malicious: pl.DataFrame) -> pl.DataFrame:
-    """Count the events of each kind on each user-day of a shard, and how many of them are malicious."""
+def count_daily_events(table: ScoreTable) -> pl.DataFrame:
+    """Count the events of each kind on each user-day of a table's store, and how many are malicious."""
+    keys = ["user", "time", "event_id"]
+    malicious = table.true.events.select(keys).unique().with_columns(malicious=pl.lit(1))
+    return pl.concat([_count_shard(shard, malicious) for shard in table.store.shards])
+
+
+def _count_shard(shard: Path, malicious: pl.DataFrame) -> pl.DataFrame:
+    """Count the events of each kind on each user-day of a shard, and those among ``malicious``."""
     events = pl.read_parquet(shard, columns=["user", "time", "kind", "event_id"], glob=False)
-    planted = malicious.select("user", "time", "event_id").unique().with_columns(planted=pl.lit(1))
-    rows = events.join(planted, on=["user", "time", "event_id"], how="left")
+    rows = events.join(malicious, on=["user", "time", "event_id"], how="left")
     return rows.group_by("user", pl.col("time").dt.date().alias("day"), "kind").agg(
-        events=pl.len().cast(pl.Int64), malicious=pl.col("planted").sum().cast(pl.Int64)
+        events=pl.len().cast(pl.Int64), malicious=pl.col("malicious").sum().cast(pl.Int64)
     )

@@ -12,6 +12,7 @@ import polars as pl
 from jaxtyping import Float
 
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.parts import TEST
 from itd_lightning.contracts.results import Span
 from itd_lightning.evaluation.comparison_days import common_days, fill_missing
 from itd_lightning.evaluation.measures import rank_rows
@@ -93,7 +94,7 @@ def common_table(runs: Mapping[str, list[Path]]) -> CommonTable:
         InputError: If there is no run, runs stand on different stores or splits, or nothing is malicious.
     """
     days, scores = common_days(runs)
-    is_test = (days["part"] == "test").to_numpy()
+    is_test = (days["part"] == TEST).to_numpy()
     malicious = days["malicious"].to_numpy()
     columns = {name: [fill_missing(run) for run in seeds] for name, seeds in scores.items()}
     missing = {name: float(seeds[0].is_null().to_numpy()[is_test].mean()) for name, seeds in scores.items()}
@@ -107,12 +108,12 @@ def common_table(runs: Mapping[str, list[Path]]) -> CommonTable:
     rows = [_measure_method(unit, name, seeds, missing.get(name, 0.0)) for name, seeds in by_method.items()]
     rows.sort(key=lambda row: -row.pr_auc)
     best = by_method[rows[0].name][0]
-    plain = {
+    plain_scores = {
         RANDOM: np.random.default_rng(_SEED).random(len(unit)),
         VOLUME: unit["events"].to_numpy(),
         LEAVER: -unit["left"].to_numpy(),
     }
-    references = [_measure_method(unit, name, [one], 0.0) for name, one in plain.items()]
+    references = [_measure_method(unit, name, [one], 0.0) for name, one in plain_scores.items()]
     return CommonTable(
         rows=[
             rows[0],
@@ -123,7 +124,7 @@ def common_table(runs: Mapping[str, list[Path]]) -> CommonTable:
         ],
         references=[
             row._replace(behind=_interval_behind_best(unit, best, one))
-            for row, one in zip(references, plain.values(), strict=True)
+            for row, one in zip(references, plain_scores.values(), strict=True)
         ],
         user_days=len(unit),
         per_day=float(unit.group_by("start").len()["len"].median() or 0),  # type: ignore[arg-type]  # a float
@@ -148,14 +149,14 @@ def _measure_method(
     """Measure one method on test user-days."""
     rows = unit.with_columns(score=scores[0])
     ranking = rank_rows(rows, "score")
-    every = [rank_rows(unit.with_columns(score=one), "score").pr_auc() for one in scores]
+    pr_aucs = [rank_rows(unit.with_columns(score=one), "score").pr_auc() for one in scores]
     scenario = rows.filter("malicious")["scenario"].to_numpy()
     lists = {budget: daily_list(rows, budget) for budget in BUDGETS}
     return MethodRow(
         name=name,
         seeds=len(scores),
-        pr_auc=sum(every) / len(every),
-        spread=(min(every), max(every)),
+        pr_auc=sum(pr_aucs) / len(pr_aucs),
+        spread=(min(pr_aucs), max(pr_aucs)),
         interval=ranking.intervals(_SEED)["pr_auc"],
         behind=None,
         roc_auc=ranking.roc_auc(),

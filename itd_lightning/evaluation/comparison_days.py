@@ -12,9 +12,10 @@ import numpy as np
 import polars as pl
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.evaluation.baselines import daily_counts
+from itd_lightning.contracts.parts import TEST, VAL
+from itd_lightning.evaluation.baselines import count_daily_events
 from itd_lightning.evaluation.score_table import ScoreTable
-from itd_lightning.scores.pool import pool_days
+from itd_lightning.scores.pool import user_days
 
 
 def common_days(runs: Mapping[str, list[Path]]) -> tuple[pl.DataFrame, dict[str, list[pl.Series]]]:
@@ -32,26 +33,23 @@ def common_days(runs: Mapping[str, list[Path]]) -> tuple[pl.DataFrame, dict[str,
         InputError: If there is no run, or the runs stand on different stores or dates.
     """
     tables = {name: [ScoreTable(path, labels="event") for path in paths] for name, paths in runs.items()}
-    every = [table for seeds in tables.values() for table in seeds]
-    if not every:
+    all_tables = [table for seeds in tables.values() for table in seeds]
+    if not all_tables:
         raise InputError("there is no run to compare")
-    if len({table.store.fingerprint for table in every}) > 1:
+    if len({table.store.fingerprint for table in all_tables}) > 1:
         raise InputError("the runs stand on different stores, so their user-days are not the same")
-    pooled = {name: [_user_days(table) for table in seeds] for name, seeds in tables.items()}
-    days = _active_days(every[0])
-    val_from, test_from = _first_days([run for seeds in pooled.values() for run in seeds])
-    part = pl.when(pl.col("start") >= test_from).then(pl.lit("test")).otherwise(pl.lit("val"))
+    days_by_method = {
+        name: [user_days(table.user_chunks()) for table in seeds] for name, seeds in tables.items()
+    }
+    days = _active_days(all_tables[0])
+    val_from, test_from = _first_days([run for seeds in days_by_method.values() for run in seeds])
+    part = pl.when(pl.col("start") >= test_from).then(pl.lit(TEST)).otherwise(pl.lit(VAL))
     days = days.with_columns(part=part).filter(pl.col("start") >= val_from)
-    scores = {name: [_scores_on(days, run) for run in seeds] for name, seeds in pooled.items()}
+    scores = {name: [_scores_on(days, run) for run in seeds] for name, seeds in days_by_method.items()}
     for name, seeds in scores.items():
         if any(run.is_null().all() for run in seeds):
             raise InputError(f"{name} has no score for any of the common user-days")
-    return every[0].label(days, "event"), scores
-
-
-def _user_days(table: ScoreTable) -> pl.DataFrame:
-    """Pool a table's validation and test parts to user-days."""
-    return pl.concat([pool_days(chunk) for chunk in table.user_chunks()])
+    return all_tables[0].label(days, "event"), scores
 
 
 def _first_days(runs: list[pl.DataFrame]) -> tuple[datetime, datetime]:
@@ -62,10 +60,10 @@ def _first_days(runs: list[pl.DataFrame]) -> tuple[datetime, datetime]:
     Raises:
         InputError: If a run has no test days, or a day validates in one run and tests in another.
     """
-    tests = [days.filter(pl.col("part") != "val")["start"] for days in runs]
+    tests = [days.filter(pl.col("part") != VAL)["start"] for days in runs]
     if any(start.is_empty() for start in tests):
         raise InputError("a run holds no test units; its split leaves none")
-    vals = [days.filter(part="val")["start"] for days in runs]
+    vals = [days.filter(part=VAL)["start"] for days in runs]
     test_from = max(start.min() for start in tests)  # type: ignore[type-var]  # dates
     first = min(start.min() for start in tests)  # type: ignore[type-var]
     if max((start.max() for start in vals if len(start)), default=datetime.min) >= first:  # type: ignore[operator, type-var]
@@ -76,8 +74,7 @@ def _first_days(runs: list[pl.DataFrame]) -> tuple[datetime, datetime]:
 
 def _active_days(table: ScoreTable) -> pl.DataFrame:
     """Return all user-days of a store with an event, but for logoffs after midnight alone."""
-    counts = pl.concat([daily_counts(shard, table.true.events) for shard in table.store.shards])
-    events = counts.group_by("user", "day").agg(pl.col("events").sum())
+    events = count_daily_events(table).group_by("user", "day").agg(pl.col("events").sum())
     present = table.store.presence().select("user", "day")
     days = present.join(events, on=["user", "day"], how="left").sort("user", "day")
     start = pl.col("day").cast(pl.Datetime("us"))
@@ -92,9 +89,9 @@ def _active_days(table: ScoreTable) -> pl.DataFrame:
     )
 
 
-def _scores_on(days: pl.DataFrame, scored: pl.DataFrame) -> pl.Series:
+def _scores_on(days: pl.DataFrame, run_days: pl.DataFrame) -> pl.Series:
     """Return the score of each user-day; null where a run has none."""
-    rows = days.join(scored.select("user", "start", "score"), on=["user", "start"], how="left")
+    rows = days.join(run_days.select("user", "start", "score"), on=["user", "start"], how="left")
     return rows["score"]
 
 

@@ -11,7 +11,7 @@ import polars as pl
 from jaxtyping import Int
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.files import written_beside
+from itd_lightning.contracts.files import atomic_file
 from itd_lightning.contracts.labels import LabelPolicy
 from itd_lightning.contracts.results import (
     SCHEMA,
@@ -185,8 +185,8 @@ def _threshold_of(table: ScoreTable, survey: Survey) -> float:
     Raises:
         InputError: If there are no validation units to choose it from.
     """
-    stored = read_threshold(table.path.parent, table.about.checkpoint)
-    return threshold_at_fpr(survey.harmless, fpr=_ACCEPTED_FPR) if stored is None else stored.threshold
+    record = read_threshold(table.path.parent, table.about.checkpoint)
+    return threshold_at_fpr(survey.harmless, fpr=_ACCEPTED_FPR) if record is None else record.threshold
 
 
 def _headline(
@@ -298,12 +298,12 @@ def _campaigns(hits: pl.DataFrame, key: Key) -> list[Campaign]:
 
 def _protocol(table: ScoreTable) -> Protocol:
     """Return the settings behind the numbers: run, split, labels, store and threshold rule."""
-    stored = read_threshold(table.path.parent, table.about.checkpoint)
+    record = read_threshold(table.path.parent, table.about.checkpoint)
     usual = f"at most {_ACCEPTED_FPR:.0%} of harmless validation units above it"
     settings = {
         **table.about._asdict(),
         "labels": table.policy,
-        "threshold_rule": usual if stored is None else stored.words,
+        "threshold_rule": usual if record is None else record.words,
         "intervals": f"95 %, bootstrap over users, {REPLICATES} draws",
         "pr_auc": "average precision",
         "data": table.store.data,
@@ -319,5 +319,5 @@ def _software() -> dict[str, str]:
 
 def write_json(path: Path, content: Mapping[str, object]) -> None:
     """Write a result; a number that is none must not get this far."""
-    with written_beside(path) as partial:
+    with atomic_file(path) as partial:
         partial.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", "utf-8")

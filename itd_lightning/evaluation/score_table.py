@@ -9,13 +9,13 @@ from jaxtyping import Float
 
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.labels import LabelPolicy
+from itd_lightning.contracts.parts import TEST_PARTS
 from itd_lightning.scores.chunks import row_chunks, user_chunks
 from itd_lightning.scores.table import scan_scores
 from itd_lightning.splits.labels import label_units
 from itd_lightning.store.key import read_key
 from itd_lightning.store.read import Store
 
-TEST_PARTS = ("test", "predict")
 BEHAVIOUR = "behaviour"
 
 
@@ -50,7 +50,7 @@ class ScoreTable:
                 "name the right one with --store"
             )
         self.true = read_key(self.store.path)
-        self.key = self.true.moved(self.about.moved_days)
+        self.key = self.true.move_earlier(self.about.moved_days)
         self.policy = labels or about.labels
 
     @property

@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.labels import LabelPolicy
+from itd_lightning.contracts.parts import VAL
 from itd_lightning.evaluation.score_table import ScoreTable, select_test_units
 from itd_lightning.metrics.ranking import Ranking
 from itd_lightning.scores.pool import pool_days, pool_sequences, pool_sessions
@@ -77,7 +78,7 @@ def take_survey(table: ScoreTable) -> Survey:
         for policy, rows in hits.items():
             rows.append(_malicious_units(table.label(unit, policy), units))
         units += len(unit)
-        val = table.label(chunk.filter(part="val"), table.policy)
+        val = table.label(chunk.filter(part=VAL), table.policy)
         validation_units += len(val)
         harmless.append(val.filter(~pl.col("malicious"))["score"].to_numpy())
     if not units:
@@ -106,9 +107,9 @@ def rank_test_units(survey: Survey, policy: LabelPolicy, scores: _Scores) -> dic
     at, owner = hits["unit"].to_numpy(), hits["owner"].to_numpy()
     of_hits: dict[str, list[np.ndarray]] = {}
     for first, chunk in _number_chunks(scores()):
-        here = _units_within(at, first, chunk) - first
+        rows_in_chunk = _units_within(at, first, chunk) - first
         for name, value in chunk.items():
-            of_hits.setdefault(name, []).append(value[here])
+            of_hits.setdefault(name, []).append(value[rows_in_chunk])
     ranks = {name: Ranking(np.concatenate(v), owner, len(survey.users)) for name, v in of_hits.items()}
     for first, chunk in _number_chunks(scores()):
         size = _count_units(chunk)

@@ -14,8 +14,8 @@ import polars as pl
 from jaxtyping import Float
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.files import written_beside
-from itd_lightning.contracts.run_files import THRESHOLD_FILE
+from itd_lightning.contracts.files import atomic_file
+from itd_lightning.contracts.run_files import THRESHOLD_FILE, run_of_scores
 from itd_lightning.metrics.conformal import discoveries, p_values
 from itd_lightning.metrics.operating import threshold_at_fpr
 
@@ -129,13 +129,13 @@ def threshold_at_budget(validation: pl.DataFrame, budget: float) -> float:
     """
     days = validation["start"].n_unique()
     room = math.floor(budget * days + 1e-9)
-    ordered = validation["score"].sort(descending=True)
-    if room >= len(ordered):
+    highest_first = validation["score"].sort(descending=True)
+    if room >= len(highest_first):
         raise InputError(
             f"a budget of {budget:g} a day leaves nothing to choose: validation has "
-            f"{len(ordered) / days:.3g} user-days a day"
+            f"{len(highest_first) / days:.3g} user-days a day"
         )
-    return float(ordered[room])
+    return float(highest_first[room])
 
 
 def threshold_at_fdr(test: Float[np.ndarray, " n"], harmless: Float[np.ndarray, " v"], fdr: float) -> float:
@@ -154,11 +154,11 @@ def threshold_at_fdr(test: Float[np.ndarray, " n"], harmless: Float[np.ndarray, 
             f"there are {len(harmless)}"
         )
     p = p_values(test, harmless)
-    reported = discoveries(p, fdr)
-    if not reported.any():
+    is_discovery = discoveries(p, fdr)
+    if not is_discovery.any():
         return float(max(test.max(), harmless.max()))
     higher = (
-        round(p[reported].max() * (len(harmless) + 1)) - 1
+        round(p[is_discovery].max() * (len(harmless) + 1)) - 1
     )  # validation days at or above the lowest reported
     return float(np.sort(harmless)[::-1][higher])
 
@@ -166,42 +166,37 @@ def threshold_at_fdr(test: Float[np.ndarray, " n"], harmless: Float[np.ndarray, 
 def write_threshold(folder: Path, rule: Rule, threshold: float, checkpoint: str) -> None:
     """Write a threshold into a run's folder, in place of an earlier one."""
     content = _StoredThreshold(*rule, threshold, checkpoint, rule.words)._asdict()
-    with written_beside(folder / THRESHOLD_FILE) as partial:
+    with atomic_file(folder / THRESHOLD_FILE) as partial:
         partial.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", "utf-8")
-
-
-def run_folder(folder: Path) -> Path:
-    """Return the run's folder of a folder with scores: its own, or ``predict`` in it, of other logs."""
-    return folder.parent if folder.name == "predict" else folder
 
 
 def read_threshold(folder: Path, checkpoint: str) -> _StoredThreshold | None:
     """Return the threshold that was chosen for scores, if there is one.
 
     Args:
-        folder: Where the scores lie; those of new logs, in ``predict`` of a run, have the run's threshold.
+        folder: Where the scores lie; a run's scores of other logs have the run's threshold.
         checkpoint: File name of the checkpoint that scored; another one has another scale.
 
     Raises:
         InputError: If the file is damaged.
     """
-    path = run_folder(folder) / THRESHOLD_FILE
+    path = run_of_scores(folder) / THRESHOLD_FILE
     if not path.is_file():
         return None
-    damaged = f"{path} is damaged; choose the threshold again with `itd threshold`"
+    message = f"{path} is damaged; choose the threshold again with `itd threshold`"
     try:
-        stored = _StoredThreshold(**json.loads(path.read_text("utf-8")))
-        stored = stored._replace(value=float(stored.value), threshold=float(stored.threshold))
-        valid = _is_valid(stored)
+        record = _StoredThreshold(**json.loads(path.read_text("utf-8")))
+        record = record._replace(value=float(record.value), threshold=float(record.threshold))
+        valid = _is_valid(record)
     except (ValueError, TypeError) as error:
-        raise InputError(damaged) from error
+        raise InputError(message) from error
     if not valid:
-        raise InputError(damaged)
-    return stored if stored.checkpoint == checkpoint else None
+        raise InputError(message)
+    return record if record.checkpoint == checkpoint else None
 
 
-def _is_valid(stored: _StoredThreshold) -> bool:
+def _is_valid(record: _StoredThreshold) -> bool:
     """Return whether every field of a stored threshold has its declared type."""
-    fields = stored._asdict()  # from a file, so their types may be wrong
+    fields = record._asdict()  # from a file, so their types may be wrong
     texts = all(isinstance(fields[name], str) for name in ("checkpoint", "words"))
-    return texts and stored.kind in get_args(_Kind) and math.isfinite(stored.value + stored.threshold)
+    return texts and record.kind in get_args(_Kind) and math.isfinite(record.value + record.threshold)

@@ -1,27 +1,42 @@
-"""Working hours: usual ones of each user, fixed ones of publications, and moments outside of them."""
+"""Working hours: usual ones of each user, fixed ones of publications, and moments outside of them.
+
+The usual hours of a user are those of the user's own earlier days in the store that is scored. Nothing of a
+user is fitted; training days give the hours of everybody, for those whose own are not known yet.
+"""
 
 from datetime import time
 from typing import Literal, NamedTuple
 
 import polars as pl
 
+from itd_lightning.contracts.errors import InputError
 from itd_lightning.events.calendar import is_weekend
 
-HOURS = pl.Schema(
-    {
-        "user": pl.String(),
-        "days": pl.UInt32(),
-        "start": pl.Float64(),
-        "end": pl.Float64(),
-        "own": pl.Boolean(),
-    }
-)
+OWN_HOURS = pl.Schema({"user": pl.String(), "after": pl.Date(), "start": pl.Float64(), "end": pl.Float64()})
 
 # Work at night makes a day's first event earlier and its last one later, never the other way round: so the
 # late quantile of the first and the early quantile of the last hold although most days begin or end at night.
 LATE_QUANTILE, EARLY_QUANTILE = 0.8, 0.2
-_MIN_DAYS = 10  # two weeks of work
+_MIN_DAYS, _MAX_DAYS = 10, 60  # work days: two weeks of work, a quarter of a year
 SLACK = 1.0  # hours; the first logon of half of the users of r4.2 has a standard deviation below 0.12
+
+
+class WorkingDay(NamedTuple):
+    """Start and end of a working day, in hours since midnight; None where nobody's hours are known."""
+
+    start: float | None
+    end: float | None
+
+    @classmethod
+    def from_state(cls, state: object) -> "WorkingDay":
+        """Restore from the list of both that a checkpoint holds.
+
+        Raises:
+            InputError: If the checkpoint holds the hours of users, as those of earlier versions do.
+        """
+        if not isinstance(state, list):
+            raise InputError("the checkpoint holds the hours of each user, of an earlier version: fit again")
+        return cls(*state)
 
 
 class FixedHours(NamedTuple):
@@ -54,88 +69,120 @@ def _hour_of(time: str, day: pl.Expr) -> pl.Expr:
     return (pl.col(time) - day.cast(pl.Datetime("us"))).dt.total_microseconds() / 3.6e9
 
 
-def work_hours(presence: pl.DataFrame, calendar: pl.DataFrame, days: pl.Series) -> pl.DataFrame:
-    """Return the usual start and end of each user's working day, learned from training days only.
+def _on_work_days(presence: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame:
+    """Return the first and last hour of each user's work days: ``user``, ``day``, ``start``, ``end``."""
+    work_days = calendar.filter(kind="work").select("day")
+    return presence.join(work_days, on="day", how="semi").select(
+        "user", "day", start=_hour_of("first", pl.col("day")), end=_hour_of("last", pl.col("day"))
+    )
+
+
+def own_hours(presence: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame:
+    """Return the usual start and end of each user's working day, as known after each of their work days.
 
     ``start`` is the 80 % quantile of the first event of a day, ``end`` the 20 % quantile of the last one (the
-    nearest rank), over work days. They stand although nearly four of five days hold work at night, or one of
-    five begins late or ends early. A shift past midnight is not described: its days begin at 0 and end at 24,
-    and nothing lies outside.
-
-    A user with fewer than 10 work days, or whose start would not lie before the end, gets the median over all
-    other users, and ``own`` says so. Where nobody has a profile, it is null.
+    nearest rank), over the last 60 work days. They stand although nearly four of five days hold work at
+    night, or one of five begins late or ends early. A shift past midnight is not described: its days begin at
+    0 and end at 24, and nothing lies outside.
 
     Args:
         presence: Partials of ``store.presence.days_present``, merged.
-        calendar: As ``calendar.work_calendar`` returns it; it must hold the training days.
-        days: Training days, as dates.
+        calendar: As ``calendar.work_calendar`` returns it for this presence.
 
     Returns:
-        One row for each user in ``presence``, sorted: ``user``, ``days`` (work days used), ``start`` and
-        ``end`` (hours since midnight), ``own``.
+        One row for each work day of each user, sorted: ``user``; ``after``, the work day, for the hours hold
+        on the days after it; ``start`` and ``end`` (hours since midnight), null with fewer than 10 work days
+        so far, or where the start would not lie before the end.
     """
-    work_days = calendar.filter(pl.col("kind") == "work", pl.col("day").is_in(days.unique().implode()))
-    first = _hour_of("first", pl.col("day")).quantile(LATE_QUANTILE, "nearest")
-    last = _hour_of("last", pl.col("day")).quantile(EARLY_QUANTILE, "nearest")
-    profiles = (
-        presence.join(work_days.select("day"), on="day", how="semi")
-        .group_by("user")
-        .agg(days=pl.len(), start=first, end=last)
-    )
-    own = ((pl.col("days") >= _MIN_DAYS) & (pl.col("start") < pl.col("end"))).fill_null(value=False)
-    return (
-        presence.select(pl.col("user").unique())
-        .join(profiles, on="user", how="left")
-        .with_columns(pl.col("days").fill_null(0), own=own)
-        .with_columns(
-            pl.when("own").then(name).otherwise(pl.col(name).filter("own").median()).alias(name)
-            for name in ("start", "end")
+
+    def usual(name: str, quantile: float) -> pl.Expr:
+        rolling = pl.col(name).rolling_quantile(
+            quantile, "nearest", window_size=_MAX_DAYS, min_samples=_MIN_DAYS
         )
-        .select(HOURS.names())
-        .sort("user")
+        return rolling.over("user")
+
+    return (
+        _on_work_days(presence, calendar)
+        .sort("user", "day")
+        .select("user", after="day", start=usual("start", LATE_QUANTILE), end=usual("end", EARLY_QUANTILE))
+        .with_columns(pl.when(pl.col("start") < pl.col("end")).then(pl.col("start", "end")))
     )
 
 
-def training_hours(presence: pl.DataFrame, calendar: pl.DataFrame, train: pl.DataFrame) -> pl.DataFrame:
-    """Return the working hours of each user, from the days on which their own training units lie.
+def everybodys_hours(presence: pl.DataFrame, calendar: pl.DataFrame, train: pl.DataFrame) -> WorkingDay:
+    """Return the usual hours of everybody: the median over users of their hours on training days.
+
+    A user with fewer than 10 training days that are work days, or whose start would not lie before the end,
+    has no say.
 
     Args:
-        presence: Who was there, when, as ``Store.presence`` returns it.
-        calendar: As ``calendar.work_calendar`` returns it.
-        train: ``user`` and ``day`` of training units, each pair once.
-
-    Returns:
-        As ``work_hours`` does, for the users in ``train`` who were there.
+        presence: Partials of ``store.presence.days_present``, merged.
+        calendar: As ``calendar.work_calendar`` returns it for this presence.
+        train: ``user`` and ``day`` of training units.
     """
-    return work_hours(presence.join(train, on=["user", "day"], how="semi"), calendar, train["day"])
+    hours = (
+        _on_work_days(presence.join(train, on=["user", "day"], how="semi"), calendar)
+        .group_by("user")
+        .agg(
+            pl.col("start").quantile(LATE_QUANTILE, "nearest"),
+            pl.col("end").quantile(EARLY_QUANTILE, "nearest"),
+            days=pl.len(),
+        )
+        .filter(pl.col("days") >= _MIN_DAYS, pl.col("start") < pl.col("end"))
+    )
+    return WorkingDay(*hours.select(pl.col("start", "end").median()).row(0))
+
+
+def _hours_of_days(days: pl.DataFrame, own: pl.DataFrame) -> pl.DataFrame:
+    """Return each ``user`` and ``day``, with ``start`` and ``end`` as earlier days show them, or null."""
+    return (
+        days.unique()
+        .sort("day")
+        .join_asof(
+            own.sort("after"),
+            left_on="day",
+            right_on="after",
+            by="user",
+            allow_exact_matches=False,  # a day says nothing of its own usual hours
+            check_sortedness=False,  # both are sorted above; with ``by`` it cannot be checked
+        )
+        .select("user", "day", "start", "end")
+    )
 
 
 def after_hours(
-    rows: pl.DataFrame, hours: pl.DataFrame, calendar: pl.DataFrame, slack: float = SLACK
+    rows: pl.DataFrame,
+    own: pl.DataFrame,
+    everybody: WorkingDay,
+    calendar: pl.DataFrame,
+    slack: float = SLACK,
 ) -> pl.Series:
     """Return whether each moment lies outside its user's working day, or on a day off.
 
-    A user whom ``hours`` lacks is measured by the median over the others. A day that the calendar lacks is
-    off if it is a Saturday or Sunday.
+    The working day is what the user's own work days before the moment's day tell; with too few of them, it is
+    that of everybody. A day that the calendar lacks is off if it is a Saturday or Sunday.
 
     Args:
         rows: ``user``, ``time``; further columns are ignored.
-        hours: As ``work_hours`` returns them.
+        own: As ``own_hours`` returns it.
+        everybody: As ``everybodys_hours`` returns it.
         calendar: As ``calendar.work_calendar`` returns it.
         slack: Hours before the start and after the end that still count as the working day.
 
     Returns:
-        ``after_hours``, one value a row in the order of the rows; null on a work day if nobody has a profile.
+        ``after_hours``, one value a row in the order of the rows; null on a work day if nobody's hours are
+        known.
     """
-    day = pl.col("time").dt.date()
-    median = hours.filter("own").select(pl.col("start", "end").median())
-    moments = (
-        rows.select("user", "time", day=day)
-        .join(hours.select("user", "start", "end"), on="user", how="left", maintain_order="left")
-        .join(calendar.select("day", "kind"), on="day", how="left", maintain_order="left")
+    moments = rows.select("user", "time", day=pl.col("time").dt.date())
+    hours = _hours_of_days(moments.select("user", "day"), own)
+    moments = moments.join(hours, on=["user", "day"], how="left", maintain_order="left").join(
+        calendar.select("day", "kind"), on="day", how="left", maintain_order="left"
     )
     hour = _hour_of("time", pl.col("day"))
-    start, end = (pl.coalesce(name, pl.lit(median[name].item(), pl.Float64)) for name in ("start", "end"))
+    start, end = (
+        pl.coalesce(name, pl.lit(usual, pl.Float64))
+        for name, usual in zip(("start", "end"), everybody, strict=True)
+    )
     day_off = pl.coalesce(pl.col("kind") != "work", is_weekend(pl.col("day")))
     outside_hours = (hour < start - slack) | (hour > end + slack)
     return moments.select(after_hours=day_off | outside_hours).to_series()

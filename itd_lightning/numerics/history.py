@@ -64,25 +64,28 @@ def earlier_moments(
     decay = 0.5 ** (1 / half_life) if half_life else 1.0
     place = np.arange(len(rows))
     count = np.minimum(place, horizon) if horizon else place
-    shift = rows[:1]  # sums of what varies little are exact where those of large numbers are not
-    centred = rows - shift
-    weight, total, squares = (
-        _earlier_sums(values, horizon, decay)
-        for values in (np.ones((len(rows), 1)), centred, np.square(centred))
-    )
-    weight = np.where(count[:, None] > 0, weight, 1.0)
-    mean = total / weight
-    std = np.sqrt(np.maximum(squares / weight - np.square(mean), 0.0))
-    return count, np.where(count[:, None] > 0, mean + shift, 0.0), std
+    centred = rows - rows[:1]  # sums of what varies little are exact where those of large numbers are not
+    mean, squares = (_earlier_sums(values, horizon, decay) for values in (centred, np.square(centred)))
+    weight = _earlier_sums(np.ones((len(rows), 1)), horizon, decay)
+    np.divide(1.0, weight, out=weight, where=count[:, None] > 0)
+    mean *= weight
+    squares *= weight
+    squares -= np.square(mean)
+    std = np.sqrt(np.maximum(squares, 0.0, out=squares), out=squares)
+    mean += rows[:1]
+    mean[:1] = 0.0
+    return count, mean, std
 
 
 def _earlier_sums(values: Float[np.ndarray, "m f"], horizon: int, decay: float) -> Float[np.ndarray, "m f"]:
     """Return the decayed sum of the rows before each row, at most ``horizon`` of them."""
     running = np.cumsum(values, axis=0) if decay == 1.0 else lfilter([1.0], [1.0, -decay], values, axis=0)
-    sums = np.zeros_like(running)
+    sums = np.empty_like(running)
+    sums[:1] = 0.0
     sums[1:] = running[:-1]
     if horizon and len(values) > horizon + 1:
-        sums[horizon + 1 :] -= decay**horizon * running[: -horizon - 1]
+        old = running[: -horizon - 1]
+        sums[horizon + 1 :] -= old if decay == 1.0 else decay**horizon * old
     return sums
 
 
@@ -115,23 +118,48 @@ def own_deviations(
         float32 ``(N, F)``.
     """
     means, stds, group = usual
-    kind = is_weekend if own.weekends_apart else np.zeros(len(user), dtype=bool)
     deviations = np.zeros(values.shape, dtype=np.float32)
-    for rows in _series(user, kind):
+    for rows in user_series(user, is_weekend if own.weekends_apart else None):
         series = values[rows].astype(np.float64)
-        count, mean, std = earlier_moments(series, own.horizon, own.half_life)
-        weight = np.minimum(count / own.warm_up, 1.0)[:, None]
-        mean = weight * mean + (1 - weight) * means[group[rows]]
-        std = weight * std + (1 - weight) * stds[group[rows]]
-        deviations[rows] = np.clip((series - mean) / (std + floor), -_MOST, _MOST)
+        first, early = series[: own.warm_up], rows[: own.warm_up]
+        _, mean, std = earlier_moments(first, own.horizon, own.half_life)
+        weight = (np.arange(len(first)) / own.warm_up)[:, None]
+        mean = weight * mean + (1 - weight) * means[group[early]]
+        std = weight * std + (1 - weight) * stds[group[early]]
+        deviations[early] = _deviate(first, mean, std, floor)
+        used = series.any(axis=0)  # of what a user never did, later days deviate by 0: most features are such
+        _, mean, std = earlier_moments(series[:, used], own.horizon, own.half_life)
+        late = slice(own.warm_up, None)
+        deviations[np.ix_(rows[late], used)] = _deviate(
+            series[late, used], mean[late], std[late], floor[used]
+        )
     return deviations
 
 
-def _series(user: Shaped[np.ndarray, " n"], kind: Bool[np.ndarray, " n"]) -> list[Int[np.ndarray, " m"]]:
-    """Return the rows of each user's workdays, and those of the user's weekends."""
+def _deviate(
+    values: Float[np.ndarray, "m f"],
+    mean: Float[np.ndarray, "m f"],
+    std: Float[np.ndarray, "m f"],
+    floor: Float[np.ndarray, " f"],
+) -> Float[np.ndarray, "m f"]:
+    """Return bounded deviations; the moments are used up."""
+    mean -= values
+    std += floor
+    mean /= std
+    np.negative(mean, out=mean)
+    bounded: Float[np.ndarray, "m f"] = np.clip(mean, -_MOST, _MOST, out=mean)
+    return bounded
+
+
+def user_series(
+    user: Shaped[np.ndarray, " n"], is_weekend: Bool[np.ndarray, " n"] | None
+) -> list[Int[np.ndarray, " m"]]:
+    """Return the rows of each user; those of weekends apart from the others, where weekends are given."""
     if not len(user):
         return []
     starts = np.flatnonzero(np.concatenate([[True], user[1:] != user[:-1]]))
     spans = zip(starts, [*starts[1:], len(user)], strict=True)
+    if is_weekend is None:
+        return [np.arange(first, last) for first, last in spans]
     kinds = (False, True)
-    return [first + np.flatnonzero(kind[first:last] == one) for first, last in spans for one in kinds]
+    return [first + np.flatnonzero(is_weekend[first:last] == kind) for first, last in spans for kind in kinds]

@@ -12,7 +12,7 @@ from pathlib import Path
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from itd_lightning.contracts.files import written_beside
+from itd_lightning.contracts.files import atomic_file
 from itd_lightning.report.parts.template import asset, template
 from itd_lightning.report.parts.verdict import verdict
 from itd_lightning.report.runs import Run, read_runs
@@ -38,7 +38,7 @@ def write_report(runs: list[Path], out: Path, user: str = "") -> Path:
     """
     page = _render(read_runs([Path(run) for run in runs]), user)
     final = Path(out) / "report.html"
-    with written_beside(final) as partial:
+    with atomic_file(final) as partial:
         partial.write_bytes(page.encode("utf-8", "replace"))  # JSON may hold half a character, UTF-8 may not
     return final
 

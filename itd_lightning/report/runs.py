@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from itd_lightning.alerts.behaviours import add_event_details, highest_behaviours, user_days
+from itd_lightning.alerts.behaviours import add_event_details, highest_behaviours, select_test_days
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.results import AuditResult, Evaluation
 from itd_lightning.contracts.run_files import (
@@ -58,7 +58,7 @@ class Run(NamedTuple):
         evaluation: The numbers.
         rows: The score table, which may be longer than memory.
         days: Test user-days, each as its highest unit.
-        tested: Test units with their scores, by user and start; of behaviours the user-days instead.
+        test_units: Test units with their scores, by user and start; of behaviours the user-days instead.
         behaviours: The behaviours to look at first, as the store tells them; None for other units.
         truth: What the answer key says.
         audits: Empty where none was run.
@@ -75,7 +75,7 @@ class Run(NamedTuple):
     evaluation: Evaluation
     rows: pl.LazyFrame
     days: pl.DataFrame
-    tested: pl.DataFrame
+    test_units: pl.DataFrame
     behaviours: pl.DataFrame | None
     truth: _Truth
     audits: list[AuditResult]
@@ -83,7 +83,7 @@ class Run(NamedTuple):
     losses: pl.DataFrame | None
     embeddings: pl.DataFrame | None
     store: dict[str, Any]
-    settings: dict[str, Any]
+    settings: dict[str, object]
 
 
 def read_runs(folders: list[Path]) -> list[Run]:
@@ -109,13 +109,13 @@ def _read_run(folder: Path, name: str) -> Run:
     """
     rows, about = scan_scores(folder / SCORE_FILE)
     evaluation, store = read_evaluation(folder), _read_manifest(Path(about.store))
-    days = user_days(rows)
-    first = (
+    days = select_test_days(rows)
+    behaviours = (
         add_event_details(highest_behaviours(rows, _FIRST), Path(about.store))
         if about.grain == BEHAVIOUR
         else None
     )
-    tested = days if first is not None else select_test_units(rows.collect()).sort("user", "start")
+    test_units = days if behaviours is not None else select_test_units(rows.collect()).sort("user", "start")
     return Run(
         name=name,
         folder=folder,
@@ -123,9 +123,11 @@ def _read_run(folder: Path, name: str) -> Run:
         evaluation=evaluation,
         rows=rows,
         days=days,
-        tested=tested,
-        behaviours=first,
-        truth=_read_truth(folder / SCORE_FILE, evaluation, days, tested, first) if store else _UNKNOWN,
+        test_units=test_units,
+        behaviours=behaviours,
+        truth=_read_truth(folder / SCORE_FILE, evaluation, days, test_units, behaviours)
+        if store
+        else _UNKNOWN,
         audits=read_audits(folder / AUDIT_FILE),
         explanations=read_table(folder / EXPLANATION_FILE),
         losses=read_losses(folder / METRIC_FILE),
@@ -139,7 +141,7 @@ def _read_truth(
     scores: Path,
     evaluation: Evaluation,
     days: pl.DataFrame,
-    tested: pl.DataFrame,
+    test_units: pl.DataFrame,
     behaviours: pl.DataFrame | None,
 ) -> _Truth:
     """Return labels and curves as the evaluation has them, or the reason why there are none."""
@@ -148,7 +150,7 @@ def _read_truth(
     except InputError as error:
         return _UNKNOWN._replace(reason=str(error))
     return _Truth(
-        labelled_units=table.label(table.without_true_campaigns(tested), table.policy),
+        labelled_units=table.label(table.without_true_campaigns(test_units), table.policy),
         curves=unit_curves(table),
         day_curves=day_curves(table.label(table.without_true_campaigns(days), table.policy)),
         behaviours=None if behaviours is None else table.label(behaviours, table.policy),

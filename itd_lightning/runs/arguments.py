@@ -1,14 +1,17 @@
-"""Arguments of a command before they are parsed: options taken off, and options that follow others."""
+"""Arguments of a command before they are parsed: rendered, taken off, and checked against one another."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.yaml_files import read_yaml
 
 SEED = "seed_everything"
+STORE, FOLDER = "data.store", "trainer.default_root_dir"  # settings that every run has
 # An argument that takes its value from another one; methods and views without it are skipped.
 FOLLOWERS = {
     **{f"model.init_args.{name}": f"data.init_args.{name}" for name in ("hours", "vocabulary", "modes")},
@@ -17,18 +20,43 @@ FOLLOWERS = {
 }
 
 
-def refuse_followers(arguments: Sequence[str] | Mapping[str, Any], parsed: dict[str, Any]) -> None:
+def render_options(settings: Mapping[str, object]) -> list[str]:
+    """Return settings as options of the command line; the parser reads values as JSON.
+
+    Example:
+        >>> render_options({"model.scored": "sum", "trainer.max_steps": 2, "data.budget": None})
+        ['--model.scored=sum', '--trainer.max_steps=2', '--data.budget=null']
+    """
+    return [
+        f"--{name}={value if isinstance(value, str) else json.dumps(value)}"
+        for name, value in settings.items()
+    ]
+
+
+def fit_arguments(configs: Iterable[Path], settings: Mapping[str, object]) -> list[str]:
+    """Return the command line of a fit; what comes later wins."""
+    return ["fit", *(f"--config={path}" for path in configs), *render_options(settings)]
+
+
+def score_arguments(
+    command: Literal["test", "predict"], checkpoint: Path, settings: Mapping[str, object]
+) -> list[str]:
+    """Return the command line that scores with a checkpoint."""
+    return [command, f"--ckpt_path={checkpoint}", *render_options(settings)]
+
+
+def refuse_followers(arguments: Sequence[str] | Mapping[str, Any], parser_config: dict[str, Any]) -> None:
     """Refuse values of options that another option has replaced while parsing.
 
     Args:
         arguments: As they were typed, and configs that they name are read; or a command's whole config.
-        parsed: The command's config.
+        parser_config: The command's config.
 
     Raises:
         InputError: If a value differs from the one that is used.
     """
     for follower, leader in FOLLOWERS.items():
-        effective = _value_at(parsed, follower)
+        effective = _value_at(parser_config, follower)
         for place, value in _option_values(arguments, follower):
             if str(value) != str(effective):
                 option = leader.replace("init_args.", "")
@@ -52,15 +80,14 @@ def _command_line_values(arguments: list[str], name: str) -> Iterator[tuple[str,
         yield from ((option, value) for value in take_option(arguments, option)[1])
     for option, prefix in (("--config", ""), ("-c", ""), (f"--{part}", f"{part}.")):
         for text in take_option(arguments, option)[1]:
-            value = _value_at(_read_yaml(text), name.removeprefix(prefix))
+            value = _value_at(_load_config(text), name.removeprefix(prefix))
             if value is not None:
                 yield f"{option} {text}: {name}", value
 
 
-def _read_yaml(text: str) -> object:
-    """Return what a YAML file holds, or a text that is YAML itself."""
-    path = Path(text)
-    return yaml.safe_load(path.read_text("utf-8") if path.is_file() else text)
+def _load_config(text: str) -> object:
+    """Return the content of a config that an argument names, or of an argument that is YAML itself."""
+    return read_yaml(Path(text)) if Path(text).is_file() else yaml.safe_load(text)
 
 
 def _value_at(config: object, name: str) -> object:

@@ -12,6 +12,7 @@ import yaml
 
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.places import refuse_urls_within
+from itd_lightning.contracts.yaml_files import is_number
 
 _MOST = 1e9
 _NUMBERS = (
@@ -52,23 +53,23 @@ def safe_config(path: Path, text: object) -> str:
         InputError: If there is no config, or it holds a URL.
     """
     try:
-        config: dict[str, Any] = _load_tree(text) if isinstance(text, str) else {}
+        config: dict[str, Any] = _load_without_aliases(text) if isinstance(text, str) else {}
         trainer = {name: value for name, value in config["trainer"].items() if _is_harmless(name, value)}
         parts = {name: config[name] for name in ("model", "data", "checkpoint") if config.get(name)}
         arguments = parts["data"]["init_args"]
         arguments.pop("executor", None)
         for name in _PROCESSES:
-            if not _is_number(arguments.get(name), 0.0, float(os.cpu_count() or 1)):
+            if not _is_within(arguments.get(name), 0.0, float(os.cpu_count() or 1)):
                 arguments.pop(name, None)
     except (yaml.YAMLError, TypeError, KeyError, AttributeError, ValueError, RecursionError) as error:
         raise InputError(f"{path} carries no config; give the run's with --config") from error
     refuse_urls_within(parts)
     seed = config.get("seed_everything")
-    seed_part = {"seed_everything": seed} if _is_number(seed, 0.0, 2.0**32 - 1) else {}
+    seed_part = {"seed_everything": seed} if _is_within(seed, 0.0, 2.0**32 - 1) else {}
     return yaml.safe_dump({**seed_part, "trainer": trainer, **parts})
 
 
-def _load_tree(text: str) -> Any:  # noqa: ANN401 - whatever a stranger wrote
+def _load_without_aliases(text: str) -> Any:  # noqa: ANN401 - whatever a stranger wrote
     """Return the content of a YAML without aliases: ten nested ones can stand for billions of values.
 
     Raises:
@@ -84,10 +85,10 @@ def _is_harmless(name: object, value: object) -> bool:
     if name in _FLAGS and isinstance(value, bool):
         return True
     if name in _NUMBERS:
-        return value is None or _is_number(value, -1.0, _MOST)
+        return value is None or _is_within(value, -1.0, _MOST)
     return isinstance(name, str) and not isinstance(value, bool) and value in _WORDS.get(name, ())
 
 
-def _is_number(value: object, least: float, most: float) -> bool:
+def _is_within(value: object, least: float, most: float) -> bool:
     """Return whether a value is a number in a range."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most
+    return is_number(value) and least <= value <= most

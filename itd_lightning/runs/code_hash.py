@@ -8,11 +8,10 @@ import pkgutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import yaml
-
+from itd_lightning.contracts.yaml_files import read_yaml
 from itd_lightning.store.source_hash import source_hash
 
-_NAMED = ("callbacks", "methods", "splits", "views")  # packages of which a config names classes
+_PACKAGES = ("callbacks", "methods", "splits", "views")  # packages of which a config names classes
 _ALWAYS = ("itd_lightning.runs.launch",)
 
 
@@ -26,11 +25,7 @@ def scoring_code(configs: tuple[Path, ...]) -> str:
     splits = importlib.import_module("itd_lightning.splits")
     roots = {*_ALWAYS, *(f"{splits.__name__}.{one.name}" for one in pkgutil.iter_modules(splits.__path__))}
     for config in configs:
-        roots |= {
-            module
-            for name in _class_paths(yaml.safe_load(config.read_text("utf-8")))
-            for module in _modules_defining(name)
-        }
+        roots |= {module for name in _class_paths(read_yaml(config)) for module in _modules_defining(name)}
     return source_hash(*roots)
 
 
@@ -49,5 +44,5 @@ def _class_paths(part: object) -> Iterator[str]:
 
 def _modules_defining(name: str) -> list[str]:
     """Return the modules of ours that define a class of this name."""
-    packages = [importlib.import_module(f"itd_lightning.{package}") for package in _NAMED]
+    packages = [importlib.import_module(f"itd_lightning.{package}") for package in _PACKAGES]
     return [getattr(package, name).__module__ for package in packages if hasattr(package, name)]

@@ -15,13 +15,13 @@ from itd_lightning.callbacks.checkpoints import load_checkpoint
 from itd_lightning.callbacks.own_files import CONFIG_KEY
 from itd_lightning.callbacks.wandb_run import is_tracked
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.files import written_beside
+from itd_lightning.contracts.files import atomic_file
 from itd_lightning.contracts.run_files import FIT_CONFIG, TEST_CONFIG
 from itd_lightning.store.read import Store
 
 _TRACKED_KEY = "itd_tracked"  # of the checkpoint
 STORE_KEY = "itd_store"  # of the checkpoint: the fingerprint of the store that it was trained on
-_CONFIGURED = ("seed_everything", "trainer", "model", "data", "checkpoint")
+_SECTIONS = ("seed_everything", "trainer", "model", "data", "checkpoint")
 
 
 class SaveConfig(SaveConfigCallback):
@@ -54,7 +54,7 @@ class SaveConfig(SaveConfigCallback):
         """Write the config into the run's folder, and send it to W&B."""
         if not trainer.is_global_zero:
             return
-        with written_beside(Path(trainer.default_root_dir) / name) as partial:
+        with atomic_file(Path(trainer.default_root_dir) / name) as partial:
             partial.write_text(self.text, "utf-8")
         for logger in wandb_runs(trainer.loggers):
             logger.log_config(yaml.safe_load(self.text), self.store_fingerprint)
@@ -75,7 +75,7 @@ def config_text(parser: LightningArgumentParser, config: Namespace) -> str:
     """Return the resolved config as YAML, without the options of one command only."""
     whole = yaml.safe_load(parser.dump(config, skip_none=False))
     whole["data"]["init_args"]["store"] = str(Path(whole["data"]["init_args"]["store"]).resolve())
-    return yaml.safe_dump({name: whole[name] for name in _CONFIGURED if name in whole}, sort_keys=False)
+    return yaml.safe_dump({name: whole[name] for name in _SECTIONS if name in whole}, sort_keys=False)
 
 
 def config_hash(text: str) -> str:
@@ -92,7 +92,7 @@ def wandb_runs(loggers: list[Any]) -> list[WandbRun]:
     return [logger for logger in loggers if isinstance(logger, WandbRun)]
 
 
-def tracked_in(checkpoint: Path) -> TrackedRun | None:
+def find_tracked_run(checkpoint: Path) -> TrackedRun | None:
     """Return the W&B run of the fit that wrote a checkpoint; None if it was not tracked.
 
     Raises:
@@ -102,9 +102,9 @@ def tracked_in(checkpoint: Path) -> TrackedRun | None:
     if record is None:
         return None
     try:
-        tracked = TrackedRun(**record)
+        run = TrackedRun(**record)
     except TypeError as error:
         raise InputError(f"{checkpoint} does not say where its run is tracked") from error
-    if not is_tracked(tracked):
+    if not is_tracked(run):
         raise InputError(f"{checkpoint} does not say where its run is tracked")
-    return tracked
+    return run

@@ -1,13 +1,13 @@
 """The small files of a run's folder, each read once and checked."""
 
-import json
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import polars as pl
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.results import SCHEMA, AuditResult, Evaluation
+from itd_lightning.contracts.files import read_json
+from itd_lightning.contracts.results import SCHEMA, AuditResult, Evaluation, Numbers
 from itd_lightning.contracts.run_files import EVALUATION_FILE, SCORE_FILE, TEST_COMMAND
 from itd_lightning.contracts.yaml_files import read_yaml
 
@@ -33,22 +33,7 @@ def read_evaluation(folder: Path) -> Evaluation:
     return cast("Evaluation", content)
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object.
-
-    Raises:
-        InputError: If it is none.
-    """
-    try:
-        content = json.loads(path.read_text("utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is damaged: {error}; delete it and write it again") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{path} holds no JSON object; delete it and write it again")
-    return content
-
-
-def read_settings(path: Path) -> dict[str, Any]:
+def read_settings(path: Path) -> dict[str, object]:
     """Return the view's settings from the config that scored a run; empty without a readable one."""
     try:
         config = read_yaml(path)
@@ -71,7 +56,7 @@ def read_audits(path: Path) -> list[AuditResult]:
         ) from error
 
 
-def _audit_result(entry: dict[str, Any]) -> AuditResult:
+def _audit_result(entry: Numbers) -> AuditResult:
     """Return one entry of ``audit.json``; JSON has no tuples, and fields may be absent."""
     result = AuditResult(*(entry.get(field) for field in AuditResult._fields))  # type: ignore[arg-type]
     return result._replace(interval=result.interval and (result.interval[0], result.interval[1]))

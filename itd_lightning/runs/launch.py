@@ -34,13 +34,20 @@ from itd_lightning.callbacks.checkpoints import load_checkpoint
 from itd_lightning.callbacks.own_files import CONFIG_KEY
 from itd_lightning.callbacks.stages import StagedMethod
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.files import private_files, written_beside
+from itd_lightning.contracts.files import atomic_file, private_files
 from itd_lightning.contracts.places import refuse_urls, refuse_urls_within
-from itd_lightning.contracts.run_files import CHECKPOINTS, METRIC_FILE
+from itd_lightning.contracts.run_files import METRIC_FILE, predict_folder, run_of_checkpoint
 from itd_lightning.methods import Method
-from itd_lightning.runs.arguments import FOLLOWERS, SEED, refuse_followers, take_option
+from itd_lightning.runs.arguments import (
+    FOLDER,
+    FOLLOWERS,
+    SEED,
+    refuse_followers,
+    render_options,
+    take_option,
+)
 from itd_lightning.runs.checkpoint_config import safe_config
-from itd_lightning.runs.config import SaveConfig, config_hash, config_text, tracked_in, wandb_runs
+from itd_lightning.runs.config import SaveConfig, config_hash, config_text, find_tracked_run, wandb_runs
 from itd_lightning.views import View
 
 # A config is somebody's text: it may name these and nothing else, above all no function of the system.
@@ -56,8 +63,8 @@ _ALLOWED_IMPORTS = [
     "lightning.pytorch.profilers",
     "lightning.pytorch.strategies",
 ]
+_BATCHES = int | float | None  # the type of options such as limit_train_batches
 _STRATEGIES = ("auto", "ddp", "ddp_find_unused_parameters_true", "ddp_find_unused_parameters_false")
-_ROOT = "--trainer.default_root_dir"
 
 register_type(date, str, date.fromisoformat)
 
@@ -95,6 +102,11 @@ class ExperimentCLI(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Link each shape to the view that decides it; views and methods without it are skipped."""
         parser.add_lightning_class_args(Checkpoints, "checkpoint")
+        for argument in parser._actions:
+            # 1 is one batch and 1.0 the whole part. Python's typing mixes equal unions up, so that
+            # the parser may see float before int, and would read 1 as 1.0.
+            if getattr(argument, "_typehint", None) == _BATCHES:
+                argument._typehint = _BATCHES  # type: ignore[attr-defined]
         for follower, leader in FOLLOWERS.items():
             parser.link_arguments(leader, follower, compute_fn=int if leader == SEED else None)
 
@@ -149,11 +161,11 @@ class ExperimentCLI(LightningCLI):
         """Return the run's own log, which the report reads, and the loggers that the config names."""
         logs = self.subcommand == "fit" and not settings["fast_dev_run"]
         own = [RunLog(folder)] if logs else []
-        configured = [] if settings["logger"] is True else _as_list(settings["logger"])
-        if self.checkpoint and (fit_run := tracked_in(self.checkpoint)):
-            for logger in wandb_runs(configured):
+        config_loggers = [] if settings["logger"] is True else _as_list(settings["logger"])
+        if self.checkpoint and (fit_run := find_tracked_run(self.checkpoint)):
+            for logger in wandb_runs(config_loggers):
                 logger.resume(fit_run.id)
-        return own + configured
+        return own + config_loggers
 
     @property
     def has_trained(self) -> bool:
@@ -187,7 +199,7 @@ class ExperimentCLI(LightningCLI):
             header, *rows = metrics.read_text("utf-8").splitlines()
             before = self.earlier_metrics.splitlines()
             if before[0] == header:
-                with written_beside(metrics) as partial:
+                with atomic_file(metrics) as partial:
                     partial.write_text("\n".join([*before, *rows, ""]), "utf-8")
 
 
@@ -241,7 +253,9 @@ def train(args: Sequence[str]) -> ExperimentCLI:
     if checkpoint is None or any(a in ("--help", "-h") for a in options):
         return _run_cli(command, arguments)
     path = Path(checkpoint)
-    root = [] if take_option(options, _ROOT)[1] else [f"{_ROOT}={_run_folder(path, command)}"]
+    run = run_of_checkpoint(path)
+    folder = predict_folder(run) if command == "predict" else run
+    root = [] if take_option(options, f"--{FOLDER}")[1] else render_options({FOLDER: str(folder)})
     if command == "fit" or any(a.partition("=")[0] in ("-c", "--config") for a in options):
         return _run_cli(command, [*arguments, *root])
     config = safe_config(path, load_checkpoint(path).get(CONFIG_KEY))
@@ -278,18 +292,6 @@ def _restrict_parsing(modules: Sequence[str] = ()) -> None:
     set_parsing_settings(import_path_denylist=["*"], import_path_allowlist=[*_ALLOWED_IMPORTS, *modules])
     # Lightning lets the parser fetch configs from anywhere.
     set_parsing_settings(config_read_mode_urls_enabled=False, config_read_mode_fsspec_enabled=False)
-
-
-def _run_folder(checkpoint: Path, command: str) -> Path:
-    """Return the folder that a command writes into, from where its checkpoint lies.
-
-    Example:
-        >>> _run_folder(Path("run/checkpoints/best.ckpt"), "predict").as_posix()
-        'run/predict'
-    """
-    inside = checkpoint.parent.name == CHECKPOINTS
-    folder = checkpoint.parent.parent if inside else checkpoint.parent
-    return folder / "predict" if command == "predict" else folder
 
 
 def _run_cli(command: str, args: list[str] | dict[str, Any]) -> ExperimentCLI:

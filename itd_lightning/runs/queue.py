@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from itd_lightning.contracts.files import lock_folder
 from itd_lightning.contracts.run_files import AUDIT_FILE, CHECKPOINTS, EVALUATION_FILE, FIT_DONE
+from itd_lightning.runs.arguments import FOLDER, STORE, fit_arguments, score_arguments
 
 
 class TableCell(NamedTuple):
@@ -31,17 +32,36 @@ class TableCell(NamedTuple):
     test_folder: Path
 
 
-def fit_command(cell: TableCell, store: Path) -> list[str]:
-    """Return the command line of a fit."""
-    configs = [f"--config={config}" for config in cell.configs]
-    root = f"--trainer.default_root_dir={cell.run}"
-    return ["fit", *configs, f"--data.store={store}", root, *cell.fit]
+class Job(NamedTuple):
+    """A command line for a process of its own.
+
+    Attributes:
+        args: The command and its arguments.
+        folder: Where it writes.
+        last_file: Name of the file that is there once it has ended well.
+    """
+
+    args: list[str]
+    folder: Path
+    last_file: str
 
 
-def score_command(cell: TableCell) -> list[str]:
-    """Return the command line of a test."""
+def fit_job(cell: TableCell, store: Path) -> Job:
+    """Return the fit of a cell."""
+    args = fit_arguments(cell.configs, {STORE: str(store), FOLDER: str(cell.run)})
+    return Job([*args, *cell.fit], cell.run, FIT_DONE)
+
+
+def score_job(cell: TableCell) -> Job:
+    """Return the test of a cell."""
     checkpoint = cell.run / CHECKPOINTS / cell.checkpoint
-    return ["test", f"--ckpt_path={checkpoint}", f"--trainer.default_root_dir={cell.test_folder}", *cell.test]
+    args = score_arguments("test", checkpoint, {FOLDER: str(cell.test_folder)})
+    return Job([*args, *cell.test], cell.test_folder, EVALUATION_FILE)
+
+
+def audit_job(folder: Path) -> Job:
+    """Return the audits of a run."""
+    return Job(["audit", str(folder)], folder, AUDIT_FILE)
 
 
 def is_fitted(cell: TableCell) -> bool:
@@ -54,31 +74,28 @@ def is_scored(cell: TableCell) -> bool:
     return (cell.test_folder / EVALUATION_FILE).is_file()
 
 
-def run_all(commands: list[list[str]], jobs: int) -> list[str]:
-    """Run command lines, some at a time, each in its own process; return the last line of each failed one."""
-    with ThreadPoolExecutor(max_workers=jobs) as pool:
-        return [failure for failure in pool.map(run_one, commands) if failure]
+def run_all(jobs: list[Job], processes: int) -> list[str]:
+    """Run jobs, some at a time, each in its own process; return the last line of each failed one."""
+    with ThreadPoolExecutor(max_workers=processes) as pool:
+        return [failure for failure in pool.map(run_one, jobs) if failure]
 
 
-def run_one(args: list[str]) -> str | None:
-    """Run one command line; return its last line if it failed.
+def run_one(job: Job) -> str | None:
+    """Run a job; return its last line if it failed.
 
-    Where another program is at the folder of a fit or a test, or what a killed one left running, it waits;
-    what is done then stays. So do audits, which hold their folder themselves.
+    Where another program is at the folder, or what a killed one left running, it waits; what is done then
+    stays.
     """
-    if args[0] == "audit":
-        with lock_folder(Path(args[1]), wait=True):
-            pass
-        return None if (Path(args[1]) / AUDIT_FILE).is_file() else run_process(args)
-    root = next(arg for arg in args if arg.startswith("--trainer.default_root_dir="))
-    end = Path(root.partition("=")[2]) / {"fit": FIT_DONE, "test": EVALUATION_FILE}[args[0]]
-    with lock_folder(end.parent, wait=True) as lock:
-        if end.is_file():
+    last_file = job.folder / job.last_file
+    with lock_folder(job.folder, wait=True) as lock:
+        if last_file.is_file():
             return None
-        failure = run_process(args, lock)
-        if args[0] == "fit" and failure is None:
-            end.touch()
-    return failure
+        if job.args[0] != "audit":
+            failure = run_process(job.args, lock)
+            if job.args[0] == "fit" and failure is None:
+                last_file.touch()
+            return failure
+    return run_process(job.args)  # audits lock the folder themselves
 
 
 def run_process(args: list[str], *locks: int) -> str | None:

@@ -49,8 +49,8 @@ def _refuse_divergence(cli: ExperimentCLI) -> None:
     Raises:
         InputError: If one is.
     """
-    logged = cli.trainer.callback_metrics.items()
-    if diverged := [name for name, value in logged if not value.isfinite()]:
+    metrics = cli.trainer.callback_metrics.items()
+    if names := [name for name, value in metrics if not value.isfinite()]:
         raise InputError(
-            f"the training diverged, {' and '.join(diverged)} is no number: lower the learning rate"
+            f"the training diverged, {' and '.join(names)} is no number: lower the learning rate"
         )

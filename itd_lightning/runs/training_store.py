@@ -9,7 +9,7 @@ import yaml
 from itd_lightning.callbacks.checkpoints import load_checkpoint
 from itd_lightning.callbacks.own_files import CONFIG_KEY
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.evaluation.score_table import TEST_PARTS
+from itd_lightning.contracts.parts import TEST_PARTS
 from itd_lightning.runs.checkpoint_config import safe_config
 from itd_lightning.runs.config import STORE_KEY
 from itd_lightning.scores.table import scan_scores

@@ -3,6 +3,7 @@
 Every function keeps ``part`` apart: nothing of one part is pooled with another.
 """
 
+from collections.abc import Iterable
 from typing import Literal
 
 import polars as pl
@@ -81,3 +82,8 @@ def pool_days(scores: pl.DataFrame, pool: Pool = "max") -> pl.DataFrame:
         .sort("user", "start")
         .select(SCORES.names())
     )
+
+
+def user_days(chunks: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """Return the user-days of a table that comes in chunks of whole users, each as its highest unit."""
+    return pl.concat([pool_days(chunk) for chunk in chunks])

@@ -8,7 +8,7 @@ from typing import NamedTuple, get_args
 import polars as pl
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.files import written_beside
+from itd_lightning.contracts.files import atomic_file
 from itd_lightning.contracts.labels import LabelPolicy
 from itd_lightning.contracts.run_files import TEST_COMMAND
 from itd_lightning.contracts.scores import SCORES
@@ -66,7 +66,7 @@ def write_scores(
         before_replacing: Called when the new table is whole and the old one still in place.
     """
     metadata = {METADATA: json.dumps(about._asdict())}
-    with written_beside(path) as partial:
+    with atomic_file(path) as partial:
         scores.lazy().match_to_schema(SCORES).sink_parquet(
             partial, metadata=metadata, row_group_size=ROWS_AT_ONCE
         )

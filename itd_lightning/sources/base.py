@@ -15,6 +15,7 @@ import polars as pl
 
 from itd_lightning.contracts.events import EVENTS, REJECTS, Kind
 
+ROW_SIZE = 500  # bytes of a row of a log, about; for estimates where nobody has looked into the logs
 # The line of a row counts from the beginning of its piece, from 0.
 PARSED = pl.Schema({**EVENTS, "line": pl.UInt32()})
 REFUSED = pl.Schema({name: REJECTS[name] for name in ("line", "reason")})

@@ -76,7 +76,7 @@ class Split(ABC):
         """
         if not self.shown:
             return pl.Series("malicious", [None], dtype=pl.Boolean).new_from_index(0, len(units))
-        key = read_key(store).moved(self.moved_days)
+        key = read_key(store).move_earlier(self.moved_days)
         labelled = label_units(units, key, self.labels)
         # A moved campaign has no events at its new time, so there its interval decides.
         if unit_events is not None and self.labels == "event" and not self.moved_days:

@@ -73,7 +73,7 @@ class Campaigns(Split):
         in_range = (pl.col("end") - pl.col("start")).is_between(
             self.min_length, self.max_length, closed="none"
         )
-        campaigns = key.moved(self.moved_days).campaigns.filter(in_range)
+        campaigns = key.move_earlier(self.moved_days).campaigns.filter(in_range)
         if campaigns.is_empty():
             limits = f"{self.min_length} and {self.max_length}"
             raise InputError(f"the key of {store} has no campaign that lasts between {limits}")

@@ -4,17 +4,9 @@ from typing import NamedTuple
 
 import polars as pl
 
+from itd_lightning.contracts.store_files import CAMPAIGN_FILE, REJECT_FILE
 from itd_lightning.store.read import Store
 
-# Kinds of which a view needs at least one event each.
-_VIEW_NEEDS = {
-    "windows": ("logon", "connect", "http_visit", "email_send", "file_copy"),
-    "sequences": ("logon", "logoff"),
-    "signals": (),
-    "days": (),
-    "trajectories": ("logon",),
-    "narratives": (),
-}
 _COLUMNS = ["user", "time", "kind"]
 
 
@@ -26,14 +18,12 @@ class _Summary(NamedTuple):
         days: Calendar days with any event.
         silent_days: Days without, between the first and the last.
         campaigns: One row a scenario: number, shortest and longest in hours; None without a key.
-        views: For each view, the kinds of event that it needs and the store lacks.
     """
 
     kinds: pl.DataFrame
     days: int
     silent_days: int
     campaigns: pl.DataFrame | None
-    views: dict[str, list[str]]
 
 
 def summarise(store: Store) -> _Summary:
@@ -47,13 +37,11 @@ def summarise(store: Store) -> _Summary:
     )
     days = pl.concat([days for _, days in parts]).unique().sort()
     span = (days[-1] - days[0]).days + 1 if len(days) else 0
-    recorded = set(kinds["kind"].to_list())
     return _Summary(
         kinds=kinds,
         days=len(days),
         silent_days=span - len(days),
         campaigns=_count_campaigns(store),
-        views={view: [kind for kind in needs if kind not in recorded] for view, needs in _VIEW_NEEDS.items()},
     )
 
 
@@ -61,7 +49,7 @@ def refusals(store: Store, last: int) -> str:
     """Return why rows of the last so many sources were refused, and how many, in words; "" if none was."""
     first = len(store.manifest["sources"]) - last
     reasons = (
-        pl.scan_parquet(store.path / "rejects" / "rejects.parquet", glob=False)
+        pl.scan_parquet(store.path / REJECT_FILE, glob=False)
         .filter(pl.col("source") >= first)
         .group_by("reason")
         .len()
@@ -85,7 +73,7 @@ def _count_shard(events: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
 
 def _count_campaigns(store: Store) -> pl.DataFrame | None:
     """Count campaigns by scenario, from the copy of the key in the store; its times stay in it."""
-    path = store.path / "answers" / "campaigns.parquet"
+    path = store.path / CAMPAIGN_FILE
     if not path.is_file():
         return None
     hours = (pl.col("end") - pl.col("start")).dt.total_minutes() / 60

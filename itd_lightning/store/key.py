@@ -6,6 +6,7 @@ from typing import NamedTuple
 import polars as pl
 
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.store_files import CAMPAIGN_FILE, MALICIOUS_FILE
 
 _WEEK = 7  # days
 
@@ -22,7 +23,7 @@ class Key(NamedTuple):
     campaigns: pl.DataFrame
     events: pl.DataFrame
 
-    def moved(self, days: int) -> "Key":
+    def move_earlier(self, days: int) -> "Key":
         """Return the key as if every campaign had happened at least ``days`` earlier, for the null attack.
 
         A campaign moves by whole weeks, so that it keeps its weekdays, and far enough to end a week before
@@ -47,14 +48,13 @@ def read_key(store: Path) -> Key:
     Raises:
         InputError: If the store has none, or a user has two campaigns.
     """
-    folder = store / "answers"
-    if not (folder / "campaigns.parquet").is_file():
+    if not (store / CAMPAIGN_FILE).is_file():
         raise InputError(
             f"the store at {store} has no answer key, so nothing can be split by campaign or evaluated"
         )
-    campaigns = pl.read_parquet(folder / "campaigns.parquet", glob=False)
+    campaigns = pl.read_parquet(store / CAMPAIGN_FILE, glob=False)
     if campaigns["user"].is_duplicated().any():
         raise InputError(f"the key of {store} gives a user two campaigns; one a user is supported so far")
-    rows = pl.read_parquet(folder / "malicious.parquet", glob=False)
+    rows = pl.read_parquet(store / MALICIOUS_FILE, glob=False)
     own = rows.filter(pl.col("user") == pl.col("insider"), pl.col("found_by").is_not_null())
     return Key(campaigns, own.select("user", "scenario", "time", "event_id"))

@@ -1,21 +1,20 @@
-"""Facts of a shard that lie beside its events: on which days a user was there, and at which PCs at first."""
+"""Two small tables beside the events of a shard: each user's days of presence, and use of PCs."""
 
 import polars as pl
 
 PRESENCE = pl.Schema(
     {"user": pl.String(), "day": pl.Date(), "first": pl.Datetime("us"), "last": pl.Datetime("us")}
 )
-USE = pl.Schema(
+PC_USE = pl.Schema(
     {
         "user": pl.String(),
+        "day": pl.Date(),
         "pc": pl.String(),
-        "days": pl.UInt32(),
         "logons": pl.UInt32(),
         "first": pl.Datetime("us"),
     }
 )
 _ENDS = ("logoff", "disconnect")  # past midnight they end what began on the day before
-_TWO_WEEKS = "14d"
 
 
 def days_present(events: pl.DataFrame) -> pl.DataFrame:
@@ -41,25 +40,18 @@ def days_present(events: pl.DataFrame) -> pl.DataFrame:
 
 
 def pc_use(events: pl.DataFrame) -> pl.DataFrame:
-    """Return how much each user used each PC in their first 14 days: the partial of one shard.
-
-    The days are counted from the day of the user's own first event of any kind, which is the first of the 14.
+    """Return how much each user used each PC on each day: the partial of one shard.
 
     Args:
         events: One shard: ``user``, ``time``, ``kind``, ``pc``.
 
     Returns:
-        ``user``, ``pc``, ``days`` with a logon there, ``logons``, ``first`` event of any kind there; sorted.
-        Each user is whole in one shard, so the partials of all shards merge by ``pl.concat``, in any order.
+        ``user``, ``day``, ``pc``, its ``logons``, and the ``first`` event of any kind there; sorted. Each
+        user is whole in one shard.
     """
-    day = pl.col("time").dt.date()
-    logon = pl.col("kind") == "logon"
     return (
-        events.filter(day < day.min().over("user").dt.offset_by(_TWO_WEEKS))
-        .filter(pl.col("pc").is_not_null())
-        .group_by("user", "pc")
-        .agg(
-            days=day.filter(logon).n_unique(), logons=logon.sum().cast(pl.UInt32), first=pl.col("time").min()
-        )
-        .sort("user", "pc")
+        events.filter(pl.col("pc").is_not_null())
+        .group_by("user", pl.col("time").dt.date().alias("day"), "pc")
+        .agg(logons=(pl.col("kind") == "logon").sum().cast(pl.UInt32), first=pl.col("time").min())
+        .sort("user", "day", "pc")
     )

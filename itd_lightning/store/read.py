@@ -1,7 +1,7 @@
 """Read access to an event store on disk."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
@@ -11,12 +11,19 @@ import polars as pl
 
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.events import KINDS
+from itd_lightning.contracts.store_files import (
+    MANIFEST_FILE,
+    PC_USE_FILE,
+    PEOPLE_FILE,
+    PRESENCE_FILE,
+    VIEW_FOLDER,
+    event_files,
+)
 
-SCHEMA_VERSION = 2
-MANIFEST, NEEDED = "manifest.json", {"options"}
+SCHEMA_VERSION = 3
+_NEEDED = {"options"}  # keys of a manifest
 # Applies a function of a shard's file to every shard, and puts the tables that it returns below each other.
 ShardMap = Callable[[Callable[[Path], pl.DataFrame]], pl.DataFrame]
-EVENT_FILE, PRESENCE, PC_USE = "events.parquet", "presence.parquet", "pc_use.parquet"  # of each shard
 
 
 class Store:
@@ -31,7 +38,7 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
-        manifest = self.path / MANIFEST
+        manifest = self.path / MANIFEST_FILE
         if not manifest.is_file():
             raise InputError(f"no event store at {path}; build it with `itd prepare SOURCE --store {path}`")
         try:
@@ -43,8 +50,7 @@ class Store:
                 f"the store at {path} has schema version {version}, this program reads {SCHEMA_VERSION}; "
                 "build it again with `itd prepare`"
             )
-
-        if missing := NEEDED - set(self.manifest):
+        if missing := _NEEDED - set(self.manifest):
             raise InputError(
                 f"{manifest} is damaged, it lacks {', '.join(sorted(missing))}; build the store again"
             )
@@ -77,7 +83,7 @@ class Store:
     @cached_property
     def shards(self) -> list[Path]:
         """Event files, one a shard, in order; each user is whole in one of them."""
-        files = sorted(self.path.glob(f"events/shard=*/{EVENT_FILE}"))
+        files = event_files(self.path)
         if len(files) != (shards := self.manifest["options"]["shards"]):
             raise InputError(
                 f"the store at {self.path} holds {len(files)} of its {shards} shards; build it again"
@@ -94,15 +100,16 @@ class Store:
 
     def presence(self) -> pl.DataFrame:
         """Return the days on which each user was there, as ``store.presence.days_present`` returns them."""
-        return self.shard_tables(PRESENCE)
+        return self.shard_tables(PRESENCE_FILE)
 
-    def pc_use(self) -> pl.DataFrame:
-        """Return how much each user used each PC at first, as ``store.presence.pc_use`` returns it."""
-        return self.shard_tables(PC_USE)
+    def pc_use(self) -> Iterator[pl.DataFrame]:
+        """Yield how much each user used each PC on each day, as ``store.presence.pc_use``, shard by shard."""
+        for shard in self.shards:
+            yield pl.read_parquet(shard.with_name(PC_USE_FILE), glob=False)
 
     def people(self) -> pl.DataFrame | None:
         """Return who worked there as what, with validity dates; None where the source does not say."""
-        path = self.path / "people.parquet"
+        path = self.path / PEOPLE_FILE
         return pl.read_parquet(path, glob=False) if path.is_file() else None
 
     def view_folder(self, name: str, settings: dict[str, object], source: str) -> Path:
@@ -117,4 +124,4 @@ class Store:
             source: Hash of the source code that builds it.
         """
         text = json.dumps([self.fingerprint, name, settings, source], sort_keys=True, default=str)
-        return self.path / "views" / f"{name}-{blake2b(text.encode(), digest_size=8).hexdigest()}"
+        return self.path / VIEW_FOLDER / f"{name}-{blake2b(text.encode(), digest_size=8).hexdigest()}"

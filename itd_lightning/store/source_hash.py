@@ -32,12 +32,12 @@ def hash_of(modules: frozenset[str], root: Path) -> str:
 
 def reachable(modules: frozenset[str], root: Path) -> set[str]:
     """Return these modules, those that they import, those that these import, and so on."""
-    every: set[str] = set()
+    reached: set[str] = set()
     new = set(modules)
     while new:
-        every |= new
-        new = {name for module in new for name in _imports(module, root)} - every
-    return every
+        reached |= new
+        new = {name for module in new for name in _imports(module, root)} - reached
+    return reached
 
 
 def _imports(module: str, root: Path) -> Iterator[str]:
@@ -84,9 +84,9 @@ def sources(module: str, root: Path) -> Iterator[str]:
     yield module
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and _is_file_name(node.value):
-            beside = folder / node.value
-            if beside.is_file():
-                yield beside.read_text("utf-8")
+            file = folder / node.value
+            if file.is_file():
+                yield file.read_text("utf-8")
     yield strip_docstrings(tree)
 
 

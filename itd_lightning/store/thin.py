@@ -1,13 +1,11 @@
-"""A store that lost a random share of its events: what is a result worth where counts are not exact?
+"""Copies of a store without a random share of its events, to measure what exact counts give away.
 
 In genuine CERT r4.2 a user visits exactly the same number of pages on nearly every working day, and planted
 visits come on top. Whoever counts to the last page finds them by the way the data were made, not by what
 insiders do. Random gaps, as any real log has them, take that away and leave everything else.
 """
 
-import json
 import shutil
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +13,18 @@ import numpy as np
 import polars as pl
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.files import folder_beside, private_files, private_folder
-from itd_lightning.store.build.shards import Shard, write_events
-from itd_lightning.store.presence import days_present, pc_use
-from itd_lightning.store.read import EVENT_FILE, MANIFEST, PC_USE, PRESENCE, Store
+from itd_lightning.contracts.files import atomic_folder, private_files, private_folder
+from itd_lightning.contracts.store_files import (
+    ANSWER_FOLDER,
+    CAMPAIGN_FILE,
+    DECOY_FILE,
+    MALICIOUS_FILE,
+    PEOPLE_FILE,
+    REJECT_FOLDER,
+)
+from itd_lightning.store.build.manifest import count_key, derive_manifest, write_manifest
+from itd_lightning.store.build.shards import write_shard
+from itd_lightning.store.read import Store
 
 # Beginnings and ends belong together: without one of them a session would have another length.
 PAIRED = ("logon", "logoff", "connect", "disconnect")
@@ -26,7 +32,7 @@ PAIRED = ("logon", "logoff", "connect", "disconnect")
 
 @private_files()
 def thin_store(store: Path, out: Path, share: float = 0.1, seed: int = 0) -> Store:
-    """Copy a store, but for a random share of its events; logons, devices and people stay as they are.
+    """Copy a store without a random share of its events; logons, devices and people stay as they are.
 
     Malicious events are lost as often as others, and the key loses them, too. Memory is that of one shard.
 
@@ -48,41 +54,38 @@ def thin_store(store: Path, out: Path, share: float = 0.1, seed: int = 0) -> Sto
     if out.exists():
         raise InputError(f"{out} exists already; remove it, or name another store")
     old = Store(store)
-    with folder_beside(out.absolute()) as folder:
-        shards, lost = [], []
+    with atomic_folder(out.absolute()) as folder:
+        shards, lost_events = [], []
         for number, shard in enumerate(old.shards):
             events = pl.read_parquet(shard, glob=False)
-            stays = _draw_survivors(events, share, np.random.default_rng([seed, number]))
+            mask = _draw_mask(events, share, np.random.default_rng([seed, number]))
             place = folder / shard.relative_to(old.path).parent
-            shards.append(_write_shard(events.filter(stays), place))
-            lost.append(events.filter(~stays).select("kind", "event_id", "user"))
-        for name in ("people.parquet", "decoys.parquet", "answers", "rejects"):
+            place.mkdir(parents=True)
+            shards.append(write_shard(events.filter(mask), place))
+            lost_events.append(events.filter(~mask).select("kind", "event_id", "user"))
+        for name in (PEOPLE_FILE, DECOY_FILE, ANSWER_FOLDER, REJECT_FOLDER):
             _copy(old.path / name, folder / name)
-        key = folder / "answers" / "malicious.parquet"
-        if key.is_file():
-            rows = pl.read_parquet(key, glob=False)
-            rows.join(pl.concat(lost), on=["kind", "event_id", "user"], how="anti").write_parquet(key)
-        new_manifest = _thinned_manifest(old, shards, share, seed)
-        (folder / MANIFEST).write_text(json.dumps(new_manifest, indent=1) + "\n", "utf-8")
+        settings = {"share": share, "seed": seed, "of": old.fingerprint}
+        changes = {"answers": _thin_key(old, folder, pl.concat(lost_events)), "thinned": settings}
+        write_manifest(folder, derive_manifest(old.manifest, shards, changes, settings))
     return Store(out)
 
 
-def _draw_survivors(events: pl.DataFrame, share: float, draw: np.random.Generator) -> pl.Series:
-    """Return which events stay: a mask."""
-    stays = pl.Series(draw.random(len(events)) >= share)
-    return stays | events["kind"].is_in(PAIRED)
+def _draw_mask(events: pl.DataFrame, share: float, draw: np.random.Generator) -> pl.Series:
+    """Return a mask of the events that stay."""
+    mask = pl.Series(draw.random(len(events)) >= share)
+    return mask | events["kind"].is_in(PAIRED)
 
 
-def _write_shard(events: pl.DataFrame, folder: Path) -> Shard:
-    """Write the events of a shard and the small tables beside them."""
-    folder.mkdir(parents=True)
-    write_events(events, folder / EVENT_FILE)
-    days_present(events).write_parquet(folder / PRESENCE)
-    pc_use(events).write_parquet(folder / PC_USE)
-    first, last = (
-        None if time is None else str(time) for time in (events["time"].min(), events["time"].max())
-    )
-    return Shard(len(events), events["user"].n_unique(), first, last)
+def _thin_key(old: Store, folder: Path, lost: pl.DataFrame) -> dict[str, Any] | None:
+    """Remove lost events from the copy of the answer key; return its counts, None without a key."""
+    file = folder / MALICIOUS_FILE
+    if not file.is_file():
+        return None
+    rows = pl.read_parquet(file, glob=False).join(lost, on=["kind", "event_id", "user"], how="anti")
+    rows.write_parquet(file)
+    campaigns = pl.read_parquet(folder / CAMPAIGN_FILE, glob=False)
+    return count_key(campaigns, rows, old.manifest["answers"]["remarks"])
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -93,18 +96,3 @@ def _copy(source: Path, target: Path) -> None:
             _copy(file, target / file.name)
     elif source.is_file():
         shutil.copyfile(source, target)  # not its mode
-
-
-def _thinned_manifest(old: Store, shards: list[Shard], share: float, seed: int) -> dict[str, Any]:
-    """Return the manifest of the old store, with the counts and the history of the new one."""
-    how = {"share": share, "seed": seed, "of": old.fingerprint}
-    return {
-        **old.manifest,
-        "users": sum(shard.users for shard in shards),
-        "events": sum(shard.events for shard in shards),
-        "first": min((shard.first for shard in shards if shard.first), default=None),
-        "last": max((shard.last for shard in shards if shard.last), default=None),
-        "shards": [shard._asdict() for shard in shards],
-        "thinned": how,
-        "fingerprint": blake2b(json.dumps(how).encode(), digest_size=16).hexdigest(),
-    }

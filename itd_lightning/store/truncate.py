@@ -1,21 +1,25 @@
-"""A store as it would have been at an earlier moment: later events cut off, later answers hidden.
+"""Copies of a store as it was at an earlier moment: later events are cut off, later answers hidden.
 
 Audits score on such a store: whatever changes in the scores of days before the moment came from after it.
 """
 
-import json
 from datetime import datetime
-from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
-from itd_lightning.contracts.files import private_files, private_folder, written_beside
-from itd_lightning.store.build.shards import write_events
-from itd_lightning.store.presence import days_present, pc_use
-from itd_lightning.store.read import EVENT_FILE, MANIFEST, PC_USE, PRESENCE, Store
-
-_ANSWERS = ("campaigns.parquet", "malicious.parquet")
+from itd_lightning.contracts.files import private_files, private_folder
+from itd_lightning.contracts.store_files import (
+    ANSWER_FOLDER,
+    CAMPAIGN_FILE,
+    EVENT_FOLDER,
+    MALICIOUS_FILE,
+    PEOPLE_FILE,
+)
+from itd_lightning.store.build.manifest import count_key, derive_manifest, write_manifest
+from itd_lightning.store.build.shards import Shard, write_shard
+from itd_lightning.store.read import Store
 
 
 @private_files()
@@ -32,34 +36,35 @@ def derive_store(source: Path, target: Path, until: datetime, hidden_from: datet
     store = Store(source)
     private_folder(target.parent)
     target.mkdir(mode=0o700)
-    for shard in store.shards:
-        _cut_shard(shard, target / "events" / shard.parent.name, until)
+    shards = [_cut_shard(shard, target / EVENT_FOLDER / shard.parent.name, until) for shard in store.shards]
+    changes: dict[str, Any] = {}
     if (people := store.people()) is not None:
-        _cut_people(people, until).write_parquet(target / "people.parquet")
+        people = _cut_people(people, until)
+        people.write_parquet(target / PEOPLE_FILE)
+        changes["people"] = people["user"].n_unique()
     if store.manifest["answers"] is not None:
-        (target / "answers").mkdir()
-        for name in _ANSWERS:
-            answers = pl.read_parquet(store.path / "answers" / name, glob=False)
-            answers = answers if hidden_from is None else _cut_answers(answers, hidden_from)
-            answers.write_parquet(target / "answers" / name)
-    identity = json.dumps([store.fingerprint, str(until), str(hidden_from)])
-    manifest = {
-        **store.manifest,
-        "fingerprint": blake2b(identity.encode(), digest_size=16).hexdigest(),
-        "last": min(str(store.manifest["last"]), str(until)),
-    }
-    with written_beside(target / MANIFEST) as file:
-        file.write_text(json.dumps(manifest), "utf-8")
+        changes["answers"] = _write_cut_answers(store, target, hidden_from)
+    identity = [store.fingerprint, str(until), str(hidden_from)]
+    write_manifest(target, derive_manifest(store.manifest, shards, changes, identity))
     return Store(target)
 
 
-def _cut_shard(shard: Path, folder: Path, until: datetime) -> None:
+def _cut_shard(shard: Path, folder: Path, until: datetime) -> Shard:
     """Write the events of a shard before a moment, and what is derived from them."""
     folder.mkdir(parents=True)
-    events = pl.scan_parquet(shard, glob=False).filter(pl.col("time") < until).collect()
-    write_events(events, folder / EVENT_FILE)
-    days_present(events).write_parquet(folder / PRESENCE)
-    pc_use(events).write_parquet(folder / PC_USE)
+    return write_shard(pl.scan_parquet(shard, glob=False).filter(pl.col("time") < until).collect(), folder)
+
+
+def _write_cut_answers(store: Store, target: Path, hidden_from: datetime | None) -> dict[str, Any]:
+    """Write the answer key as it was known at a moment, all of it for None; return its counts."""
+    (target / ANSWER_FOLDER).mkdir()
+    tables = [pl.read_parquet(store.path / name, glob=False) for name in (CAMPAIGN_FILE, MALICIOUS_FILE)]
+    if hidden_from is not None:
+        tables = [_cut_answers(table, hidden_from) for table in tables]
+    campaigns, rows = tables
+    campaigns.write_parquet(target / CAMPAIGN_FILE)
+    rows.write_parquet(target / MALICIOUS_FILE)
+    return count_key(campaigns, rows, store.manifest["answers"]["remarks"])
 
 
 def _cut_people(people: pl.DataFrame, until: datetime) -> pl.DataFrame:

@@ -61,7 +61,7 @@ def write_release(
         FileExistsError: If ``out`` exists and is not an empty folder.
     """
     settings = Settings(release, users, days, seed, start, insiders)
-    _check(settings)
+    _check_settings(settings)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise FileExistsError(f"{out} exists and is not an empty folder; choose another name or remove it")
     story = draw_story(settings)
@@ -81,7 +81,7 @@ def write_release(
     return rows
 
 
-def _check(settings: Settings) -> None:
+def _check_settings(settings: Settings) -> None:
     """Refuse arguments out of range, one sentence each."""
     find_release(settings.release)
     if not 8 <= settings.users <= _MOST_USERS:

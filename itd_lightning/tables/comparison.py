@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
-from itd_lightning.contracts.files import written_beside
+from itd_lightning.contracts.files import atomic_file
 from itd_lightning.evaluation.comparison import CommonTable, MethodRow
 from itd_lightning.report.parts.comparison_table import Cost, cells, heads, notes
 from itd_lightning.report.parts.template import template
@@ -19,11 +18,12 @@ from itd_lightning.tables.comparison_audits import (
     audit_table,
 )
 from itd_lightning.tables.paper import row as markdown_row
+from itd_lightning.tables.spec import TableSpec
 
 
 def write_common(
     stem: Path,
-    spec: Mapping[str, Any],
+    spec: TableSpec,
     table: CommonTable,
     costs: Mapping[str, Cost],
     audits: ResultsByMethod,
@@ -46,16 +46,16 @@ def write_common(
     rows = [cells(row, table, costs.get(row.name, {})) for row in (*table.rows, *table.references)]
     remarks = [*notes(table), *_missing_rows(spec, table), f"Data: {data}."]
     answers = audit_table(table, audits)
-    parts = [f"# {spec['title']}", str(spec["source"]), _markdown(names, rows), *remarks]
+    parts = [f"# {spec['title']}", spec["source"], _markdown(names, rows), *remarks]
     if answers.heads:
-        failed = [f"- {line}" for line in answers.failed] or ["No audit failed."]
+        failures = [f"- {line}" for line in answers.failures] or ["No audit failed."]
         meanings = "\n".join(f"- {line}" for line in answers.meanings)
         parts += [
             f"## {TITLE}",
             INTRODUCTION,
             meanings,
             _markdown(answers.heads, answers.rows),
-            "\n".join(failed),
+            "\n".join(failures),
         ]
     text = "\n\n".join(parts) + "\n"
     audit_names = answers.names
@@ -69,7 +69,7 @@ def write_common(
         ".html": _page(spec, table, names, rows, remarks, answers),
     }
     for suffix, content in contents.items():
-        with written_beside(stem.with_suffix(suffix)) as partial:
+        with atomic_file(stem.with_suffix(suffix)) as partial:
             partial.write_text(content, "utf-8")
     return text
 
@@ -79,14 +79,14 @@ def _markdown(heads: list[str], rows: list[list[str]]) -> str:
     return "\n".join([markdown_row(heads), "|" + "---|" * len(heads), *map(markdown_row, rows)])
 
 
-def _missing_rows(spec: Mapping[str, Any], table: CommonTable) -> list[str]:
+def _missing_rows(spec: TableSpec, table: CommonTable) -> list[str]:
     """Return a line that names the rows without a run; none if every row is there."""
     present = {row.name for row in table.rows}
     missing = [name for name in spec["rows"] if name not in present]
     return [f"Not there, as a run of it is missing: {', '.join(missing)}."] if missing else []
 
 
-def _csv_row(row: MethodRow, cost: Cost) -> dict[str, Any]:
+def _csv_row(row: MethodRow, cost: Cost) -> dict[str, str | int | float | None]:
     """Return one row of the CSV."""
     low, high = row.interval or (None, None)
     behind = row.behind or (None, None)
@@ -112,7 +112,7 @@ def _csv_row(row: MethodRow, cost: Cost) -> dict[str, Any]:
 
 
 def _page(
-    spec: Mapping[str, Any],
+    spec: TableSpec,
     table: CommonTable,
     names: list[str],
     rows: list[list[str]],

@@ -25,14 +25,14 @@ class AuditTable(NamedTuple):
         heads: The same below an empty corner; empty where no audit was run.
         meanings: Legend: what the number of each audit means; the last line names unknown audits.
         rows: By method, the answers with their numbers.
-        failed: In words, what failed, and which methods were not audited.
+        failures: In words, what failed, and which methods were not audited.
     """
 
     names: list[str]
     heads: list[str]
     meanings: list[str]
     rows: list[list[str]]
-    failed: list[str]
+    failures: list[str]
 
 
 def audit_table(table: CommonTable, results: ResultsByMethod) -> AuditTable:
@@ -44,15 +44,15 @@ def audit_table(table: CommonTable, results: ResultsByMethod) -> AuditTable:
         for method, by_name in methods.items()
         if by_name
     ]
-    failed = [
+    failures = [
         f"{method}, {result.name}: {result.verdict}"
         for method, by_name in methods.items()
         for result in by_name.values()
         if result.passed is False
     ]
     if silent := [method for method, by_name in methods.items() if not by_name and method != FUSION]:
-        failed.append(f"Not audited: {', '.join(silent)}.")
-    return AuditTable(names, ["", *names] if names else [], legend(names), rows, failed)
+        failures.append(f"Not audited: {', '.join(silent)}.")
+    return AuditTable(names, ["", *names] if names else [], legend(names), rows, failures)
 
 
 def legend(names: Sequence[str]) -> list[str]:

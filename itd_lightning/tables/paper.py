@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from itd_lightning.contracts.files import written_beside
+from itd_lightning.contracts.files import atomic_file
 from itd_lightning.contracts.results import Numbers
 from itd_lightning.report.parts.template import template
 from itd_lightning.tables.spec import TableSpec
@@ -135,7 +135,7 @@ def write_table(table: Path, spec: TableSpec, lines: list[Line], data: str) -> s
     heads = [row(["", "measure", "paper", *columns]), "|" + "---|" * (3 + len(columns))]
     parts = [f"# {spec['title']}", spec["source"], "\n".join([*heads, *map(row, body)]), *notes]
     text = "\n\n".join(parts) + "\n"
-    with written_beside(table.with_suffix(".md")) as partial:
+    with atomic_file(table.with_suffix(".md")) as partial:
         partial.write_text(text, "utf-8")
     numbers = [
         {
@@ -148,9 +148,9 @@ def write_table(table: Path, spec: TableSpec, lines: list[Line], data: str) -> s
         for line in lines
         for column in columns
     ]
-    with written_beside(table.with_suffix(".csv")) as partial:
+    with atomic_file(table.with_suffix(".csv")) as partial:
         pl.DataFrame(numbers, infer_schema_length=None).write_csv(partial)
-    with written_beside(table.with_suffix(".html")) as partial:
+    with atomic_file(table.with_suffix(".html")) as partial:
         partial.write_text(_page(spec, lines, notes), "utf-8")
     return text
 

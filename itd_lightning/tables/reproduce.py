@@ -24,7 +24,6 @@ at the next call.
 from collections.abc import Mapping
 from pathlib import Path
 
-from itd_lightning.contracts.arguments import check_config
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import private_folder
 from itd_lightning.contracts.results import Evaluation
@@ -34,9 +33,10 @@ from itd_lightning.evaluation.evaluate import evaluate, write_json
 from itd_lightning.report.sections.comparison import cost
 from itd_lightning.runs.code_hash import scoring_code
 from itd_lightning.runs.folder import read_audits
-from itd_lightning.runs.queue import TableCell, fit_command, is_fitted, is_scored, run_all, score_command
+from itd_lightning.runs.queue import TableCell, audit_job, fit_job, is_fitted, is_scored, run_all, score_job
 from itd_lightning.store.read import Store
 from itd_lightning.store.source_hash import digest
+from itd_lightning.tables.arguments import check_config
 from itd_lightning.tables.comparison import write_common
 from itd_lightning.tables.paper import compare, write_table
 from itd_lightning.tables.spec import TableSpec, read_spec
@@ -99,29 +99,28 @@ def reproduce_table(
     }
     fits = {cell.run: cell for cell in cells.values()}
     tests = {cell.test_folder: cell for cell in cells.values()}
-    fit_commands = [fit_command(cell, store) for cell in fits.values() if not is_fitted(cell)]
-    failures = run_all(fit_commands, jobs)
-    test_commands = [
-        score_command(cell) for cell in tests.values() if is_fitted(cell) and not is_scored(cell)
-    ]
-    failures += run_all(test_commands, jobs)
-    results, damaged = _evaluate_cells([folder for folder, cell in tests.items() if is_scored(cell)], store)
-    failures += damaged
-    audit_commands = [
-        ["audit", str(folder)] for folder in _folders_without_audits(spec, cells) if folder in results
-    ]
-    failures += run_all(audit_commands, jobs)
-    count = len(fit_commands) + len(test_commands) + len(audit_commands) + len(damaged)
-    failed = f"{len(failures)} of {count} cells failed, the others are kept; first: "
-    data = (
-        f"{_describe(event_store)}; scoring code `{digest(sorted({code for code, _ in versions.values()}))}`"
+    fit_jobs = [fit_job(cell, store) for cell in fits.values() if not is_fitted(cell)]
+    failures = run_all(fit_jobs, jobs)
+    test_jobs = [score_job(cell) for cell in tests.values() if is_fitted(cell) and not is_scored(cell)]
+    failures += run_all(test_jobs, jobs)
+    results, error_lines = _evaluate_cells(
+        [folder for folder, cell in tests.items() if is_scored(cell)], store
     )
+    failures += error_lines
+    audit_jobs = [audit_job(folder) for folder in _folders_without_audits(spec, cells) if folder in results]
+    failures += run_all(audit_jobs, jobs)
+    count = len(fit_jobs) + len(test_jobs) + len(audit_jobs) + len(error_lines)
+    failure_words = f"{len(failures)} of {count} cells failed, the others are kept; first: "
+    code = digest(sorted({code for code, _ in versions.values()}))
+    data = f"{_summarise_store(event_store)}; scoring code `{code}`"
     if spec.get("common"):
         try:
             scored_cells = {place: cell for place, cell in cells.items() if cell.test_folder in results}
             text = _write_beside_each_other(stem, spec, scored_cells, data)
         except InputError as error:
-            raise InputError(f"{failed}{failures[0]}; then {error}" if failures else str(error)) from error
+            raise InputError(
+                f"{failure_words}{failures[0]}; then {error}" if failures else str(error)
+            ) from error
     else:
         evaluations = {
             place: results[cell.test_folder] for place, cell in cells.items() if cell.test_folder in results
@@ -138,7 +137,7 @@ def reproduce_table(
         ]
         text = write_table(stem, spec, lines, data)
     if failures:
-        raise FailedCellsError(failed + failures[0], text)
+        raise FailedCellsError(failure_words + failures[0], text)
     return text
 
 
@@ -213,8 +212,8 @@ def configs_of(table: Path, spec: TableSpec, row: str, overlay: str | None) -> t
     return config, overlays[0]
 
 
-def _describe(store: Store) -> str:
-    """Return a description of the store."""
+def _summarise_store(store: Store) -> str:
+    """Return the size and the fingerprint of the store in words."""
     manifest = store.manifest
     size = f"{manifest['users']} users, {manifest['events']:,} events"
     return f"{store.data}, {size}, fingerprint `{store.fingerprint}`"
@@ -222,15 +221,15 @@ def _describe(store: Store) -> str:
 
 def _evaluate_cells(folders: list[Path], store: Path) -> tuple[dict[Path, Evaluation], list[str]]:
     """Evaluate cells' scores by today's rules, whenever they were made; return the damaged ones as well."""
-    results, damaged = {}, []
+    results, error_lines = {}, []
     for folder in folders:
         try:
             results[folder] = evaluate(folder / SCORE_FILE, store)
         except InputError as error:
-            damaged.append(f"{error}; delete {folder} to score it again")
+            error_lines.append(f"{error}; delete {folder} to score it again")
         else:
             write_json(folder / EVALUATION_FILE, results[folder])
-    return results, damaged
+    return results, error_lines
 
 
 def plan_cell(

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import NotRequired, TypedDict, cast
 
-from itd_lightning.contracts.arguments import check_arguments
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.run_files import EVALUATION_FILE
 from itd_lightning.contracts.yaml_files import (
@@ -18,6 +17,7 @@ from itd_lightning.contracts.yaml_files import (
     mapping_to,
     read_whole,
 )
+from itd_lightning.tables.arguments import check_arguments
 
 
 class _RowSpec(TypedDict, total=False):

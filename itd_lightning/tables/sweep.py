@@ -5,19 +5,18 @@ of the quantity that the checkpoints watch; a test day is never looked at.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict, cast
 from warnings import catch_warnings
 
 import polars as pl
 
 from itd_lightning.callbacks.checkpoints import load_checkpoint
-from itd_lightning.contracts.arguments import check_arguments, check_config, check_setting
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.files import lock_folder, written_beside
-from itd_lightning.contracts.run_files import BEST_CHECKPOINT, CHECKPOINTS, FIT_DONE
+from itd_lightning.contracts.files import atomic_file, lock_folder
+from itd_lightning.contracts.run_files import FIT_DONE, best_checkpoint
 from itd_lightning.contracts.yaml_files import (
     TEXT,
     Requirement,
@@ -27,10 +26,11 @@ from itd_lightning.contracts.yaml_files import (
     mapping_to,
     read_whole,
 )
-from itd_lightning.runs.arguments import take_option
-from itd_lightning.runs.queue import run_one
+from itd_lightning.runs.arguments import FOLDER, STORE, render_options, take_option
+from itd_lightning.runs.queue import Job, run_one
 from itd_lightning.store.read import Store
 from itd_lightning.store.source_hash import digest
+from itd_lightning.tables.arguments import check_arguments, check_config, check_setting
 
 _SEARCH = {"random": "RandomSampler", "bayes": "TPESampler", "grid": "RandomSampler"}
 LOGARITHMIC, WHOLE = "log_uniform_values", "int_uniform"
@@ -46,7 +46,18 @@ _KEYS = {
     "program": TEXT,
 }
 _DATABASE = "sweep.db"
-_BEST = Path(CHECKPOINTS) / BEST_CHECKPOINT
+
+
+_Value = str | int | float | bool | None
+
+
+class _Space(TypedDict, total=False):
+    """Values of an argument that are tried: a list, or a range by ``min`` and ``max``."""
+
+    values: list[_Value]
+    min: float
+    max: float
+    distribution: str
 
 
 class _Sweep(NamedTuple):
@@ -61,7 +72,7 @@ class _Sweep(NamedTuple):
 
     method: str
     metric: str
-    parameters: dict[str, dict[str, Any]]
+    parameters: dict[str, _Space]
     fit: list[str]
 
 
@@ -106,10 +117,10 @@ def _space_error(space: object, method: str) -> str | None:
         )
         whole = space["values"] and plain(space["values"])
         return None if whole else "must have a list of texts and numbers as values; put others into quotes"
-    return _range_error(space, method)
+    return _range_error(cast("_Space", space), method)
 
 
-def _range_error(space: Mapping[str, Any], method: str) -> str | None:
+def _range_error(space: _Space, method: str) -> str | None:
     """Return why a range does not fit; None if it does."""
     low, high = space["min"], space["max"]
     if not is_number(low) or not is_number(high) or low > high:
@@ -123,7 +134,7 @@ def _range_error(space: Mapping[str, Any], method: str) -> str | None:
     return None
 
 
-def _is_whole(space: Mapping[str, Any]) -> bool:
+def _is_whole(space: _Space) -> bool:
     """Return whether only the whole numbers of a range are tried."""
     if "distribution" in space:
         return bool(space["distribution"] == WHOLE)
@@ -163,18 +174,18 @@ def search(path: Path, store: Path, out: Path, trials: int, seed: int = 0) -> pl
             study = _open_study(
                 out, f"{path.stem} {event_store.fingerprint} {digest([str(part) for part in sweep])}", optuna
             )
-            ended, failures = _run_trials(sweep, study, store, out, trials, seed, optuna)
+            results, failures = _run_trials(sweep, study, store, out, trials, seed, optuna)
     except BlockingIOError as error:
         raise InputError(f"another search is running in {out}; wait for it, or name another --out") from error
     except (sql.SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
         reason = str(error.__cause__ or error).splitlines()[0]
         raise InputError(f"{out / _DATABASE} cannot be read or written: {reason}") from error
-    if all(trial.value is None for trial in ended):
+    if all(trial.value is None for trial in results):
         first = f"first: {failures[0]}" if failures else "all were tried before"
         raise InputError(f"no fit succeeded; {first}; to try again, remove {out}")
-    rows = [{"trial": number, "value": trial.value, **trial.params} for number, trial in enumerate(ended)]
+    rows = [{"trial": number, "value": trial.value, **trial.params} for number, trial in enumerate(results)]
     table = pl.DataFrame(rows, infer_schema_length=None, strict=False).sort("value", nulls_last=True)
-    with written_beside(out / "sweep.csv") as partial:
+    with atomic_file(out / "sweep.csv") as partial:
         table.write_csv(partial)
     return table
 
@@ -205,23 +216,21 @@ def _run_trials(
     if sweep.method == "grid":
         limit = min(trials, math.prod(len(_choices(space)) for space in sweep.parameters.values()))
     failures = []
-    while len(ended := _ended_trials(study, optuna)) < limit:
+    while len(results := _ended_trials(study, optuna)) < limit:
         # Seeded trial by trial, so that a search that goes on tries what it would have tried.
-        study.sampler = _sampler(sweep, len(ended), seed, optuna)
+        study.sampler = _sampler(sweep, len(results), seed, optuna)
         trial = study.ask()
         setting = {name: suggest_value(trial, name, space) for name, space in sweep.parameters.items()}
-        folder = out / f"trial-{len(ended)}"
+        folder = out / f"trial-{len(results)}"
         (folder / FIT_DONE).unlink(missing_ok=True)  # of a fit that was killed before it was told
-        where = [f"--data.store={store}", f"--trainer.default_root_dir={folder}"]
-        failure = run_one(
-            ["fit", *sweep.fit, *where, *(f"--{name}={value}" for name, value in setting.items())]
-        )
+        place = {STORE: str(store), FOLDER: str(folder)}
+        failure = run_one(Job(["fit", *sweep.fit, *render_options({**place, **setting})], folder, FIT_DONE))
         if failure:
             failures.append(failure)
             study.tell(trial, state=optuna.trial.TrialState.FAIL)
         else:
-            study.tell(trial, best_value(folder / _BEST, sweep.metric))
-    return ended, failures
+            study.tell(trial, best_value(best_checkpoint(folder), sweep.metric))
+    return results, failures
 
 
 def _sampler(sweep: _Sweep, count: int, seed: int, optuna: Any) -> Any:  # noqa: ANN401  # of an extra
@@ -233,12 +242,12 @@ def _sampler(sweep: _Sweep, count: int, seed: int, optuna: Any) -> Any:  # noqa:
         return optuna.samplers.PartialFixedSampler(_grid_setting(sweep, count), base)
 
 
-def _choices(space: Mapping[str, Any]) -> Sequence[Any]:
+def _choices(space: _Space) -> Sequence[_Value]:
     """Return all values of an argument on a grid."""
-    return space["values"] if "values" in space else range(space["min"], space["max"] + 1)
+    return space["values"] if "values" in space else range(int(space["min"]), int(space["max"]) + 1)
 
 
-def _grid_setting(sweep: _Sweep, place: int) -> dict[str, Any]:
+def _grid_setting(sweep: _Sweep, place: int) -> dict[str, _Value]:
     """Return the setting at a place of a grid, of which the last argument changes first.
 
     Example:
@@ -259,7 +268,7 @@ def _ended_trials(study: Any, optuna: Any) -> list[Any]:  # noqa: ANN401  # of a
     return list(study.get_trials(states=ends))
 
 
-def suggest_value(trial: Any, name: str, space: Mapping[str, Any]) -> Any:  # noqa: ANN401  # whatever is tried
+def suggest_value(trial: Any, name: str, space: _Space) -> Any:  # noqa: ANN401  # of an extra
     """Draw one argument's value from its space."""
     if "values" in space:
         return trial.suggest_categorical(name, space["values"])

@@ -13,13 +13,15 @@ from itd_lightning.alerts.lists import ranked_days
 from itd_lightning.callbacks import TrackedRun
 from itd_lightning.callbacks.wandb_run import PRIVATE, PROJECT, wandb_mode
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.files import read_json
+from itd_lightning.contracts.parts import VAL
 from itd_lightning.contracts.results import Numbers
 from itd_lightning.contracts.run_files import AUDIT_FILE, SCORE_FILE
 from itd_lightning.evaluation.score_table import ScoreTable
 from itd_lightning.report.parts.curves import Curve, day_curves
 from itd_lightning.report.parts.template import template
-from itd_lightning.runs.folder import read_evaluation, read_json
-from itd_lightning.scores.pool import pool_days
+from itd_lightning.runs.folder import read_evaluation
+from itd_lightning.scores.pool import user_days
 
 BINS, ALERTS, CORNERS = 64, 100, 200
 _HEADS = {
@@ -60,10 +62,9 @@ def panels(folder: Path) -> _Panels:
         InputError: If scores or evaluation are missing.
     """
     evaluation, table = read_evaluation(folder), ScoreTable(folder / SCORE_FILE)
-    days = pl.concat([pool_days(piece) for piece in table.user_chunks()])
-    days = table.label(days, table.policy)
-    test = days.filter(pl.col("part") != "val")
-    parts = {"validation": days.filter(part="val"), "test": test}
+    days = table.label(user_days(table.user_chunks()), table.policy)
+    test = days.filter(pl.col("part") != VAL)
+    parts = {"validation": days.filter(part=VAL), "test": test}
     curves = {name: day_curves(part).by_scenario.get(None) for name, part in parts.items() if len(part)}
     audits = read_json(folder / AUDIT_FILE)["audits"] if (folder / AUDIT_FILE).is_file() else []
     answers = {True: "passed", False: "failed", None: "open"}
@@ -111,12 +112,12 @@ def _top_alerts(days: pl.DataFrame) -> list[tuple[int, str, str, float, bool]]:
     ]
 
 
-def publish(folder: Path, tracked: TrackedRun) -> None:
+def publish(folder: Path, fit_run: TrackedRun) -> None:
     """Add the panels to the W&B run that tracked the fit.
 
     Args:
         folder: Of a run that was tested.
-        tracked: Where to send them, which the user must have said; see ``choose_destination``.
+        fit_run: Where to send them, which the user must have said; see ``choose_destination``.
 
     Raises:
         InputError: If the run was not evaluated, or wandb is not installed.
@@ -126,11 +127,11 @@ def publish(folder: Path, tracked: TrackedRun) -> None:
         import wandb
     except ImportError as error:
         raise InputError("W&B needs the extra: pip install 'itd-lightning[wandb]'") from error
-    mode = wandb_mode(offline=tracked.offline)
+    mode = wandb_mode(offline=fit_run.offline)
     run = wandb.init(
-        project=tracked.project,
-        entity=tracked.entity,
-        id=tracked.id,
+        project=fit_run.project,
+        entity=fit_run.entity,
+        id=fit_run.id,
         resume="allow" if mode == "online" else None,
         mode=mode,
         settings=PRIVATE,
@@ -150,11 +151,11 @@ def publish(folder: Path, tracked: TrackedRun) -> None:
         run.log({**tables, **scores, **content.summary})
 
 
-def choose_destination(tracked: TrackedRun, project: str | None, entity: str | None) -> TrackedRun:
+def choose_destination(fit_run: TrackedRun, project: str | None, entity: str | None) -> TrackedRun:
     """Return the user's own destination of panels: the options, else the environment, else the account.
 
     Args:
-        tracked: Where the checkpoint says that its fit went; never followed, as it may be a stranger's.
+        fit_run: Where the checkpoint says that its fit went; never followed, as it may be a stranger's.
         project: Given by the user.
         entity: Given by the user.
 
@@ -163,13 +164,13 @@ def choose_destination(tracked: TrackedRun, project: str | None, entity: str | N
     """
     project = project or os.environ.get("WANDB_PROJECT") or PROJECT
     entity = entity or os.environ.get("WANDB_ENTITY") or None
-    if tracked.project != project or tracked.entity not in (None, entity):
-        entity_option = "" if tracked.entity is None else f" --entity {quote(tracked.entity)}"
+    if fit_run.project != project or fit_run.entity not in (None, entity):
+        entity_option = "" if fit_run.entity is None else f" --entity {quote(fit_run.entity)}"
         raise InputError(
             f"the checkpoint says that its run was tracked elsewhere: if that place is yours, add "
-            f"--project {quote(tracked.project)}{entity_option}"
+            f"--project {quote(fit_run.project)}{entity_option}"
         )
-    return tracked._replace(project=project, entity=entity)
+    return fit_run._replace(project=project, entity=entity)
 
 
 def _corners(curve: Curve) -> list[list[float]]:

@@ -13,7 +13,7 @@ from lightning.pytorch import LightningDataModule
 from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler, SequentialSampler
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.files import folder_beside
+from itd_lightning.contracts.files import atomic_folder
 from itd_lightning.contracts.scores import SCORES, UNITS
 from itd_lightning.contracts.unit_scores import Explanation
 from itd_lightning.executors import Executor, open_executor
@@ -99,7 +99,7 @@ class View(LightningDataModule):
         if folder.exists():
             return
         workers = open_executor(self.loading.build_workers, self.loading.executor)
-        with workers as executor, folder_beside(folder) as target:
+        with workers as executor, atomic_folder(folder) as target:
             self.builder(store, partial(_map_shards, executor, store), target, **self.settings)
 
     def setup(self, stage: str) -> None:

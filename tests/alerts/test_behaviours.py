@@ -41,7 +41,7 @@ def test_the_words_are_of_behaviours(make_behaviours: MakeRun, tmp_path: Path) -
 
 def test_only_user_days_and_the_first_behaviours_are_kept_in_memory(make_behaviours: MakeRun) -> None:
     run = read_runs([make_behaviours()])[0]
-    assert len(run.tested) == 3 * 20
+    assert len(run.test_units) == 3 * 20
     assert run.behaviours is not None
     assert len(run.behaviours) == 20
     assert run.behaviours["score"].is_sorted(descending=True)

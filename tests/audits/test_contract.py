@@ -1,5 +1,6 @@
 """What every audit says about itself, and how audits are run together."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -35,9 +36,14 @@ class Contributed(Audit):
         return [AuditResult(self.name, 1.0, None, 1.0, passed=True, verdict="Fine.")]
 
 
-def test_every_file_with_an_audit_is_in_the_list() -> None:
+def test_every_file_with_an_audit_is_in_the_list_and_the_imports_decide_their_order() -> None:
     files = {path.stem for path in PACKAGE.glob("*.py") if "(Audit):" in path.read_text("utf-8")}
-    assert files == {type(audit).__module__.rpartition(".")[2] for audit in AUDITS}
+    modules = [type(audit).__module__.rpartition(".")[2] for audit in AUDITS]
+    assert files == set(modules)
+    imports = re.findall(
+        r"^from \S+\.(\w+) import \w+ as ", (PACKAGE / "__init__.py").read_text("utf-8"), re.M
+    )
+    assert modules == imports
 
 
 def test_every_audit_has_a_name_of_its_own_and_says_what_its_number_means() -> None:

@@ -11,7 +11,7 @@ from itd_lightning.evaluation.score_table import ScoreTable
 from itd_lightning.store.key import read_key
 from itd_lightning.store.read import Store
 from itd_lightning.store.thin import thin_store
-from tests.evaluation.behaviours import behaviour_scores, write_behaviours
+from tests.evaluation.handmade_scores import behaviour_scores, write_behaviours
 
 VISITS = 4  # a user-day, in the store of exact counts
 

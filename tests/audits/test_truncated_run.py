@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from itd_lightning.contracts.errors import InputError
-from tests.audits.probe import probe_future
+from tests.audits.future_audits import run_future_audits
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def copied(run: Path, tmp_path: Path) -> Path:
 
 def test_a_run_without_its_checkpoint_leaves_the_questions_open(copied: Path) -> None:
     shutil.rmtree(copied / "checkpoints")
-    audits = probe_future(copied / "scores.parquet", retrain=True)
+    audits = run_future_audits(copied / "scores.parquet", retrain=True)
     assert [(audit.name, audit.passed) for audit in audits] == [
         ("future", None),
         ("answer key", None),
@@ -31,7 +31,7 @@ def test_a_damaged_checkpoint_is_refused_and_leaves_no_question_open(copied: Pat
     path = copied / "checkpoints" / "best.ckpt"
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(InputError, match=r"best\.ckpt cannot be loaded as weights"):
-        probe_future(copied / "scores.parquet")
+        run_future_audits(copied / "scores.parquet")
 
 
 def test_a_checkpoint_that_does_not_fit_leaves_the_questions_open(copied: Path) -> None:
@@ -39,7 +39,7 @@ def test_a_checkpoint_that_does_not_fit_leaves_the_questions_open(copied: Path) 
     checkpoint = torch.load(path)
     checkpoint["state_dict"] = {f"other.{name}": value for name, value in checkpoint["state_dict"].items()}
     torch.save(checkpoint, path)
-    audit = probe_future(copied / "scores.parquet")[0]
+    audit = run_future_audits(copied / "scores.parquet")[0]
     assert audit.passed is None
     assert "of another method, or of another size" in audit.verdict
 
@@ -49,11 +49,11 @@ def test_scores_of_other_weights_are_no_leak(copied: Path) -> None:
     checkpoint = torch.load(path)
     checkpoint["state_dict"] = {name: value + 1 for name, value in checkpoint["state_dict"].items()}
     torch.save(checkpoint, path)
-    audit = probe_future(copied / "scores.parquet")[0]
+    audit = run_future_audits(copied / "scores.parquet")[0]
     assert audit.passed is None
     assert "gives other scores than the table holds" in audit.verdict
 
 
 def test_nothing_stays_behind(copied: Path) -> None:
-    probe_future(copied / "scores.parquet")
+    run_future_audits(copied / "scores.parquet")
     assert not (copied / "audit").exists()

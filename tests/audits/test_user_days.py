@@ -10,10 +10,10 @@ from itd_lightning.audits.identity import Identity, area_within, between_share
 from itd_lightning.audits.label_shuffle import LabelShuffle, labels_by_day
 from itd_lightning.audits.leavers import Leavers
 from itd_lightning.audits.prevalence import Prevalence
-from itd_lightning.audits.user_days import scored_days
+from itd_lightning.audits.user_days import label_quiet_days
 from itd_lightning.evaluation.score_table import ScoreTable
 from itd_lightning.store.key import read_key
-from tests.evaluation.behaviours import behaviour_scores, write_behaviours
+from tests.evaluation.handmade_scores import behaviour_scores, write_behaviours
 
 SEED = 0
 
@@ -26,7 +26,7 @@ def behaviour_days(
     rows = rows if score is None else rows.with_columns(score=score.cast(pl.Float64))
     folder.mkdir(exist_ok=True)
     table = ScoreTable(write_behaviours(folder, store, rows))
-    return table, scored_days(table)
+    return table, label_quiet_days(table)
 
 
 @pytest.fixture

@@ -11,12 +11,12 @@ import pytest
 
 from itd_lightning.contracts.errors import FullDiskError
 from itd_lightning.contracts.files import (
-    folder_beside,
+    atomic_file,
+    atomic_folder,
     lock_folder,
     private_files,
     private_folder,
     read_json,
-    written_beside,
 )
 
 
@@ -36,11 +36,11 @@ def mode(path: Path) -> int:
 
 
 @pytest.mark.parametrize("mask", [0o000, 0o022, 0o077])
-def test_what_is_written_beside_its_place_is_its_owners_alone(mask: int, tmp_path: Path) -> None:
+def test_a_file_or_folder_written_in_one_step_is_its_owners_alone(mask: int, tmp_path: Path) -> None:
     with umask(mask):
-        with written_beside(tmp_path / "new" / "file") as partial:
+        with atomic_file(tmp_path / "new" / "file") as partial:
             partial.write_text("x")
-        with folder_beside(tmp_path / "other" / "folder") as folder:
+        with atomic_folder(tmp_path / "other" / "folder") as folder:
             (folder / "file").write_text("x")
         with lock_folder(tmp_path / "held" / "folder", wait=False):
             pass
@@ -51,7 +51,7 @@ def test_what_is_written_beside_its_place_is_its_owners_alone(mask: int, tmp_pat
 
 def test_a_stricter_umask_stays_stricter(tmp_path: Path) -> None:
     with umask(0o277):
-        with written_beside(tmp_path / "file") as partial:
+        with atomic_file(tmp_path / "file") as partial:
             pass
         with private_files():
             (tmp_path / "other").touch()
@@ -96,7 +96,7 @@ def test_a_failed_write_names_the_folder_and_leaves_the_old_file(tmp_path: Path)
     target.write_text("{}")
     with (
         pytest.raises(FullDiskError, match=f"no space left on the disk of {tmp_path}"),
-        written_beside(target),
+        atomic_file(target),
     ):
         Path("/dev/full").write_text("x")
     assert [file.name for file in tmp_path.iterdir()] == ["note.json"]
@@ -106,7 +106,14 @@ def test_a_failed_write_names_the_folder_and_leaves_the_old_file(tmp_path: Path)
 @pytest.mark.slow  # another process imports all anew
 def test_a_checkpoint_that_does_not_fit_leaves_the_one_before(tmp_path: Path) -> None:
     target = tmp_path / "last.ckpt"
-    ended = subprocess.run([sys.executable, "-c", SAVE, target], capture_output=True, text=True, check=True)
+    command = [
+        sys.executable,
+        "-B",
+        "-c",
+        SAVE,
+        str(target),
+    ]  # -B: bytecode would be cut at the limit, and stay
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
     assert ended.stdout.startswith(f"FullDiskError no space left on the disk of {tmp_path}")
     assert [file.name for file in tmp_path.iterdir()] == ["last.ckpt"]
     assert target.stat().st_size < 5000

@@ -12,7 +12,7 @@ from itd_lightning.evaluation.alarm_days import choose_run_threshold, count_alar
 from itd_lightning.evaluation.evaluate import evaluate
 from itd_lightning.evaluation.thresholds import Rule
 from itd_lightning.store.read import Store
-from tests.evaluation.behaviours import behaviour_scores, write_behaviours
+from tests.evaluation.handmade_scores import behaviour_scores, write_behaviours
 
 
 @pytest.fixture

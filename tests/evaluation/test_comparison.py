@@ -14,7 +14,7 @@ from itd_lightning.evaluation.comparison_days import common_days, fill_missing
 from itd_lightning.numerics.weights import logistic_weights
 from itd_lightning.scores.fuse import fusion, surprise
 from itd_lightning.store.read import Store
-from tests.evaluation.behaviours import user_day_scores, write_behaviours
+from tests.evaluation.handmade_scores import user_day_scores, write_behaviours
 
 
 def scored(folder: Path, store: Path, scores: pl.DataFrame) -> Path:

@@ -6,9 +6,10 @@ import polars as pl
 import pytest
 
 from itd_lightning.events.annotate import annotate_events, earlier_days
+from tests.handmade_pcs import lasting
 
 MONDAY = datetime(2010, 3, 1, 10)
-OWN = pl.DataFrame({"user": ["ann", "bob", "eve"], "pc": ["PC-1", "PC-2", "PC-3"]})
+OWN = lasting({"ann": "PC-1", "bob": "PC-2", "eve": "PC-3"})
 
 
 def event(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -10,16 +11,18 @@ from itd_lightning.events.calendar import CALENDAR
 from itd_lightning.events.hours import (
     CAIN_BEADLES,
     CHRONOS_VECTOR,
-    HOURS,
     LE_2020,
+    OWN_HOURS,
     FixedHours,
+    WorkingDay,
     after_hours,
-    training_hours,
-    work_hours,
+    everybodys_hours,
+    own_hours,
 )
 from itd_lightning.store.presence import PRESENCE
 
 FIRST = date(2010, 1, 4)  # a Monday
+NINE_TO_FIVE = WorkingDay(9.0, 17.0)
 
 
 def moment(day: date, hour: float) -> datetime:
@@ -41,90 +44,131 @@ def presence(spans: Mapping[str, Sequence[tuple[float, float]]]) -> pl.DataFrame
 
 
 def calendar(days_off: dict[int, str] | None = None) -> pl.DataFrame:
-    """Return forty work days from ``FIRST`` on; ``days_off`` gives the kind of other days by their number."""
-    rows = [(FIRST + timedelta(n), 1, 1, (days_off or {}).get(n, "work")) for n in range(40)]
+    """Return 100 work days from ``FIRST`` on; ``days_off`` gives the kind of other days by their number."""
+    rows = [(FIRST + timedelta(n), 1, 1, (days_off or {}).get(n, "work")) for n in range(100)]
     return pl.DataFrame(rows, schema=CALENDAR, orient="row")
 
 
-def first_days(count: int) -> pl.Series:
-    """Return the first training days."""
-    return pl.Series([FIRST + timedelta(n) for n in range(count)], dtype=pl.Date)
-
-
 def profile(
-    spans: list[tuple[float, float]], days: int = 40, days_off: dict[int, str] | None = None
-) -> tuple[object, ...]:
-    """Return the days, start, end and own of one user."""
-    return work_hours(presence({"ann": spans}), calendar(days_off), first_days(days)).row(0)[1:]
+    spans: list[tuple[float, float]], days_off: dict[int, str] | None = None
+) -> tuple[float | None, float | None]:
+    """Return the usual start and end of one user after the last of these days."""
+    start, end = own_hours(presence({"ann": spans}), calendar(days_off)).row(-1)[2:]
+    return start, end
+
+
+def everybody(spans: Mapping[str, Sequence[tuple[float, float]]]) -> WorkingDay:
+    """Return the usual hours of everybody where all days are training days."""
+    days = presence(spans)
+    return everybodys_hours(days, calendar(), days.select("user", "day"))
 
 
 def are_after_hours(
-    *moments: datetime, user: str = "ann", slack: float = 1.0, days_off: dict[int, str] | None = None
+    *moments: datetime, slack: float = 1.0, days_off: dict[int, str] | None = None
 ) -> list[bool | None]:
-    """Return whether these moments are after hours for one who works from 9 to 17 on regular days."""
-    hours = work_hours(presence({"ann": [(9, 17)] * 10}), calendar(), first_days(10))
-    rows = pl.DataFrame({"user": [user] * len(moments), "time": moments})
-    return after_hours(rows, hours, calendar(days_off), slack).to_list()
+    """Return whether these moments are after hours for one of whom nothing is known but everybody's hours."""
+    own = own_hours(presence({}), calendar())
+    rows = pl.DataFrame({"user": ["ann"] * len(moments), "time": moments})
+    return after_hours(rows, own, NINE_TO_FIVE, calendar(days_off), slack).to_list()
 
 
 def test_a_day_begins_at_the_late_quantile_of_the_first_event_and_ends_at_the_early_one_of_the_last() -> None:
-    spans = [(8 + n / 10, 16 + n / 10) for n in range(11)]
-    assert profile(spans) == (11, pytest.approx(8.8), pytest.approx(16.2), True)
+    spans = [(8 + n / 8, 16 + n / 8) for n in range(11)]
+    assert profile(spans) == (9.0, 16.25)
 
 
 def test_work_at_night_on_most_days_does_not_move_the_profile() -> None:
     nights = [(2.0, 17.0), (9.0, 23.5), (0.5, 22.0)] * 2 + [(9.0, 17.0)] * 4
-    assert profile(nights) == (10, 9.0, 17.0, True)
+    assert profile(nights) == (9.0, 17.0)
 
 
 def test_a_day_in_ten_that_begins_late_and_ends_early_does_not_move_the_profile() -> None:
-    assert profile([(9.0, 17.0)] * 9 + [(12.0, 13.0)]) == (10, 9.0, 17.0, True)
+    assert profile([(9.0, 17.0)] * 9 + [(12.0, 13.0)]) == (9.0, 17.0)
 
 
 def test_days_off_are_not_learned_from() -> None:
     spans = [(13.0, 14.0)] * 5 + [(9.0, 17.0)] * 10
     days_off = {n: "weekend" if n % 2 else "holiday" for n in range(5)}
-    assert profile(spans, days_off=days_off) == (10, 9.0, 17.0, True)
+    assert profile(spans, days_off) == (9.0, 17.0)
+    assert profile(spans[:14], days_off) == (None, None)
 
 
-def test_days_after_training_are_not_learned_from() -> None:
-    assert profile([(9.0, 17.0)] * 10 + [(12.0, 13.0)] * 20, days=10) == (10, 9.0, 17.0, True)
+def test_only_the_last_sixty_work_days_count() -> None:
+    assert profile([(9.0, 17.0)] * 20 + [(12.0, 20.0)] * 50) == (12.0, 20.0)
+    assert profile([(9.0, 17.0)] * 20 + [(12.0, 20.0)] * 47) == (12.0, 17.0)
 
 
-def test_a_day_that_is_given_twice_counts_once() -> None:
-    result = work_hours(presence({"ann": [(9, 17)] * 10}), calendar(), pl.concat([first_days(10)] * 2))
-    assert result["days"].to_list() == [10]
+def test_a_user_whose_day_would_end_before_it_begins_has_no_hours_of_their_own() -> None:
+    assert profile([(hour, hour) for hour in range(8, 18)]) == (None, None)
 
 
-def test_a_user_with_too_few_days_gets_the_median_of_the_others() -> None:
+def test_own_hours_are_those_of_a_loop_over_days() -> None:
+    draw = np.random.default_rng(0)
+    spans = {user: [(8 + a, 16 + b) for a, b in draw.random((90, 2))] for user in ("ann", "bob")}
+    off = {n: "weekend" for n in range(100) if n % 7 > 4}
+    result = own_hours(presence(spans), calendar(off))
+    assert result.schema == OWN_HOURS
+    rows = iter(result.rows())
+    for user, days in spans.items():
+        before: list[tuple[float, float]] = []
+        for number in sorted(set(range(90)) - set(off)):
+            before = [*before, days[number]][-60:]
+            firsts, lasts = (sorted(column) for column in zip(*before, strict=True))
+            most = len(before) - 1
+            hours = (firsts[round(0.8 * most)], lasts[round(0.2 * most)]) if most >= 9 else (None, None)
+            expected = (user, FIRST + timedelta(number), *hours)
+            assert next(rows) == pytest.approx(expected, abs=1e-6)
+    assert next(rows, None) is None
+
+
+def test_the_hours_of_everybody_are_the_median_of_those_who_trained_on_ten_days() -> None:
     spans = {"ann": [(7, 15)] * 10, "bob": [(8, 17)] * 10, "cid": [(9, 18)] * 10, "new": [(12, 20)] * 9}
-    result = work_hours(presence(spans), calendar(), first_days(40))
-    assert result.schema == HOURS
-    assert result.rows() == [
-        ("ann", 10, 7.0, 15.0, True),
-        ("bob", 10, 8.0, 17.0, True),
-        ("cid", 10, 9.0, 18.0, True),
-        ("new", 9, 8.0, 17.0, False),
-    ]
+    assert everybody(spans) == (8.0, 17.0)
+    assert everybody({**spans, "odd": [(hour, hour) for hour in range(8, 18)]}) == (8.0, 17.0)
 
 
-def test_a_user_who_starts_after_training_gets_the_median_too() -> None:
-    later = presence({"new": [(12, 20)] * 30}).filter(pl.col("day") >= FIRST + timedelta(10))
-    all_presence = pl.concat([presence({"ann": [(9, 17)] * 10}), later])
-    assert work_hours(all_presence, calendar(), first_days(10)).row(1) == ("new", 0, 9.0, 17.0, False)
-
-
-def test_a_user_whose_day_would_end_before_it_begins_has_no_profile_of_their_own() -> None:
-    scattered = [(hour, hour) for hour in range(8, 18)]
-    result = work_hours(presence({"ann": [(9, 17)] * 10, "bob": scattered}), calendar(), first_days(10))
-    assert result.row(1) == ("bob", 10, 9.0, 17.0, False)
+def test_the_hours_of_everybody_are_read_off_each_users_own_training_days() -> None:
+    two_users = presence({"ann": [(9, 17)] * 12 + [(1, 23)] * 8, "bob": [(8, 16)] * 20})
+    train = two_users.filter((pl.col("user") == "ann") & (pl.col("day") < FIRST + timedelta(days=12)))
+    assert everybodys_hours(two_users, calendar(), train.select("user", "day")) == (9.0, 17.0)
 
 
 def test_where_nobody_has_enough_days_only_days_off_are_known_to_be_outside() -> None:
-    hours = work_hours(presence({"ann": [(9, 17)] * 3}), calendar(), first_days(40))
-    assert hours.rows() == [("ann", 3, None, None, False)]
+    few = presence({"ann": [(9, 17)] * 3})
+    everybodys = everybodys_hours(few, calendar(), few.select("user", "day"))
+    assert everybodys == WorkingDay(None, None)
     rows = pl.DataFrame({"user": ["ann"] * 2, "time": [moment(FIRST, 12), moment(FIRST + timedelta(1), 12)]})
-    assert after_hours(rows, hours, calendar({1: "holiday"})).to_list() == [None, True]
+    own, days = own_hours(few, calendar()), calendar({1: "holiday"})
+    assert after_hours(rows, own, everybodys, days).to_list() == [None, True]
+
+
+def daily_flags(
+    spans: Mapping[str, Sequence[tuple[float, float]]], hour: float, user: str = "ann"
+) -> list[bool | None]:
+    """Return whether an hour is after hours, on each day of a user."""
+    days = presence(spans)
+    times = [moment(day, hour) for day in days.filter(pl.col("user") == user)["day"]]
+    rows = pl.DataFrame({"user": [user] * len(times), "time": times})
+    return after_hours(rows, own_hours(days, calendar()), NINE_TO_FIVE, calendar()).to_list()
+
+
+def test_the_first_ten_days_of_a_user_are_measured_by_everybodys_hours() -> None:
+    assert daily_flags({"ann": [(12, 20)] * 13}, 9) == [False] * 10 + [True] * 3
+
+
+def test_a_day_says_nothing_of_its_own_usual_hours() -> None:
+    spans = {"ann": [(8, 16)] * 8 + [(12, 20)] * 4}
+    assert daily_flags(spans, 9.0) == [False] * 11 + [True]  # 3 late days of 11, not of 10, move the start
+    assert daily_flags({"ann": spans["ann"][:-1]}, 9.0) == [False] * 11
+
+
+def test_later_days_of_a_user_and_earlier_ones_of_another_change_no_hours() -> None:
+    spans = {"ann": [(12, 20)] * 30, "bob": [(9, 17)] * 30}
+    changed = {"ann": [*spans["ann"][:20], *[(1, 5)] * 20], "bob": [(3, 7)] * 30}
+    for hour in (4, 9, 13, 20.5):
+        flags = daily_flags(spans, hour)
+        assert daily_flags(changed, hour)[:21] == flags[:21]
+    assert daily_flags(changed, 20.5)[:30] != daily_flags(spans, 20.5)
 
 
 def test_the_slack_belongs_to_the_working_day_and_its_bounds_too() -> None:
@@ -158,22 +202,19 @@ def test_of_a_day_outside_the_calendar_the_weekday_decides() -> None:
     assert are_after_hours(moment(friday, 12), moment(friday + timedelta(1), 12)) == [False, True]
 
 
-def test_a_user_without_any_profile_is_measured_by_the_others() -> None:
-    assert are_after_hours(moment(FIRST, 12), moment(FIRST, 20), user="stranger") == [False, True]
-
-
 def test_the_answers_keep_the_order_of_the_rows() -> None:
-    hours = work_hours(presence({"ann": [(9, 17)] * 10, "bob": [(1, 5)] * 10}), calendar(), first_days(10))
-    times = [moment(FIRST + timedelta(day), 12) for day in (2, 0, 1, 0)]
+    own = own_hours(presence({"ann": [(9, 17)] * 10, "bob": [(1, 5)] * 10}), calendar())
+    times = [moment(FIRST + timedelta(day), 12) for day in (12, 10, 11, 10)]
     rows = pl.DataFrame({"user": ["bob", "ann", "bob", "ann"], "time": times})
-    assert after_hours(rows, hours, calendar()).to_list() == [True, False, True, False]
+    assert after_hours(rows, own, WorkingDay(None, None), calendar()).to_list() == [True, False, True, False]
 
 
-def test_no_events_give_no_profiles_and_no_answers() -> None:
-    hours = work_hours(presence({}), calendar(), first_days(3))
-    assert (len(hours), hours.schema) == (0, HOURS)
+def test_no_events_give_no_hours_and_no_answers() -> None:
+    own = own_hours(presence({}), calendar())
+    assert (len(own), own.schema) == (0, OWN_HOURS)
+    assert everybody({}) == (None, None)
     rows = pl.DataFrame(schema={"user": pl.String(), "time": pl.Datetime("us")})
-    result = after_hours(rows, hours, calendar().clear())
+    result = after_hours(rows, own, NINE_TO_FIVE, calendar().clear())
     assert (len(result), result.dtype) == (0, pl.Boolean())
 
 
@@ -192,13 +233,3 @@ def test_fixed_hours_are_those_of_the_publication_on_any_day(
         rows = pl.DataFrame({"time": [moment(day, hour) for hour in (*inside, *outside)]})
         flags = rows.select(hours.after_hours(pl.col("time"))).to_series()
         assert flags.to_list() == [False] * len(inside) + [True] * len(outside)
-
-
-def test_hours_of_training_are_read_off_the_users_own_training_days() -> None:
-    two_users = presence({"ann": [(9, 17)] * 12 + [(1, 23)] * 8, "bob": [(8, 16)] * 20})
-    calendar = pl.DataFrame(
-        {"day": two_users["day"].unique().sort()}
-    ).with_columns(active=pl.lit(2, pl.Int64), staff=pl.lit(2, pl.Int64), kind=pl.lit("work"))  # fmt: skip
-    train = two_users.filter((pl.col("user") == "ann") & (pl.col("day") < FIRST + timedelta(days=12)))
-    hours = training_hours(two_users, calendar, train.select("user", "day"))
-    assert hours.select("user", "days", "start", "end").rows() == [("ann", 12, 9.0, 17.0)]

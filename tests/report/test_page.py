@@ -201,6 +201,18 @@ def test_a_damaged_file_is_refused_in_one_line(
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize("start", ["", "soon", None])
+def test_a_campaign_without_dates_is_refused_in_one_line(
+    make_run: MakeRun, tmp_path: Path, start: str | None
+) -> None:
+    run = make_run()
+    evaluation = json.loads((run / "evaluation.json").read_text("utf-8"))
+    evaluation["campaigns"][0]["start"] = start
+    (run / "evaluation.json").write_text(json.dumps(evaluation), "utf-8")
+    with pytest.raises(InputError, match=r"evaluation\.json holds a campaign without dates; .*`itd test"):
+        write_report([run], tmp_path / "out")
+
+
 def test_a_loss_that_diverged_is_left_out(make_run: MakeRun, tmp_path: Path) -> None:
     run = make_run()
     lines = ["epoch,step,train/loss,val/loss", "0,1,0.5,", "1,2,nan,", "2,3,inf,", "0,1,,nan"]

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import polars as pl
@@ -194,3 +196,13 @@ def test_a_url_in_a_configs_callback_is_refused_before_anything_is_made(
         main(["fit", f"--config={CONFIG}", f"--config={overlay}", *where])
     assert "memory://x is a URL" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow  # the program starts anew: which of two equal types the parser sees depends on its imports
+def test_one_batch_is_not_all_batches() -> None:
+    options = ["--trainer.limit_train_batches=1", "--trainer.limit_val_batches=1.0", "--print_config"]
+    command = [sys.executable, "-m", "itd_lightning", "fit", f"--config={CONFIG}", *options]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    trainer = yaml.safe_load(printed)["trainer"]
+    assert type(trainer["limit_train_batches"]) is int
+    assert type(trainer["limit_val_batches"]) is float

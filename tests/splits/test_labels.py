@@ -55,7 +55,7 @@ def test_the_order_and_number_of_units_stay() -> None:
 
 def test_a_moved_key_marks_the_days_that_many_weeks_before() -> None:
     labelled = label_units(
-        days("a").with_columns(pl.col("start", "end") - timedelta(days=14)), KEY.moved(14), "event"
+        days("a").with_columns(pl.col("start", "end") - timedelta(days=14)), KEY.move_earlier(14), "event"
     )
     assert [day.day for day in labelled.filter("malicious")["start"]] == [17, 20]
 

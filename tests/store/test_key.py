@@ -45,7 +45,7 @@ def test_a_store_without_a_key_says_so(tmp_path: Path) -> None:
 
 def test_no_days_move_nothing() -> None:
     whole = key(("ann", MONDAY, MONDAY + timedelta(hours=30)))
-    assert whole.moved(0) is whole
+    assert whole.move_earlier(0) is whole
 
 
 @pytest.mark.parametrize(
@@ -64,23 +64,23 @@ def test_no_days_move_nothing() -> None:
 def test_a_campaign_moves_by_whole_weeks_and_ends_a_week_before_its_true_start(
     days: int, hours: float, weeks: int
 ) -> None:
-    moved = key(("ann", MONDAY, MONDAY + timedelta(hours=hours))).moved(days)
-    start, end = moved.campaigns.select("start", "end").row(0)
+    earlier = key(("ann", MONDAY, MONDAY + timedelta(hours=hours))).move_earlier(days)
+    start, end = earlier.campaigns.select("start", "end").row(0)
     assert start == MONDAY - timedelta(weeks=weeks)
     assert end - start == timedelta(hours=hours)
     assert end <= MONDAY - timedelta(days=7)
-    assert moved.events["time"].to_list() == [start]
+    assert earlier.events["time"].to_list() == [start]
 
 
 def test_each_campaign_moves_by_its_own_length() -> None:
-    moved = key(
+    earlier = key(
         ("bob", MONDAY, MONDAY + timedelta(days=58)), ("ann", MONDAY, MONDAY + timedelta(hours=1))
-    ).moved(14)
-    assert moved.campaigns.select("user", "start").rows() == [
+    ).move_earlier(14)
+    assert earlier.campaigns.select("user", "start").rows() == [
         ("bob", MONDAY - timedelta(weeks=10)),
         ("ann", MONDAY - timedelta(weeks=2)),
     ]
-    assert moved.events.select("user", "time").rows() == moved.campaigns.select("user", "start").rows()
+    assert earlier.events.select("user", "time").rows() == earlier.campaigns.select("user", "start").rows()
 
 
 def test_a_user_with_two_campaigns_is_refused(store: Path, tmp_path: Path) -> None:

@@ -37,6 +37,8 @@ def test_the_key_loses_what_the_logs_lost(store: Path, thinned: Store) -> None:
     found = key.filter(pl.col("found_by").is_not_null())
     held = thinned.scan().collect().join(found, on=["user", "kind", "event_id"], how="semi")
     assert len(held) == len(found)
+    counts = thinned.manifest["answers"]
+    assert (counts["rows"], counts["found_by_id"] + counts["found_by_time"]) == (len(key), len(found))
 
 
 def test_it_says_what_it_is_and_has_a_fingerprint_of_its_own(store: Path, thinned: Store) -> None:

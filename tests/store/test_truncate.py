@@ -6,6 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from itd_lightning.contracts.store_files import MALICIOUS_FILE
 from itd_lightning.store.key import read_key
 from itd_lightning.store.read import Store
 from itd_lightning.store.truncate import derive_store
@@ -24,6 +25,20 @@ def test_it_holds_all_earlier_events_and_no_others(store: Path, cut: Store) -> N
     assert cut.scan().collect().equals(whole)
     assert cut.presence()["day"].max() < UNTIL.date()  # type: ignore[operator]
     assert cut.fingerprint != Store(store).fingerprint
+
+
+def test_its_manifest_counts_what_it_holds(store: Path, cut: Store) -> None:
+    events, key = cut.scan().collect(), pl.read_parquet(cut.path / MALICIOUS_FILE)
+    manifest, people = cut.manifest, cut.people()
+    assert people is not None
+    assert manifest["events"] == len(events) < Store(store).manifest["events"]
+    assert [manifest["users"], manifest["people"]] == [events["user"].n_unique(), people["user"].n_unique()]
+    assert [manifest["first"], manifest["last"]] == [str(events["time"].min()), str(events["time"].max())]
+    assert [shard["events"] for shard in manifest["shards"]] == [
+        len(pl.read_parquet(shard)) for shard in cut.shards
+    ]
+    campaigns = len(read_key(cut.path).campaigns)
+    assert (manifest["answers"]["campaigns"], manifest["answers"]["rows"]) == (campaigns, len(key))
 
 
 def test_later_answers_are_hidden_and_earlier_ones_stay(store: Path, cut: Store) -> None:

@@ -154,7 +154,7 @@ def test_what_a_killed_run_left_is_cleaned_up_by_the_next(tmp_path: Path) -> Non
 @pytest.mark.parametrize("name", ["r4.2", "r6.2"])
 def test_any_number_of_workers_gives_the_same_bytes(tmp_path: Path, name: str) -> None:
     for workers in (1, 2):
-        write_release(tmp_path / str(workers), name, users=40, days=50, workers=workers)
+        write_release(tmp_path / str(workers), name, users=16, days=30, workers=workers)
     assert digest(tmp_path / "1") == digest(tmp_path / "2")
 
 

@@ -15,7 +15,7 @@ from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import lock_folder
 from itd_lightning.contracts.run_files import FIT_DONE
 from itd_lightning.runs import queue as cells
-from itd_lightning.runs.queue import run_one
+from itd_lightning.runs.queue import Job, run_one
 from itd_lightning.tables.reproduce import FailedCellsError, configs_of, plan_cell, reproduce_table
 from itd_lightning.tables.spec import TableSpec, read_spec
 
@@ -54,7 +54,7 @@ def test_cells_share_a_fit_and_a_second_call_runs_nothing(
     numbers = pl.read_csv(table.with_suffix(".csv"))
     assert numbers["row"].to_list() == ["Mask", "Mask", "Value"]
     assert numbers["mean"].null_count() == 0
-    monkeypatch.setattr(cells, "run_one", lambda args: pytest.fail(f"ran again: {args}"))
+    monkeypatch.setattr(cells, "run_one", lambda job: pytest.fail(f"ran again: {job.args}"))
     written = table.with_suffix(".html").stat()
     assert reproduce_table(table, store, tmp_path / "runs", tables=tmp_path / "kept" / "apart") == text
     assert {path.name for path in (tmp_path / "kept" / "apart").iterdir()} == {
@@ -126,7 +126,7 @@ def test_methods_come_beside_each_other_and_the_second_call_runs_nothing(
     assert "| Windows | " in caught.value.text.partition("artefact?")[2]
     spec["rows"].pop("Broken")
     path.write_text(yaml.safe_dump(spec, sort_keys=False))
-    monkeypatch.setattr(cells, "run_one", lambda args: pytest.fail(f"ran again: {args}"))
+    monkeypatch.setattr(cells, "run_one", lambda job: pytest.fail(f"ran again: {job.args}"))
     again = reproduce_table(path, store, tmp_path / "runs", overlay="slice")
     without_note = [part for part in caught.value.text.split("\n\n") if "Broken" not in part]
     assert again == "\n\n".join(without_note)
@@ -299,7 +299,7 @@ def test_a_cell_waits_for_who_is_at_it_and_keeps_what_came_of_it(
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("ran again"))
     with ThreadPoolExecutor() as pool:
         with lock_folder(tmp_path, wait=False):
-            cell = pool.submit(run_one, ["fit", f"--trainer.default_root_dir={tmp_path}"])
+            cell = pool.submit(run_one, Job(["fit"], tmp_path, FIT_DONE))
             with pytest.raises(TimeoutError):
                 cell.result(timeout=0.2)
             (tmp_path / FIT_DONE).touch()

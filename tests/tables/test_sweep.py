@@ -9,6 +9,7 @@ import yaml
 
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import lock_folder
+from itd_lightning.runs.queue import Job
 from itd_lightning.tables import sweep as module
 from itd_lightning.tables.sweep import best_value, read_sweep, search, suggest_value
 
@@ -44,18 +45,17 @@ def test_every_shipped_space_is_one_and_names_a_config(path: Path) -> None:
         assert config[part]["class_path"]
 
 
-def fake_fit(losses: dict[str, float]) -> Callable[[list[str]], str | None]:
+def fake_fit(losses: dict[str, float]) -> Callable[[Job], str | None]:
     """Return a fit that only notes its arguments, and writes the loss that its latent size is given."""
 
-    def run_one(args: list[str]) -> str | None:
-        folder = next(arg for arg in args if "default_root_dir" in arg).partition("=")[2]
-        latent = next(arg for arg in args if "latent" in arg).partition("=")[2]
+    def run_one(job: Job) -> str | None:
+        latent = next(arg for arg in job.args if "latent" in arg).partition("=")[2]
         if latent not in losses:
             return "it failed"
-        (Path(folder) / "checkpoints").mkdir(parents=True)
+        (job.folder / "checkpoints").mkdir(parents=True)
         watched = {"monitor": "val/loss", "best_k_models": {"x": 1}, "best_model_score": losses[latent]}
         torch.save(
-            {"state_dict": {}, "callbacks": {"Checkpoints": watched}}, Path(folder) / "checkpoints/best.ckpt"
+            {"state_dict": {}, "callbacks": {"Checkpoints": watched}}, job.folder / "checkpoints/best.ckpt"
         )
         return None
 
@@ -174,7 +174,7 @@ def test_a_search_that_was_killed_finds_what_one_at_once_finds(
     monkeypatch.setattr(module, "run_one", fake_fit({"4": 2.0, "8": 1.0}))
     at_once = search(path, store, tmp_path / "at once", trials=3)
 
-    def killed(_: list[str]) -> None:
+    def killed(_: Job) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(module, "run_one", killed)
@@ -182,6 +182,24 @@ def test_a_search_that_was_killed_finds_what_one_at_once_finds(
         search(path, store, tmp_path / "out", trials=3)
     monkeypatch.setattr(module, "run_one", fake_fit({"4": 2.0, "8": 1.0}))
     assert search(path, store, tmp_path / "out", trials=3).equals(at_once)
+
+
+def test_values_reach_the_fit_as_the_parser_reads_them(
+    space: Path, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = yaml.safe_load(space.read_text())
+    spec["parameters"] = {"data.budget": {"values": [None]}, "model.skip": {"values": [True]}}
+    space.write_text(yaml.safe_dump(spec))
+    jobs: list[Job] = []
+
+    def fail(job: Job) -> str:
+        jobs.append(job)
+        return "it failed"
+
+    monkeypatch.setattr(module, "run_one", fail)
+    with pytest.raises(InputError, match="it failed"):
+        search(space, store, tmp_path / "out", trials=1)
+    assert {"--data.budget=null", "--model.skip=true"} <= set(jobs[0].args)
 
 
 def test_a_folder_holds_one_search(

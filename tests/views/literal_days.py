@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from itd_lightning.events.people import as_of
+from tests.handmade_pcs import own_pc_on
 from tests.views.literal_narratives import domains_of
 
 ENDINGS = {
@@ -63,7 +64,7 @@ class Company:
     """Owners of PCs, supervisors, and the company's mail domains."""
 
     def __init__(self, own: pl.DataFrame, people: pl.DataFrame | None) -> None:
-        self.own = dict(own.select("user", "pc").iter_rows())
+        self.own, self.own_pcs = own, dict[date, dict[str, str]]()
         self.people, self.bosses = people, dict[tuple[str, date], str | None]()
         self.domains = domains_of(people)
 
@@ -81,12 +82,16 @@ class Company:
         pc = event["pc"]
         if pc is None:
             return None
-        boss = self.boss(event["user"], event["time"].date())
-        if self.own.get(event["user"]) == pc:
+        day = event["time"].date()
+        boss = self.boss(event["user"], day)
+        if day not in self.own_pcs:
+            self.own_pcs[day] = own_pc_on(self.own, day)
+        own = self.own_pcs[day]
+        if own.get(event["user"]) == pc:
             return "own"
-        if boss is not None and self.own.get(boss) == pc:
+        if boss is not None and own.get(boss) == pc:
             return "supervisor"
-        owners = sum(theirs == pc for theirs in self.own.values())
+        owners = sum(theirs == pc for theirs in own.values())
         return "other" if owners == 1 else "shared"
 
     def count_external(self, addresses: list[str]) -> int:

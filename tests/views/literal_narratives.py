@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from itertools import groupby
 from operator import itemgetter
-from statistics import median
 from typing import Any
 
 import polars as pl
 
-from itd_lightning.events.hours import SLACK
+from itd_lightning.events.hours import SLACK, WorkingDay
 from itd_lightning.events.people import as_of
+from tests.handmade_pcs import own_pc_on
 
 Event = Mapping[str, Any]
 VERBS = {"file_copy": "copied", "file_open": "opened", "file_write": "wrote", "file_delete": "deleted"}
@@ -30,26 +30,37 @@ def domains_of(people: pl.DataFrame | None) -> set[str]:
     return {name for name, count in counts.items() if count * 10 >= counts.total()}
 
 
+def hour_of(time: datetime) -> float:
+    """Return the hours since midnight."""
+    return (time - datetime(time.year, time.month, time.day)).total_seconds() / 3600
+
+
 class Teller:
     """Facts of events, looked up one by one.
 
     Args:
         own: Own PCs.
         people: The store's people, or None.
-        hours: Usual hours, as ``events.hours.work_hours`` returns them.
+        presence: Who was there when.
+        everybody: Usual start and end, for who has fewer than ten earlier work days.
         calendar: Work days.
     """
 
     def __init__(
-        self, own: pl.DataFrame, people: pl.DataFrame | None, hours: pl.DataFrame, calendar: pl.DataFrame
+        self,
+        own: pl.DataFrame,
+        people: pl.DataFrame | None,
+        presence: pl.DataFrame,
+        everybody: WorkingDay,
+        calendar: pl.DataFrame,
     ) -> None:
-        self.own = dict(own.iter_rows())
+        self.own, self.own_pcs = own, dict[date, dict[str, str]]()
         self.people, self.entries = people, dict[tuple[str, date], Mapping[str, Any]]()
-        self.hours = {
-            user: (start, end) for user, start, end in hours.select("user", "start", "end").iter_rows()
-        }
-        own_hours = hours.filter("own")
-        self.usual = (median(own_hours["start"]), median(own_hours["end"])) if len(own_hours) else None
+        self.presence = defaultdict[str, list[tuple[date, float, float]]](list)
+        for user, day, first, last in presence.sort("user", "day").iter_rows():
+            self.presence[user].append((day, hour_of(first), hour_of(last)))
+        self.everybody = everybody
+        self.working_days = dict[tuple[str, date], tuple[float | None, float | None]]()
         self.calendar = dict(calendar.select("day", "kind").iter_rows())
         self.company = domains_of(people)
         self.days = defaultdict[tuple[str, str, str | None], set[date]](set)
@@ -64,27 +75,46 @@ class Teller:
             )
         return self.entries[user, day]
 
+    def hours(self, user: str, day: date) -> tuple[float | None, float | None]:
+        """Return the usual start and end of a user's day, as the days before it tell."""
+        before = [
+            (first, last)
+            for there, first, last in self.presence[user]
+            if there < day and self.calendar.get(there) == "work"
+        ][-60:]
+        if len(before) < 10:
+            return self.everybody
+        firsts, lasts = sorted(first for first, _ in before), sorted(last for _, last in before)
+        start, end = firsts[round(0.8 * (len(before) - 1))], lasts[round(0.2 * (len(before) - 1))]
+        return (start, end) if start < end else self.everybody
+
     def late(self, event: Event) -> bool:
         """Return whether an event was after hours."""
         time: datetime = event["time"]
         kind = self.calendar.get(time.date(), "weekend" if time.weekday() > 4 else "work")
-        start, end = self.hours.get(event["user"], self.usual) or (None, None)
         if kind != "work":
             return True
+        if (event["user"], time.date()) not in self.working_days:
+            self.working_days[event["user"], time.date()] = self.hours(event["user"], time.date())
+        start, end = self.working_days[event["user"], time.date()]
         if start is None or end is None:
             return False
-        hour = (time - datetime(time.year, time.month, time.day)).total_seconds() / 3600
-        return bool(hour < start - SLACK or hour > end + SLACK)
+        return hour_of(time) < start - SLACK or hour_of(time) > end + SLACK
 
     def place(self, event: Event) -> str | None:
         """Return whose PC an event happened at."""
         user, pc, day = event["user"], event["pc"], event["time"].date()
-        if pc is None or self.own.get(user) == pc:
-            return None if pc is None else "Self-PC"
+        if pc is None:
+            return None
+        if day not in self.own_pcs:
+            self.own_pcs[day] = own_pc_on(self.own, day)
+        own = self.own_pcs[day]
+        if own.get(user) == pc:
+            return "Self-PC"
         entry = self.entry(user, day)
-        if entry["supervisor"] is not None and self.own.get(entry["supervisor"]) == pc:
+        if entry["supervisor"] is not None and own.get(entry["supervisor"]) == pc:
             return "Supervisor-PC"
-        owners = [owner for owner, theirs in self.own.items() if theirs == pc]
+        owners = [owner for owner, theirs in own.items() if theirs == pc]
         departments = [self.entry(owner, day)["department"] for owner in owners]
         return "Department-PC" if entry["department"] and entry["department"] in departments else "Other-PC"
 

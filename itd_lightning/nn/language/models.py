@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.files import folder_beside
+from itd_lightning.contracts.files import atomic_folder
 
 Quantization = Literal["none", "int8", "nf4"]
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -86,7 +86,7 @@ def converted_default() -> Path:
     plain = transformers.LlamaForCausalLM(transformers.LlamaConfig(**config))
     plain.load_state_dict(original.state_dict())
     plain.tie_weights()
-    with folder_beside(target) as partial:
+    with atomic_folder(target) as partial:
         plain.half().save_pretrained(partial)
         tokenizer.save_pretrained(partial)
     return target

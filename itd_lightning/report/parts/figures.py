@@ -1,7 +1,8 @@
 """Parts of all figures: colours, an empty plot, and how plots are grouped."""
 
 import html
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import plotly.graph_objects as go
 
@@ -11,6 +12,9 @@ _DASHES = ("solid", "5px,2px", "2px,2px", "8px,2px,2px,2px")
 BLUES = [[0, "#ffffff"], [0.25, "#c6dbef"], [0.6, "#4a90c4"], [1, "#08306b"]]
 INK, GREY, PALE = "#1a1a1a", "#767676", "#e8e8e8"
 FONT = "Helvetica Neue, Helvetica, Arial, Liberation Sans, sans-serif"
+
+
+Layout = dict[str, object]  # an axis, a shape, a line or a marker, as Plotly names its parts
 
 
 class Panel(NamedTuple):
@@ -58,7 +62,7 @@ def dash(run: int) -> str:
     return _DASHES[run % len(_DASHES)]
 
 
-def canvas(x: dict[str, Any], y: dict[str, Any]) -> go.Figure:
+def canvas(x: Mapping[str, object], y: Mapping[str, object]) -> go.Figure:
     """Return an empty plot in the page's style; the axes are Plotly's, laid over ours."""
     axis = {
         "fixedrange": True,
@@ -82,7 +86,7 @@ def canvas(x: dict[str, Any], y: dict[str, Any]) -> go.Figure:
             "showlegend": False,
             "dragmode": False,
             "hoverlabel": {"font": {"family": FONT}},
-            "xaxis": axis | x | {"title": axis["title"] | {"text": x.get("title", "")}},  # type: ignore[operator]
-            "yaxis": axis | y | {"title": axis["title"] | {"text": y.get("title", "")}},  # type: ignore[operator]
+            "xaxis": axis | dict(x) | {"title": axis["title"] | {"text": x.get("title", "")}},  # type: ignore[operator]
+            "yaxis": axis | dict(y) | {"title": axis["title"] | {"text": y.get("title", "")}},  # type: ignore[operator]
         }
     )

@@ -4,14 +4,14 @@ Axes: T hours, F features.
 """
 
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 import polars as pl
 from jaxtyping import Float
 
-from itd_lightning.report.parts.figures import BLUES, GREY, PALE, Figure, Panel, canvas, plain
+from itd_lightning.report.parts.figures import BLUES, GREY, PALE, Figure, Layout, Panel, canvas, plain
 from itd_lightning.report.parts.numbers import number
 from itd_lightning.report.runs import Run
 
@@ -52,26 +52,29 @@ def explained_windows(run: Run) -> list[tuple[_Window, Figure]]:
 
 
 def _windows(cells: pl.DataFrame, count: int = _WINDOWS) -> list[_Window]:
-    """Cut the highest units out of the table of cells."""
-    names = ["user", "start", "end"]
+    """Return the highest units of the table of cells."""
     units = (
-        cells.select(*names, "score")
-        .unique(names)
+        cells.select("user", "start", "end", "score")
+        .unique(["user", "start", "end"])
         .sort(["score", "user", "start"], descending=[True, False, False])
     )
     features = cells["feature"].unique(maintain_order=True).to_list()
-    return [_cut(cells, unit, features) for unit in units.head(count).iter_rows(named=True)]
+    return [
+        _window(cells.filter(user=user, start=start, end=end), user, start, score, features)
+        for user, start, end, score in units.head(count).iter_rows()
+    ]
 
 
-def _cut(cells: pl.DataFrame, unit: dict[str, Any], features: list[str]) -> _Window:
+def _window(
+    own_cells: pl.DataFrame, user: str, start: datetime, score: float, features: list[str]
+) -> _Window:
     """Return one unit as grids; a cell that is not in the table is 0."""
-    own_cells = cells.filter(*(pl.col(name) == unit[name] for name in ("user", "start", "end")))
     grids = np.zeros((3, len(features), int(own_cells["hour"].max()) + 1))  # type: ignore[arg-type]
     place = {feature: row for row, feature in enumerate(features)}
     rows = own_cells["feature"].replace_strict(place, return_dtype=pl.Int64).to_numpy()
     for layer, name in enumerate(("seen", "expected", "part")):
         grids[layer, rows, own_cells["hour"].to_numpy()] = own_cells[name].to_numpy()
-    return _Window(unit["user"], unit["start"], unit["score"], features, *grids)
+    return _Window(user, start, score, features, *grids)
 
 
 def _caption(window: _Window) -> str:
@@ -103,16 +106,16 @@ def _probable(window: _Window) -> bool:
 
 def _maps(window: _Window) -> list[Panel]:
     """Return the maps of observed, expected and contribution, on the same hours."""
-    likely = _probable(window)
+    is_probability = _probable(window)
     most = max(float(window.observed.max()), 1)
     marks = [mark for mark in (0, 1, 3, 10, 30, 100, 300, 1000, 3000) if mark <= most]
     colours = {"zmin": 0, "zmax": np.log1p(most), "colorscale": BLUES}
     ticks = {"tickvals": np.log1p(marks).tolist(), "ticktext": [str(mark) for mark in marks]}
     limit = max(float(np.abs(window.expected).max()), 1e-12)
-    expected = {"zmin": 0, "zmax": 1, "colorscale": BLUES} if likely else _diverging(limit)
-    adds = max(float(np.abs(window.part).max()), 1e-12)
-    signed = float(window.part.min()) < 0
-    part = _diverging(adds) if signed else {"zmin": 0, "zmax": adds, "colorscale": _ORANGES}
+    expected = {"zmin": 0, "zmax": 1, "colorscale": BLUES} if is_probability else _diverging(limit)
+    largest = max(float(np.abs(window.part).max()), 1e-12)
+    is_signed = float(window.part.min()) < 0
+    part = _diverging(largest) if is_signed else {"zmin": 0, "zmax": largest, "colorscale": _ORANGES}
     return [
         Panel(
             "Seen",
@@ -122,7 +125,7 @@ def _maps(window: _Window) -> list[Panel]:
         Panel(
             "Expected",
             _heat(window, window.expected, window.expected, expected, {"nticks": 5}),
-            "probability of activity" if likely else "standardised value",
+            "probability of activity" if is_probability else "standardised value",
         ),
         Panel(
             "Contribution", _heat(window, window.part, window.part, part, {"nticks": 4}), "added to the score"
@@ -130,7 +133,7 @@ def _maps(window: _Window) -> list[Panel]:
     ]
 
 
-def _diverging(limit: float) -> dict[str, Any]:
+def _diverging(limit: float) -> Layout:
     """Return a scale with white at 0."""
     return {"zmin": -limit, "zmax": limit, "colorscale": _BOTH_WAYS}
 
@@ -139,8 +142,8 @@ def _heat(
     window: _Window,
     z: Float[np.ndarray, "f t"],
     hover_values: Float[np.ndarray, "f t"],
-    scale: dict[str, Any],
-    ticks: dict[str, Any],
+    scale: Layout,
+    ticks: Layout,
 ) -> go.Figure:
     """Return one map; colours follow ``z``, the hover text has ``hover_values``."""
     hours = z.shape[1]

@@ -53,17 +53,17 @@ def user_picture(run: Run, file: str, user: str) -> _UserPicture:
     users = table["user"].unique(maintain_order=True).sort().to_list()
     if not users:
         return _UserPicture("", table, f"the run's folder has no {file}, which `itd test` writes")
-    shown_user = user or _highest(run, users)
-    if shown_user not in users:
+    name = user or _highest(run, users)
+    if name not in users:
         more = f" and {len(users) - _MAX_NAMES} more" if len(users) > _MAX_NAMES else ""
         names = ", ".join(users[:_MAX_NAMES])
-        words = f"nothing to draw was written of {shown_user}, but of {len(users)} others: {names}{more}"
+        words = f"nothing to draw was written of {name}, but of {len(users)} others: {names}{more}"
         return _UserPicture("", table, words)
-    return _UserPicture(shown_user, table.filter(user=shown_user))
+    return _UserPicture(name, table.filter(user=name))
 
 
 def _highest(run: Run, users: list[str]) -> str:
     """Return which of the users has the highest score."""
-    scores = run.tested.filter(pl.col("score").is_finite(), pl.col("user").is_in(users))
+    scores = run.test_units.filter(pl.col("score").is_finite(), pl.col("user").is_in(users))
     best = scores.sort(["score", "user"], descending=[True, False])
     return str(best["user"][0]) if len(best) else users[0]

@@ -15,7 +15,7 @@ class Row(NamedTuple):
     cells: list[Cell]
 
     @property
-    def agreed(self) -> bool:
+    def is_uniform(self) -> bool:
         """Return whether all cells say the same."""
         return len(set(self.cells)) == 1
 

@@ -20,15 +20,15 @@ def template(name: str) -> Template:
 @cache
 def _environment() -> Environment:
     """Return the settings that all templates share."""
-    shared = Environment(
+    environment = Environment(
         loader=PackageLoader("itd_lightning.report", _TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    shared.filters["number"], shared.filters["prose"] = number, _prose
-    return shared
+    environment.filters["number"], environment.filters["prose"] = number, _prose
+    return environment
 
 
 def _prose(text: str) -> Markup:

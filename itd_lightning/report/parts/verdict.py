@@ -56,8 +56,8 @@ def _best_baseline(evaluation: Evaluation) -> str:
         return ""
     best = max(baselines, key=lambda name: baselines[name][0])
     pr_auc, interval = baselines[best]
-    beside = f" ({span(interval)})" if interval else ""
-    return f" Merely counting {best.replace('_', ' ')} reaches {number(pr_auc)}{beside}."
+    interval_words = f" ({span(interval)})" if interval else ""
+    return f" Merely counting {best.replace('_', ' ')} reaches {number(pr_auc)}{interval_words}."
 
 
 def _audit_summary(audits: Sequence[AuditResult]) -> tuple[str, str]:

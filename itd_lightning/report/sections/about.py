@@ -38,8 +38,8 @@ def _about_table(runs: Sequence[Run]) -> Table:
         "Hash of the config": lambda run: run.about.config or DASH,
     }
     rows = [Row(label, [Cell(fact(run)) for run in runs]) for label, fact in facts.items()]
-    filled = [row for row in rows if any(cell.text for cell in row.cells)]
-    return Table("What was run", "", [""], [Group("", filled)])
+    rows_with_text = [row for row in rows if any(cell.text for cell in row.cells)]
+    return Table("What was run", "", [""], [Group("", rows_with_text)])
 
 
 def _data(run: Run) -> str:

@@ -5,7 +5,7 @@ Axes: N test user-days, R runs, D days.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
@@ -14,14 +14,15 @@ from jaxtyping import Float
 from markupsafe import Markup
 
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.files import read_json
+from itd_lightning.contracts.parts import TEST
 from itd_lightning.contracts.run_files import COST_FILE, SCORE_FILE
 from itd_lightning.evaluation.comparison import CommonTable, common_table
 from itd_lightning.evaluation.comparison_days import common_days, fill_missing
-from itd_lightning.report.parts.comparison_table import cells, heads, notes
+from itd_lightning.report.parts.comparison_table import Cost, cells, heads, notes
 from itd_lightning.report.parts.figures import BLUES, GREY, INK, Figure, Panel, canvas, colour, plain
 from itd_lightning.report.runs import Run
 from itd_lightning.report.sections.base import Page, Section
-from itd_lightning.runs.folder import read_json
 
 _CAMPAIGNS = 8  # insiders whose days are drawn
 _SECONDS = [1, 3, 10, 30, 100, 300, 1000, 3000, 10000]
@@ -71,9 +72,9 @@ def comparison(runs: Sequence[Run]) -> _Comparison:
         days, methods = common_days(score_files)
     except InputError as error:
         return _Comparison(None, [], [], [], {}, str(error))
-    tested = (days["part"] == "test").to_numpy()
-    days = days.filter(tested)
-    scores = np.stack([fill_missing(methods[run.name][0])[tested] for run in runs])
+    is_test = (days["part"] == TEST).to_numpy()
+    days = days.filter(is_test)
+    scores = np.stack([fill_missing(methods[run.name][0])[is_test] for run in runs])
     ranks = np.stack([ranked_share(row) for row in scores])
     names = [run.name for run in runs]
     costs = {run.name: cost(run.folder) for run in runs}
@@ -94,8 +95,8 @@ def cost(folder: Path) -> dict[str, float]:
 
 def ranked_share(score: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
     """Return the share of the days that score lower, half of a tie."""
-    ordered = np.sort(score)
-    first, last = (np.searchsorted(ordered, score, side=side) for side in ("left", "right"))
+    ascending = np.sort(score)
+    first, last = (np.searchsorted(ascending, score, side=side) for side in ("left", "right"))
     share: Float[np.ndarray, " n"] = (first + last) / (2 * len(score))
     return share
 
@@ -200,7 +201,7 @@ def _agreement(ranks: Float[np.ndarray, "r n"], names: list[str]) -> Figure:
     return Figure("agree", caption, [Panel("", figure)])
 
 
-def _cost_plot(table: CommonTable, costs: Mapping[str, Mapping[str, Any]]) -> Figure:
+def _cost_plot(table: CommonTable, costs: Mapping[str, Cost]) -> Figure:
     """Return the PR-AUC over the seconds of the fit."""
     rows = [row for row in table.rows if costs.get(row.name, {}).get("seconds")]
     if not rows:

@@ -36,22 +36,22 @@ def _precision_recall(runs: Sequence[Run]) -> Figure:
 
     Runs that score units of different kinds are compared at the user-day.
     """
-    apart = len({run.about.grain for run in runs}) > 1
-    by_run = [run.truth.day_curves if apart else run.truth.curves for run in runs]
+    is_mixed = len({run.about.grain for run in runs}) > 1
+    by_run = [run.truth.day_curves if is_mixed else run.truth.curves for run in runs]
     scenarios = {name for curves in by_run for name in curves.by_scenario}
     panels = [
-        _panel(runs, by_run, scenario, mark=not apart)
+        _panel(runs, by_run, scenario, mark=not is_mixed)
         for scenario in sorted(scenarios, key=lambda name: -1 if name is None else name)
     ]
     reasons = [
         (run.name, run.truth.reason or curves.reason) for run, curves in zip(runs, by_run, strict=True)
     ]
-    circle = not apart and any(run.evaluation.get("recall") is not None for run in runs)
+    circle = not is_mixed and any(run.evaluation.get("recall") is not None for run in runs)
     caption = (
         "The area under each step line is the PR-AUC; the part above its dotted base rate is what the method "
         f"adds to chance{'; a circle marks the threshold' if circle else ''}."
     )
-    if apart:
+    if is_mixed:
         caption += (
             " The runs score units of different kinds, so user-days are compared, each as its highest unit."
         )
@@ -82,8 +82,8 @@ def _add_curve(figure: go.Figure, name: str, place: int, curve: Curve) -> None:
     traces = {"mode": "lines", "name": plain(name)}
     x, y, base = curve.recall.tolist(), curve.precision.tolist(), curve.base_rate
     figure.add_scatter(x=x, y=y, line=line, hovertemplate=hover, **traces)
-    dotted = {"color": colour(place), "width": 1.5, "dash": "2px,3px"}
-    figure.add_scatter(x=[0, 1], y=[base, base], line=dotted, hovertemplate="base rate %{y:.3g}", **traces)
+    base_line = {"color": colour(place), "width": 1.5, "dash": "2px,3px"}
+    figure.add_scatter(x=[0, 1], y=[base, base], line=base_line, hovertemplate="base rate %{y:.3g}", **traces)
 
 
 def _add_threshold(figure: go.Figure, run: Run, place: int) -> None:

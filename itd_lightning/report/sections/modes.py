@@ -2,15 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
 
 import plotly.graph_objects as go
 import polars as pl
 from markupsafe import Markup
 
 from itd_lightning.contracts.pictures import MODE_FILE
-from itd_lightning.report.parts.campaigns import campaigns
-from itd_lightning.report.parts.figures import COLOURS, INK, Figure, Panel, canvas
+from itd_lightning.report.parts.campaigns import campaign_shapes
+from itd_lightning.report.parts.figures import COLOURS, INK, Figure, Layout, Panel, canvas
 from itd_lightning.report.parts.pictures import user_picture
 from itd_lightning.report.runs import Run
 from itd_lightning.report.sections.base import Page, Section
@@ -62,9 +61,9 @@ def _plot(run: Run, table: pl.DataFrame, mode: int, channel: str) -> go.Figure:
     signal = table.filter(mode=mode).sort("day")
     days = signal["day"].to_list()
     span = [str(days[0]), str(days[-1] + timedelta(days=1))]
-    time: dict[str, Any] = {"type": "date", "range": span, "nticks": 5, "tickformat": "%d %b %Y"}
+    time: Layout = {"type": "date", "range": span, "nticks": 5, "tickformat": "%d %b %Y"}
     figure = canvas(time, {"nticks": 4})
-    figure.layout.shapes = campaigns(run, str(signal["user"][0]))
+    figure.layout.shapes = campaign_shapes(run, str(signal["user"][0]))
     figure.add_scatter(
         x=[str(day) for day in days],
         y=signal[channel].round(4).to_list(),

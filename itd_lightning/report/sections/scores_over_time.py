@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 import plotly.graph_objects as go
 import polars as pl
 from markupsafe import Markup
 
-from itd_lightning.report.parts.campaigns import HARMLESS, MALICIOUS, campaigns
-from itd_lightning.report.parts.figures import INK, Figure, Panel, canvas
+from itd_lightning.report.parts.campaigns import HARMLESS, MALICIOUS, campaign_shapes
+from itd_lightning.report.parts.figures import INK, Figure, Layout, Panel, canvas
 from itd_lightning.report.parts.numbers import number
 from itd_lightning.report.runs import Run
 from itd_lightning.report.sections.base import Page, Section
@@ -30,9 +29,11 @@ class ScoresOverTime(Section):
 
 def _timelines(run: Run) -> Figure:
     """Return one panel a user: scores as dots, malicious units as diamonds, campaigns shaded."""
-    unlabelled = run.tested.with_columns(malicious=pl.lit(None, pl.Boolean))
+    units_without_labels = run.test_units.with_columns(malicious=pl.lit(None, pl.Boolean))
     labelled_units = run.truth.labelled_units
-    units = (unlabelled if labelled_units is None else labelled_units).filter(pl.col("score").is_finite())
+    units = (units_without_labels if labelled_units is None else labelled_units).filter(
+        pl.col("score").is_finite()
+    )
     if units.is_empty():
         return Figure("timeline", "", [], "the run holds no test units")
     best = units.group_by("user").agg(pl.col("score").max()).sort(["score", "user"], descending=[True, False])
@@ -50,9 +51,9 @@ def _caption(run: Run, top_units: pl.DataFrame, users: int) -> str:
     subject = (
         "The user with the highest score" if users == 1 else f"The {users} users with the highest scores"
     )
-    dashed = "" if run.evaluation.get("threshold") is None else "; dashed: the threshold"
+    threshold_words = "" if run.evaluation.get("threshold") is None else "; dashed: the threshold"
     dots = "units" if run.behaviours is None else "user-days, each as its highest behaviour"
-    words = f"{subject}, on one scale{dashed}; shaded: the campaign; grey dots: {dots}"
+    words = f"{subject}, on one scale{threshold_words}; shaded: the campaign; grey dots: {dots}"
     if run.truth.labelled_units is None:
         return f"{words}; which of them are malicious is not known here."
     peaks = top_units.sort("score", descending=True).group_by("user", maintain_order=True).first()
@@ -62,22 +63,22 @@ def _caption(run: Run, top_units: pl.DataFrame, users: int) -> str:
 
 def _panel(run: Run, units: pl.DataFrame, user: str, scale: list[float]) -> Panel:
     """Return one user's scores as a panel."""
-    ordered = _thin_units(units).sort("start")
-    first, last = ordered["start"][0], ordered["end"].max()
+    points = _thin_units(units).sort("start")
+    first, last = points["start"][0], points["end"].max()
     margin = max((last - first) * 0.02, timedelta(hours=12))
     span = [str(first - margin), str(last + margin)]
     figure = canvas(
         {"type": "date", "range": span, "nticks": 5, "tickformat": "%d %b %Y"},
         {"range": scale, "nticks": 5, "title": "score"},
     )
-    figure.layout.shapes = [*campaigns(run, user), *_threshold(run)]
-    x, y = _line_with_gaps(ordered)
+    figure.layout.shapes = [*campaign_shapes(run, user), *_threshold(run)]
+    x, y = _line_with_gaps(points)
     line = {"color": "#c4c4c4", "width": 1}
     figure.add_scatter(x=x, y=y, mode="lines", line=line, hoverinfo="skip", connectgaps=False)
     malicious = pl.col("malicious").fill_null(value=False)
-    _add_units(figure, ordered.filter(~malicious), "", {"color": HARMLESS, "size": 4})
+    _add_units(figure, points.filter(~malicious), "", {"color": HARMLESS, "size": 4})
     mark = {"color": MALICIOUS, "size": 8, "symbol": "diamond", "line": {"color": "white", "width": 0.5}}
-    _add_units(figure, ordered.filter(malicious), "<br>malicious", mark)
+    _add_units(figure, points.filter(malicious), "<br>malicious", mark)
     return Panel(user, figure, f"highest {number(float(units['score'].max()))}{_scenarios(run, user)}")  # type: ignore[arg-type]
 
 
@@ -90,12 +91,12 @@ def _thin_units(units: pl.DataFrame) -> pl.DataFrame:
     return units.group_by(day).agg(highest)
 
 
-def _line_with_gaps(ordered: pl.DataFrame) -> tuple[list[datetime | None], list[float | None]]:
+def _line_with_gaps(points: pl.DataFrame) -> tuple[list[datetime | None], list[float | None]]:
     """Return the times and scores, with a gap in the line where more than a day passes without a unit."""
     x: list[datetime | None] = []
     y: list[float | None] = []
     before: datetime | None = None
-    for start, end, score in ordered.select("start", "end", "score").iter_rows():
+    for start, end, score in points.select("start", "end", "score").iter_rows():
         middle = start + (end - start) / 2
         if before is not None and start - before > timedelta(days=1):
             x.append(before)
@@ -106,7 +107,7 @@ def _line_with_gaps(ordered: pl.DataFrame) -> tuple[list[datetime | None], list[
     return x, y
 
 
-def _add_units(figure: go.Figure, units: pl.DataFrame, suffix: str, marker: dict[str, Any]) -> None:
+def _add_units(figure: go.Figure, units: pl.DataFrame, suffix: str, marker: Layout) -> None:
     """Draw units of one kind, each in the middle of its time."""
     hover = "%{customdata}<br>score %{y:.3g}" + suffix + "<extra></extra>"
     middle = units.select(pl.col("start") + (pl.col("end") - pl.col("start")) / 2).to_series()
@@ -121,7 +122,7 @@ def _add_units(figure: go.Figure, units: pl.DataFrame, suffix: str, marker: dict
     )
 
 
-def _threshold(run: Run) -> list[dict[str, Any]]:
+def _threshold(run: Run) -> list[Layout]:
     """Return the threshold as a dashed line, where there is one."""
     value = run.evaluation.get("threshold")
     if value is None:

@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from itd_lightning.alerts.lists import ranked_days, with_reasons
 from itd_lightning.numerics.history import WARM_UP_DAYS
+from itd_lightning.report.parts.campaigns import campaign_days
 from itd_lightning.report.runs import Run
 from itd_lightning.report.sections.base import Page, Section
 
@@ -37,10 +38,5 @@ def _top_days(run: Run) -> list[dict[str, Any]]:
 
 def _campaign_on(run: Run, user: str, day: date) -> str:
     """Return the scenario of the campaign that runs on a user's day, or an empty text."""
-    running = (
-        f"scenario {campaign['scenario']}"
-        for campaign in run.evaluation.get("campaigns", [])
-        if campaign["user"] == user
-        and str(campaign["start"])[:10] <= day.isoformat() <= str(campaign["end"])[:10]
-    )
-    return next(running, "")
+    campaigns = (one for one in campaign_days(run, user) if one.first <= day <= one.last)
+    return next((f"scenario {campaign.scenario}" for campaign in campaigns), "")

@@ -1,14 +1,13 @@
 """Losses by epoch, in the stages of a training."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 from markupsafe import Markup
 
 from itd_lightning.contracts.run_files import METRIC_FILE
-from itd_lightning.report.parts.figures import GREY, Figure, Panel, canvas, colour, dash
+from itd_lightning.report.parts.figures import GREY, Figure, Layout, Panel, canvas, colour, dash
 from itd_lightning.report.parts.numbers import number
 from itd_lightning.report.runs import Run
 from itd_lightning.report.sections.base import Page, Section
@@ -72,7 +71,7 @@ def _add_stages(figure: go.Figure, epochs: list[int], stages: list[int]) -> None
     if len(stage_starts) < 2:
         return
     for epoch, stage in stage_starts:
-        place: dict[str, Any] = {"x": epoch - 0.5 if epoch > epochs[0] else epoch, "yref": "paper"}
+        place: Layout = {"x": epoch - 0.5 if epoch > epochs[0] else epoch, "yref": "paper"}
         if epoch > epochs[0]:
             line = {"color": GREY, "width": 1}
             figure.add_shape(type="line", x0=place["x"], x1=place["x"], yref="paper", y0=0, y1=1, line=line)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
@@ -11,14 +11,24 @@ from jaxtyping import Bool
 from markupsafe import Markup
 
 from itd_lightning.contracts.pictures import PATH_FILE, TRAJECTORY_FILE
-from itd_lightning.report.parts.campaigns import HARMLESS, MALICIOUS, campaigns
-from itd_lightning.report.parts.figures import BLUES, COLOURS, FONT, GREY, Figure, Panel, canvas, plain
+from itd_lightning.report.parts.campaigns import HARMLESS, MALICIOUS, campaign_days, campaign_shapes
+from itd_lightning.report.parts.figures import (
+    BLUES,
+    COLOURS,
+    FONT,
+    GREY,
+    Figure,
+    Layout,
+    Panel,
+    canvas,
+    plain,
+)
 from itd_lightning.report.parts.pictures import read_pictures, user_picture
 from itd_lightning.report.runs import Run
 from itd_lightning.report.sections.base import Page, Section
 
 _VIEW = "trajectories"  # whose runs have pictures
-_CALM = "#DCE9F5"  # behind baseline days
+_BASELINE_COLOUR = "#DCE9F5"  # behind baseline days
 _SHADE = "shaded blue: the baseline; shaded orange: the campaign"
 
 
@@ -81,18 +91,16 @@ def pictures(run: Run, user: str = "") -> Figure:
 
 def _malicious_days(run: Run, user: str, days: list[date]) -> Bool[np.ndarray, " p"]:
     """Return a mask of the days on which a campaign of the user runs."""
-    spans = [
-        (str(campaign["start"])[:10], str(campaign["end"])[:10])
-        for campaign in run.evaluation.get("campaigns", [])
-        if campaign["user"] == user
-    ]
-    return np.array([any(a <= day.isoformat() <= b for a, b in spans) for day in days], dtype=bool)
+    campaigns = campaign_days(run, user)
+    return np.array(
+        [any(campaign.first <= day <= campaign.last for campaign in campaigns) for day in days], dtype=bool
+    )
 
 
 def _in_space(story: _Story) -> go.Figure:
     """Return picture 1: the path in three principal components."""
     place = story.table.select(pl.col("x", "y", "z").round(4))
-    calm = story.table["baseline"].to_numpy()
+    is_baseline = story.table["baseline"].to_numpy()
     figure = go.Figure(
         layout={
             "template": "none",
@@ -106,8 +114,8 @@ def _in_space(story: _Story) -> go.Figure:
     line = {"color": "#c4c4c4", "width": 1}
     figure.add_scatter3d(**place.to_dict(as_series=False), mode="lines", line=line, hoverinfo="skip")
     parts = (
-        (calm & ~story.malicious, COLOURS[0], 2.5, "baseline"),
-        (~calm & ~story.malicious, HARMLESS, 2.5, "later"),
+        (is_baseline & ~story.malicious, COLOURS[0], 2.5, "baseline"),
+        (~is_baseline & ~story.malicious, HARMLESS, 2.5, "later"),
         (story.malicious, MALICIOUS, 5, "campaign"),
     )
     for mask, colour, size, words in parts:
@@ -121,15 +129,21 @@ def _in_space(story: _Story) -> go.Figure:
     return figure
 
 
-def _time_plot(run: Run, story: _Story, y: dict[str, Any]) -> go.Figure:
+def _time_plot(run: Run, story: _Story, y: Layout) -> go.Figure:
     """Return an empty plot over the user's days, baseline and campaigns shaded."""
     days: list[date] = story.table["day"].to_list()
     span = [str(days[0]), str(days[-1] + timedelta(days=1))]
     figure = canvas({"type": "date", "range": span, "nticks": 5, "tickformat": "%d %b %Y"}, y)
     until = str(story.table.filter("baseline")["day"].max())
-    calm = {"x0": span[0], "x1": until, "fillcolor": _CALM, "line": {"width": 0}, "layer": "below"}
+    baseline_shape = {
+        "x0": span[0],
+        "x1": until,
+        "fillcolor": _BASELINE_COLOUR,
+        "line": {"width": 0},
+        "layer": "below",
+    }
     full_height = {"type": "rect", "yref": "paper", "y0": 0, "y1": 1}
-    figure.layout.shapes = [full_height | calm, *campaigns(run, story.user)]
+    figure.layout.shapes = [full_height | baseline_shape, *campaign_shapes(run, story.user)]
     return figure
 
 
@@ -219,10 +233,7 @@ def _paths(run: Run, signatures: pl.DataFrame) -> go.Figure:
 
 def _with_scenarios(run: Run, signatures: pl.DataFrame) -> pl.DataFrame:
     """Return the regular windows, of scenario 0, and those that end with a campaign, of its ``scenario``."""
-    ends = [
-        (campaign["user"], date.fromisoformat(str(campaign["end"])[:10]), int(campaign["scenario"]))
-        for campaign in run.evaluation.get("campaigns", [])
-    ]
+    ends = [(campaign.user, campaign.last, campaign.scenario) for campaign in campaign_days(run)]
     names = ["user", "end", "scenario"]
     campaign_ends = pl.DataFrame(
         ends, schema=dict(zip(names, (pl.String, pl.Date, pl.Int64), strict=True)), orient="row"
@@ -237,5 +248,5 @@ def _with_scenarios(run: Run, signatures: pl.DataFrame) -> pl.DataFrame:
     )
     days = last.select("user", "day", "scenario")
     with_scenario = signatures.join(days, on=["user", "day"], how="left", maintain_order="left")
-    shown = with_scenario.filter(pl.col("regular") | pl.col("scenario").is_not_null())
-    return shown.with_columns(pl.col("scenario").fill_null(0))
+    rows = with_scenario.filter(pl.col("regular") | pl.col("scenario").is_not_null())
+    return rows.with_columns(pl.col("scenario").fill_null(0))

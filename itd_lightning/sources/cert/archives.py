@@ -94,14 +94,14 @@ def read_root_name(path: Path) -> str:
 
 def unpacking_rate(path: Path, sample: int) -> tuple[float, float]:
     """Return the bytes that an archive unpacks to, and bytes a second, as far as its beginning tells."""
-    began = perf_counter()
+    start_time = perf_counter()
     with path.open("rb") as packed, bz2.open(packed) if "bz" in path.suffix else packed as unpacked:
         try:
             length = len(unpacked.read(sample))
         except (EOFError, OSError) as error:
             raise InputError(f"{path} is damaged or cut short: {error}") from error
         ratio = length / max(packed.tell(), 1)
-    return path.stat().st_size * ratio, length / max(perf_counter() - began, 1e-9)
+    return path.stat().st_size * ratio, length / max(perf_counter() - start_time, 1e-9)
 
 
 def read_archive(

@@ -16,6 +16,7 @@ from itd_lightning.sources.base import (
     DECOYS,
     PARSED,
     REFUSED,
+    ROW_SIZE,
     Facts,
     Guess,
     ParsedPiece,
@@ -42,7 +43,6 @@ from itd_lightning.sources.cert.tables import read_table
 MOST_REFUSED = 1_000_000  # lines of a piece that are no rows: to refuse more one by one tells nothing
 _PACKED = 5  # a release unpacks to about so many times its archive
 _SAMPLE = 4 << 20  # bytes of each log
-_ROW = 500  # bytes of a row in an archive that nobody has looked into
 _STAMPED = ("*", "*/*.csv", "answers/*/*.csv")  # the files of a folder that a release may have
 
 
@@ -157,7 +157,7 @@ class CertSource(Source):
         """Yield the beginning of each log, parsed; of an archive, a guess from its unpacking rate."""
         if self.archived:
             unpacked, rate = unpacking_rate(self.path, _SAMPLE)
-            yield Guess(unpacked / _ROW, unpacked / rate)
+            yield Guess(unpacked / ROW_SIZE, unpacked / rate)
             return
         for log in self.release.logs:
             sample = _parse_sample(self.log_file(log), log, content, now)
@@ -214,10 +214,10 @@ def _parse_sample(path: Path, log: Log, content: tuple[str, ...] | None, now: da
     text = text[: text.rfind(b"\n") + 1]
     if not text:
         return None
-    began = perf_counter()
+    start_time = perf_counter()
     block = split_fields(text, header, log, 2)
     events, _ = parse_rows(_drop_content(block.rows, log, content), log, now)
-    return Sample(events, perf_counter() - began, path.stat().st_size / len(text))
+    return Sample(events, perf_counter() - start_time, path.stat().st_size / len(text))
 
 
 def _stamp(path: Path) -> list[Any]:

@@ -1,8 +1,8 @@
-"""Sources -> an event store, in two halves: read every piece, then sort every shard.
+"""The build of an event store from sources, in two halves: read every piece, then sort every shard.
 
     STORE/manifest.json               what went in: rows read, kept and rejected a log, fingerprints, options
     STORE/events/shard=000/           users by a stable hash, each whole in one shard, sorted by time: events,
-                                      presence (their days) and pc_use (their first two weeks)
+                                      presence (their days) and pc_use (their PCs on each day)
     STORE/people.parquet              who worked there as what, with validity dates
     STORE/decoys.parquet              decoy files, where the source knows any
     STORE/answers/                    campaigns and malicious events; absent where there is no key
@@ -13,7 +13,6 @@ Everything is written to ``.STORE.partial`` beside the store, which gets its nam
 killed build left there is used by the next one, if nothing that it depends on has changed.
 """
 
-import json
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -22,25 +21,42 @@ from pathlib import Path
 from typing import Any
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.files import aside, private_files, private_folder, read_json, written_beside
+from itd_lightning.contracts.files import (
+    aside,
+    atomic_file,
+    find_json,
+    private_files,
+    private_folder,
+    read_json,
+)
+from itd_lightning.contracts.store_files import EVENT_FILE, MANIFEST_FILE, REJECT_FILE, shard_folder
 from itd_lightning.executors import Executor, Place, open_executor
 from itd_lightning.sources.base import Facts, Piece, Source
 from itd_lightning.store.build.facts import join_facts, read_raw, write_facts
-from itd_lightning.store.build.manifest import StagedLog, collect_rejects, make_manifest
+from itd_lightning.store.build.manifest import StagedLog, collect_rejects, make_manifest, write_manifest
 from itd_lightning.store.build.plan import Plan
 from itd_lightning.store.build.publish import (
     discard,
     is_already_added,
-    lock_folder,
+    lock_build,
     publish,
     remove,
     resume_build,
 )
 from itd_lightning.store.build.resolve import resolve_key
-from itd_lightning.store.build.shards import Shard, shard_file, sort_shard
-from itd_lightning.store.build.stage import Job, PieceNote, piece_folder, read_note, stage_piece
-from itd_lightning.store.read import MANIFEST
+from itd_lightning.store.build.shards import Shard
+from itd_lightning.store.build.sort import sort_shard
+from itd_lightning.store.build.stage import (
+    SORTED,
+    STAGING,
+    Job,
+    PieceNote,
+    piece_folder,
+    read_note,
+    stage_piece,
+)
 
+_SPOOL = "small"  # in the folder: files of archives
 _NOW = "now.txt"  # in the folder: after when events are refused
 Progress = Callable[[str, int, int, int], None]  # what is done, how much of it, of how much, rows
 
@@ -49,7 +65,7 @@ Progress = Callable[[str, int, int, int], None]  # what is done, how much of it,
 def build(
     plan: Plan, workers: int = 1, place: Place = "local", on_progress: Progress | None = None
 ) -> dict[str, Any]:
-    """Carry a plan out; nothing appears under the store's name before all of it is done.
+    """Build a store; nothing appears under the store's name before all of it is done.
 
     Args:
         plan: The plan.
@@ -65,18 +81,18 @@ def build(
         InputError: If a log or the key cannot be read, or another program builds this store.
     """
     report = on_progress or (lambda *_: None)
-    with lock_folder(plan.partial) as folder:
+    with lock_build(plan.partial) as folder:
         if plan.base is not None and is_already_added(plan):
             for old in (aside(plan.store), folder):
                 discard(old)
             return plan.base.manifest
         resume_build(plan, folder)
-        if read_json(folder / MANIFEST) is None:
+        if find_json(folder / MANIFEST_FILE) is None:
             with open_executor(workers, place) as executor:
                 _write_store(plan, folder, executor, report)
-        for left in ("staging", "sorted", "small", _NOW):
-            remove(folder / left)
-        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text("utf-8"))
+        for name in (STAGING, SORTED, _SPOOL, _NOW):
+            remove(folder / name)
+        manifest: dict[str, Any] = read_json(folder / MANIFEST_FILE)
         publish(folder, plan.store)
     return manifest
 
@@ -86,28 +102,26 @@ def _write_store(plan: Plan, folder: Path, executor: Executor, report: Progress)
     job = _make_job(plan, folder)
     identity = plan.identity
     # A folder shows at once whether its key and people can be read, an archive when it has been streamed.
-    early = [
+    facts_before = [
         source.read_facts(_spool_folder(folder, number), streamed=False)
         for number, source in enumerate(plan.sources)
     ]
     logs = list(stage_logs(plan, job, executor, report))
     if plan.identity != identity:
         raise InputError("a source was changed while it was read; build again")
-    late = [
+    facts_after = [
         facts or source.read_facts(_spool_folder(folder, number), streamed=True)
-        for number, (source, facts) in enumerate(zip(plan.sources, early, strict=True))
+        for number, (source, facts) in enumerate(zip(plan.sources, facts_before, strict=True))
     ]
-    facts = join_facts([*_load_base_facts(plan), *(facts for facts in late if facts is not None)])
+    facts = join_facts([*_load_base_facts(plan), *(facts for facts in facts_after if facts is not None)])
     shards = sort_shards(plan, job, executor, report)
     write_facts(folder, facts)
-    files = [shard_file(folder, shard) for shard in range(plan.shards)]
+    files = [shard_folder(folder, shard) / EVENT_FILE for shard in range(plan.shards)]
     answers = None if facts.answers is None else resolve_key(folder, facts.answers, files, executor)
     rejects = collect_rejects(plan, job, logs)
-    (folder / "rejects").mkdir(exist_ok=True)
-    rejects.write_parquet(folder / "rejects" / "rejects.parquet")
-    manifest = make_manifest(plan, logs, shards, rejects, facts, answers)
-    with written_beside(folder / MANIFEST) as file:
-        file.write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
+    (folder / REJECT_FILE).parent.mkdir(exist_ok=True)
+    rejects.write_parquet(folder / REJECT_FILE)
+    write_manifest(folder, make_manifest(plan, logs, shards, rejects, facts, answers))
 
 
 def _make_job(plan: Plan, folder: Path) -> Job:
@@ -123,16 +137,16 @@ def _load_now(plan: Plan, folder: Path) -> datetime:
     try:
         return datetime.fromisoformat(file.read_text("utf-8"))
     except (FileNotFoundError, ValueError):  # a build that begins, or whose moment is lost with its pieces
-        for left in ("staging", "sorted"):
-            remove(folder / left)
-    with written_beside(file) as partial_file:
+        for name in (STAGING, SORTED):
+            remove(folder / name)
+    with atomic_file(file) as partial_file:
         partial_file.write_text(plan.now.isoformat(), "utf-8")
     return plan.now
 
 
 def _spool_folder(folder: Path, source: int) -> Path:
     """Return where the files of an archive are written while it is streamed."""
-    return folder / "small" / f"source-{source}"
+    return folder / _SPOOL / f"source-{source}"
 
 
 def _load_base_facts(plan: Plan) -> list[Facts]:
@@ -146,18 +160,18 @@ def _load_base_facts(plan: Plan) -> list[Facts]:
 
 def stage_logs(plan: Plan, job: Job, executor: Executor, report: Progress) -> Iterator[StagedLog]:
     """Parse every log of every source, piece by piece."""
-    sent: list[tuple[int, Piece]] = []
+    items_sent: list[tuple[int, Piece]] = []
     total, done, rows = plan.size, 0, 0
 
     def items() -> Iterator[tuple[int, Piece]]:
         for number, source in enumerate(plan.sources):
             for piece in _pieces_of(source, job, number):
-                sent.append((job.first + number, piece))
-                yield sent[-1]
+                items_sent.append((job.first + number, piece))
+                yield items_sent[-1]
 
     staged: dict[tuple[int, str], list[tuple[Piece, PieceNote]]] = {}
     for turn, note in enumerate(executor.map(partial(stage_piece, job), items())):
-        number, piece = sent[turn]
+        number, piece = items_sent[turn]
         staged.setdefault((number, piece.log), []).append((piece, note))
         done, rows = done + note.size, rows + note.read
         report("reading", min(done, total), total, rows)
@@ -178,9 +192,9 @@ def _pieces_of(source: Source, job: Job, number: int) -> Iterator[Piece]:
 
 def sort_shards(plan: Plan, job: Job, executor: Executor, report: Progress) -> list[Shard]:
     """Sort every shard; one that nothing was added to stays the file it was."""
-    touched = {int(path.stem) for path in job.folder.glob("staging/[0-9]*/[0-9]*.arrow")}
+    changed = {int(path.stem) for path in job.folder.glob(f"{STAGING}/[0-9]*/[0-9]*.arrow")}
     base = None if plan.base is None else plan.base.path
-    todo = [shard for shard in range(plan.shards) if base is None or shard in touched]
+    todo = [shard for shard in range(plan.shards) if base is None or shard in changed]
     shards = {}
     rows = 0
     for shard, result in zip(todo, executor.map(partial(sort_shard, job, base), todo), strict=True):
@@ -190,8 +204,8 @@ def sort_shards(plan: Plan, job: Job, executor: Executor, report: Progress) -> l
     if plan.base is not None:
         for shard in set(range(plan.shards)) - set(todo):
             shards[shard] = Shard(**plan.base.manifest["shards"][shard])
-            for file in shard_file(plan.base.path, shard).parent.iterdir():
-                link(file, shard_file(job.folder, shard).with_name(file.name))
+            for file in shard_folder(plan.base.path, shard).iterdir():
+                link(file, shard_folder(job.folder, shard) / file.name)
     return [shards[shard] for shard in range(plan.shards)]
 
 

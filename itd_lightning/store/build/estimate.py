@@ -11,7 +11,7 @@ from itd_lightning.store.build.shards import write_events
 from itd_lightning.store.build.stage import staging_compression, stored_content
 
 _REST = 1.8  # times what is timed here goes into reading, hashing and sorting
-STAGED, KEPT = 60, 40  # bytes of a guessed row while building and in the store
+_STAGED_BYTES, _STORED_BYTES = 60, 40  # bytes of a guessed row while building and in the store
 
 
 class Estimate(NamedTuple):
@@ -20,16 +20,16 @@ class Estimate(NamedTuple):
     Attributes:
         rows: Rows to read.
         seconds: Time.
-        building: Bytes on disk while it builds.
-        kept: Bytes of the store.
-        free: Bytes that are free there.
+        peak_bytes: Bytes on disk while it builds.
+        store_bytes: Bytes of the store.
+        free_bytes: Bytes that are free there.
     """
 
     rows: int
     seconds: float
-    building: int
-    kept: int
-    free: int
+    peak_bytes: int
+    store_bytes: int
+    free_bytes: int
 
 
 def estimate(plan: Plan, workers: int) -> Estimate:
@@ -39,23 +39,23 @@ def estimate(plan: Plan, workers: int) -> Estimate:
         for source in plan.sources
         for sample in source.samples(plan.content, plan.now)
     ]
-    rows, seconds, staged, kept = (sum(column) for column in zip((0.0,) * 4, *costs, strict=True))
+    rows, seconds, staged, store_bytes = (sum(column) for column in zip((0.0,) * 4, *costs, strict=True))
     place = plan.store.absolute().parent
     while not place.exists():
         place = place.parent
-    free = shutil.disk_usage(place).free
+    free_bytes = shutil.disk_usage(place).free
     shards = [] if plan.base is None else plan.base.shards  # at worst, all of them are written again
-    kept += sum(shard.stat().st_size for shard in shards)
-    return Estimate(int(rows), seconds / workers, int(staged + kept), int(kept), free)
+    store_bytes += sum(shard.stat().st_size for shard in shards)
+    return Estimate(int(rows), seconds / workers, int(staged + store_bytes), int(store_bytes), free_bytes)
 
 
 def _sample_cost(sample: Sample, plan: Plan) -> tuple[float, float, float, float]:
     """Return rows, seconds, and bytes of a log, staged and stored."""
-    began = perf_counter()
+    start_time = perf_counter()
     events = sample.events.with_columns(stored_content(plan.content))
     staged, stored = BytesIO(), BytesIO()
     events.write_ipc_stream(staged, compression=staging_compression(plan.content))
-    seconds = (sample.seconds + perf_counter() - began) * (1 + _REST)
+    seconds = (sample.seconds + perf_counter() - start_time) * (1 + _REST)
     write_events(events.drop("line").sort("user", "time"), stored)
     return (
         len(events) * sample.scale,
@@ -67,4 +67,4 @@ def _sample_cost(sample: Sample, plan: Plan) -> tuple[float, float, float, float
 
 def _guess_cost(guess: Guess) -> tuple[float, float, float, float]:
     """Return rows, seconds, and bytes of logs that nobody can look into, staged and stored."""
-    return guess.rows, guess.seconds, guess.rows * STAGED, guess.rows * KEPT
+    return guess.rows, guess.seconds, guess.rows * _STAGED_BYTES, guess.rows * _STORED_BYTES

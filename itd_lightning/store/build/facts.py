@@ -9,6 +9,14 @@ from pathlib import Path
 
 import polars as pl
 
+from itd_lightning.contracts.store_files import (
+    CAMPAIGN_FILE,
+    DECOY_FILE,
+    PEOPLE_FILE,
+    RAW_ENTRY_FILE,
+    RAW_KEY_FILE,
+    RAW_TRAIT_FILE,
+)
 from itd_lightning.sources.base import CAMPAIGN_ORDER, KEY_ORDER, Answers, Directory, Facts
 from itd_lightning.store.build.people import join_directories, validity_periods
 
@@ -39,13 +47,13 @@ def write_facts(folder: Path, facts: Facts) -> None:
     """Write the facts as read, and people and decoys as views need them."""
     tables: dict[str, pl.DataFrame] = {}
     if facts.directory is not None:
-        tables["raw/entries.parquet"], tables["raw/traits.parquet"] = facts.directory
-        tables["people.parquet"] = validity_periods(facts.directory)
+        tables[RAW_ENTRY_FILE], tables[RAW_TRAIT_FILE] = facts.directory
+        tables[PEOPLE_FILE] = validity_periods(facts.directory)
     if facts.decoys is not None:
-        tables["decoys.parquet"] = facts.decoys
+        tables[DECOY_FILE] = facts.decoys
     if facts.answers is not None:
-        tables["answers/campaigns.parquet"] = facts.answers.campaigns
-        tables["raw/key.parquet"] = facts.answers.rows
+        tables[CAMPAIGN_FILE] = facts.answers.campaigns
+        tables[RAW_KEY_FILE] = facts.answers.rows
     for name, table in tables.items():
         (folder / name).parent.mkdir(exist_ok=True)
         table.rechunk().write_parquet(folder / name)
@@ -57,11 +65,11 @@ def read_raw(store: Path, remarks: list[str], *, synthetic: bool) -> Facts:
     def table(name: str) -> pl.DataFrame | None:
         return pl.read_parquet(store / name, glob=False) if (store / name).is_file() else None
 
-    entries, traits = table("raw/entries.parquet"), table("raw/traits.parquet")
-    campaigns, rows = table("answers/campaigns.parquet"), table("raw/key.parquet")
+    entries, traits = table(RAW_ENTRY_FILE), table(RAW_TRAIT_FILE)
+    campaigns, rows = table(CAMPAIGN_FILE), table(RAW_KEY_FILE)
     return Facts(
         directory=None if entries is None or traits is None else Directory(entries, traits),
         answers=None if campaigns is None or rows is None else Answers(campaigns, rows, remarks),
-        decoys=table("decoys.parquet"),
+        decoys=table(DECOY_FILE),
         synthetic=synthetic,
     )

@@ -2,7 +2,9 @@
 
 import json
 import platform
+from collections.abc import Mapping
 from hashlib import blake2b
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -11,10 +13,13 @@ from xxhash import xxh3_128
 import itd_lightning
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.events import KINDS, REJECTS
+from itd_lightning.contracts.files import atomic_file
+from itd_lightning.contracts.store_files import MANIFEST_FILE, REJECT_FILE
 from itd_lightning.sources.base import Facts, Piece
 from itd_lightning.store.build.plan import Plan
-from itd_lightning.store.build.shards import DUPLICATES, Shard
-from itd_lightning.store.build.stage import REFUSALS, Job, PieceNote, piece_folder
+from itd_lightning.store.build.shards import Shard
+from itd_lightning.store.build.sort import DUPLICATES
+from itd_lightning.store.build.stage import REFUSALS, SORTED, Job, PieceNote, piece_folder
 from itd_lightning.store.read import SCHEMA_VERSION
 
 
@@ -79,7 +84,7 @@ def make_manifest(
         shards: Size and span of each shard.
         rejects: Every refused row, as ``collect_rejects`` returns them.
         facts: What is known beside the events.
-        answers: Counts of the key, as ``resolve_key`` returns them.
+        answers: Counts of the key, as ``count_key`` returns them.
     """
     earlier = [] if plan.base is None else plan.base.manifest["sources"]
     sources = [*earlier, *_count_logs(logs, rejects)]
@@ -88,10 +93,7 @@ def make_manifest(
         "release": plan.name,
         "synthetic": facts.synthetic,
         "records": [kind for kind in KINDS if kind in plan.records],
-        "users": sum(shard.users for shard in shards),
-        "events": sum(shard.events for shard in shards),
-        "first": min((shard.first for shard in shards if shard.first), default=None),
-        "last": max((shard.last for shard in shards if shard.last), default=None),
+        **_count_shards(shards),
         "logs": {
             log: {
                 count: sum(source[log][count] for source in sources if log in source)
@@ -119,12 +121,70 @@ def make_manifest(
     return manifest
 
 
+def derive_manifest(
+    old: Mapping[str, Any], shards: list[Shard], changes: Mapping[str, Any], identity: object
+) -> dict[str, Any]:
+    """Return the manifest of a store that holds a part of another one.
+
+    Logs and sources stay: they say what was read once.
+
+    Args:
+        old: Manifest of the other store.
+        shards: Size and span of each new shard.
+        changes: Keys of the manifest that are new or differ.
+        identity: JSON value that tells the new store from all others that were derived from the old one.
+    """
+    return {
+        **old,
+        **_count_shards(shards),
+        "shards": [shard._asdict() for shard in shards],
+        **changes,
+        "fingerprint": blake2b(json.dumps(identity).encode(), digest_size=16).hexdigest(),
+    }
+
+
+def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Write the manifest of a store, which is complete with it."""
+    with atomic_file(folder / MANIFEST_FILE) as file:
+        file.write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
+
+
+def count_key(campaigns: pl.DataFrame, rows: pl.DataFrame, remarks: list[str]) -> dict[str, Any]:
+    """Return the counts of the answer key.
+
+    Args:
+        campaigns: One row a campaign.
+        rows: The rows of the key, as ``resolve_key`` writes them.
+        remarks: Lines that could not be read, or were repaired.
+    """
+    missing = rows.filter(pl.col("found_by").is_null())
+    return {
+        "campaigns": len(campaigns),
+        "rows": len(rows),
+        "found_by_id": len(rows.filter(pl.col("found_by") == "id")),
+        "found_by_time": len(rows.filter(pl.col("found_by") == "time")),
+        "missing": len(missing),
+        "missing_by_account": dict(missing.group_by("user").len().sort("user").iter_rows()),
+        "remarks": remarks,
+    }
+
+
+def _count_shards(shards: list[Shard]) -> dict[str, Any]:
+    """Return users, events and time span of all shards together."""
+    return {
+        "users": sum(shard.users for shard in shards),
+        "events": sum(shard.events for shard in shards),
+        "first": min((shard.first for shard in shards if shard.first), default=None),
+        "last": max((shard.last for shard in shards if shard.last), default=None),
+    }
+
+
 def collect_rejects(plan: Plan, job: Job, logs: list[StagedLog]) -> pl.DataFrame:
     """Return every refused row, by its line in its file: no row at all, no event, or a repeated id."""
     rejects = [REJECTS.to_frame()]
     if plan.base is not None:
-        rejects.append(pl.read_parquet(plan.base.path / "rejects" / "rejects.parquet", glob=False))
-    notes = [pl.read_parquet(path, glob=False) for path in sorted(job.folder.glob("sorted/*.parquet"))]
+        rejects.append(pl.read_parquet(plan.base.path / REJECT_FILE, glob=False))
+    notes = [pl.read_parquet(path, glob=False) for path in sorted(job.folder.glob(f"{SORTED}/*.parquet"))]
     repeated = pl.concat([DUPLICATES.to_frame(), *notes]).partition_by("piece", as_dict=True)
     for log in logs:
         for (piece, _), first_line in zip(log.pieces, log.first_lines, strict=True):

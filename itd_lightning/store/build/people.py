@@ -1,4 +1,4 @@
-"""People in a store: monthly entries of a directory -> one row for each period without a change."""
+"""The people of a store: monthly entries of a directory become one row for each period without a change."""
 
 from collections.abc import Sequence
 from datetime import date

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.events import KINDS
 from itd_lightning.contracts.files import absolute, aside
-from itd_lightning.sources.base import Source
+from itd_lightning.sources.base import ROW_SIZE, Source
 from itd_lightning.store.read import SCHEMA_VERSION, Store
 
 _SHARDS = (16, 128)  # fewest, and most as long as memory does not ask for more
@@ -17,7 +17,6 @@ _MOST_SHARDS = 1024
 _SHARD = 256 << 20  # bytes of CSV in a shard, about
 _WITHOUT_CONTENT = 0.35  # share of a CSV
 _WORKER = 1.5  # GiB
-_ROW = 500  # bytes of CSV, about
 _COPIES = 4  # of a shard's rows, while they are sorted
 _PIECES = 6  # times a piece's bytes are in memory, while it is read
 
@@ -119,13 +118,13 @@ def plan_build(
     elif _restore_store(store).exists():
         raise InputError(f"{store} exists already; remove it, name another store, or --append to it")
     size = sum(source.size for source in sources)
-    stored = 0 if base is None else _ROW * int(base.manifest["events"])
-    used = int((size + stored) * (1 if kinds is None else _WITHOUT_CONTENT))
-    parts = choose_shards(used, memory / workers) if shards is None else shards
+    base_size = 0 if base is None else ROW_SIZE * int(base.manifest["events"])
+    sort_size = int((size + base_size) * (1 if kinds is None else _WITHOUT_CONTENT))
+    parts = choose_shards(sort_size, memory / workers) if shards is None else shards
     if not 1 <= parts <= _MOST_SHARDS:
         raise InputError(f"shards must be 1 to {_MOST_SHARDS}, got {parts}")
     piece = min(max(source.piece_size for source in sources), size)
-    needed = workers * max(piece * _PIECES, used / parts * _COPIES) / 2**30
+    needed = workers * max(piece * _PIECES, sort_size / parts * _COPIES) / 2**30
     if needed > memory:
         more = "" if append else ", more shards"
         raise InputError(
@@ -206,5 +205,5 @@ def choose_shards(size: int, memory: float) -> int:
         64
     """
     by_size = min(size / _SHARD, _SHARDS[1])
-    wanted = max(by_size, _COPIES * size / (memory * 2**30), 1)
-    return min(max(_SHARDS[0], 1 << (int(wanted - 1e-9)).bit_length()), _MOST_SHARDS)
+    fewest = max(by_size, _COPIES * size / (memory * 2**30), 1)
+    return min(max(_SHARDS[0], 1 << (int(fewest - 1e-9)).bit_length()), _MOST_SHARDS)

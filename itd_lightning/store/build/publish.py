@@ -1,7 +1,5 @@
 """Publishing a store: it is built beside its final name by one program alone, and moved there in one step."""
 
-import fcntl
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,21 +8,23 @@ from pathlib import Path
 from itd_lightning.contracts.errors import InputError, LostWorkerError
 from itd_lightning.contracts.files import (
     aside,
+    atomic_file,
     exchange,
+    find_json,
+    lock_folder,
     name_full_disk,
     private_folder,
-    read_json,
-    written_beside,
 )
+from itd_lightning.contracts.store_files import EVENT_FOLDER, MANIFEST_FILE
 from itd_lightning.store.build.plan import Plan
-from itd_lightning.store.read import MANIFEST, Store
+from itd_lightning.store.read import Store
 
 _PLAN = "plan.json"  # in the folder: which build it is of
 
 
 @contextmanager
-def lock_folder(folder: Path) -> Iterator[Path]:
-    """Lock a folder, so that only this program writes to it.
+def lock_build(folder: Path) -> Iterator[Path]:
+    """Lock the folder of a build, so that only this program writes to it.
 
     The folder is removed after an ``InputError``; after any other failure it waits for the next build.
 
@@ -35,21 +35,24 @@ def lock_folder(folder: Path) -> Iterator[Path]:
         raise InputError(f"{folder} is a link, where this store would be built; remove it")
     with name_full_disk(folder.parent):
         private_folder(folder)
-    lock = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # goes with the program, however that ends
-        with name_full_disk(folder):
+        with lock_folder(folder, wait=False), _remove_refused(folder), name_full_disk(folder):
             yield folder
     except BlockingIOError as error:
         raise InputError(f"another program is building this store in {folder}; wait for it") from error
+
+
+@contextmanager
+def _remove_refused(folder: Path) -> Iterator[None]:
+    """Remove the folder of a build whose input is refused; after any other failure, say that it waits."""
+    try:
+        yield
     except BaseException as error:
         if isinstance(error, InputError) and not isinstance(error, LostWorkerError):
             remove(folder)
         else:
             error.add_note(f"the same command goes on with what is done, which lies in {folder}")
         raise
-    finally:
-        os.close(lock)
 
 
 def resume_build(plan: Plan, folder: Path) -> None:
@@ -64,23 +67,23 @@ def resume_build(plan: Plan, folder: Path) -> None:
         raise InputError(f"{plan.store} was changed by another program meanwhile; try again")
     file = folder / _PLAN
     if not file.is_file() or file.read_bytes() != plan.identity.encode():
-        for left in folder.iterdir():
-            remove(left)
-        with written_beside(file) as partial:
+        for path in folder.iterdir():
+            remove(path)
+        with atomic_file(file) as partial:
             partial.write_text(plan.identity, "utf-8")
 
 
 def publish(folder: Path, store: Path) -> None:
     """Give a complete folder the store's name; the store that had it is removed."""
-    for left in [*folder.glob(".*.partial"), *folder.glob("events/.*.partial")]:  # of killed workers
-        remove(left)
+    for path in [*folder.glob(".*.partial"), *folder.glob(f"{EVENT_FOLDER}/.*.partial")]:  # of killed workers
+        remove(path)
     if not store.exists():
         remove(folder / _PLAN)
         folder.replace(store)
         return
     remove(aside(store))
     # Whoever finds the old store in the folder later knows by the plan in it that the new one is complete.
-    with written_beside(store / _PLAN) as file:
+    with atomic_file(store / _PLAN) as file:
         shutil.copyfile(folder / _PLAN, file)
     remove(folder / _PLAN)
     exchange(folder, store)
@@ -92,7 +95,7 @@ def is_already_added(plan: Plan) -> bool:
     if plan.base is None:
         return False
     for old in (plan.partial, aside(plan.store)):
-        manifest = read_json(old / MANIFEST)
+        manifest = find_json(old / MANIFEST_FILE)
         if (
             manifest is not None
             and (old / _PLAN).is_file()
@@ -105,9 +108,9 @@ def is_already_added(plan: Plan) -> bool:
 def discard(folder: Path) -> None:
     """Remove an old store, last what tells that it is one."""
     if folder.is_dir():
-        for left in folder.iterdir():
-            if left.name not in (_PLAN, MANIFEST):
-                remove(left)
+        for path in folder.iterdir():
+            if path.name not in (_PLAN, MANIFEST_FILE):
+                remove(path)
     remove(folder)
 
 

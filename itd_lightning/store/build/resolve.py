@@ -7,8 +7,10 @@ from typing import Any
 import polars as pl
 
 from itd_lightning.contracts.events import EVENTS
+from itd_lightning.contracts.store_files import MALICIOUS_FILE, RAW_KEY_FILE
 from itd_lightning.executors import Executor
 from itd_lightning.sources.base import Answers
+from itd_lightning.store.build.manifest import count_key
 
 _COLUMNS = ("event_id", "user", "kind", "pc", "time")
 _HITS = pl.Schema({**{name: EVENTS[name] for name in _COLUMNS}, "found_by": pl.String()})
@@ -47,14 +49,14 @@ def _resolve(key: pl.DataFrame, hits: list[pl.DataFrame]) -> pl.DataFrame:
     # A log without genuine ids is paired in order: the second key row of a second means its second event.
     place = ["user", "kind", "pc", "time"]
     genuine = by_id["kind"].unique().implode()
-    rest = rows.filter(pl.col("found_by").is_null()).drop("found_by")
+    unmatched = rows.filter(pl.col("found_by").is_null()).drop("found_by")
     matched = rows.filter(pl.col("found_by").is_not_null())
-    free = candidates.filter(pl.col("found_by") == "time", ~pl.col("kind").is_in(genuine))
+    by_time = candidates.filter(pl.col("found_by") == "time", ~pl.col("kind").is_in(genuine))
     number = pl.int_range(pl.len()).over(place).alias("number")
     paired = (
-        rest.with_columns(number)
+        unmatched.with_columns(number)
         .join(
-            free.with_columns(number),
+            by_time.with_columns(number),
             on=[*place, "number"],
             how="left",
             suffix="_found",
@@ -66,20 +68,6 @@ def _resolve(key: pl.DataFrame, hits: list[pl.DataFrame]) -> pl.DataFrame:
     return pl.concat([matched, paired]).sort("insider", "time", "event_id", "kind", "user", "scenario")
 
 
-def _count_key(answers: Answers, resolved: pl.DataFrame) -> dict[str, Any]:
-    """Return the counts of the key for the manifest."""
-    missing = resolved.filter(pl.col("found_by").is_null())
-    return {
-        "campaigns": len(answers.campaigns),
-        "rows": len(resolved),
-        "found_by_id": len(resolved.filter(pl.col("found_by") == "id")),
-        "found_by_time": len(resolved.filter(pl.col("found_by") == "time")),
-        "missing": len(missing),
-        "missing_by_account": dict(missing.group_by("user").len().sort("user").iter_rows()),
-        "remarks": answers.remarks,
-    }
-
-
 def resolve_key(folder: Path, answers: Answers, shards: list[Path], executor: Executor) -> dict[str, Any]:
     """Find the events that the key means, and write them beside the campaigns.
 
@@ -88,8 +76,11 @@ def resolve_key(folder: Path, answers: Answers, shards: list[Path], executor: Ex
         answers: The key.
         shards: Files of all shards.
         executor: Looks into them.
+
+    Returns:
+        Counts of the key.
     """
-    hits = list(executor.map(partial(_find_key_rows, folder / "raw" / "key.parquet"), shards))
+    hits = list(executor.map(partial(_find_key_rows, folder / RAW_KEY_FILE), shards))
     resolved = _resolve(answers.rows, hits)
-    resolved.write_parquet(folder / "answers" / "malicious.parquet")
-    return _count_key(answers, resolved)
+    resolved.write_parquet(folder / MALICIOUS_FILE)
+    return count_key(answers.campaigns, resolved, answers.remarks)

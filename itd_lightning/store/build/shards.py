@@ -1,24 +1,19 @@
-"""The second half of a build: the staged rows of a shard, and those it held before -> one sorted file."""
+"""The shards of a store: which user is in which one, and how one is written."""
 
-import json
-import shutil
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
+from hashlib import blake2b
 from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
 
-from itd_lightning.contracts.events import EVENTS, Kind
-from itd_lightning.contracts.files import folder_beside, read_json, written_beside
-from itd_lightning.sources.base import PARSED
-from itd_lightning.store.build.stage import Job
+from itd_lightning.contracts.store_files import EVENT_FILE, PC_USE_FILE, PRESENCE_FILE
 from itd_lightning.store.presence import days_present, pc_use
-from itd_lightning.store.read import PC_USE, PRESENCE
 
 _ROW_GROUP = 250_000  # larger groups cost memory in streaming reads
-DUPLICATES = pl.Schema({"piece": pl.String(), "line": pl.UInt32()})
 
 
 class Shard(NamedTuple):
@@ -37,91 +32,44 @@ class Shard(NamedTuple):
     last: str | None
 
 
-def shard_file(folder: Path, shard: int) -> Path:
-    """Return the file of a shard's events in a store."""
-    return folder / "events" / f"shard={shard:03d}" / "events.parquet"
+@cache
+def shard_of(user: str, shards: int) -> int:
+    """Return the shard of a user: stable over runs, machines and versions.
 
-
-def sort_shard(job: Job, base: Path | None, shard: int) -> Shard:
-    """Put a shard's rows in order; of rows of one user and log with equal ids, only the first is kept.
-
-    Ids are unique within one log only, and the join to the key asks for the user too: so the same id under
-    two users is kept twice.
-
-    Args:
-        job: The build, all of whose pieces are staged.
-        base: Store that is added to.
-        shard: Number of the shard.
+    Example:
+        >>> shard_of("ABC0001", 16) == shard_of("ABC0001", 16)
+        True
     """
-    note = job.folder / "sorted" / f"{shard:04d}.json"
-    result = read_json(note)
-    if result is not None and set(result) == set(Shard._fields):
-        return Shard(**result)
-    pieces = sorted(job.folder.glob(f"staging/[0-9]*/{shard:04d}.arrow"))
-    # In one piece of memory: rows are gathered ten times as fast as from as many pieces as were read.
-    rows = pl.concat(
-        [_read_base_rows(base, shard), *(_read_staged_rows(path) for path in pieces)], rechunk=True
+    return int.from_bytes(blake2b(user.encode(), digest_size=8).digest()) % shards
+
+
+def split_by_shard(rows: pl.DataFrame, shards: int) -> Mapping[int, pl.DataFrame]:
+    """Return rows by the shard of their user."""
+    users = rows["user"].unique().to_list()
+    numbers = [shard_of(user, shards) for user in users]
+    numbered = rows.with_columns(
+        shard=pl.col("user").replace_strict(users, numbers, return_dtype=pl.UInt16) if users else pl.lit(0)
     )
-    log = _log_order(job.logs)
-    rows, duplicates = _drop_duplicates(rows if base is None else rows.sort(log, maintain_order=True), log)
-    events = _sort_events(rows.select(EVENTS.names()))
-    target = shard_file(job.folder, shard)
-    shutil.rmtree(target.parent, ignore_errors=True)  # sorted, but killed before the note
-    with folder_beside(target.parent) as folder:
-        write_events(events, folder / target.name)
-        days_present(events).write_parquet(folder / PRESENCE)
-        pc_use(events).write_parquet(folder / PC_USE)
+    parts = numbered.partition_by("shard", as_dict=True, include_key=False)
+    return {int(shard): part for (shard,), part in parts.items()}
+
+
+def write_shard(events: pl.DataFrame, folder: Path) -> Shard:
+    """Write the sorted events of a shard into its folder, with the small tables that are derived from them.
+
+    Returns:
+        Its size and time span.
+    """
+    write_events(events, folder / EVENT_FILE)
+    days_present(events).write_parquet(folder / PRESENCE_FILE)
+    pc_use(events).write_parquet(folder / PC_USE_FILE)
     span: tuple[datetime | None, datetime | None] = events.select(
         pl.col("time").min().alias("first"), pl.col("time").max().alias("last")
     ).row(0)
-    earliest, latest = (None if time is None else str(time) for time in span)
-    shard_note = Shard(len(events), events["user"].n_unique(), earliest, latest)
-    with written_beside(note.with_suffix(".parquet")) as file:
-        duplicates.write_parquet(file)
-    with written_beside(note) as file:
-        file.write_text(json.dumps(shard_note._asdict()), "utf-8")
-    return shard_note
+    first, last = (None if time is None else str(time) for time in span)
+    return Shard(len(events), events["user"].n_unique(), first, last)
 
 
 def write_events(events: pl.DataFrame, file: Path | BytesIO) -> None:
     """Write sorted events; the fastest level of zstd is a third cheaper than the usual one, and as small."""
     events.write_parquet(file, compression="zstd", compression_level=1, row_group_size=_ROW_GROUP)
-
-
-def _drop_duplicates(rows: pl.DataFrame, log: pl.Expr) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return the first of rows of one user and log with equal ids; and piece and line of the others."""
-    if rows["event_id"].hash().n_unique() == len(rows):  # as in nearly every shard, and three times as fast
-        return rows, DUPLICATES.to_frame()
-    first = rows.select(pl.struct(log, "user", "event_id").is_first_distinct()).to_series()
-    return rows.filter(first), rows.filter(~first).select("piece", "line")
-
-
-def _sort_events(rows: pl.DataFrame) -> pl.DataFrame:
-    """Return rows sorted by user and time; equal times keep the order of the logs, and each log's own.
-
-    Two stable sorts by numbers take a quarter of the time of one by text and time.
-    """
-    users = rows["user"].unique().sort()
-    number = pl.col("user").replace_strict(
-        users, pl.int_range(len(users), eager=True), return_dtype=pl.UInt32
-    )
-    keys = rows.select(number, "time").with_row_index("row")
-    return rows[keys.sort("time", maintain_order=True).sort("user", maintain_order=True)["row"]]
-
-
-def _read_base_rows(base: Path | None, shard: int) -> pl.DataFrame:
-    """Return the rows that the store holds already; they come before all others of their log."""
-    rows = EVENTS.to_frame() if base is None else pl.read_parquet(shard_file(base, shard), glob=False)
-    return rows.with_columns(line=pl.lit(None, PARSED["line"]), piece=pl.lit(None, pl.String))
-
-
-def _read_staged_rows(path: Path) -> pl.DataFrame:
-    """Return the rows of one piece."""
-    return pl.read_ipc_stream(path).with_columns(piece=pl.lit(path.parent.name))
-
-
-def _log_order(logs: Mapping[str, tuple[str, ...]]) -> pl.Expr:
-    """Return the place of the log that an event comes from, by its kind; of several logs, the last."""
-    order = {kind: place for place, kinds in enumerate(logs.values()) for kind in kinds}
-    kinds = pl.Series(list(order), dtype=Kind)
-    return pl.col("kind").replace_strict(kinds, list(order.values()), return_dtype=pl.UInt8).alias("log")

@@ -1,4 +1,4 @@
-"""The first half of a build: a piece of a log -> its rows by shard, in files of a folder of its own.
+"""The first half of a build: the rows of a piece of a log are written by shard, in a folder of its own.
 
 A folder gets its name when it is complete, so that a build that was killed goes on with the pieces that are
 missing.
@@ -8,17 +8,17 @@ import json
 import shutil
 from collections.abc import Mapping
 from datetime import datetime
-from functools import cache
-from hashlib import blake2b
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import polars as pl
 
-from itd_lightning.contracts.files import folder_beside, read_json
+from itd_lightning.contracts.files import atomic_folder, find_json
 from itd_lightning.sources.base import Piece, Source
+from itd_lightning.store.build.shards import split_by_shard
 
-NOTE, REFUSALS = "note.json", "refused.parquet"
+STAGING, SORTED = "staging", "sorted"  # folders of a build: staged pieces, notes of sorted shards
+_NOTE, REFUSALS = "note.json", "refused.parquet"  # files of a staged piece
 
 
 class Job(NamedTuple):
@@ -59,26 +59,15 @@ class PieceNote(NamedTuple):
     digest: str
 
 
-@cache
-def shard_of(user: str, shards: int) -> int:
-    """Return the shard of a user: stable over runs, machines and versions.
-
-    Example:
-        >>> shard_of("ABC0001", 16) == shard_of("ABC0001", 16)
-        True
-    """
-    return int.from_bytes(blake2b(user.encode(), digest_size=8).digest()) % shards
-
-
 def piece_folder(job: Job, source: int, log: str, number: int) -> Path:
     """Return where a piece is staged; sorted by name, pieces stand in the order that settles equal times."""
     order = list(job.logs).index(log)
-    return job.folder / "staging" / f"{order}-{source:03d}-{number:06d}"
+    return job.folder / STAGING / f"{order}-{source:03d}-{number:06d}"
 
 
 def read_note(folder: Path) -> PieceNote | None:
     """Return the note of a staged piece; None if it is not staged, or its note is damaged."""
-    note = read_json(folder / NOTE)
+    note = find_json(folder / _NOTE)
     return PieceNote(**note) if note is not None and set(note) == set(PieceNote._fields) else None
 
 
@@ -95,7 +84,7 @@ def stage_piece(job: Job, item: tuple[int, Piece]) -> PieceNote:
     note = read_note(target)
     if note is None:
         shutil.rmtree(target, ignore_errors=True)  # of a damaged note
-        with folder_beside(target) as partial:
+        with atomic_folder(target) as partial:
             note = write_piece(job, job.sources[number - job.first], piece, partial)
     if piece.path.is_relative_to(job.folder):
         piece.path.unlink(missing_ok=True)
@@ -106,11 +95,11 @@ def write_piece(job: Job, source: Source, piece: Piece, folder: Path) -> PieceNo
     """Parse a piece and write its rows, its refused rows and its note."""
     parsed = source.parse(piece, job.content, job.now)
     events = parsed.events.with_columns(stored_content(job.content))
-    for shard, part in _split_by_shard(events, job.shards).items():
+    for shard, part in split_by_shard(events, job.shards).items():
         part.write_ipc_stream(folder / f"{shard:04d}.arrow", compression=staging_compression(job.content))
     parsed.refused.write_parquet(folder / REFUSALS)
     note = PieceNote(parsed.lines, len(events) + len(parsed.refused), piece.size, parsed.digest)
-    (folder / NOTE).write_text(json.dumps(note._asdict()), "utf-8")
+    (folder / _NOTE).write_text(json.dumps(note._asdict()), "utf-8")
     return note
 
 
@@ -123,14 +112,3 @@ def stored_content(kinds: tuple[str, ...] | None) -> pl.Expr:
     """Return the content of events, null but for these kinds; None keeps all."""
     content = pl.col("content")
     return content if kinds is None else pl.when(pl.col("kind").is_in(kinds)).then(content)
-
-
-def _split_by_shard(rows: pl.DataFrame, shards: int) -> Mapping[int, pl.DataFrame]:
-    """Return rows by the shard of their user."""
-    users = rows["user"].unique().to_list()
-    numbers = [shard_of(user, shards) for user in users]
-    numbered = rows.with_columns(
-        shard=pl.col("user").replace_strict(users, numbers, return_dtype=pl.UInt16) if users else pl.lit(0)
-    )
-    parts = numbered.partition_by("shard", as_dict=True, include_key=False)
-    return {int(shard): part for (shard,), part in parts.items()}

@@ -69,9 +69,9 @@ def _holidays(year: int) -> set[date]:
 def make_calendar(start: date, days: int) -> Calendar:
     """Count the days of a release from its start."""
     dates = [start + timedelta(days=i) for i in range(days)]
-    closed = {day for year in {d.year for d in dates} for day in _holidays(year)}
+    holidays = {day for year in {d.year for d in dates} for day in _holidays(year)}
     weekday = np.array([d.weekday() for d in dates])
-    office = np.array([d.weekday() < SATURDAY and d not in closed for d in dates])
+    office = np.array([d.weekday() < SATURDAY and d not in holidays for d in dates])
     return Calendar(start, days, weekday, office)
 
 

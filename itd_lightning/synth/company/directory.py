@@ -44,9 +44,9 @@ def _projects(users: int, rng: np.random.Generator) -> list[str]:
     return [str(rng.choice(names)) if rng.random() < _PROJECT_SHARE else "" for _ in range(users)]
 
 
-def _entry(person: Employee, moved_to: int, people: People) -> tuple[str, ...]:
+def _entry(person: Employee, new_role: int, people: People) -> tuple[str, ...]:
     """Return one line of the directory; after a change of role it has the new role and its department."""
-    role, team = (person.role, person.team) if moved_to < 0 else (ROLES[moved_to], "")
+    role, team = (person.role, person.team) if new_role < 0 else (ROLES[new_role], "")
     boss = people.roster[person.supervisor].name if person.supervisor >= 0 else ""
     return (person.name, person.user, person.email, role.name, "1", role.unit, role.department, team, boss)
 
@@ -59,11 +59,13 @@ def write_directory(folder: Path, world: World, rng: np.random.Generator) -> Non
     names = [*_COLUMNS[:4], *["projects"] * world.release.projects, *_COLUMNS[4:]]
     for month in _months(calendar):
         today = max((month - calendar.start).days, 0)
-        moved_to = [
+        new_roles = [
             int(role) if day <= today else -1
             for day, role in zip(people.fates.changes, people.fates.new_role, strict=True)
         ]
-        entries = [_entry(person, to, people) for person, to in zip(people.roster, moved_to, strict=True)]
+        entries = [
+            _entry(person, role, people) for person, role in zip(people.roster, new_roles, strict=True)
+        ]
         table = pl.DataFrame(entries, schema=dict.fromkeys(_COLUMNS, pl.String), orient="row")
         staff = table.with_columns(project).filter(pl.Series(people.fates.leaves > today))
         staff.select(names).write_csv(folder / "LDAP" / f"{month:%Y-%m}.csv", quote_style="never")

@@ -113,8 +113,8 @@ def _places(kinds: _Kinds, rng: np.random.Generator) -> Places:
     n = len(kinds.admin)
     shared_pcs = max(1, n // 300)
     other = rng.integers(0, n, (n, _OTHER_PCS))
-    few = rng.random(n)
-    two, one = few < 0.45, few > 0.5
+    draw = rng.random(n)
+    two, one = draw < 0.45, draw > 0.5
     other[two] = other[two][:, [0, 0, 0, 1]]
     other[one] = other[one][:, [0, 0, 0, 0]]
     laboratory = rng.random(n) < 0.4

@@ -21,8 +21,8 @@ def _mail_readers(world: World, table: Ints, mass: dict[int, Ints]) -> tuple[Int
     ordinary[list(mass)] = len(world.contacts.address) - 1
     mail, slot = np.nonzero(ordinary < 2 * n)
     reader = ordinary[mail, slot] % n
-    many = np.repeat(np.array([*mass], dtype=np.int64), [len(readers) for readers in mass.values()])
-    return np.concatenate([mail, many]), np.concatenate([reader, *mass.values()])
+    mass_mail = np.repeat(np.array([*mass], dtype=np.int64), [len(readers) for readers in mass.values()])
+    return np.concatenate([mail, mass_mail]), np.concatenate([reader, *mass.values()])
 
 
 def read_rows(

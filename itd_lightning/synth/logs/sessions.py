@@ -33,8 +33,8 @@ def gather_bursts(
     index = np.arange(len(t))
     is_leader = (rng.random(len(t)) >= share) | (np.append(-1, at[:-1]) != at)
     leader = np.maximum.accumulate(np.where(is_leader, index, 0))
-    passed = np.cumsum(np.where(is_leader, 0, np.ceil(rng.exponential(gap, len(t))).astype(np.int64)))
-    times: Ints = np.minimum(t[leader] + passed - passed[leader], latest)
+    elapsed = np.cumsum(np.where(is_leader, 0, np.ceil(rng.exponential(gap, len(t))).astype(np.int64)))
+    times: Ints = np.minimum(t[leader] + elapsed - elapsed[leader], latest)
     return times
 
 
@@ -57,9 +57,9 @@ def work_days(people: People, calendar: Calendar, block: range, rng: np.random.G
     """Draw attendance and hours of a block of days."""
     shape = (len(people.roster), len(block))
     open_days = calendar.office[block.start : block.stop]
-    present = open_days[None, :] | (rng.random(shape) < people.hours.weekend[:, None])
-    present &= np.arange(block.start, block.stop)[None, :] < people.fates.leaves[:, None]
-    user, day = np.nonzero(present)
+    attendance = open_days[None, :] | (rng.random(shape) < people.hours.weekend[:, None])
+    attendance &= np.arange(block.start, block.stop)[None, :] < people.fates.leaves[:, None]
+    user, day = np.nonzero(attendance)
     day += block.start
 
     sd = people.hours.sd[user]
@@ -79,17 +79,17 @@ def _other_pcs(people: People, work: WorkDays, rng: np.random.Generator) -> Sess
     user, day = work.user[at], work.day[at]
     u = rng.random(len(at))
     arrive, depart = work.start[at] / HOUR - day * 24, work.end[at] / HOUR - day * 24
-    during = arrive + 0.5 + u * np.maximum(depart - arrive - 1.5, 0.1)
-    before = np.maximum(arrive - 0.6, 0.0)
-    off_hours = u * (before + 23.9 - depart)
-    off_hours = np.where(off_hours < before, off_hours, off_hours - before + depart + 0.05)
+    work_hours = arrive + 0.5 + u * np.maximum(depart - arrive - 1.5, 0.1)
+    early_hours = np.maximum(arrive - 0.6, 0.0)
+    off_hours = u * (early_hours + 23.9 - depart)
+    off_hours = np.where(off_hours < early_hours, off_hours, off_hours - early_hours + depart + 0.05)
     admin = people.admin[user]
     length = np.where(admin, rng.uniform(0.12, 0.4, len(at)), rng.uniform(0.15, 0.9, len(at)))
     usual_pc = people.places.other[user, rng.integers(0, people.places.other.shape[1], len(at))]
     # Administrators draw among all PCs but their own.
     any_pc = rng.integers(0, len(people.places.pcs) - 1, len(at))
     any_pc += any_pc >= user
-    start = _seconds(day, np.where(admin, off_hours, during))
+    start = _seconds(day, np.where(admin, off_hours, work_hours))
     end = start + np.rint(length * HOUR).astype(np.int64)
     return Sessions(user, np.where(admin, any_pc, usual_pc), start, end, np.zeros(len(at), dtype=bool))
 

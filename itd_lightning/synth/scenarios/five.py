@@ -23,8 +23,8 @@ def _draw_lay_offs(world: World, group: int, rng: np.random.Generator) -> Ints:
     return rng.permutation(np.array(members, dtype=np.int64))[: int(np.ceil(_LAY_OFF_SHARE * len(members)))]
 
 
-def plan(world: World, actor: int, rng: np.random.Generator) -> Campaign:
-    """Plan one campaign of scenario 5."""
+def draw_scenario_five(world: World, actor: int, rng: np.random.Generator) -> Campaign:
+    """Draw one campaign of scenario 5."""
     diary = Diary(world, rng)
     calendar, hours = world.calendar, world.people.hours
     day = int(rng.integers(world.first_day, calendar.days - 4))

@@ -76,8 +76,8 @@ def _visit(diary: Diary, actor: int, pc: int, day: int) -> None:
     diary.read(read_time, actor, mail)
 
 
-def plan(world: World, actor: int, rng: np.random.Generator) -> Campaign:
-    """Plan one campaign of scenario 4."""
+def draw_scenario_four(world: World, actor: int, rng: np.random.Generator) -> Campaign:
+    """Draw one campaign of scenario 4."""
     diary = Diary(world, rng)
     days = _visit_days(world, rng)
     other_pcs = np.delete(np.arange(len(world.people.roster)), actor)

@@ -51,8 +51,8 @@ def _night(diary: Diary, actor: int, logon: float) -> None:
         diary.visit(t, actor, int(rng.choice(diary.world.pages.leak)), UPLOAD)
 
 
-def plan(world: World, actor: int, rng: np.random.Generator) -> Campaign:
-    """Plan one campaign of scenario 1."""
+def draw_scenario_one(world: World, actor: int, rng: np.random.Generator) -> Campaign:
+    """Draw one campaign of scenario 1."""
     diary = Diary(world, rng)
     days = _days(world, rng)
     home = world.people.home[actor]

@@ -83,8 +83,8 @@ def _note_readers(diary: Diary, mail: KeyRow, readers: Ints, friday: int) -> Non
         diary.read(monday * DAY + hour * HOUR, int(reader), mail, in_key)
 
 
-def plan(world: World, actor: int, rng: np.random.Generator) -> Campaign:
-    """Plan one campaign of scenario 3."""
+def draw_scenario_three(world: World, actor: int, rng: np.random.Generator) -> Campaign:
+    """Draw one campaign of scenario 3."""
     diary = Diary(world, rng)
     people, day = world.people, _thursday(world, rng)
     boss = people.roster[actor].supervisor

@@ -41,8 +41,8 @@ def _drive(diary: Diary, actor: int, connects: Floats, rng: np.random.Generator)
         diary.plug(start, max(end, start) if rng.random() >= _MISSING_DISCONNECT else None, actor, actor)
 
 
-def plan(world: World, actor: int, rng: np.random.Generator) -> Campaign:
-    """Plan one campaign of scenario 2."""
+def draw_scenario_two(world: World, actor: int, rng: np.random.Generator) -> Campaign:
+    """Draw one campaign of scenario 2."""
     calendar, pages, contacts = world.calendar, world.pages, world.contacts
     scale = min(1.0, (1 - QUIET - 0.05) * calendar.days / _LONGEST)
     length = scale * rng.uniform(50.0, _LONGEST)

@@ -24,7 +24,7 @@ Source:
     the disconnection that follows it at the PC, else it is unknown; the authors' search finds the connection
     itself and gives always -1. A file's type is told by its last ending, not its second part, and by default
     by the endings that all views share; the authors' are ``le2020``. A leading ``www.`` is no part of a
-    domain. Own and shared PCs are those of ``events.pcs``, read off each user's own first two weeks. Calendar
+    domain. Own and shared PCs are those of ``events.pcs``, read off each user's last 14 days. Calendar
     days begin at midnight, weeks are not cut. What later releases name in a mail beside the number of
     attachments, and the folders of a removable drive, is not in the store. Who somebody is (role, team,
     psychometric scores) is no behaviour and not part of the matrix.

@@ -126,7 +126,8 @@ def _colleagues(use: pl.DataFrame, own: pl.DataFrame, people: pl.DataFrame) -> p
         own: As ``events.pcs.own_pcs`` returns them.
         people: The store's people.
     """
-    pairs = use.drop_nulls("department").join(own.rename({"user": "owner"}), on="pc")
+    owned = pl.col("from_day") <= pl.col("day"), (pl.col("day") < pl.col("until_day")).fill_null(value=True)
+    pairs = use.drop_nulls("department").join(own.rename({"user": "owner"}), on="pc").filter(owned)
     owners = pairs.select("day", user="owner").unique()
     departments = as_of(people, owners).select("day", owner="user", of_owner="department")
     matches = pairs.join(departments, on=["day", "owner"]).filter(pl.col("department") == pl.col("of_owner"))

@@ -17,7 +17,7 @@ from itd_lightning.contracts.batches import NarrativeBatch
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.scores import UNITS
 from itd_lightning.events.calendar import fill_days, work_calendar
-from itd_lightning.events.hours import HOURS, after_hours, training_hours
+from itd_lightning.events.hours import WorkingDay, after_hours, everybodys_hours, own_hours
 from itd_lightning.splits import Split
 from itd_lightning.store.read import Store
 from itd_lightning.views.base import EpochShuffle, View, require_fitted
@@ -45,7 +45,8 @@ def leave_unused(units: pl.DataFrame, share: float) -> pl.DataFrame:
 class Narratives(View):
     """Days of users told in words; ``views.narratives.features`` defines the words.
 
-    The hours of each user are learned from all training days, also from those that are left out below.
+    A user's working hours are those of their own earlier days; the hours of everybody, for those whose own
+    are not known yet, are learned from all training days, also from those that are left out below.
 
     Args:
         store: Event store.
@@ -111,7 +112,7 @@ class Narratives(View):
         self.sentences, self.names, self.contents, self.silent = sentences, names, contents, silent
         self.benign_share, self.train_days, self.val_days = benign_share, train_days, val_days
         self.scored_share = scored_share
-        self.hours: pl.DataFrame | None = None
+        self.hours: WorkingDay | None = None
 
     @property
     def leaks(self) -> str:
@@ -145,16 +146,16 @@ class Narratives(View):
         return parts if share is None else leave_unused(parts, share)
 
     def fit(self) -> None:
-        """Learn the usual hours of each user from training days.
+        """Learn the usual hours of everybody from training days.
 
         Raises:
             InputError: If there is no training day.
         """
-        store = Store(self.store)
         train = self.units.filter(part="train").select("user", day=pl.col("start").dt.date())
         if train.is_empty():
             raise InputError("the training part holds no activity: the split leaves nothing to learn from")
-        self.hours = training_hours(store.presence(), work_calendar(store.presence()), train)
+        presence = Store(self.store).presence()
+        self.hours = everybodys_hours(presence, work_calendar(presence), train)
 
     def rows(self, days: Int[np.ndarray, " m"]) -> NarrativeDataset:
         """Return these days as rows, in order."""
@@ -162,14 +163,16 @@ class Narratives(View):
         files, label = [self.folder / f"{shard}.texts" for shard in self.shards], torch.from_numpy(self.label)
         return NarrativeDataset(narratives, files, self.place, label, days)
 
-    def narrate(self, days: Int[np.ndarray, " m"], hours: pl.DataFrame) -> list[str]:
-        """Return the narratives of these days, in their order."""
+    def narrate(self, days: Int[np.ndarray, " m"], everybody: WorkingDay) -> list[str]:
+        """Return the narratives of these days, in their order, with the usual hours of everybody."""
         units = self.units[days].select("user", day=pl.col("start").dt.date(), unit=pl.int_range(pl.len()))
-        calendar, narratives = work_calendar(Store(self.store).presence()), [SILENT] * len(days)
+        presence, narratives = Store(self.store).presence(), [SILENT] * len(days)
+        calendar = work_calendar(presence)
+        own = own_hours(presence, calendar)
         for number in np.unique(self.place[days, 0]):
             events = pl.read_parquet(self.folder / f"{self.shards[number]}.parquet", glob=False)
             rows = events.join(units, on=["user", "day"], maintain_order="left_right")
-            late = after_hours(rows, hours, calendar).fill_null(value=False)
+            late = after_hours(rows, own, everybody, calendar).fill_null(value=False)
             rows = rows.with_columns(late=late)
             if self.style == "plain":
                 table = plain_narratives(rows)
@@ -198,7 +201,7 @@ class Narratives(View):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state fitted on training days; it is stored in the checkpoint."""
-        return {} if self.hours is None else {"hours": self.hours.to_dict(as_series=False), **self.wording}
+        return {} if self.hours is None else {"hours": list(self.hours), **self.wording}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore the state that another run fitted.
@@ -212,7 +215,7 @@ class Narratives(View):
                 f"the checkpoint was fitted on {other}, and this view gives {self.wording}: leave these "
                 "options as they were, or fit again"
             )
-        self.hours = pl.DataFrame(state_dict["hours"], HOURS)
+        self.hours = WorkingDay.from_state(state_dict["hours"])
 
     @property
     def wording(self) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Tokens of behaviours and their vocabulary: action, time, PC, object and habit.
 
 A token is the text of its factors, such as ``email_send work own external+attachment usual``. The vocabulary,
-the hours and the popularity of web sites are learned from training units only.
+the hours of everybody and the popularity of web sites are learned from training units only; a user's own
+hours are those of earlier days.
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Int
 
-from itd_lightning.events.hours import HOURS, after_hours
+from itd_lightning.events.hours import WorkingDay, after_hours
 
 Factor = Literal["kind", "when", "pc", "object", "habit"]
 FACTORS: tuple[Factor, ...] = ("kind", "when", "pc", "object", "habit")
@@ -24,25 +25,25 @@ class Fitted(NamedTuple):
     """State that is fitted on training units: working hours, popular sites and the vocabulary.
 
     Attributes:
-        hours: Usual working day of each user, as ``events.hours.work_hours`` returns it.
+        hours: Usual working day of everybody, for users whose own hours are not known yet.
         sites: Popularity of each web site that training users visited: ``common``, ``some`` or ``rare``.
         words: Text of each token, in the order of their numbers; the first two are padding and unknown.
     """
 
-    hours: pl.DataFrame
+    hours: WorkingDay
     sites: pl.DataFrame
     words: list[str]
 
     def state(self) -> dict[str, Any]:
         """Return the state in plain types, for a checkpoint."""
-        tables = {name: getattr(self, name).to_dict(as_series=False) for name in ("hours", "sites")}
-        return {**tables, "words": list(self.words)}
+        sites = self.sites.to_dict(as_series=False)
+        return {"hours": list(self.hours), "sites": sites, "words": list(self.words)}
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> "Fitted":
         """Restore from a ``state``."""
-        hours, sites = pl.DataFrame(state["hours"], HOURS), pl.DataFrame(state["sites"], _SITES)
-        return cls(hours, sites, list(state["words"]))
+        sites = pl.DataFrame(state["sites"], _SITES)
+        return cls(WorkingDay.from_state(state["hours"]), sites, list(state["words"]))
 
     def table(self, factors: Sequence[Factor]) -> pl.DataFrame:
         """Return the number, the text and the factors of each token; padding and unknown have no factors."""
@@ -70,16 +71,23 @@ def popularity(visits: pl.DataFrame) -> pl.DataFrame:
     return counts.select("site", popularity=level)
 
 
-def texts(rows: pl.DataFrame, fitted: Fitted, calendar: pl.DataFrame, factors: Sequence[Factor]) -> pl.Series:
+def texts(
+    rows: pl.DataFrame,
+    fitted: Fitted,
+    own: pl.DataFrame,
+    calendar: pl.DataFrame,
+    factors: Sequence[Factor],
+) -> pl.Series:
     """Return the text of each behaviour.
 
     Args:
         rows: As ``events.annotate.annotate_events`` returns them.
         fitted: Hours and sites; the words are not looked at.
-        calendar: As ``Store.calendar`` returns it.
+        own: Users' own hours, as ``events.hours.own_hours`` returns them.
+        calendar: As ``events.calendar.work_calendar`` returns it.
         factors: Which factors to tell apart, in this order.
     """
-    late = after_hours(rows, fitted.hours, calendar).fill_null(value=False)
+    late = after_hours(rows, own, fitted.hours, calendar).fill_null(value=False)
     sites = rows.select("site").join(fitted.sites, on="site", how="left", maintain_order="left")
     site = pl.when(pl.col("site").is_not_null()).then(sites["popularity"].fill_null("new"))
     columns = {

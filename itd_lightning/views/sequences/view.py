@@ -16,11 +16,11 @@ from torch.utils.data import DataLoader
 
 from itd_lightning.contracts.batches import SequenceBatch
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.files import written_beside
+from itd_lightning.contracts.files import atomic_file
 from itd_lightning.contracts.scores import SCORES
 from itd_lightning.events.annotate import WARM_UP
 from itd_lightning.events.calendar import work_calendar
-from itd_lightning.events.hours import training_hours
+from itd_lightning.events.hours import everybodys_hours, own_hours
 from itd_lightning.splits import Split
 from itd_lightning.store.read import Store
 from itd_lightning.views.base import View, require_fitted
@@ -140,7 +140,7 @@ class Sequences(View):
                 )
 
     def fit(self) -> None:
-        """Learn hours, popularity of sites, and words from training sequences."""
+        """Learn everybody's hours, popularity of sites, and words from training sequences."""
         store, is_train = Store(self.store), (self.units["part"] == "train").to_numpy()
         if not is_train.any():
             raise InputError("the training part holds no activity: the split leaves nothing to learn from")
@@ -152,7 +152,8 @@ class Sequences(View):
             visits.append(train.select("user", pl.col("time").dt.date().alias("day"), "site").unique())
         facts = pl.concat(visits)
         days = facts.select("user", "day").unique()
-        hours = training_hours(store.presence(), work_calendar(store.presence()), days)
+        presence = store.presence()
+        hours = everybodys_hours(presence, work_calendar(presence), days)
         fitted = Fitted(hours, popularity(facts.select("user", "site").unique()), [])
         counts: dict[str, int] = {}
         for first, words in self.read_texts(fitted):
@@ -177,9 +178,11 @@ class Sequences(View):
 
     def read_texts(self, fitted: Fitted) -> Iterator[tuple[int, pl.Series]]:
         """Yield the texts of each shard's behaviours, with the number of the first."""
-        calendar = work_calendar(Store(self.store).presence())
+        presence = Store(self.store).presence()
+        calendar = work_calendar(presence)
+        own = own_hours(presence, calendar)
         for first, shard in self.shards_with_offset():
-            yield first, texts(pl.read_parquet(shard, glob=False), fitted, calendar, self.factors)
+            yield first, texts(pl.read_parquet(shard, glob=False), fitted, own, calendar, self.factors)
 
     def encode(self, fitted: Fitted) -> Int[np.ndarray, " n"]:
         """Return the token of every behaviour."""
@@ -197,7 +200,7 @@ class Sequences(View):
         # Not `training`: the first batch may be one of Lightning's check of the validation.
         trainer = self.trainer
         if trainer is not None and trainer.state.fn == TrainerFn.FITTING and trainer.is_global_zero:
-            with written_beside(Path(trainer.default_root_dir) / "tokens.csv") as path:
+            with atomic_file(Path(trainer.default_root_dir) / "tokens.csv") as path:
                 fitted.table(self.factors).write_csv(path)
 
     def rows(self) -> SequenceDataset:

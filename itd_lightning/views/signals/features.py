@@ -3,16 +3,23 @@
 Axes: N days of all users, U users, C channels, K modes.
 """
 
+from collections.abc import Callable
+from typing import Literal
+
 import numpy as np
 import polars as pl
 import torch
 from jaxtyping import Float, Int
 
-from itd_lightning.events.calendar import fill_days
+from itd_lightning.events.calendar import fill_days, is_weekend
+from itd_lightning.numerics.history import OwnHistory, own_deviations
 from itd_lightning.numerics.mvmd import mvmd, mvmd_trailing
 
 # Kinds of behaviour that are counted together.
 CHANNELS = ("logon", "logoff", "connect", "disconnect", "file", "email", "http", "other")
+Counts = Literal["own_median", "log_z"]
+_MOST = 10.0  # deviations
+_LEAST_DAYS = 10  # working days until a user's own are known: two weeks
 _KIND = pl.col("kind").cast(pl.String)
 _CHANNEL = (
     pl.when(_KIND.is_in(CHANNELS)).then(_KIND)
@@ -43,33 +50,108 @@ def every_day(counts: pl.DataFrame) -> pl.DataFrame:
     return days.join(counts, on=["user", "day"], how="left").fill_null(0.0).sort("user", "day")
 
 
-def moments_of(days: pl.DataFrame) -> pl.DataFrame:
-    """Return mean and deviation of each channel over these days of each user, of ``log(1 + count)``.
+def fit_usual(days: pl.DataFrame) -> pl.DataFrame:
+    """Return what is usual on these days of everybody: a row that stands for people without a history.
 
-    The row without a user describes all of them together; it stands for users who are not among them. A
-    channel that never varies has the deviation 1.
+    Returns:
+        Of each channel: ``NAME_mean`` and ``NAME_std`` of ``log(1 + count)``, and ``NAME_median`` and
+        ``NAME_spread`` (mean absolute deviation from the median) of counts on working days.
     """
-    logs = days.with_columns(pl.col(CHANNELS).log1p())
-    moments = [
-        *(pl.col(name).mean().alias(f"{name}_mean") for name in CHANNELS),
-        *(pl.col(name).std(ddof=0).alias(f"{name}_std") for name in CHANNELS),
-    ]
-    everyone = logs.select(*moments).select(pl.lit(None, pl.String).alias("user"), pl.all())
-    table = pl.concat([everyone, logs.group_by("user").agg(*moments).sort("user")])
-    stds = pl.col(f"{name}_std" for name in CHANNELS)
-    return table.with_columns(pl.when(stds > 0).then(stds).otherwise(1.0))
+    logs = days.select(pl.col(CHANNELS).log1p())
+    working = days.filter(_is_working_day())
+    return pl.concat(
+        [
+            logs.select(pl.col(name).mean().alias(f"{name}_mean") for name in CHANNELS),
+            logs.select(pl.col(name).std(ddof=0).alias(f"{name}_std") for name in CHANNELS),
+            working.select(pl.col(name).median().alias(f"{name}_median") for name in CHANNELS),
+            working.select(
+                (pl.col(name) - pl.col(name).median()).abs().mean().alias(f"{name}_spread")
+                for name in CHANNELS
+            ),
+        ],
+        how="horizontal",
+    ).fill_null(0.0)
 
 
-def standardise(days: pl.DataFrame, moments: pl.DataFrame) -> Float[np.ndarray, "n c"]:
-    """Return counts as deviations from the user's usual ones, or from everyone's for unknown users."""
-    everyone = moments.filter(pl.col("user").is_null()).drop("user")
-    of_users = moments.drop_nulls("user")
-    rows = days.join(of_users, on="user", how="left", maintain_order="left").with_columns(
-        pl.col(name).fill_null(everyone[name].item()) for name in everyone.columns
+def scale_counts(
+    days: pl.DataFrame, usual: pl.DataFrame, counts: Counts, horizon: int
+) -> Float[np.ndarray, "n c"]:
+    """Return counts as deviations from what was usual for the user before; nothing later is known.
+
+    ``own_median``: minus the median of the user's earlier working days, divided by their mean absolute
+    deviation plus one event, at most 10 either way. ``log_z``: ``log(1 + count)`` in standard deviations from
+    the mean of the user's earlier days, silent ones and weekends included.
+
+    Args:
+        days: Every day of whole users, sorted.
+        usual: As ``fit_usual`` returns it; it stands in where a user has no history yet.
+        counts: Which of the two.
+        horizon: At most so many earlier days count; 0 for all.
+    """
+    if counts == "log_z":
+        return _log_deviations(days, usual, horizon)
+    rows = _with_earlier(days, usual, "median", horizon, pl.col)
+    rows = _with_earlier(
+        rows, usual, "spread", horizon, lambda name: (pl.col(name) - pl.col(f"{name}_median")).abs()
     )
-    values = [(pl.col(name).log1p() - pl.col(f"{name}_mean")) / pl.col(f"{name}_std") for name in CHANNELS]
+    deviations = [
+        ((pl.col(name) - pl.col(f"{name}_median")) / (pl.col(f"{name}_spread") + 1)).clip(-_MOST, _MOST)
+        for name in CHANNELS
+    ]
     # Without a copy the array is read-only wherever the columns happen to lie side by side in memory.
-    return rows.select(*values).to_numpy(writable=True)
+    return rows.select(*deviations).to_numpy(writable=True)
+
+
+def _is_working_day() -> pl.Expr:
+    """Return whether a user did anything on a day that is no Saturday or Sunday."""
+    return ~is_weekend(pl.col("day")) & (pl.sum_horizontal(CHANNELS) > 0)
+
+
+def _with_earlier(
+    days: pl.DataFrame,
+    usual: pl.DataFrame,
+    statistic: Literal["median", "spread"],
+    horizon: int,
+    value: Callable[[str], pl.Expr],
+) -> pl.DataFrame:
+    """Add ``NAME_STATISTIC`` of each channel over the user's earlier working days.
+
+    The median of a value, or its mean, which of absolute deviations is their spread.
+    """
+    columns = [f"{name}_{statistic}" for name in CHANNELS]
+    working = days.filter(_is_working_day())
+    size = horizon or max(len(working), 1)
+    rolled = [
+        (
+            value(name).rolling_median(size, min_samples=_LEAST_DAYS)
+            if statistic == "median"
+            else value(name).rolling_mean(size, min_samples=_LEAST_DAYS)
+        )
+        .over("user")
+        .alias(column)
+        for name, column in zip(CHANNELS, columns, strict=True)
+    ]
+    known = working.select("user", "day", *rolled)
+    rows = days.sort("day").join_asof(
+        known.sort("day"), on="day", by="user", allow_exact_matches=False, check_sortedness=False
+    )
+    filled = [pl.col(column).fill_null(usual[column].item()) for column in columns]
+    return rows.with_columns(filled).sort("user", "day")
+
+
+def _log_deviations(days: pl.DataFrame, usual: pl.DataFrame, horizon: int) -> Float[np.ndarray, "n c"]:
+    """Return ``log(1 + count)`` in standard deviations from the mean of the user's earlier days."""
+    mean, std = (
+        usual.select(f"{name}_{statistic}" for name in CHANNELS).to_numpy() for statistic in ("mean", "std")
+    )
+    std = np.where(std > 0, std, 1.0)
+    values = days.select(pl.col(CHANNELS).log1p()).to_numpy()
+    user, same = days["user"].rle_id().to_numpy(), np.zeros(len(days), dtype=np.int64)
+    own = OwnHistory(horizon=horizon, weekends_apart=False)
+    deviations = own_deviations(
+        values, user, np.zeros(len(days), dtype=bool), (mean, std, same), 0.1 * std[0], own
+    )
+    return deviations.astype(np.float64)
 
 
 def decompose_days(
@@ -81,6 +163,8 @@ def decompose_days(
     tol: float,
 ) -> Float[np.ndarray, "n k c"]:
     """Return the modes of each user's signal on each day. Equations 6 and 7.
+
+    All centre frequencies start at 0, the paper's "Initialization: 0".
 
     Args:
         values: Standardised counts, user after user, day after day.
@@ -99,9 +183,13 @@ def decompose_days(
         # Zeros after a user's last day change nothing before it, so that all fit in one batch.
         signals = torch.zeros(len(lengths), values.shape[1], int(lengths.max()), dtype=torch.float64)
         signals[owner, :, day] = torch.from_numpy(values)
-        return mvmd_trailing(signals, modes, window, alpha=alpha, tau=0.0, tol=tol)[owner, day].numpy()
+        return mvmd_trailing(signals, modes, window, alpha=alpha, tau=0.0, tol=tol, init="zero")[
+            owner, day
+        ].numpy()
     for size in np.unique(lengths[lengths >= 2 * modes]):
         rows = np.flatnonzero(lengths[owner] == size).reshape(-1, size)
         signals = torch.from_numpy(values[rows]).transpose(1, 2).contiguous()
-        modes_of_days[rows] = mvmd(signals, modes, alpha=alpha, tol=tol).modes.permute(0, 3, 1, 2).numpy()
+        modes_of_days[rows] = (
+            mvmd(signals, modes, alpha=alpha, tol=tol, init="zero").modes.permute(0, 3, 1, 2).numpy()
+        )
     return modes_of_days

@@ -23,11 +23,12 @@ from itd_lightning.views.sequences.features import FACTORS, Factor
 from itd_lightning.views.sequences.view import Sequences
 from itd_lightning.views.signals.dataset import SignalDataset
 from itd_lightning.views.signals.features import (
+    Counts,
     daily_counts,
     decompose_days,
     every_day,
-    moments_of,
-    standardise,
+    fit_usual,
+    scale_counts,
 )
 from itd_lightning.views.signals.pictures import mode_table
 
@@ -38,11 +39,16 @@ _Imbalance = Literal["none", "weighted", "smote_tomek"]
 class Signals(View):
     """User-days with any activity: their behaviours, counts and rhythms.
 
-    Counts are ``log(1 + n)`` of each channel, standardised by the user's own training days.
+    The count of each channel is a deviation from what was usual for the user before, in the store that is
+    scored; what is usual for everybody in training stands in for people without a history.
 
     Args:
         store: Event store.
         split: Who and when trains, validates and tests; what it shows of training days reaches batches.
+        counts: ``own_median``: minus the median of the user's earlier working days, by their mean absolute
+            deviation plus one. ``log_z``: ``log(1 + n)``, standardised by all the user's earlier days; silent
+            weekends then make the spread so wide that a surplus of a few events drowns.
+        horizon: At most so many earlier days tell what is usual; 0 for all.
         modes: Number of modes K; 0 leaves the decomposition out.
         window: What the modes of a day may know: the ``trailing`` ``days``, or the ``whole`` history of the
             user, as in the paper, which includes the days after it.
@@ -64,8 +70,8 @@ class Signals(View):
 
     Source:
         Log2Sig, section IV. Departure: the paper decomposes the whole history only, and says nothing on
-        standardisation, days without activity (zeros here) or long days. A made-up day has the counts and
-        modes between two malicious days, and the behaviours of the nearer one.
+        how counts are scaled, days without activity (zeros here) or long days. A made-up day has the counts
+        and modes between two malicious days, and the behaviours of the nearer one.
     """
 
     name = "signals"
@@ -75,6 +81,8 @@ class Signals(View):
         self,
         store: Path,
         split: Split,
+        counts: Counts = "own_median",
+        horizon: int = 60,
         modes: int = 3,
         window: _Window = "trailing",
         days: int = 60,
@@ -89,18 +97,19 @@ class Signals(View):
         **loading: Any,  # noqa: ANN401 - typed in Loading, where the command line reads them, too
     ) -> None:
         super().__init__(store, split, Loading(batch_size, **loading))
-        if modes < 0 or behaviours < 1 or days < max(2 * modes, 2):
+        if modes < 0 or behaviours < 1 or days < max(2 * modes, 2) or horizon < 0:
             raise ValueError(
-                "modes must be at least 0, behaviours 1, and days twice the modes, "
-                f"got {modes}, {behaviours} and {days}"
+                "modes and horizon must be at least 0, behaviours 1, and days twice the modes, "
+                f"got {modes}, {horizon}, {behaviours} and {days}"
             )
+        self.scale, self.horizon = counts, horizon
         self.modes, self.window, self.days, self.alpha, self.tol = modes, window, days, alpha, tol
         self.behaviours, self.imbalance = behaviours, imbalance
         loading_arguments = self.loading._asdict()
         self.sequences = Sequences(
             store, split, unit="day", factors=factors, vocabulary=vocabulary, least=least, **loading_arguments
         )
-        self.moments: pl.DataFrame | None = None
+        self.usual: pl.DataFrame | None = None
         self.signals: Float[np.ndarray, "n z"] | None = None
 
     @property
@@ -129,7 +138,7 @@ class Signals(View):
         return self.sequences.label
 
     def fit(self) -> None:
-        """Learn the moments of training days, silent ones between them included."""
+        """Learn what is usual on training days, silent ones between them included."""
         train_days = self.units.filter(part="train").select("user", day=pl.col("start").dt.date())
         spans = train_days.group_by("user").agg(
             pl.col("day").min().alias("from"), pl.col("day").max().alias("to")
@@ -137,7 +146,7 @@ class Signals(View):
         inside = self.counts.join(spans, on="user").filter(pl.col("day").is_between("from", "to"))
         is_train = pl.col("part").is_null() | (pl.col("part") == "train")  # silent days have no part
         parts = self.units.select("user", pl.col("start").dt.date().alias("day"), "part")
-        self.moments = moments_of(inside.join(parts, on=["user", "day"], how="left").filter(is_train))
+        self.usual = fit_usual(inside.join(parts, on=["user", "day"], how="left").filter(is_train))
 
     def count(self) -> pl.DataFrame:
         """Count each day's actions, of all users."""
@@ -147,9 +156,9 @@ class Signals(View):
             for shard in self.sequences.shards
         )
 
-    def decompose(self, moments: pl.DataFrame) -> Float[np.ndarray, "n z"]:
+    def decompose(self, usual: pl.DataFrame) -> Float[np.ndarray, "n z"]:
         """Return the counts and modes of each unit, ``(N, C (K + 1))``: ``z(t)``, equation 8."""
-        values = self.signals_of(self.counts, moments).reshape(len(self.counts), -1)
+        values = self.signals_of(self.counts, usual).reshape(len(self.counts), -1)
         rows = self.counts.select("user", "day", row=pl.int_range(pl.len()))
         place = self.units.select("user", day=pl.col("start").dt.date()).join(
             rows, on=["user", "day"], how="left", maintain_order="left"
@@ -157,20 +166,20 @@ class Signals(View):
         signals: Float[np.ndarray, "n z"] = values[place["row"].to_numpy()]
         return signals
 
-    def signals_of(self, days: pl.DataFrame, moments: pl.DataFrame) -> Float[np.ndarray, "m j c"]:
-        """Return standardised counts and modes of whole users' days, silent ones among them."""
-        values = standardise(days, moments)
+    def signals_of(self, days: pl.DataFrame, usual: pl.DataFrame) -> Float[np.ndarray, "m j c"]:
+        """Return scaled counts and modes of whole users' days, silent ones among them."""
+        values = scale_counts(days, usual, self.scale, self.horizon)
         lengths = days.group_by("user", maintain_order=True).len()["len"].to_numpy().astype(np.int64)
         window = self.days if self.window == "trailing" else None
         modes = decompose_days(values, lengths, self.modes, window, self.alpha, self.tol)
         return np.concatenate([values[:, None], modes], axis=1)
 
     def pictures(self, users: Sequence[str], settings: Mapping[str, Any]) -> dict[str, pl.DataFrame]:
-        """Return counts and modes of some users, on the scale that was fitted on training days."""
-        if self.moments is None:
+        """Return counts and modes of some users, on the scale that scores them."""
+        if self.usual is None:
             return {}
         days = self.counts.filter(pl.col("user").is_in(list(users)))
-        return {MODE_FILE: mode_table(days, self.signals_of(days, self.moments))}
+        return {MODE_FILE: mode_table(days, self.signals_of(days, self.usual))}
 
     def rows(self, units: Int[np.ndarray, " m"], *, resample: bool = False) -> SignalDataset:
         """Return these units as rows.
@@ -183,9 +192,9 @@ class Signals(View):
             InputError: If it would, and the split does not show both kinds of days.
         """
         days = self.sequences.rows()
-        moments = require_fitted(self.moments, "the moments come")
+        usual = require_fitted(self.usual, "what is usual comes")
         if self.signals is None:
-            self.signals = self.decompose(moments)
+            self.signals = self.decompose(usual)
         signals, label = self.signals[units], self.label[units]
         weight = np.ones(len(units))
         if resample and self.imbalance != "none":
@@ -213,11 +222,11 @@ class Signals(View):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state fitted on training days; it is stored in the checkpoint."""
-        moments = {} if self.moments is None else self.moments.to_dict(as_series=False)
-        return {**self.sequences.state_dict(), "moments": moments}
+        usual = {} if self.usual is None else self.usual.to_dict(as_series=False)
+        return {**self.sequences.state_dict(), "usual": usual}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore the state that another run fitted."""
         self.sequences.load_state_dict(state_dict)
-        self.moments = pl.DataFrame(state_dict["moments"], schema_overrides={"user": pl.String})
+        self.usual = pl.DataFrame(state_dict["usual"]) if state_dict.get("usual") else None
         self.signals = None

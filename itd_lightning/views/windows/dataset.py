@@ -19,8 +19,8 @@ class WindowDataset(Dataset[WindowBatch]):
         counts: All windows of the view, ``(N, T, F)``.
         first: Windows, as numbers in ``counts``.
         second: The window that follows each of them, or -1.
-        mean: Mean of each feature, ``(F,)``.
-        std: Standard deviation of each feature, ``(F,)``.
+        mean: Mean of each feature for each window of the view, ``(N, F)``.
+        std: Standard deviation of each feature, ``(N, F)``.
     """
 
     def __init__(
@@ -28,8 +28,8 @@ class WindowDataset(Dataset[WindowBatch]):
         counts: Int[np.ndarray, "n t f"],
         first: Int[np.ndarray, " m"],
         second: Int[np.ndarray, " m"],
-        mean: Float[Tensor, " f"],
-        std: Float[Tensor, " f"],
+        mean: Float[Tensor, "n f"],
+        std: Float[Tensor, "n f"],
     ) -> None:
         # A tensor, since loader processes get these as shared memory, not as copies.
         self.counts = torch.from_numpy(counts)
@@ -49,5 +49,5 @@ class WindowDataset(Dataset[WindowBatch]):
         next_row[: len(first)][paired] = np.arange(len(first), len(unit))
         number = torch.from_numpy(unit)
         counts = self.counts[number]
-        values = (counts - self.mean) / self.std
+        values = (counts - self.mean[number][:, None]) / self.std[number][:, None]
         return WindowBatch(counts > 0, values, torch.from_numpy(next_row), number)

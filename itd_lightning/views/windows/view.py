@@ -12,18 +12,21 @@ from typing import Any, Literal
 
 import numpy as np
 import polars as pl
+from jaxtyping import Float
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 from itd_lightning.contracts.batches import WindowBatch
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.events.calendar import is_weekend
 from itd_lightning.events.mail import Company
+from itd_lightning.numerics.history import OwnHistory
 from itd_lightning.splits import Campaigns, Split
 from itd_lightning.views.base import EpochShuffle, View, require_fitted
 from itd_lightning.views.loading import Loading
 from itd_lightning.views.windows.build import CELLS, build_view
 from itd_lightning.views.windows.dataset import WindowDataset
-from itd_lightning.views.windows.features import FEATURES, calendar_starts, cut, moments
+from itd_lightning.views.windows.features import FEATURES, calendar_starts, cut, moments, own_moments
 
 
 class Windows(View):
@@ -39,6 +42,9 @@ class Windows(View):
             attack shows.
         company: Mail domains of the company: those of the store's ``directory``, or ``cert``, which is always
             dtaa.com, as in the authors' code.
+        history: Against what counts are standardised: ``everybody``, the cells of all training windows, as in
+            the paper, or the user's ``own`` earlier windows in the store that is scored.
+        own: Which of the user's own earlier windows count.
         pairs: Train on pairs of consecutive windows, which a temporal loss needs, rather than on single ones.
         batch_size: Windows per batch; pairs per training batch.
         loading: Further arguments of ``Loading``.
@@ -59,6 +65,8 @@ class Windows(View):
         hours: int = 24,
         align: Literal["calendar", "published"] = "calendar",
         company: Company = "directory",
+        history: Literal["everybody", "own"] = "everybody",
+        own: OwnHistory = OwnHistory(),  # noqa: B008 - frozen
         pairs: bool = True,
         batch_size: int = 32,
         **loading: Any,  # noqa: ANN401 - typed in Loading, where the command line reads them, too
@@ -67,6 +75,7 @@ class Windows(View):
         if hours not in (12, 24, 48):
             raise ValueError(f"hours must be 12, 24 or 48, got {hours}")
         self.hours, self.align, self.company, self.pairs = hours, align, company, pairs
+        self.history, self.own = history, own
         self.fitted: dict[str, Tensor] = {}
 
     @property
@@ -113,7 +122,16 @@ class Windows(View):
         """Return the windows of these parts, one by one, in order."""
         fitted, windows = require_fitted(self.fitted or None, "the moments come"), self.part(*names)
         no_pair = np.full(len(windows), -1)
-        return WindowDataset(self.counts, windows, no_pair, fitted["mean"], fitted["std"])
+        return WindowDataset(self.counts, windows, no_pair, *self.usual(fitted))
+
+    def usual(self, fitted: dict[str, Tensor]) -> tuple[Float[Tensor, "n f"], Float[Tensor, "n f"]]:
+        """Return mean and deviation of each feature for each window: everybody's, or the user's own."""
+        if self.history == "everybody":
+            mean, std = (fitted[name].expand(len(self.counts), -1) for name in ("mean", "std"))
+            return mean, std
+        user = self.units["user"].rle_id().to_numpy()
+        weekend = self.units.select(is_weekend(pl.col("start"))).to_series().to_numpy()
+        return own_moments(self.counts, user, weekend, (fitted["mean"], fitted["std"]), self.own)
 
     def train_dataloader(self) -> DataLoader[WindowBatch]:
         """Return training windows, shuffled: pairs of neighbours, and single ones without a neighbour.

@@ -9,10 +9,16 @@ from itd_lightning.contracts.results import AuditResult
 from itd_lightning.evaluation.comparison import CommonTable, MethodRow
 from itd_lightning.tables.comparison import write_common
 from itd_lightning.tables.comparison_audits import legend
+from itd_lightning.tables.spec import TableSpec
 
-SPEC = {
+SPEC: TableSpec = {
     "title": "All <b>methods</b>",
     "source": "Made up.",
+    "config": "../configs/mask_value.yaml",
+    "seeds": [0],
+    "checkpoint": "best.ckpt",
+    "fit": [],
+    "columns": {"dates": []},
     "rows": {"Best": {}, "Near": {}, "Few users": {}, "Failed": {}},
 }
 

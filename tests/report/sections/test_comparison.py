@@ -12,7 +12,7 @@ from itd_lightning.evaluation.evaluate import evaluate, write_json
 from itd_lightning.report.page import write_report
 from itd_lightning.report.runs import read_runs
 from itd_lightning.report.sections.comparison import SideBySide, comparison, ranked_share
-from tests.evaluation.behaviours import user_day_scores, write_behaviours
+from tests.evaluation.handmade_scores import user_day_scores, write_behaviours
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from itd_lightning.report.page import write_report
 from itd_lightning.report.runs import read_runs
 from itd_lightning.report.sections.modes import Modes, decomposition
 from itd_lightning.store.read import Store
-from itd_lightning.views.signals.features import CHANNELS, daily_counts, every_day, standardise
+from itd_lightning.views.signals.features import CHANNELS, daily_counts, every_day, scale_counts
 
 CONFIG = Path(__file__).parents[3] / "configs" / "log2sig.yaml"
 
@@ -43,7 +43,7 @@ def log2sig(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_counts_and_each_mode_of_the_highest_scorer_are_drawn(log2sig: Path, tmp_path: Path) -> None:
     (run,) = read_runs([log2sig])
     figure = decomposition(run)
-    best = run.tested.sort("score", descending=True)["user"][0]
+    best = run.test_units.sort("score", descending=True)["user"][0]
     assert best in figure.caption
     assert "the days up to then" in figure.caption
     assert [panel.title for panel in figure.panels] == [
@@ -59,7 +59,7 @@ def test_a_users_campaign_is_shaded(log2sig: Path) -> None:
     assert len(decomposition(run, insider).panels[0].figure.layout.shapes) == 1
 
 
-def test_counts_are_on_the_scale_of_the_runs_own_training_days(log2sig: Path, store: Path) -> None:
+def test_counts_are_on_the_scale_that_scored(log2sig: Path, store: Path) -> None:
     written = pl.read_parquet(log2sig / MODE_FILE)
     assert MODES.items() <= written.schema.items()
     user = written["user"][0]
@@ -70,10 +70,8 @@ def test_counts_are_on_the_scale_of_the_runs_own_training_days(log2sig: Path, st
     days = every_day(daily_counts(rows))
     from torch import load
 
-    fitted = load(log2sig / "checkpoints" / "best.ckpt", weights_only=True)["Signals"]["moments"]
-    assert np.array_equal(
-        counts, standardise(days, pl.DataFrame(fitted, schema_overrides={"user": pl.String}))
-    )
+    fitted = load(log2sig / "checkpoints" / "best.ckpt", weights_only=True)["Signals"]["usual"]
+    assert np.array_equal(counts, scale_counts(days, pl.DataFrame(fitted), "own_median", 60))
     assert np.square(counts - sum(modes)).sum() < np.square(counts).sum()
 
 

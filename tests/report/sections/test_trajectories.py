@@ -53,7 +53,7 @@ def chronos(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_highest_scorer_has_five_pictures(chronos: Path) -> None:
     (run,) = read_runs([chronos])
     found = pictures(run)
-    best = run.tested.sort("score", descending=True)["user"][0]
+    best = run.test_units.sort("score", descending=True)["user"][0]
     assert best in found.caption
     assert [panel.title for panel in found.panels] == [
         "Trajectory",

@@ -13,8 +13,8 @@ from itd_lightning.contracts.events import EVENTS
 from itd_lightning.ingest import build_store, plan_store
 from itd_lightning.sources.cert import pieces
 from itd_lightning.store.build import build as build_module
-from itd_lightning.store.build.publish import lock_folder, publish
-from itd_lightning.store.build.stage import shard_of
+from itd_lightning.store.build.publish import lock_build, publish
+from itd_lightning.store.build.shards import shard_of
 from itd_lightning.store.read import Store
 from tests.store.handmade import HEADERS, INSIDER, KEY, LOGS, NOON, write_key, write_ldap, write_logs
 
@@ -56,7 +56,7 @@ def test_the_manifest_counts_what_went_in(source: Path, tmp_path: Path) -> None:
         "http": (2, 2, 0),
     }
     assert {name: manifest[name] for name in ("schema", "release", "users", "events", "first", "last")} == {
-        "schema": 2,
+        "schema": 3,
         "release": "r4.2",
         "users": 2,
         "events": 10,
@@ -407,7 +407,7 @@ def test_a_synthetic_release_is_called_synthetic_and_another_one_is_not(
 
 def test_a_second_build_of_one_store_waits_its_turn(release: Path, tmp_path: Path) -> None:
     with (
-        lock_folder(tmp_path / ".store.partial"),
+        lock_build(tmp_path / ".store.partial"),
         pytest.raises(InputError, match="another program is building this store"),
     ):
         build_store([release], tmp_path / "store")

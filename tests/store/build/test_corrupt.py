@@ -818,7 +818,9 @@ def test_a_limit_on_file_sizes_ends_in_one_line_that_names_the_folder(limit: int
         "from itd_lightning.cli import main\n"
         f"main(['prepare', {str(source)!r}, '--store', {str(source.with_name('store'))!r}])"
     )
-    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    # -B: else Python cuts its own cached bytecode at the limit, and does not start on it again.
+    command = [sys.executable, "-B", "-c", program]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 2
     assert ended.stderr.startswith(f"itd: no space left on the disk of {source.with_name('.store.partial')}")
     assert ended.stderr.count("\n") == 1

@@ -16,6 +16,7 @@ from itd_lightning.sources.base import Piece, Source
 from itd_lightning.sources.cert import pieces
 from itd_lightning.store.build import stage
 from itd_lightning.store.read import Store
+from itd_lightning.synth import write_release
 
 SMALL_PIECE = 1 << 20  # bytes: a slice of 35 MB then has many
 
@@ -96,13 +97,13 @@ def archive(release: Path, target: Path) -> Path:
     return target
 
 
-def test_an_archive_gives_the_store_of_its_folder(
-    release: Path, straight: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pieces, "PIECE", SMALL_PIECE)
-    build_store([archive(release, tmp_path / "r4.2.tar.bz2")], tmp_path / "store", shards=8)
-    assert files(tmp_path / "store") == straight
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["r4.2.tar.bz2", "store"]
+def test_an_archive_gives_the_store_of_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pieces, "PIECE", SMALL_PIECE >> 3)
+    write_release(tmp_path / "r4.2", users=8, days=30, seed=3)  # to pack the whole slice takes seconds
+    build_store([tmp_path / "r4.2"], tmp_path / "straight", shards=8)
+    build_store([archive(tmp_path / "r4.2", tmp_path / "r4.2.tar.bz2")], tmp_path / "store", shards=8)
+    assert files(tmp_path / "store") == files(tmp_path / "straight")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["r4.2", "r4.2.tar.bz2", "store", "straight"]
 
 
 @pytest.mark.slow

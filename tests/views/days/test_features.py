@@ -11,12 +11,13 @@ from itd_lightning.contracts.events import EVENTS
 from itd_lightning.events.pcs import own_pcs
 from itd_lightning.store.read import Store
 from itd_lightning.views.days.features import RECORDS, Feature, build, features, records
+from tests.handmade_pcs import lasting
 from tests.views.literal_days import literal_days
 
 ALL = dict.fromkeys(RECORDS, True)
 DAY, DAY_START = date(2010, 3, 1), datetime(2010, 3, 1)
 COMMON = {"file_count", "http_count"}
-OWN = pl.DataFrame({"user": ["ann", "bob", "cyd", "dan"], "pc": ["PC-1", "PC-2", "PC-3", "PC-3"]})
+OWN = lasting({"ann": "PC-1", "bob": "PC-2", "cyd": "PC-3", "dan": "PC-3"})
 PEOPLE = pl.DataFrame(
     {
         "user": ["ann", "bob", "cyd", "dan"],

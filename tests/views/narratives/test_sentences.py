@@ -8,18 +8,17 @@ import pytest
 
 from itd_lightning.contracts.events import KINDS
 from itd_lightning.events.calendar import work_calendar
-from itd_lightning.events.hours import after_hours, work_hours
+from itd_lightning.events.hours import after_hours, everybodys_hours, own_hours
 from itd_lightning.events.pcs import own_pcs
 from itd_lightning.store.presence import days_present
 from itd_lightning.store.read import Store
 from itd_lightning.views.narratives.features import contents, narrative_events
 from itd_lightning.views.narratives.sentences import Style, merged_narratives, plain_narratives
+from tests.handmade_pcs import lasting
 from tests.views.literal_narratives import Teller, literal_narratives
 from tests.views.windows.test_view import event, frame
 
-OWN = pl.DataFrame(
-    {"user": ["ann", "bob", "eve", "joe", "sam", "tim"], "pc": [f"PC-{n}" for n in (1, 2, 3, 4, 5, 5)]}
-)
+OWN = lasting({"ann": "PC-1", "bob": "PC-2", "eve": "PC-3", "joe": "PC-4", "sam": "PC-5", "tim": "PC-5"})
 SALES, TAX = {"department": "sales"}, {"department": "tax"}
 PEOPLE = pl.DataFrame(
     [
@@ -231,14 +230,19 @@ def test_names_that_reach_a_prompt_are_proper_ones() -> None:
         assert text.count("(no extension)") == 2
 
 
+def test_a_colleagues_pc_is_theirs_on_the_days_on_which_they_own_it() -> None:
+    eve = pl.DataFrame([("eve", "PC-3", date(2010, 3, 2), date(2010, 3, 4))], schema=OWN.schema, orient="row")
+    events = frame(event("connect", f"03-0{day} 10:00:00", pc="PC-3") for day in range(1, 6))
+    places = narrative_events(events, OWN.filter(pl.col("user") != "eve").vstack(eve), PEOPLE)["place"]
+    assert places.to_list() == ["Other-PC", "Department-PC", "Department-PC", "Other-PC", "Other-PC"]
+
+
 def test_narratives_are_those_of_a_loop_over_events(store: Path) -> None:
     store_ = Store(store)
     people = pl.read_parquet(store / "people.parquet", glob=False)
-    presence, calendar = store_.presence(), work_calendar(store_.presence())
-    hours = work_hours(presence, calendar, presence.filter(pl.col("day") < date(2010, 3, 1))["day"])
     events = pl.read_parquet(store_.shards[0], glob=False)
     events = events.filter(pl.col("user").rle_id() < 2)
-    check(events, own_pcs(store_.pc_use()), people, hours, calendar)
+    check(events, own_pcs(store_.pc_use()), people, store_.presence())
 
 
 def test_so_are_those_of_later_releases() -> None:
@@ -264,26 +268,24 @@ def test_so_are_those_of_later_releases() -> None:
         for n in range(600)
     ]  # fmt: skip
     events = frame(rows).sort("user", "time")
-    presence = days_present(events)
-    calendar = work_calendar(presence)
     for people in (PEOPLE, None):
-        check(events, OWN, people, work_hours(presence, calendar, presence["day"]), calendar)
+        check(events, OWN, people, days_present(events))
 
 
 def check(
     events: pl.DataFrame,
     own: pl.DataFrame,
     people: pl.DataFrame | None,
-    hours: pl.DataFrame,
-    calendar: pl.DataFrame,
+    presence: pl.DataFrame,
 ) -> None:
     """Compare both styles with the loop's, day by day."""
+    calendar = work_calendar(presence)
+    everybody = everybodys_hours(presence, calendar, presence.select("user", "day"))
+    late = after_hours(events, own_hours(presence, calendar), everybody, calendar)
     rows = narrative_events(events, own, people)
-    rows = rows.with_columns(
-        unit=pl.struct("user", "day").rle_id(), late=after_hours(rows, hours, calendar).fill_null(value=False)
-    )
+    rows = rows.with_columns(unit=pl.struct("user", "day").rle_id(), late=late.fill_null(value=False))
     for style in ("merged", "plain"):
-        teller = Teller(own, people, hours, calendar)
+        teller = Teller(own, people, presence, everybody, calendar)
         result = plain_narratives(rows) if style == "plain" else merged_narratives(rows, 3, 4)
         expected = literal_narratives(events, teller, plain=style == "plain", most=3, names=4)
         assert result["narrative"].to_list() == [text for _, _, text in expected]

@@ -6,17 +6,19 @@ import polars as pl
 
 from itd_lightning.events.annotate import annotate_events
 from itd_lightning.events.calendar import work_calendar
-from itd_lightning.events.hours import HOURS
+from itd_lightning.events.hours import OWN_HOURS, WorkingDay
 from itd_lightning.views.sequences.features import (
     FACTORS,
     Fitted,
     popularity,
     texts,
 )
+from tests.handmade_pcs import lasting
 
 MONDAY = datetime(2010, 3, 1, 10)
-OWN = pl.DataFrame({"user": ["ann", "bob", "eve"], "pc": ["PC-1", "PC-2", "PC-3"]})
-HOURS_OF_ANN = pl.DataFrame([("ann", 30, 8.0, 17.0, True)], schema=HOURS, orient="row")
+OWN = lasting({"ann": "PC-1", "bob": "PC-2", "eve": "PC-3"})
+HOURS_OF_ANN = pl.DataFrame([("ann", date(2010, 2, 26), 8.0, 17.0)], schema=OWN_HOURS, orient="row")
+EVERYBODY = WorkingDay(0.0, 1.0)
 
 
 def event(
@@ -39,13 +41,14 @@ def test_a_site_is_as_popular_as_it_is_among_training_users() -> None:
 
 
 def word(row: pl.DataFrame, factors: tuple[str, ...] = FACTORS) -> str:
-    """Return the text of one event, with ann's hours and one site fitted."""
+    """Return the text of one event, with ann's hours known and one site fitted."""
     sites = pl.DataFrame({"site": ["known.com"], "popularity": ["common"]})
     presence = pl.DataFrame(
         {"user": ["ann"] * 8, "day": pl.date_range(date(2010, 3, 1), date(2010, 3, 8), eager=True)}
     )
     annotated = annotate_events(row, OWN, None, ["dtaa.com"])
-    return str(texts(annotated, Fitted(HOURS_OF_ANN, sites, []), work_calendar(presence), factors).item())  # type: ignore[arg-type]
+    fitted, calendar = Fitted(EVERYBODY, sites, []), work_calendar(presence)
+    return str(texts(annotated, fitted, HOURS_OF_ANN, calendar, factors).item())  # type: ignore[arg-type]
 
 
 def test_a_token_tells_kind_hours_pc_and_object() -> None:
@@ -63,9 +66,9 @@ def test_factors_can_be_switched_off() -> None:
 
 def test_what_was_fitted_travels_as_plain_types() -> None:
     sites = pl.DataFrame({"site": ["known.com"], "popularity": ["common"]})
-    fitted = Fitted(HOURS_OF_ANN, sites, ["<padding>", "<unknown>", "logon work own none usual"])
+    fitted = Fitted(EVERYBODY, sites, ["<padding>", "<unknown>", "logon work own none usual"])
     loaded = Fitted.from_state(fitted.state())
-    assert loaded.hours.equals(fitted.hours)
+    assert loaded.hours == fitted.hours
     assert loaded.sites.equals(fitted.sites)
     assert loaded.words == fitted.words
     assert fitted.table(FACTORS).rows()[2] == (2, fitted.words[2], "logon", "work", "own", "none", "usual")

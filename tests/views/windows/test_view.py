@@ -19,6 +19,7 @@ from itd_lightning.contracts.events import EVENTS
 from itd_lightning.contracts.scores import UNITS
 from itd_lightning.events.mail import CERT_DOMAINS
 from itd_lightning.executors import Place
+from itd_lightning.numerics.history import OwnHistory
 from itd_lightning.sources.cert.logs import check_header, parse_rows, split_fields
 from itd_lightning.sources.cert.releases import find_release
 from itd_lightning.splits import Campaigns, Dates, Split
@@ -27,7 +28,7 @@ from itd_lightning.views import Windows
 from itd_lightning.views.base import EpochShuffle
 from itd_lightning.views.windows import build as windows
 from itd_lightning.views.windows.dataset import WindowDataset
-from itd_lightning.views.windows.features import FEATURES, build, calendar_starts, cut, moments
+from itd_lightning.views.windows.features import FEATURES, build, calendar_starts, cut, moments, own_moments
 
 MONDAY = datetime(2010, 3, 1)
 NAMES = list(FEATURES)
@@ -60,7 +61,7 @@ def write_store(folder: Path, shards: list[list[dict[str, object]]], fingerprint
         target = folder / "events" / f"shard={number:03d}"
         target.mkdir(parents=True)
         frame(events).write_parquet(target / "events.parquet")
-    manifest = {"schema": 2, "fingerprint": fingerprint, "options": {"shards": len(shards)}}
+    manifest = {"schema": 3, "fingerprint": fingerprint, "options": {"shards": len(shards)}}
     (folder / "manifest.json").write_text(json.dumps(manifest))
     return folder
 
@@ -335,6 +336,34 @@ def test_moments_are_taken_over_all_cells_and_a_constant_feature_gets_deviation_
     mean, std = moments(counts, np.arange(len(counts)))
     assert mean.tolist() == [2, 4, 5]
     assert std.tolist() == pytest.approx([2, 3**0.5, 1])
+
+
+def test_own_moments_are_those_of_the_cells_of_the_users_earlier_windows() -> None:
+    counts = np.random.default_rng(0).poisson(0.3, (60, 4, 12))
+    user, weekend = np.repeat([0, 1], 30), np.zeros(60, dtype=bool)
+    usual = (torch.full((12,), 0.5), torch.ones(12))
+    mean, std = own_moments(counts, user, weekend, usual, OwnHistory(horizon=10, warm_up=5))
+    assert mean[[0, 30]].tolist() == [[0.5] * 12] * 2  # nobody's first window has a history
+    for window in (29, 45, 59):
+        earlier = counts[max(window - 10, 30 * (window // 30)) : window].reshape(-1, 12)
+        np.testing.assert_allclose(mean[window], earlier.mean(axis=0), rtol=1e-5)
+        np.testing.assert_allclose(std[window], np.maximum(earlier.std(axis=0), 0.1), rtol=1e-5)
+    later = counts.copy()
+    later[20:30] += 9
+    for before, after in zip(
+        (mean, std), own_moments(later, user, weekend, usual, OwnHistory(horizon=10, warm_up=5)), strict=True
+    ):
+        assert torch.equal(before[:21], after[:21])
+        assert torch.equal(before[30:], after[30:])
+
+
+def test_a_window_is_measured_by_the_users_own_earlier_ones_on_request(small: Path) -> None:
+    view = Windows(small, SPLIT, history="own", own=OwnHistory(warm_up=1, weekends_apart=False))
+    view.prepare_data()
+    view.setup("fit")
+    rows = view.rows("val", "test")
+    assert rows.mean.shape == (len(view.units), 12)
+    assert not torch.equal(rows.mean, ready(small, SPLIT).rows("val", "test").mean)
 
 
 def test_a_training_part_without_activity_is_refused(small: Path) -> None:

@@ -17,7 +17,7 @@ from itd_lightning.evaluation.evaluate import evaluate
 from itd_lightning.evaluation.score_table import label_test_units
 from itd_lightning.metrics.ranking import rank
 from itd_lightning.store.key import read_key
-from tests.evaluation.behaviours import behaviour_scores, write_behaviours
+from tests.evaluation.handmade_scores import behaviour_scores, write_behaviours
 from tests.metrics.test_ranking import literal
 
 

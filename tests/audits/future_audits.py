@@ -10,7 +10,7 @@ from itd_lightning.evaluation.evaluate import evaluate
 from itd_lightning.runs.rescore import LightningRescorer
 
 
-def probe_future(scores: Path, *, retrain: bool = False) -> list[AuditResult]:
+def run_future_audits(scores: Path, *, retrain: bool = False) -> list[AuditResult]:
     """Return the results of the audits of the future."""
     with AuditedRun(
         scores, evaluate(scores), options={"retrain": retrain}, rescorer=LightningRescorer()

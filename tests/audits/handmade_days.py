@@ -3,7 +3,7 @@
 import polars as pl
 
 
-def units(count: int, minute: int = 0) -> pl.DataFrame:
+def days_of_ten_users(count: int, minute: int = 0) -> pl.DataFrame:
     """Return as many user-days of ten users, every tenth malicious, the score equal to the label."""
     start = pl.datetime(2010, 3, 1, 0, minute) + pl.duration(days=pl.col("row"))
     frame = pl.DataFrame({"row": range(count)}).with_columns(
