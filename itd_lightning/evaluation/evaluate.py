@@ -12,6 +12,7 @@ from jaxtyping import Int
 
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import atomic_file
+from itd_lightning.contracts.history import WARM_UP_DAYS
 from itd_lightning.contracts.labels import LabelPolicy
 from itd_lightning.contracts.results import (
     SCHEMA,
@@ -57,7 +58,6 @@ from itd_lightning.metrics.operating import (
     threshold_at_fpr,
 )
 from itd_lightning.metrics.ranking import Ranking
-from itd_lightning.numerics.history import WARM_UP_DAYS
 from itd_lightning.scores.pool import POOLS
 from itd_lightning.splits.labels import label_units
 from itd_lightning.store.key import Key

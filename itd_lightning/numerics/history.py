@@ -12,7 +12,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 from scipy.signal import lfilter
 
-WARM_UP_DAYS = 20  # active days of a user, before which own history says little
+from itd_lightning.contracts.history import WARM_UP_DAYS
+
 _MOST = 20.0  # deviations: beyond, a day is as unusual as it can be
 
 

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from itd_lightning.numerics.history import WARM_UP_DAYS
+from itd_lightning.contracts.history import WARM_UP_DAYS
 
 
 def last_warm_up_days(presence: pl.DataFrame) -> pl.DataFrame:

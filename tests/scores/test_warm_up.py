@@ -5,7 +5,8 @@ from datetime import date, datetime, timedelta
 import polars as pl
 import pytest
 
-from itd_lightning.numerics.history import WARM_UP_DAYS, OwnHistory
+from itd_lightning.contracts.history import WARM_UP_DAYS
+from itd_lightning.numerics.history import OwnHistory
 from itd_lightning.scores.warm_up import last_warm_up_days, mark_warm_up
 
 FIRST = date(2010, 3, 1)

@@ -7,7 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from itd_lightning.alerts.lists import ranked_days, with_reasons
-from itd_lightning.numerics.history import WARM_UP_DAYS
+from itd_lightning.contracts.history import WARM_UP_DAYS
 from itd_lightning.report.parts.campaigns import campaign_days
 from itd_lightning.report.runs import Run
 from itd_lightning.report.sections.base import Page, Section
