@@ -16,10 +16,13 @@ import pytest
 from torch import Tensor
 
 from itd_lightning.contracts.batches import SequenceBatch, TrajectoryBatch
+from itd_lightning.contracts.errors import InputError
+from itd_lightning.ingest import build_store
 from itd_lightning.numerics.history import OwnHistory
 from itd_lightning.splits import Dates
 from itd_lightning.store.read import Store
 from itd_lightning.store.truncate import derive_store
+from itd_lightning.synth import write_release
 from itd_lightning.views import Days, Narratives, Sequences, Signals, Trajectories, View, Windows
 
 SPLIT = Dates(date(2010, 2, 20), date(2010, 3, 1))
@@ -121,6 +124,25 @@ def test_a_checkpoint_names_no_user(fitted: Fitted, store: Path) -> None:
     assert not [user for user in users if any(user in word for word in words)]
 
 
+EARLIER: dict[str, dict[str, Any]] = {
+    "days": {"features": [], "users": ["ann"], "mean": 0, "std": 1},
+    "sequences": {"hours": {"user": ["ann"], "start": [9.0], "end": [17.0]}},
+    "narratives": {"hours": {"user": ["ann"], "start": [9.0], "end": [17.0]}},
+    "signals": {"moments": {"user": ["ann"]}},
+}
+
+
+@pytest.mark.parametrize("name", EARLIER)
+def test_a_checkpoint_of_an_earlier_version_is_refused(name: str, store: Path) -> None:
+    view = VIEWS[name](store)
+    view.prepare_data()
+    view.setup("fit")
+    state = {key: value for key, value in view.state_dict().items() if key != "usual"}
+    earlier = EARLIER[name] if name == "days" else {**state, **EARLIER[name]}
+    with pytest.raises(InputError, match="by an earlier version, which kept users' history in it: fit again"):
+        view.load_state_dict(earlier)
+
+
 def strings_of(state: Any) -> Iterable[str]:  # noqa: ANN401 - a checkpoint holds many types
     """Yield all strings of a state."""
     if isinstance(state, str):
@@ -142,6 +164,7 @@ def test_later_days_change_nothing_of_earlier_ones(fitted: Fitted, store: Path, 
     assert any(rows[unit] != fitted.rows[unit] for unit in fitted.rows if unit[1] >= CHANGE)
 
 
+@pytest.mark.slow  # builds every view once more
 def test_another_users_days_change_nothing_of_a_user(fitted: Fitted, store: Path, tmp_path: Path) -> None:
     other = min(user for user, _ in fitted.rows)
     changed = rewrite(
@@ -154,8 +177,32 @@ def test_another_users_days_change_nothing_of_a_user(fitted: Fitted, store: Path
     assert any(rows[unit] != fitted.rows[unit] for unit in fitted.rows if unit[0] == other)
 
 
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the store of another company: a synthetic r5.2, of which nobody trained."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    write_release(folder / "release", release="r5.2", users=10, days=40, seed=8, start=date(2010, 1, 2))
+    build_store([folder / "release"], folder / "store", shards=2)
+    return folder / "store"
+
+
+@pytest.mark.slow  # builds every view once more
+def test_a_checkpoint_scores_people_and_releases_that_it_never_saw(fitted: Fitted, elsewhere: Path) -> None:
+    users = set(Store(elsewhere).scan().select(pl.col("user").unique()).collect()["user"])
+    assert not users & {user for user, _ in fitted.rows}
+    rows = rows_of(fitted.make, elsewhere, fitted.state)
+    assert {user for user, _ in rows} == users
+    assert len(set(rows.values())) > 100  # days differ
+
+
 @pytest.mark.filterwarnings("ignore:the store spans")  # too few days for habits
-@pytest.mark.parametrize("until", [datetime(2010, 1, 8), datetime(2010, 2, 28), CHANGE])
+@pytest.mark.parametrize(
+    "until",
+    [
+        datetime(2010, 2, 28),
+        *(pytest.param(day, marks=pytest.mark.slow) for day in (datetime(2010, 1, 8), CHANGE)),
+    ],
+)
 def test_days_are_the_same_before_the_next_ones_are_appended(
     until: datetime, fitted: Fitted, store: Path, tmp_path: Path
 ) -> None:

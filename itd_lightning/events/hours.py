@@ -35,7 +35,9 @@ class WorkingDay(NamedTuple):
             InputError: If the checkpoint holds the hours of users, as those of earlier versions do.
         """
         if not isinstance(state, list):
-            raise InputError("the checkpoint holds the hours of each user, of an earlier version: fit again")
+            raise InputError(
+                "the checkpoint was written by an earlier version, which kept users' history in it: fit again"
+            )
         return cls(*state)
 
 

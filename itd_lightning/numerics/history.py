@@ -144,10 +144,9 @@ def _deviate(
     floor: Float[np.ndarray, " f"],
 ) -> Float[np.ndarray, "m f"]:
     """Return bounded deviations; the moments are used up."""
-    mean -= values
+    np.subtract(values, mean, out=mean)
     std += floor
     mean /= std
-    np.negative(mean, out=mean)
     bounded: Float[np.ndarray, "m f"] = np.clip(mean, -_MOST, _MOST, out=mean)
     return bounded
 

@@ -23,6 +23,9 @@ from itd_lightning.store.source_hash import source_hash
 from itd_lightning.views.loading import Loading
 from itd_lightning.views.rank_batches import RankBatches
 
+EARLIER_VERSION = (
+    "the checkpoint was written by an earlier version, which kept users' history in it: fit again"
+)
 State = TypeVar("State")
 
 

@@ -16,16 +16,9 @@ from itd_lightning.views import Days, Narratives, Sequences, Trajectories, View,
 
 SPLIT = Dates(date(2010, 2, 20), date(2010, 3, 1))
 BUILT: tuple[type[View], ...] = (Days, Narratives, Sequences, Trajectories, Windows)
-COUNTS = 'counts=("visit", "download", "upload"'
+VISITS = '            _Measure("visit", "count", _KIND == "http_visit", "page_actions"),\n'
 # A count of http events beside the others, as somebody would add it.
-SECURE = """
-
-def with_secure(rows: pl.DataFrame, plain=pages) -> pl.DataFrame:
-    return plain(rows).with_columns(secure=pl.col("object").str.starts_with("https"))
-
-
-pages = with_secure
-"""
+SECURE = '            _Measure("secure", "count", pl.col("object").str.starts_with("https")),\n'
 
 
 def copy_package(folder: Path) -> Path:
@@ -73,8 +66,8 @@ def test_a_day_feature_that_is_added_appears_in_a_store_whose_view_is_built(
     before = day_features(tmp_path)
     source = package / "views" / "days" / "features.py"
     text = source.read_text()
-    assert text.count(COUNTS) == 1
-    source.write_text(text.replace(COUNTS, f'{COUNTS}, "secure"') + SECURE)
+    assert text.count(VISITS) == 1
+    source.write_text(text.replace(VISITS, VISITS + SECURE))
     assert day_features(tmp_path) - before == {
         f"http_{kind}secure_{hours}count"
         for kind in ("", "other_", "social_", "cloud_", "job_", "leak_", "hack_")

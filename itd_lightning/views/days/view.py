@@ -22,7 +22,7 @@ from itd_lightning.events.people import as_of
 from itd_lightning.numerics.history import OwnHistory, own_deviations
 from itd_lightning.splits import Split
 from itd_lightning.store.read import Store
-from itd_lightning.views.base import EpochShuffle, View, require_fitted
+from itd_lightning.views.base import EARLIER_VERSION, EpochShuffle, View, require_fitted
 from itd_lightning.views.days.build import build_view
 from itd_lightning.views.days.dataset import DayDataset, Fitted, History, matching, moments
 from itd_lightning.views.loading import Loading
@@ -188,11 +188,23 @@ class Days(View):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state fitted on training days; it is stored in the checkpoint."""
-        return {} if self.fitted is None else self.fitted._asdict()
+        return {} if self.fitted is None else {**self.fitted._asdict(), "history": self.history}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore the state that another run fitted."""
-        self.fitted, self.standardised = Fitted(**state_dict) if state_dict else None, None
+        """Restore the state that another run fitted.
+
+        Raises:
+            InputError: If an earlier version wrote it, or with another kind of history.
+        """
+        fitted = {name: value for name, value in state_dict.items() if name in Fitted._fields}
+        if state_dict and set(state_dict) != {*Fitted._fields, "history"}:
+            raise InputError(EARLIER_VERSION)
+        if (history := state_dict.get("history", self.history)) != self.history:
+            raise InputError(
+                f"the checkpoint was fitted with --data.history {history}, and this view has {self.history}: "
+                "leave it as it was, or fit again"
+            )
+        self.fitted, self.standardised = Fitted(**fitted) if fitted else None, None
 
 
 def _floors(fitted: Fitted) -> Float[np.ndarray, " f"]:

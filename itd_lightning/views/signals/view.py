@@ -16,7 +16,7 @@ from itd_lightning.contracts.batches import SignalBatch
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.pictures import MODE_FILE
 from itd_lightning.splits import Split
-from itd_lightning.views.base import EpochShuffle, View, require_fitted
+from itd_lightning.views.base import EARLIER_VERSION, EpochShuffle, View, require_fitted
 from itd_lightning.views.loading import Loading
 from itd_lightning.views.resampling import smote_tomek
 from itd_lightning.views.sequences.features import FACTORS, Factor
@@ -226,7 +226,13 @@ class Signals(View):
         return {**self.sequences.state_dict(), "usual": usual}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore the state that another run fitted."""
+        """Restore the state that another run fitted.
+
+        Raises:
+            InputError: If an earlier version wrote it.
+        """
+        if "usual" not in state_dict:
+            raise InputError(EARLIER_VERSION)
         self.sequences.load_state_dict(state_dict)
-        self.usual = pl.DataFrame(state_dict["usual"]) if state_dict.get("usual") else None
+        self.usual = pl.DataFrame(state_dict["usual"]) if state_dict["usual"] else None
         self.signals = None

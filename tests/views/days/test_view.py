@@ -214,6 +214,12 @@ def test_prediction_knows_users_of_a_frozen_history_and_fills_what_a_store_does_
     assert batch.features[:, -1].tolist() == [-1.0] * 22
 
 
+def test_another_history_than_the_checkpoints_is_refused(small: Path) -> None:
+    fitted = ready(small, history="frozen")
+    with pytest.raises(InputError, match=r"fitted with --data\.history frozen, and this view has own"):
+        Days(small, SPLIT, history="own").load_state_dict(fitted.state_dict())
+
+
 def test_scoring_without_moments_is_refused(small: Path) -> None:
     view = ready(small, "predict")
     with pytest.raises(InputError, match="fit first, or give a checkpoint with --ckpt_path"):
