@@ -29,6 +29,7 @@ CAMPAIGN = (20, 22)
 INSIDER = 0
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
+IN_WARM_UP = pl.col("start") < FIRST + 20 * DAY  # everybody is there every day
 
 MakeRun = Callable[..., Path]
 
@@ -96,6 +97,7 @@ def score_table(users: tuple[str, ...]) -> pl.DataFrame:
         pl.lit(None, pl.Int64).alias("sequence"),
         "score",
         pl.col("part").cast(pl.Enum(["train", "val", "test", "unused", "predict"])),
+        warm_up=IN_WARM_UP,
     )
 
 
@@ -274,7 +276,7 @@ def written_behaviours(place: Path, name: str = "behaviours", text: str = "") ->
         .then(pl.lit("val"))
         .otherwise(pl.lit("test"))
         .alias("part"),
-    ).with_columns(pl.col("part").cast(SCORES["part"]))
+    ).with_columns(pl.col("part").cast(SCORES["part"]), warm_up=IN_WARM_UP)
     made_by = about(folder.parent, name, text)._replace(grain="behaviour", store=str(store), view="sequences")
     write_scores(folder / "scores.parquet", scores, made_by)
     write_json(folder / "evaluation.json", evaluate(folder / "scores.parquet"))

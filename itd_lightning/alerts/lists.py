@@ -28,10 +28,11 @@ def top_days(run: Path, count: int = 10, daily: bool = False, above: float | Non
         above: Only those that score higher.
 
     Returns:
-        ``rank``, ``user``, ``day``, ``score``, ``reasons`` and ``event_ids``. Of windows the reasons are up
-        to three features, highest contribution first, as "http_count +0.120"; null where no unit of the day
-        was explained. Of behaviours they are the day's three highest, as "file_copy plans.doc at 22:14", and
-        the raw events behind them have the ids.
+        ``rank``, ``user``, ``day``, ``score``, ``warm_up`` (whether the user had too few active days before;
+        null where the scores do not say), ``reasons`` and ``event_ids``. Of windows the reasons are up to
+        three features, highest contribution first, as "http_count +0.120"; null where no unit of the day was
+        explained. Of behaviours they are the day's three highest, as "file_copy plans.doc at 22:14", and the
+        raw events behind them have the ids.
 
     Raises:
         InputError: If the run lacks its scores.
@@ -73,17 +74,17 @@ def alert_days(run: Path, budget: str | None = None) -> tuple[pl.DataFrame, str]
 
 
 def ranked_days(days: pl.DataFrame, count: int, *, daily: bool = False) -> pl.DataFrame:
-    """Rank some user-days and return the highest: ``rank``, ``user``, ``day``, ``score``.
+    """Rank some user-days and return the highest: ``rank``, ``user``, ``day``, ``score``, ``warm_up``.
 
     Equal scores are settled by user and day, so that the list is the same each time.
     """
     order = pl.struct(-pl.col("score"), pl.col("user"), pl.col("day")).rank("ordinal")
     return (
-        days.select("user", pl.col("start").dt.date().alias("day"), "score")
+        days.select("user", pl.col("start").dt.date().alias("day"), "score", "warm_up")
         .with_columns(rank=(order.over("day") if daily else order).cast(pl.Int64))
         .filter(pl.col("rank") <= count)
         .sort(["day", "rank"] if daily else ["rank"])
-        .select("rank", "user", "day", "score")
+        .select("rank", "user", "day", "score", "warm_up")
     )
 
 

@@ -18,6 +18,7 @@ from itd_lightning.contracts.scores import SCORES
 from itd_lightning.contracts.unit_scores import Explanation, UnitScores
 from itd_lightning.methods import Method
 from itd_lightning.scores.table import About, write_scores
+from itd_lightning.scores.warm_up import last_warm_up_days, mark_warm_up
 from itd_lightning.store.read import Store
 from itd_lightning.views import View
 
@@ -226,8 +227,10 @@ class ScoreWriter(Callback):
         """Write the scores block by block, each user's in time order."""
         order = torch.argsort(torch.cat(self.units))
         numbers, scores = torch.cat(self.units)[order].numpy(), torch.cat(self.scores)[order].numpy()
+        last_days = last_warm_up_days(Store(view.store).presence())
         for part, (places, rows) in enumerate(view.unit_rows(numbers)):
-            scored = rows.with_columns(score=scores[places].astype(float)).select(SCORES.names())
+            scored = mark_warm_up(rows.with_columns(score=scores[places].astype(float)), last_days)
+            scored = scored.select(SCORES.names())
             scored.sort("user", "start").write_parquet(folder / f"{part:06}.parquet")
 
 

@@ -38,6 +38,17 @@ def train(args: Sequence[str]) -> None:
     elif args[0] == "predict":
         rows = count_rows(scan_scores(folder / SCORE_FILE)[0])
         say(f"{folder / SCORE_FILE}: {rows:,} units scored")
+    if remark := _other_store(args[0], cli.checkpoint, folder / SCORE_FILE):
+        say(remark)
+
+
+def _other_store(command: str, checkpoint: Path | None, scores: Path) -> str:
+    """Return a line on the users of a store that is not the checkpoint's own; '' where there is none."""
+    from itd_lightning.runs.training_store import other_store_remark
+
+    if command not in ("test", "predict") or checkpoint is None:
+        return ""
+    return other_store_remark(checkpoint, scores)
 
 
 def reproduce(

@@ -30,8 +30,8 @@ from itd_lightning.isolation import leave_current_folder
 TRAINING = {
     "fit": "Train a method on a view of a store",
     "validate": "Measure the loss on the validation part",
-    "test": "Score the test part of a run, and evaluate it: needs --ckpt_path only",
-    "predict": "Score every unit of a store, no answer key needed",
+    "test": "Score the test part of a run, or of another --data.store, and evaluate it: needs --ckpt_path",
+    "predict": "Score every unit of a store, its own or another --data.store, no answer key needed",
 }
 # Each command is a function: its signature holds the options, its docstring the help.
 COMMANDS: dict[str, Callable[..., None]] = {

@@ -113,7 +113,8 @@ def alerts(run: Path, budget: str | None = None) -> None:
     """List the user-days that an analyst should look at first, with what contributed most to each.
 
     Without a budget, these are the ones above the threshold that `itd threshold` chose, day by day where it
-    is one of so many a day; the ten highest of all where none was chosen.
+    is one of so many a day; the ten highest of all where none was chosen. Where a user had fewer than 20
+    active days before, the list says "warm-up": little is known of what is usual for that user.
 
     Args:
         run: Folder of a run that was tested, or its score table.

@@ -77,6 +77,9 @@ def _result_rows(result: Evaluation) -> Iterator[tuple[str, Numbers]]:
     """Yield the lines of a result table."""
     pooled: Numbers = result["pooled"]
     yield "all", result
+    warm_up = result.get("warm_up")
+    if warm_up and warm_up["units"]:
+        yield f"without {warm_up['units']:,} warm-up units", warm_up["without"]
     yield from ((f"scenario {name}", entry) for name, entry in result["scenarios"].items())
     yield from ((f"{name} labels", entry) for name, entry in result["labels"].items())
     yield "user-days", result["pooled"]["user_days"]
@@ -124,16 +127,18 @@ def alert_table(name: str, days: pl.DataFrame, words: str) -> Table:
 
     Args:
         name: Of the run.
-        days: As ``alerts.lists.top_days`` returns them, and perhaps ``p``.
+        days: As ``alerts.lists.top_days`` returns them, and perhaps ``p``. Those in warm-up are marked.
         words: What stands below, such as the rule by which they were chosen.
     """
     numbers = [name for name in ("score", "p") if name in days]
     heads = [column(name) for name in numbers]
+    is_marked = days["warm_up"].any()
     table = Table(
         column("#"),
         "user",
         "day",
         *heads,
+        *["history"] * is_marked,
         "what contributed most",
         title=f"look at these first: {safe(name)}",
         caption=words or None,
@@ -143,7 +148,8 @@ def alert_table(name: str, days: pl.DataFrame, words: str) -> Table:
             table.add_section()
         reasons = safe(", ".join(text for text in row["reasons"] or [] if text)) or "no explanation kept"
         values = (f"{row[name]:.4f}" if name == "p" else f"{row[name]:.3f}" for name in numbers)
-        table.add_row(str(row["rank"]), safe(row["user"]), str(row["day"])[:10], *values, reasons)
+        mark = ["warm-up" if row["warm_up"] else ""] * is_marked
+        table.add_row(str(row["rank"]), safe(row["user"]), str(row["day"])[:10], *values, *mark, reasons)
     return table
 
 

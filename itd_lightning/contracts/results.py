@@ -86,6 +86,22 @@ class _BudgetNumbers(TypedDict):
     per_day: dict[str, ListNumbers | None]
 
 
+class WarmUpNumbers(TypedDict):
+    """Test units in warm-up, of users with fewer active days before than own history needs.
+
+    Attributes:
+        active_days: So many end the warm-up of a user.
+        units: Number of test units in warm-up; None where the score table does not say.
+        share: Of all test units.
+        without: The ranking of the other test units, beside the headline over all of them.
+    """
+
+    active_days: int
+    units: int | None
+    share: float | None
+    without: RankingNumbers
+
+
 class Counts(TypedDict):
     """The test units and users that the numbers rest on."""
 
@@ -150,6 +166,7 @@ class Evaluation(Headline):
         campaigns: Of the answer key.
         protocol: How the numbers came about.
         undefined: By number, why it is not defined.
+        warm_up: Units of users without much history; absent in files of versions that did not mark them.
         schema: Version of these fields; absent in files of version 0.
     """
 
@@ -163,6 +180,7 @@ class Evaluation(Headline):
     campaigns: list[Campaign]
     protocol: Protocol
     undefined: dict[str, str]
+    warm_up: NotRequired[WarmUpNumbers]
     schema: NotRequired[int]
 
 

@@ -18,5 +18,6 @@ SCORES = pl.Schema(
         "sequence": pl.Int64(),  # which session or day a behaviour is part of; behaviours only, else null
         "score": pl.Float64(),  # higher is more anomalous; the scale is the method's own
         "part": pl.Enum(PARTS),
+        "warm_up": pl.Boolean(),  # too few active days of the user before it; null in tables that do not say
     }
 )

@@ -12,6 +12,7 @@ from jaxtyping import Int
 
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import atomic_file
+from itd_lightning.contracts.history import WARM_UP_DAYS
 from itd_lightning.contracts.labels import LabelPolicy
 from itd_lightning.contracts.results import (
     SCHEMA,
@@ -27,11 +28,26 @@ from itd_lightning.contracts.results import (
     RankingNumbers,
     ScenarioNumbers,
     Span,
+    WarmUpNumbers,
 )
+from itd_lightning.contracts.run_files import TEST_COMMAND
 from itd_lightning.evaluation.baselines import baseline_scores
-from itd_lightning.evaluation.measures import alarm_numbers, rank_rows, ranking_numbers, scenario_numbers
+from itd_lightning.evaluation.measures import (
+    alarm_numbers,
+    rank_rows,
+    ranking_numbers,
+    scenario_numbers,
+    undefined_numbers,
+)
 from itd_lightning.evaluation.score_table import ScoreTable
-from itd_lightning.evaluation.survey import POLICIES, Survey, harmless_above, rank_test_units, take_survey
+from itd_lightning.evaluation.survey import (
+    POLICIES,
+    Survey,
+    harmless_above,
+    rank_test_units,
+    rank_without_warm_up,
+    take_survey,
+)
 from itd_lightning.evaluation.thresholds import read_threshold
 from itd_lightning.metrics.bootstrap import REPLICATES
 from itd_lightning.metrics.operating import (
@@ -49,6 +65,7 @@ from itd_lightning.store.key import Key
 _SHARES = (0.05, 0.10, 0.15)  # of all test units
 _PREVALENCES = (0.2,)  # as in papers that balance their test days
 _ACCEPTED_FPR = 0.01  # of validation units, at the threshold
+_UNMARKED = f"the scores do not say which units are in warm-up; write them again with `{TEST_COMMAND}`"
 
 
 def evaluate(
@@ -90,6 +107,7 @@ def evaluate(
         "campaigns": _campaigns(survey.hits[table.policy].with_columns(rank=own.ranks), table.key),
         "protocol": _protocol(table),
         "undefined": own.undefined,
+        "warm_up": own.warm_up,
         "schema": SCHEMA,
     }
 
@@ -104,6 +122,7 @@ class _OwnPolicy(NamedTuple):
         shares: Detection rates among the highest scores.
         ranks: Place of each malicious unit, 1 for the highest of all; ties have the last place.
         undefined: Which numbers are not defined, and why.
+        warm_up: Units in warm-up, and the numbers without them.
     """
 
     head: Headline
@@ -112,6 +131,7 @@ class _OwnPolicy(NamedTuple):
     shares: dict[str, float | None]
     ranks: Int[np.ndarray, " m"]
     undefined: dict[str, str]
+    warm_up: WarmUpNumbers
 
 
 def _own_policy(table: ScoreTable, survey: Survey) -> _OwnPolicy:
@@ -135,7 +155,28 @@ def _own_policy(table: ScoreTable, survey: Survey) -> _OwnPolicy:
         },
         ranks=ranking.ranks(),
         undefined=undefined,
+        warm_up=_warm_up_numbers(table, survey, ranking, threshold_free),
     )
+
+
+def _warm_up_numbers(
+    table: ScoreTable, survey: Survey, ranking: Ranking, areas: RankingNumbers
+) -> WarmUpNumbers:
+    """Count the units in warm-up, and measure the ranking of the others.
+
+    Args:
+        table: The score table.
+        survey: Its summary.
+        ranking: Of all test units.
+        areas: Its numbers, which stand where no unit is in warm-up.
+    """
+    units, without = survey.warm_up_units, areas
+    if units is None:
+        without = undefined_numbers(_UNMARKED)
+    elif units:
+        without = ranking_numbers(rank_without_warm_up(table, survey, ranking), table.about.seed)
+    share = None if units is None else units / survey.units
+    return WarmUpNumbers(active_days=WARM_UP_DAYS, units=units, share=share, without=without)
 
 
 def _threshold_of(table: ScoreTable, survey: Survey) -> float:

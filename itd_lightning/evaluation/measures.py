@@ -21,20 +21,25 @@ def ranking_numbers(ranking: Ranking, seed: int) -> RankingNumbers:
     try:
         areas = ranking.areas()
     except InputError as error:
-        return RankingNumbers(
-            pr_auc=None,
-            roc_auc=None,
-            base_rate=ranking.base_rate,
-            clean_recall=None,
-            intervals=dict.fromkeys(Areas._fields),
-            undefined=str(error),
-        )
+        return undefined_numbers(str(error), ranking.base_rate)
     return RankingNumbers(
         pr_auc=float(areas.pr_auc[0]),
         roc_auc=float(areas.roc_auc[0]),
         base_rate=ranking.base_rate,
         clean_recall=float(areas.clean_recall[0]),
         intervals=ranking.intervals(seed),
+    )
+
+
+def undefined_numbers(reason: str, base_rate: float | None = None) -> RankingNumbers:
+    """Return threshold-free numbers that are not defined, for a reason."""
+    return RankingNumbers(
+        pr_auc=None,
+        roc_auc=None,
+        base_rate=base_rate,
+        clean_recall=None,
+        intervals=dict.fromkeys(Areas._fields),
+        undefined=reason,
     )
 
 

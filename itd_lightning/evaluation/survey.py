@@ -34,11 +34,12 @@ class Survey(NamedTuple):
         owners: Users of runs of consecutive test units, as numbers in ``users``.
         ends: First unit behind each of these runs.
         hits: Under each policy the malicious units, in order: ``unit``, its number among the test units,
-            ``user``, ``owner``, ``sequence`` and ``scenario``.
+            ``user``, ``owner``, ``sequence``, ``scenario`` and ``warm_up``.
         days: Test user-days, each as its highest unit; columns as in ``contracts.scores.SCORES``.
         sequences: Test units pooled to six in a row, or behaviours to sessions, as ``scores.pool`` does it.
         harmless: Scores of the harmless validation units.
         validation_units: Number of all validation units.
+        warm_up_units: Number of test units in warm-up; None if the table does not say it of each.
     """
 
     units: int
@@ -50,6 +51,7 @@ class Survey(NamedTuple):
     sequences: pl.DataFrame
     harmless: Float[np.ndarray, " v"]
     validation_units: int
+    warm_up_units: int | None
 
     def owner(self, first: int, count: int) -> Int[np.ndarray, " n"]:
         """Return the users of consecutive test units, as numbers."""
@@ -64,7 +66,7 @@ def take_survey(table: ScoreTable) -> Survey:
     """
     policies: list[LabelPolicy] = list(dict.fromkeys([table.policy, *POLICIES]))
     hits: dict[LabelPolicy, list[pl.DataFrame]] = {policy: [] for policy in policies}
-    runs, days, sequences, harmless = [], [], [], [np.zeros(0)]
+    runs, days, sequences, marks, harmless = [], [], [], [], [np.zeros(0)]
     units, invalid, validation_units = 0, 0, 0
     for chunk in table.user_chunks():
         unit = select_test_units(chunk)
@@ -72,6 +74,7 @@ def take_survey(table: ScoreTable) -> Survey:
         runs.append(unit["user"].rle().struct.unnest())
         days.append(pool_days(unit))
         sequences.append(pool_sessions(unit) if table.behaviours else pool_sequences(unit))
+        marks.append(unit["warm_up"].value_counts())
         for policy, rows in hits.items():
             rows.append(_malicious_units(table.label(unit, policy), units))
         units += len(unit)
@@ -94,6 +97,7 @@ def take_survey(table: ScoreTable) -> Survey:
         sequences=pl.concat(sequences),
         harmless=np.concatenate(harmless),
         validation_units=validation_units,
+        warm_up_units=_count_marked(pl.concat(marks)),
     )
 
 
@@ -117,6 +121,26 @@ def rank_test_units(survey: Survey, policy: LabelPolicy, scores: _Scores) -> dic
     return ranks
 
 
+def rank_without_warm_up(table: ScoreTable, survey: Survey, ranking: Ranking) -> Ranking:
+    """Rank the test units that are not in warm-up, in one pass over them.
+
+    Args:
+        table: The score table, which says of each unit whether it is in warm-up.
+        survey: Its summary.
+        ranking: Of all test units, under the table's own policy.
+    """
+    hits = survey.hits[table.policy]
+    at, others = hits["unit"].to_numpy(), ~hits["warm_up"].to_numpy()
+    fewer = Ranking(ranking.hits[others], ranking.owner[others], ranking.users)
+    columns = ("score", "warm_up")
+    chunks = ({name: rows[name].to_numpy() for name in columns} for rows in table.test_chunks(*columns))
+    for first, chunk in _number_chunks(chunks):
+        chosen = ~chunk["warm_up"]
+        chosen[_units_within(at, first, chunk) - first] = False
+        fewer.add(chunk["score"][chosen], survey.owner(first, len(chosen))[chosen])
+    return fewer
+
+
 def harmless_above(
     table: ScoreTable, survey: Survey, ranking: Ranking, threshold: float
 ) -> Int[np.ndarray, " u"]:
@@ -131,7 +155,15 @@ def harmless_above(
 def _malicious_units(unit: pl.DataFrame, first: int) -> pl.DataFrame:
     """Return the malicious units of a chunk whose first unit has this number among all."""
     numbers = unit.with_row_index("unit").filter("malicious")
-    return numbers.select(pl.col("unit").cast(pl.Int64) + first, "user", "sequence", "scenario")
+    unit_number = pl.col("unit").cast(pl.Int64) + first
+    return numbers.select(unit_number, "user", "sequence", "scenario", "warm_up")
+
+
+def _count_marked(counts: pl.DataFrame) -> int | None:
+    """Return how many units are in warm-up, from the counts of each mark; None if some have no mark."""
+    if counts["warm_up"].has_nulls():
+        return None
+    return int(counts.filter("warm_up")["count"].sum())
 
 
 def _add_owner(hits: pl.DataFrame, users: pl.Series) -> pl.DataFrame:

@@ -12,6 +12,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 from scipy.signal import lfilter
 
+from itd_lightning.contracts.history import WARM_UP_DAYS
+
 _MOST = 20.0  # deviations: beyond, a day is as unusual as it can be
 
 
@@ -30,7 +32,7 @@ class OwnHistory:
     horizon: int = 60
     half_life: float = 0.0
     weekends_apart: bool = True
-    warm_up: int = 20
+    warm_up: int = WARM_UP_DAYS
 
     def __post_init__(self) -> None:
         if self.horizon < 0 or self.half_life < 0 or self.warm_up < 1:

@@ -1,3 +1,3 @@
 """Runs: the folder of a run, its config, its launch, the queue of runs, and the hash of their code."""
 
-__all__ = ["arguments", "audit", "code_hash", "config", "folder", "queue", "record"]
+__all__ = ["arguments", "audit", "code_hash", "config", "folder", "queue", "record", "training_store"]

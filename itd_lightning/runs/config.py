@@ -20,6 +20,7 @@ from itd_lightning.contracts.run_files import FIT_CONFIG, TEST_CONFIG
 from itd_lightning.store.read import Store
 
 _TRACKED_KEY = "itd_tracked"  # of the checkpoint
+STORE_KEY = "itd_store"  # of the checkpoint: the fingerprint of the store that it was trained on
 _SECTIONS = ("seed_everything", "trainer", "model", "data", "checkpoint")
 
 
@@ -30,6 +31,11 @@ class SaveConfig(SaveConfigCallback):
     def text(self) -> str:
         """The config as YAML, which nothing changes once the run has begun."""
         return config_text(self.parser, self.config)
+
+    @cached_property
+    def store_fingerprint(self) -> str:
+        """The fingerprint of the store that the config names."""
+        return Store(Path(yaml.safe_load(self.text)["data"]["init_args"]["store"])).fingerprint
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Write nothing yet: a fit may find nothing left to train."""
@@ -51,14 +57,16 @@ class SaveConfig(SaveConfigCallback):
         with atomic_file(Path(trainer.default_root_dir) / name) as partial:
             partial.write_text(self.text, "utf-8")
         for logger in wandb_runs(trainer.loggers):
-            config = yaml.safe_load(self.text)
-            logger.log_config(config, Store(Path(config["data"]["init_args"]["store"])).fingerprint)
+            logger.log_config(yaml.safe_load(self.text), self.store_fingerprint)
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Store the config in the checkpoint, so that ``itd test --ckpt_path X`` needs nothing else."""
-        checkpoint[CONFIG_KEY] = self.text
+        """Store the config in the checkpoint, so that ``itd test --ckpt_path X`` needs nothing else.
+
+        The store's fingerprint tells whether a later test is on the same store.
+        """
+        checkpoint[CONFIG_KEY], checkpoint[STORE_KEY] = self.text, self.store_fingerprint
         for logger in wandb_runs(trainer.loggers):
             checkpoint[_TRACKED_KEY] = logger.tracked_run._asdict()
 

@@ -162,8 +162,7 @@ class ExperimentCLI(LightningCLI):
         logs = self.subcommand == "fit" and not settings["fast_dev_run"]
         own = [RunLog(folder)] if logs else []
         config_loggers = [] if settings["logger"] is True else _as_list(settings["logger"])
-        checkpoint = self._get(self.config, "ckpt_path")
-        if checkpoint and (fit_run := find_tracked_run(Path(checkpoint))):
+        if self.checkpoint and (fit_run := find_tracked_run(self.checkpoint)):
             for logger in wandb_runs(config_loggers):
                 logger.resume(fit_run.id)
         return own + config_loggers
@@ -174,6 +173,12 @@ class ExperimentCLI(LightningCLI):
         callbacks = self.trainer.callbacks  # type: ignore[attr-defined]  # set by a connector
         return any(isinstance(callback, StaleFiles) and callback.has_started for callback in callbacks)
 
+    @property
+    def checkpoint(self) -> Path | None:
+        """Return the checkpoint that the command started from."""
+        checkpoint = self._get(self.config, "ckpt_path")
+        return Path(checkpoint) if checkpoint else None
+
     def before_fit(self) -> None:
         """Refuse several devices for a method that needs one; keep the losses before a resumption."""
         several = self.trainer.num_devices * self.trainer.num_nodes > 1
@@ -183,7 +188,7 @@ class ExperimentCLI(LightningCLI):
                 "use --trainer.devices 1"
             )
         metrics = Path(self.trainer.default_root_dir) / METRIC_FILE
-        is_resumption = self._get(self.config, "ckpt_path") is not None
+        is_resumption = self.checkpoint is not None
         self.earlier_metrics = metrics.read_text("utf-8") if is_resumption and metrics.is_file() else ""
 
     def after_fit(self) -> None:

@@ -1,3 +1,3 @@
-"""Score tables: write, read, pool to coarser grains, fuse."""
+"""Score tables: write, read, mark units in warm-up, pool to coarser grains, fuse."""
 
-__all__ = ["chunks", "fuse", "pool", "table"]
+__all__ = ["chunks", "fuse", "pool", "table", "warm_up"]

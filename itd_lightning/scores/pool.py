@@ -59,7 +59,10 @@ def _pool_all_ways(member: pl.DataFrame, by: list[str]) -> pl.DataFrame:
 
 
 def pool_days(scores: pl.DataFrame, pool: Pool = "max") -> pl.DataFrame:
-    """Bring scores to the user-day: each unit counts on every calendar day that it reaches into."""
+    """Bring scores to the user-day: each unit counts on every calendar day that it reaches into.
+
+    A day is in warm-up if one of its units is.
+    """
     first, last = (time.dt.truncate("1d") for time in (pl.col("start"), pl.col("end").dt.offset_by("-1us")))
     if scores.select((first == last).all()).item():  # as of all behaviours, which are many
         member = scores.with_columns(day=first)
@@ -74,6 +77,7 @@ def pool_days(scores: pl.DataFrame, pool: Pool = "max") -> pl.DataFrame:
             POOLS[pool],
             event_id=pl.lit(None, pl.String),
             sequence=pl.lit(None, pl.Int64),
+            warm_up=pl.col("warm_up").any(ignore_nulls=False),
         )
         .sort("user", "start")
         .select(SCORES.names())

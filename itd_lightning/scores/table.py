@@ -84,7 +84,10 @@ def scan_scores(path: Path) -> tuple[pl.LazyFrame, About]:
         raise InputError(f"no scores at {path}; write them with `{TEST_COMMAND}`")
     try:
         about = About(**json.loads(pl.read_parquet_metadata(path)[METADATA]))
-        table = pl.scan_parquet(path, glob=False).match_to_schema(SCORES)
+        # Tables of older versions do not say which units are in warm-up.
+        table = pl.scan_parquet(path, glob=False).match_to_schema(
+            SCORES, missing_columns={"warm_up": "insert"}
+        )
         table.head(1).collect()
     except (KeyError, TypeError, json.JSONDecodeError, pl.exceptions.PolarsError) as error:
         raise InputError(f"{path} is no score table of this program: {str(error).splitlines()[0]}") from error

@@ -187,7 +187,7 @@ class View(LightningDataModule):
 
         Yields:
             Which of the numbers, and one row for each of them: the columns of ``contracts.scores.SCORES`` but
-            the score. All rows of a user are in one block.
+            the score and the mark of warm-up. All rows of a user are in one block.
         """
         nulls = {name: pl.lit(None, SCORES[name]) for name in ("event_id", "sequence")}
         yield slice(0, len(numbers)), self.units[numbers].with_columns(**nulls)

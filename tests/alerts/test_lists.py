@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from itd_lightning.alerts.lists import top_days
+from itd_lightning.cli.parser import main
 from itd_lightning.contracts.errors import InputError
 
 MakeRun = Callable[..., Path]
@@ -14,11 +15,33 @@ MakeRun = Callable[..., Path]
 
 def test_the_highest_test_user_days_come_first(make_run: MakeRun) -> None:
     days = top_days(make_run(), count=4)
-    assert days.columns == ["rank", "user", "day", "score", "reasons", "event_ids"]
+    assert days.columns == ["rank", "user", "day", "score", "warm_up", "reasons", "event_ids"]
     assert days["rank"].to_list() == [1, 2, 3, 4]
     assert days["user"].to_list() == ["u1", "u2", "u1", "u1"]
     assert days["score"].to_list() == [0.9, 0.85, 0.8, 0.7]
     assert str(days["day"][0]) == "2010-01-25"
+
+
+def test_days_of_users_without_much_history_are_marked(make_run: MakeRun) -> None:
+    days = top_days(make_run(), count=4)
+    assert days["warm_up"].to_list() == [False, True, False, False]
+
+
+def test_days_of_scores_that_do_not_say_so_are_not_marked(make_run: MakeRun) -> None:
+    path = make_run() / "scores.parquet"
+    metadata = pl.read_parquet_metadata(path)
+    pl.read_parquet(path).drop("warm_up").write_parquet(path, metadata=metadata)
+    assert top_days(path.parent, count=2)["warm_up"].to_list() == [None, None]
+
+
+def test_the_list_in_a_terminal_shows_warm_up_only_where_there_is_any(
+    make_run: MakeRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = make_run()
+    main(["alerts", str(run), "--budget=2"])
+    assert "warm-up" in capsys.readouterr().out
+    main(["alerts", str(run), "--budget=1"])
+    assert "history" not in capsys.readouterr().out
 
 
 def test_reasons_name_the_features_that_add_most(make_run: MakeRun) -> None:

@@ -25,7 +25,7 @@ def days(scores: list[float], user: str = "a", sequence: int | None = None) -> p
     """Return one day after another, all of the test part."""
     start = [FIRST + timedelta(days=day) for day in range(len(scores))]
     columns = {"user": user, "start": start, "end": [day + timedelta(days=1) for day in start]}
-    more = {"event_id": None, "sequence": sequence, "score": scores, "part": "test"}
+    more = {"event_id": None, "sequence": sequence, "score": scores, "part": "test", "warm_up": False}
     return pl.LazyFrame({**columns, **more}, schema=SCORES)
 
 

@@ -32,6 +32,7 @@ def test_the_users_with_the_highest_test_scores_are_drawn_and_ties_go_to_the_fir
             "sequence": None,
             "score": [score for _, score, _ in rows],
             "part": [part for *_, part in rows],
+            "warm_up": False,
         },
         schema=SCORES,
     )

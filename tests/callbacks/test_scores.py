@@ -1,6 +1,6 @@
 """Tests of the score writer."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -11,6 +11,7 @@ from itd_lightning.callbacks import ScoreWriter
 from itd_lightning.contracts.scores import SCORES
 from itd_lightning.contracts.unit_scores import Explanation
 from itd_lightning.scores.table import read_scores
+from itd_lightning.store.read import Store
 
 
 def test_the_table_holds_validation_and_test_units_once_and_no_label(run: Path) -> None:
@@ -20,6 +21,18 @@ def test_the_table_holds_validation_and_test_units_once_and_no_label(run: Path) 
     assert not scores.select("user", "start").is_duplicated().any()
     assert (about.method, about.view, about.grain) == ("MaskValueAutoencoder", "windows", "window")
     assert about.checkpoint == "best.ckpt"
+
+
+def test_a_unit_is_marked_by_the_active_days_of_its_user_before_it(run: Path) -> None:
+    scores, about = read_scores(run / "scores.parquet")
+    days: dict[str, list[date]] = {}
+    for user, day in Store(Path(about.store)).presence().select("user", "day").iter_rows():
+        days.setdefault(user, []).append(day)
+    expected = [
+        sum(day < start.date() for day in days.get(user, [])) < 20
+        for user, start in scores.select("user", "start").iter_rows()
+    ]
+    assert scores["warm_up"].to_list() == expected
 
 
 def test_explanations_are_those_of_the_highest_test_scores_and_sum_to_them(run: Path) -> None:

@@ -85,7 +85,9 @@ def test_a_run_resumed_at_an_epoch_sees_the_same_order(store: Path, tmp_path: Pa
         torch.testing.assert_close(weights[1]["state_dict"][name], tensor)
 
 
-def test_an_override_after_the_checkpoint_counts(run: Path, tmp_path: Path) -> None:
+def test_an_override_after_the_checkpoint_counts(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     checkpoint = run / "checkpoints" / "best.ckpt"
     main(
         [
@@ -95,16 +97,21 @@ def test_an_override_after_the_checkpoint_counts(run: Path, tmp_path: Path) -> N
             "--model.scored=value",
         ]
     )
+    assert "another store" not in capsys.readouterr().out
     mask, value = (pl.read_parquet(folder / "scores.parquet")["score"] for folder in (run, tmp_path))
     assert not mask.equals(value)
 
 
-def test_predict_scores_every_unit_of_a_store_without_a_key(run: Path, release: Path, tmp_path: Path) -> None:
+def test_predict_scores_every_unit_of_a_store_without_a_key(
+    run: Path, release: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     shutil.copytree(release, tmp_path / "new", ignore=shutil.ignore_patterns("answers"))
     main(["prepare", str(tmp_path / "new"), "--store", str(tmp_path / "store")])
     checkpoint = run / "checkpoints" / "best.ckpt"
     root = f"--trainer.default_root_dir={tmp_path / 'scored'}"
     main(["predict", f"--ckpt_path={checkpoint}", f"--data.store={tmp_path / 'store'}", root])
+    printed = capsys.readouterr().out
+    assert "on another store than it was trained on: 0 of 24 users are not in the training store" in printed
     scores = pl.read_parquet(tmp_path / "scored" / "scores.parquet")
     assert scores["user"].n_unique() == 24
     assert set(scores["part"]) == {"predict"}

@@ -8,6 +8,7 @@ import polars as pl
 
 from itd_lightning.contracts.scores import SCORES
 from itd_lightning.scores.table import About, write_scores
+from itd_lightning.scores.warm_up import last_warm_up_days, mark_warm_up
 from itd_lightning.store.key import read_key
 from itd_lightning.store.read import Store
 
@@ -24,9 +25,10 @@ def behaviour_scores(store: Path, seed: int = 0) -> pl.DataFrame:
     draw = np.random.default_rng(seed)
     malicious = pl.col("event_id").is_in(read_key(store).events["event_id"].implode())
     day = pl.struct("user", pl.col("start").dt.date())
-    return (
-        events.with_columns(noise=pl.Series(np.round(64 * draw.gamma(2.0, size=len(events))) / 64))
-        .with_columns(
+    return mark_warm_up(
+        events.with_columns(
+            noise=pl.Series(np.round(64 * draw.gamma(2.0, size=len(events))) / 64)
+        ).with_columns(
             score=pl.col("noise") + 3 * malicious.cast(pl.Float64),
             end=pl.col("start").dt.offset_by("1us"),
             sequence=day.rank("dense").cast(pl.Int64),
@@ -34,9 +36,9 @@ def behaviour_scores(store: Path, seed: int = 0) -> pl.DataFrame:
             .then(pl.lit("val"))
             .otherwise(pl.lit("test"))
             .cast(SCORES["part"]),
-        )
-        .select(SCORES.names())
-    )
+        ),
+        last_warm_up_days(Store(store).presence()),
+    ).select(SCORES.names())
 
 
 def user_day_scores(store: Path, seed: int = 0, raised: float = 20.0) -> pl.DataFrame:
@@ -45,7 +47,10 @@ def user_day_scores(store: Path, seed: int = 0, raised: float = 20.0) -> pl.Data
     malicious = pl.col("event_id").is_in(read_key(store).events["event_id"].implode()).any()
     return (
         days.group_by("user", "start", "part")
-        .agg(score=pl.col("score").max() % 1 + raised * malicious.cast(pl.Float64))
+        .agg(
+            score=pl.col("score").max() % 1 + raised * malicious.cast(pl.Float64),
+            warm_up=pl.col("warm_up").first(),
+        )
         .with_columns(
             end=pl.col("start").dt.offset_by("1d"),
             event_id=pl.lit(None, pl.String),

@@ -13,8 +13,10 @@ from itd_lightning.evaluation.score_table import label_test_units
 from itd_lightning.metrics.bootstrap import user_weights
 from itd_lightning.metrics.ranking import rank
 from itd_lightning.scores.table import read_scores, write_scores
+from itd_lightning.store.read import Store
 from tests.metrics.test_ranking import literal
 
+AREAS = ("pr_auc", "roc_auc", "base_rate", "clean_recall", "intervals")
 HEADLINE = ("pr_auc", "roc_auc", "base_rate", "precision", "recall", "fpr", "f1", "accuracy", "threshold")
 
 
@@ -102,3 +104,63 @@ def test_each_scenario_has_its_alarms_at_the_common_threshold(run: Path) -> None
     for scenario, entry in result["scenarios"].items():
         mine = unit.filter(pl.col("scenario") == int(scenario))
         assert entry["recall"] == pytest.approx((mine["score"] > result["threshold"]).mean())
+
+
+def test_the_numbers_without_warm_up_are_those_of_the_other_units_alone(run: Path, tmp_path: Path) -> None:
+    scores, about = read_scores(run / "scores.parquet")
+    marked = scores.with_columns(warm_up=pl.int_range(pl.len()) % 3 == 0)
+    write_scores(tmp_path / "scores.parquet", marked, about)
+    found = evaluate(tmp_path / "scores.parquet")
+    others = pl.concat([marked.filter(part="val"), marked.filter(~pl.col("warm_up"), part="test")])
+    write_scores(tmp_path / "scores.parquet", others, about)
+    alone = evaluate(tmp_path / "scores.parquet")
+    tested = marked.filter(part="test")["warm_up"]
+    assert found["warm_up"]["active_days"] == 20
+    assert found["warm_up"]["units"] == tested.sum() > 0
+    assert found["warm_up"]["share"] == pytest.approx(tested.mean())
+    for name in ("pr_auc", "roc_auc", "base_rate", "clean_recall"):
+        assert found["warm_up"]["without"][name] == pytest.approx(alone[name])
+    assert found["pr_auc"] == evaluate(run / "scores.parquet")["pr_auc"] != alone["pr_auc"]
+
+
+def test_without_units_in_warm_up_the_numbers_are_equal(run: Path, tmp_path: Path) -> None:
+    scores, about = read_scores(run / "scores.parquet")
+    write_scores(tmp_path / "scores.parquet", scores.with_columns(warm_up=pl.lit(value=False)), about)
+    result = evaluate(tmp_path / "scores.parquet")
+    assert (result["warm_up"]["units"], result["warm_up"]["share"]) == (0, 0.0)
+    without = result["warm_up"]["without"]
+    assert all(without[name] == result[name] for name in AREAS if name != "intervals")  # type: ignore[literal-required]
+    assert without["intervals"].items() <= result["intervals"].items()
+
+
+def test_warm_up_of_all_malicious_units_leaves_nothing_to_find(run: Path, tmp_path: Path) -> None:
+    scores, about = read_scores(run / "scores.parquet")
+    write_scores(tmp_path / "scores.parquet", scores.with_columns(warm_up=pl.lit(value=True)), about)
+    warm_up = evaluate(tmp_path / "scores.parquet")["warm_up"]
+    assert warm_up["share"] == 1.0
+    assert warm_up["without"]["pr_auc"] is None
+    assert warm_up["without"]["undefined"] == "no unit is malicious, so nothing can be found"
+
+
+def test_scores_that_do_not_say_what_is_in_warm_up_are_measured_and_the_reason_is_given(
+    run: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "scores.parquet"
+    metadata = pl.read_parquet_metadata(run / "scores.parquet")
+    pl.read_parquet(run / "scores.parquet").drop("warm_up").write_parquet(path, metadata=metadata)
+    result = evaluate(path)
+    assert result["pr_auc"] == evaluate(run / "scores.parquet")["pr_auc"]
+    assert (result["warm_up"]["units"], result["warm_up"]["share"]) == (None, None)
+    assert "write them again with `itd test" in result["warm_up"]["without"]["undefined"]
+    json.dumps(result, allow_nan=False)
+
+
+def test_users_with_enough_active_days_before_the_test_part_are_not_in_warm_up(run: Path) -> None:
+    scores, _ = read_scores(run / "scores.parquet")
+    presence = Store(Path(read_scores(run / "scores.parquet")[1].store)).presence()
+    first = scores.filter(part="test").group_by("user").agg(first=pl.col("start").min().dt.date())
+    before = presence.join(first, on="user").filter(pl.col("day") < pl.col("first"))
+    settled = before.group_by("user").len().filter(pl.col("len") >= 20)
+    tested = scores.filter(part="test").join(settled, on="user")
+    assert len(tested)
+    assert not tested["warm_up"].any()

@@ -14,6 +14,8 @@ from itd_lightning.cli.terminal import result_table
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.results import Evaluation
 from itd_lightning.evaluation.evaluate import evaluate
+from itd_lightning.evaluation.score_table import label_test_units
+from itd_lightning.metrics.ranking import rank
 from itd_lightning.store.key import read_key
 from tests.evaluation.handmade_scores import behaviour_scores, write_behaviours
 from tests.metrics.test_ranking import literal
@@ -226,6 +228,22 @@ def test_the_terminal_shows_sessions_and_shares(result: Evaluation) -> None:
     table = result_table("run", result)
     assert {"user-days", "sessions, max", "sessions, top2"} <= set(table.columns[0].cells)
     assert "recall within the highest 5% 0." in str(table.caption)
+
+
+def test_the_terminal_shows_the_numbers_without_warm_up_where_there_is_any(result: Evaluation) -> None:
+    units = result["warm_up"]["units"]
+    assert f"without {units:,} warm-up units" in set(result_table("run", result).columns[0].cells)
+    none = result | {"warm_up": result["warm_up"] | {"units": 0}}
+    assert "warm-up" not in " ".join(map(str, result_table("run", none).columns[0].cells))
+
+
+def test_behaviours_of_the_first_weeks_are_in_warm_up(path: Path, scores: pl.DataFrame) -> None:
+    without = evaluate(path)["warm_up"]["without"]
+    unit = label_test_units(path).filter(~pl.col("warm_up"))
+    ranking = rank(unit["score"].to_numpy(), unit["malicious"].to_numpy())
+    assert 0 < len(unit) < len(scores.filter(part="test"))
+    assert without["pr_auc"] == pytest.approx(ranking.pr_auc())
+    assert without["base_rate"] == ranking.base_rate
 
 
 def test_a_null_attack_takes_the_behaviours_of_a_quiet_time_as_malicious(path: Path) -> None:

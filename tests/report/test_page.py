@@ -7,10 +7,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from markupsafe import Markup
 
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.results import Evaluation
 from itd_lightning.report.page import write_report
 from itd_lightning.report.parts.numbers import number
 from itd_lightning.report.runs import Run
@@ -83,6 +85,32 @@ def test_the_page_holds_every_headline_number(
         assert re.search(rf"\b{number(evaluation[name])}\b", text), name
     assert number(evaluation["baselines"]["random"]["pr_auc"]) in text
     assert "nothing but the calendar" in text
+
+
+def test_warm_up_is_shown_beside_the_headline_and_on_top_days(
+    make_run: MakeRun, tmp_path: Path, evaluation: Evaluation
+) -> None:
+    text = outline([make_run()], tmp_path / "out").text
+    without = evaluation["warm_up"]["without"]["pr_auc"]
+    assert without is not None
+    assert without != evaluation["pr_auc"]
+    assert re.search(rf"without units in warm-up\s+{number(without)}\b", text)
+    assert "run: 30 of 60 test windows are in warm-up: their users had fewer than 20 active days" in text
+    assert re.search(r"u2\s+Tue, 19 Jan 2010\s+warm-up", text)
+    assert not re.search(r"u1\s+Mon, 25 Jan 2010\s+warm-up", text)
+
+
+def test_without_warm_up_nothing_is_said_of_it(make_run: MakeRun, tmp_path: Path) -> None:
+    run = make_run()
+    path, content = run / "evaluation.json", json.loads((run / "evaluation.json").read_text("utf-8"))
+    del content["warm_up"]  # as of an older version
+    path.write_text(json.dumps(content), "utf-8")
+    table, metadata = (
+        pl.read_parquet(run / "scores.parquet"),
+        pl.read_parquet_metadata(run / "scores.parquet"),
+    )
+    table.drop("warm_up").write_parquet(run / "scores.parquet", metadata=metadata)
+    assert "warm-up" not in outline([run], tmp_path / "out").text.lower()
 
 
 def test_the_worst_audit_comes_first(make_run: MakeRun, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ def scored(
     """Consecutive units with these scores."""
     starts = [first + number * timedelta(hours=hours) for number in range(len(values))]
     long = timedelta(hours=hours)
-    rows = [(user, s, s + long, None, None, v, part) for s, v in zip(starts, values, strict=True)]
+    rows = [(user, s, s + long, None, None, v, part, False) for s, v in zip(starts, values, strict=True)]
     return pl.DataFrame(rows, schema=SCORES, orient="row")
 
 
@@ -102,6 +102,21 @@ def test_days_of_parts_and_users_are_pooled_apart() -> None:
         ("ann", "val", 1.0),
         ("bob", "test", 5.0),
     ]
+
+
+@pytest.mark.parametrize(
+    ("halves", "day"),
+    [
+        ([False, False], False),
+        ([True, True], True),
+        ([True, False], True),
+        ([None, None], None),
+        ([None, False], None),
+    ],
+)
+def test_a_day_is_in_warm_up_if_one_of_its_units_is(halves: list[bool | None], day: bool | None) -> None:
+    marks = pl.Series("warm_up", halves, dtype=pl.Boolean())
+    assert pool_days(scored([1, 5], hours=12).with_columns(marks))["warm_up"].to_list() == [day]
 
 
 def test_behaviours_are_pooled_by_their_sequence() -> None:

@@ -28,8 +28,8 @@ ABOUT = About(
 )
 SCORED = pl.DataFrame(
     [
-        ("ann", datetime(2010, 3, 1), datetime(2010, 3, 2), None, None, 0.25, "val"),
-        ("ann", datetime(2010, 3, 2), datetime(2010, 3, 3), None, None, 1.5, "test"),
+        ("ann", datetime(2010, 3, 1), datetime(2010, 3, 2), None, None, 0.25, "val", True),
+        ("ann", datetime(2010, 3, 2), datetime(2010, 3, 3), None, None, 1.5, "test", False),
     ],
     schema=SCORES,
     orient="row",
@@ -43,6 +43,19 @@ def test_what_is_written_is_read_with_what_made_it(tmp_path: Path) -> None:
     assert scores.schema == SCORES
     assert about == ABOUT
     assert [path.name for path in tmp_path.iterdir()] == ["scores.parquet"]
+
+
+def test_a_table_from_before_warm_up_was_marked_opens_and_does_not_say(tmp_path: Path) -> None:
+    metadata = {METADATA: json.dumps(ABOUT._asdict())}
+    SCORED.drop("warm_up").write_parquet(tmp_path / "scores.parquet", metadata=metadata)
+    scores, _ = read_scores(tmp_path / "scores.parquet")
+    assert scores.schema == SCORES
+    assert scores["warm_up"].to_list() == [None, None]
+
+
+def test_a_table_that_does_not_say_what_is_in_warm_up_is_not_written(tmp_path: Path) -> None:
+    with pytest.raises(pl.exceptions.SchemaError, match="warm_up"):
+        write_scores(tmp_path / "scores.parquet", SCORED.drop("warm_up"), ABOUT)
 
 
 def test_a_table_holds_no_label(tmp_path: Path) -> None:

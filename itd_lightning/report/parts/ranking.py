@@ -1,6 +1,7 @@
 """Tables of threshold-free numbers: of the method, under each label policy, of baselines, pooled."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from itd_lightning.contracts.results import Evaluation, Numbers
 from itd_lightning.evaluation.baselines import BASELINES
@@ -14,6 +15,7 @@ _MEASURES = {
     "roc_auc": "ROC-AUC",
     "clean_recall": "Recall before a false alarm",
 }
+_Entries = Iterator[tuple[str, Numbers]]
 _POLICIES = "event: malicious events only, or what holds one; interval: all that overlaps a campaign"
 
 
@@ -29,8 +31,9 @@ def ranking_tables(runs: Sequence[Run]) -> list[Table]:
 
 def _ranking_table(runs: Sequence[Run], measures: list[str], title: str) -> Table:
     """Return some threshold-free numbers of all subjects."""
-    subjects = [
-        ("This method", _method_entries),
+    has_warm_up = any(warm_up_units(run) for run in runs)
+    subjects: list[tuple[str, Callable[[Evaluation], _Entries]]] = [
+        ("This method", partial(_method_entries, has_warm_up=has_warm_up)),
         (f"The same scores under each label policy ({_POLICIES})", _label_entries),
         ("Scores that need no method", _baseline_entries),
         ("The same scores at coarser grains", _pooled_entries),
@@ -42,12 +45,17 @@ def _ranking_table(runs: Sequence[Run], measures: list[str], title: str) -> Tabl
     return Table(title, "", [_MEASURES[name] for name in measures], [group for group in groups if group.rows])
 
 
-_Entries = Iterator[tuple[str, Numbers]]
+def warm_up_units(run: Run) -> int:
+    """Return the number of a run's test units in warm-up; 0 where its evaluation does not say."""
+    warm_up = run.evaluation.get("warm_up")
+    return (warm_up["units"] or 0) if warm_up else 0
 
 
-def _method_entries(result: Evaluation) -> _Entries:
-    """Yield all scenarios together, then each."""
+def _method_entries(result: Evaluation, has_warm_up: bool) -> _Entries:
+    """Yield all scenarios together, also without units in warm-up where a run has any; then each."""
     yield "all scenarios", {**result, "undefined": result.get("undefined", {}).get("pr_auc", "")}
+    if has_warm_up and (warm_up := result.get("warm_up")):
+        yield "without units in warm-up", warm_up["without"]
     for name, entry in result.get("scenarios", {}).items():
         yield f"scenario {name}", entry
 

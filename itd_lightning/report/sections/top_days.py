@@ -7,6 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from itd_lightning.alerts.lists import ranked_days, with_reasons
+from itd_lightning.contracts.history import WARM_UP_DAYS
 from itd_lightning.report.parts.campaigns import campaign_days
 from itd_lightning.report.runs import Run
 from itd_lightning.report.sections.base import Page, Section
@@ -21,7 +22,10 @@ class TopDays(Section):
 
     def render(self, runs: Sequence[Run], page: Page) -> Markup:
         """Render one table a run."""
-        return page.fragment("top_days", runs, entries=[(run, _top_days(run)) for run in runs])
+        entries = [(run, _top_days(run)) for run in runs]
+        is_marked = any(day["warm_up"] for _, days in entries for day in days)
+        warm_up_days = WARM_UP_DAYS if is_marked else None
+        return page.fragment("top_days", runs, entries=entries, warm_up_days=warm_up_days)
 
 
 def _top_days(run: Run) -> list[dict[str, Any]]:
