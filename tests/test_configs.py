@@ -3,11 +3,13 @@
 import tomllib
 from pathlib import Path
 
+import polars as pl
 import pytest
 import yaml
 
 from itd_lightning.cli.parser import main
 from itd_lightning.nn.language import models as language_models
+from itd_lightning.store.read import Store
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 DATES = ["--data.split.val_from=2010-02-20", "--data.split.test_from=2010-03-01"]  # of the small slice
@@ -70,6 +72,23 @@ def test_config_tests_and_predicts(config: Path, store: Path, tmp_path: Path) ->
     main(["predict", checkpoint, "--trainer.limit_predict_batches=1"])
     assert (tmp_path / "evaluation.json").is_file()
     assert (tmp_path / "predict" / "scores.parquet").is_file()
+    assert not names_in(tmp_path / "checkpoints" / "best.ckpt", store)
+
+
+def names_in(checkpoint: Path, store: Path) -> list[str]:
+    """Return the users of a store whom a checkpoint names, in whatever case."""
+    content = checkpoint.read_bytes().lower()  # PyTorch packs it without compression
+    users = Store(store).scan().select(pl.col("user").unique()).collect()["user"]
+    assert b"state_dict" in content
+    return [user for user in users if user.lower().encode() in content]
+
+
+@pytest.mark.slow
+def test_a_frozen_history_names_people(store: Path, tmp_path: Path) -> None:
+    """So the search would find them."""
+    fit = fitting(CONFIGS / "own_history_z.yaml", store, tmp_path)
+    main(["fit", *fit, "--trainer.max_epochs=1", "--data.history=frozen"])
+    assert names_in(tmp_path / "checkpoints" / "best.ckpt", store)
 
 
 @pytest.mark.parametrize("overlay", sorted((CONFIGS / "overlays").glob("*.yaml")), ids=lambda path: path.stem)
