@@ -116,6 +116,7 @@ def roughen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(OwnHistoryZ, "score", rough)
 
 
+@pytest.mark.slow  # a run is scored three times
 def test_what_other_batches_move_is_no_leak(
     store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -125,6 +126,7 @@ def test_what_other_batches_move_is_no_leak(
     assert "changes more than in other batches, 0.0" in audits[0].verdict
 
 
+@pytest.mark.slow  # a run is scored three times
 def test_a_leak_is_caught_through_what_other_batches_move(
     store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -181,6 +183,7 @@ def test_a_user_id_as_input_is_caught(store: Path, tmp_path: Path, monkeypatch: 
     assert "Knows the USER" in audit.verdict
 
 
+@pytest.mark.slow  # a run is scored three times
 def test_a_view_that_has_one_batch_is_asked(store: Path, tmp_path: Path) -> None:
     scores = scored("chronos.yaml", store, tmp_path, *DATES)
     assert [audit.passed for audit in run_future_audits(scores)] == [True, True]
@@ -213,6 +216,7 @@ def told(store: Path) -> dict[tuple[str, datetime], object]:
     return days
 
 
+@pytest.mark.slow  # a run is scored three times
 def test_of_a_slow_view_a_share_of_the_days_is_asked(store: Path, tmp_path: Path) -> None:
     scores = scored("narrative_length.yaml", store, tmp_path, "--data.split=Dates", *DATES)
     future, answers = run_future_audits(scores)
