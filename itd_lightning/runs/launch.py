@@ -36,18 +36,21 @@ from itd_lightning.callbacks.stages import StagedMethod
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import atomic_file, private_files
 from itd_lightning.contracts.places import refuse_urls, refuse_urls_within
-from itd_lightning.contracts.run_files import METRIC_FILE, predict_folder, run_of_checkpoint
+from itd_lightning.contracts.run_files import METRIC_FILE, SCORE_FILE, predict_folder, run_of_checkpoint
 from itd_lightning.methods import Method
 from itd_lightning.runs.arguments import (
     FOLDER,
     FOLLOWERS,
     SEED,
+    STORE,
     refuse_followers,
     render_options,
     take_option,
 )
 from itd_lightning.runs.checkpoint_config import safe_config
 from itd_lightning.runs.config import SaveConfig, config_hash, config_text, find_tracked_run, wandb_runs
+from itd_lightning.scores.table import scan_scores
+from itd_lightning.store.read import Store
 from itd_lightning.views import View
 
 # A config is somebody's text: it may name these and nothing else, above all no function of the system.
@@ -255,6 +258,8 @@ def train(args: Sequence[str]) -> ExperimentCLI:
     path = Path(checkpoint)
     run = run_of_checkpoint(path)
     folder = predict_folder(run) if command == "predict" else run
+    if command == "test":
+        _refuse_other_store(options, folder)
     root = [] if take_option(options, f"--{FOLDER}")[1] else render_options({FOLDER: str(folder)})
     if command == "fit" or any(a.partition("=")[0] in ("-c", "--config") for a in options):
         return _run_cli(command, [*arguments, *root])
@@ -263,6 +268,26 @@ def train(args: Sequence[str]) -> ExperimentCLI:
         file.write(config)
         file.flush()
         return _run_cli(command, [command, "--config", file.name, *root, *options])
+
+
+def _refuse_other_store(options: list[str], run: Path) -> None:
+    """Refuse to replace a run's own scores by those of another store.
+
+    Raises:
+        InputError: If the options name another store, and no folder.
+    """
+    store = next(iter(take_option(options, f"--{STORE}")[1]), None)
+    if store is None or take_option(options, f"--{FOLDER}")[1] or not (run / SCORE_FILE).is_file():
+        return
+    about = scan_scores(run / SCORE_FILE)[1]
+    if (
+        Path(store).resolve() != Path(about.store)
+        and Store(Path(store)).fingerprint != about.store_fingerprint
+    ):
+        raise InputError(
+            f"the scores of {store} would replace those of {about.store} in {run}: "
+            f"give a folder for them with --{FOLDER}"
+        )
 
 
 @private_files()

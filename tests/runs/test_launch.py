@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
@@ -13,6 +14,7 @@ import yaml
 
 from itd_lightning.callbacks.own_files import is_own
 from itd_lightning.cli import main
+from itd_lightning.store.truncate import derive_store
 
 CONFIG = Path(__file__).parents[2] / "configs" / "mask_value.yaml"
 
@@ -206,3 +208,15 @@ def test_one_batch_is_not_all_batches() -> None:
     trainer = yaml.safe_load(printed)["trainer"]
     assert type(trainer["limit_train_batches"]) is int
     assert type(trainer["limit_val_batches"]) is float
+
+
+def test_another_stores_scores_do_not_replace_the_runs_own(
+    run: Path, store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    derive_store(store, tmp_path / "other", datetime(2010, 4, 1))
+    before = (run / "scores.parquet").read_bytes()
+    checkpoint = f"--ckpt_path={run / 'checkpoints' / 'best.ckpt'}"
+    with pytest.raises(SystemExit, match="2"):
+        main(["test", checkpoint, f"--data.store={tmp_path / 'other'}"])
+    assert "give a folder for them with --trainer.default_root_dir" in capsys.readouterr().err
+    assert (run / "scores.parquet").read_bytes() == before
