@@ -36,7 +36,13 @@ from itd_lightning.callbacks.stages import StagedMethod
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import atomic_file, private_files
 from itd_lightning.contracts.places import refuse_urls, refuse_urls_within
-from itd_lightning.contracts.run_files import METRIC_FILE, SCORE_FILE, predict_folder, run_of_checkpoint
+from itd_lightning.contracts.run_files import (
+    METRIC_FILE,
+    SCORE_FILE,
+    best_checkpoint,
+    predict_folder,
+    run_of_checkpoint,
+)
 from itd_lightning.methods import Method
 from itd_lightning.runs.arguments import (
     FOLDER,
@@ -245,17 +251,21 @@ def train(args: Sequence[str]) -> ExperimentCLI:
     Args:
         args: The command and its arguments. With ``--ckpt_path``, the folder is that of the checkpoint's run,
             unless ``--trainer.default_root_dir`` is among them: a config that was copied with its run names
-            the original's. ``predict`` writes into ``predict`` within it, since the run's own scores were
+            the original's. But for ``fit``, it may name a run's folder instead of the best checkpoint there. ``predict`` writes into ``predict`` within it, since the run's own scores were
             made on another store. Without ``--config``, the checkpoint's own stands before the others.
     """
     refuse_urls(args)
     arguments, modules = take_option(list(args), "--allow-import")
     _restrict_parsing(modules)
     command, *options = arguments
-    checkpoint = next(iter(take_option(options, "--ckpt_path")[1]), None)
-    if checkpoint is None or any(a in ("--help", "-h") for a in options):
+    others, checkpoints = take_option(options, "--ckpt_path")
+    if not checkpoints or any(a in ("--help", "-h") for a in options):
         return _run_cli(command, arguments)
-    path = Path(checkpoint)
+    path = Path(checkpoints[-1])
+    if path.is_dir() and command != "fit":  # which goes on from the last one, not from the best
+        path = best_checkpoint(path)
+        options = [*others, f"--ckpt_path={path}"]
+        arguments = [command, *options]
     run = run_of_checkpoint(path)
     folder = predict_folder(run) if command == "predict" else run
     if command == "test":

@@ -220,3 +220,16 @@ def test_another_stores_scores_do_not_replace_the_runs_own(
         main(["test", checkpoint, f"--data.store={tmp_path / 'other'}"])
     assert "give a folder for them with --trainer.default_root_dir" in capsys.readouterr().err
     assert (run / "scores.parquet").read_bytes() == before
+
+
+def test_a_runs_folder_stands_for_its_best_checkpoint(run: Path, tmp_path: Path) -> None:
+    copied = Path(shutil.copytree(run, tmp_path / "run"))
+    (copied / "scores.parquet").unlink()
+    main(["test", "--ckpt_path", str(copied), "--trainer.limit_test_batches=1"])
+    assert (copied / "scores.parquet").is_file()
+
+
+def test_a_folder_without_a_checkpoint_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["test", "--ckpt_path", str(tmp_path)])
+    assert f"{tmp_path / 'checkpoints' / 'best.ckpt'}" in capsys.readouterr().err.replace("\n", "")
