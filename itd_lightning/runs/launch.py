@@ -251,8 +251,9 @@ def train(args: Sequence[str]) -> ExperimentCLI:
     Args:
         args: The command and its arguments. With ``--ckpt_path``, the folder is that of the checkpoint's run,
             unless ``--trainer.default_root_dir`` is among them: a config that was copied with its run names
-            the original's. But for ``fit``, it may name a run's folder instead of the best checkpoint there. ``predict`` writes into ``predict`` within it, since the run's own scores were
-            made on another store. Without ``--config``, the checkpoint's own stands before the others.
+            the original's. But for ``fit``, it may name a run's folder instead of the best checkpoint there.
+            ``predict`` writes into ``predict`` within it, since the run's own scores were made on another
+            store. Without ``--config``, the checkpoint's own stands before the others.
     """
     refuse_urls(args)
     arguments, modules = take_option(list(args), "--allow-import")
