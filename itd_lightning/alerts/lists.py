@@ -3,6 +3,7 @@
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -118,23 +119,54 @@ def _feature_reasons(explanations: pl.DataFrame) -> pl.DataFrame:
     They are those of the unit with the day's highest score, which is the day's score.
     """
     last = pl.col("end").dt.offset_by("-1us").dt.date()
+    if "usual" not in explanations.columns:  # of an earlier version
+        explanations = explanations.with_columns(usual=pl.lit(None, pl.Float32))
     by_feature = explanations.group_by("user", "start", "end", "feature").agg(
-        pl.col("part").sum(), pl.col("score").first()
+        pl.col("part").sum(), pl.col("score", "seen", "usual").first()
     )
-    text = pl.col("part").map_elements(_signed, return_dtype=pl.String)
-    return (
+    days = (
         by_feature.with_columns(day=pl.date_ranges(pl.col("start").dt.date(), last))
         .explode("day")
         .filter(pl.col("score") == pl.col("score").max().over("user", "day"))
         .group_by("user", "day", "feature")
-        .agg(pl.col("part").sum().cast(pl.Float64))
+        .agg(pl.col("part").sum().cast(pl.Float64), pl.col("seen", "usual").first())
         .filter(pl.col("part") > 0)
         .sort(["part", "feature"], descending=[True, False])
+    )
+    return (
+        _without_repeats(days)
         .group_by("user", "day", maintain_order=True)
         .head(_REASONS)
         .group_by("user", "day", maintain_order=True)
-        .agg(pl.concat_str("feature", pl.lit(" "), text).alias("reasons"))
+        .agg(pl.struct("feature", "part", "seen", "usual").map_elements(_reason, pl.String).alias("reasons"))
     )
+
+
+def _without_repeats(days: pl.DataFrame) -> pl.DataFrame:
+    """Drop features that tell the same surplus again: of the same kind of event, or of all events.
+
+    A page too many is one in ``http_count``, in ``http_other_count`` and in ``all_count``.
+    """
+    kind = pl.col("feature").str.split("_").list.first()
+    surplus = (pl.col("seen") - pl.col("usual")).round(2)
+    rows = days.with_columns(kind=kind, surplus=surplus)
+    known = pl.col("surplus").is_not_null()
+    repeats = known & (pl.int_range(pl.len()).over("user", "day", "kind", "surplus") > 0)
+    elsewhere = (pl.col("kind") != "all").any().over("user", "day", "surplus")
+    of_all = known & (pl.col("kind") == "all") & elsewhere
+    return rows.filter(~repeats & ~of_all).select(days.columns)
+
+
+def _reason(cell: dict[str, Any]) -> str:
+    """Format a reason: what was seen and what is usual, or else what it adds to the score."""
+    if cell["usual"] is None:
+        return f"{cell['feature']} {_signed(cell['part'])}"
+    return f"{cell['feature']} {_amount(cell['seen'])}, usually {_amount(cell['usual'])}"
+
+
+def _amount(value: float) -> str:
+    """Format a count or a mean by two significant digits, large ones as whole numbers."""
+    return f"{value:.0f}" if abs(value) >= 10 else f"{value:.2g}"
 
 
 def _signed(value: float) -> str:

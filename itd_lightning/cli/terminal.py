@@ -146,7 +146,7 @@ def alert_table(name: str, days: pl.DataFrame, words: str) -> Table:
     for row in days.iter_rows(named=True):
         if row["rank"] == 1:
             table.add_section()
-        reasons = safe(", ".join(text for text in row["reasons"] or [] if text)) or "no explanation kept"
+        reasons = safe("; ".join(text for text in row["reasons"] or [] if text)) or "no explanation kept"
         values = (f"{row[name]:.4f}" if name == "p" else f"{row[name]:.3f}" for name in numbers)
         mark = ["warm-up" if row["warm_up"] else ""] * is_marked
         table.add_row(str(row["rank"]), safe(row["user"]), str(row["day"])[:10], *values, *mark, reasons)

@@ -195,6 +195,8 @@ class View(LightningDataModule):
     def cells(self, unit: int) -> pl.DataFrame:
         """Return the cells of a unit: ``hour``, null where there is none, ``feature``, value ``seen``.
 
+        A view that knows what is usual for the user, in the units of ``seen``, adds the column ``usual``.
+
         Views whose methods explain their scores by features of the view override it.
         """
         raise NotImplementedError(f"{type(self).__name__} has no features to explain scores by")
@@ -216,6 +218,8 @@ class View(LightningDataModule):
                 if explanation.names
                 else self.cells(unit)
             )
+            if "usual" not in features.columns:
+                features = features.with_columns(usual=pl.lit(None, pl.Float32))
             table = features.with_columns(
                 expected=explanation.expected.flatten().numpy(),
                 part=explanation.parts.flatten().numpy(),

@@ -95,3 +95,25 @@ def test_equal_scores_keep_one_order(make_run: MakeRun) -> None:
 def test_a_run_without_scores_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="itd test"):
         top_days(tmp_path)
+
+
+def test_reasons_say_what_was_seen_and_what_is_usual_and_a_surplus_once(make_run: MakeRun) -> None:
+    run = make_run()
+    path = run / "explanations.parquet"
+    table = pl.read_parquet(path)
+    day = table.filter(pl.col("score") == table["score"].max())[:1]
+    cells = [  # feature, what it adds, seen, usual
+        ("all_count", 5.0, 160.0, 120.0),
+        ("http_other_count", 4.0, 140.0, 100.0),
+        ("http_count", 3.0, 140.0, 100.0),
+        ("usb_count", 2.0, 7.0, 0.25),
+    ]
+    rows = [
+        day.with_columns(
+            feature=pl.lit(name), part=pl.lit(part), seen=pl.lit(seen), usual=pl.lit(usual, pl.Float32)
+        )
+        for name, part, seen, usual in cells
+    ]
+    pl.concat(rows, how="diagonal_relaxed").write_parquet(path)
+    reasons = [reasons for reasons in top_days(run, count=6)["reasons"].to_list() if reasons]
+    assert reasons[0] == ["http_other_count 140, usually 100", "usb_count 7, usually 0.25"]

@@ -19,7 +19,7 @@ from itd_lightning.contracts.errors import InputError
 from itd_lightning.events.calendar import fill_days, is_weekend
 from itd_lightning.events.files import FileTypes
 from itd_lightning.events.people import as_of
-from itd_lightning.numerics.history import OwnHistory, own_deviations
+from itd_lightning.numerics.history import OwnHistory, earlier_moments, own_deviations
 from itd_lightning.splits import Split
 from itd_lightning.store.read import Store
 from itd_lightning.views.base import EARLIER_VERSION, EpochShuffle, View, require_fitted
@@ -119,25 +119,36 @@ class Days(View):
         rows = self.units[train].select("user").hstack([self.roles()[train]]).drop_nulls().unique()
         return rows.group_by("role").len().filter(pl.col("len") >= _FEW_PEERS)["role"].sort().to_list()
 
-    def roles(self) -> pl.Series:
-        """Return the role of each day's user, as known on the day; null where nobody knows."""
-        people, days = Store(self.store).people(), self.units.select("user", day=pl.col("start").dt.date())
-        return (
-            pl.Series("role", [None] * len(days), pl.String)
-            if people is None
-            else as_of(people, days)["role"]
-        )
+    def roles(self, units: Sequence[int] | None = None) -> pl.Series:
+        """Return the role of each day's user, as known on the day; null where nobody knows.
 
-    def groups(self, names: list[str]) -> Int[np.ndarray, " n"]:
-        """Return the number of each day's group; 0 for everybody."""
-        group = self.units["user"] if self.history == "frozen" else self.roles()
+        Args:
+            units: Numbers of the days; None for all.
+        """
+        days = self.units.select("user", day=pl.col("start").dt.date())
+        people, days = Store(self.store).people(), days if units is None else days[units]
+        unknown = pl.Series("role", [None] * len(days), pl.String)
+        return unknown if people is None else as_of(people, days)["role"]
+
+    def groups(self, names: list[str], units: Sequence[int] | None = None) -> Int[np.ndarray, " n"]:
+        """Return the number of each day's group; 0 for everybody.
+
+        Args:
+            names: Names of the groups.
+            units: Numbers of the days; None for all.
+        """
+        users = self.units["user"] if units is None else self.units["user"][units]
+        group = users if self.history == "frozen" else self.roles(units)
         number = {name: place for place, name in enumerate(names, start=1)}
         return group.replace_strict(number, default=0, return_dtype=pl.Int64).to_numpy()
 
     def values_of(self, names: list[str]) -> Float[np.ndarray, "n f"]:
         """Return the features of all days; 0 where the store does not record one, or nothing happened."""
-        zeros = [pl.lit(0.0, pl.Float32).alias(name) for name in names if name not in self.table.columns]
-        return self.table.with_columns(zeros).select(pl.col(names).fill_null(0.0)).to_numpy()
+        return _values(self.table, names)
+
+    def days_of(self, units: Sequence[int], names: list[str]) -> Float[np.ndarray, "n f"]:
+        """Return the features of some days."""
+        return _values(self.table[list(units)], names)
 
     def standardise(self, fitted: Fitted) -> Float[Tensor, "n f"]:
         """Return all days in standard deviations from the mean of everybody, of the user, or of both."""
@@ -175,16 +186,34 @@ class Days(View):
         return self.loader(self.rows(*parts))
 
     def cells(self, unit: int) -> pl.DataFrame:
-        """Return the features of a day; with two histories those against own history have a suffix."""
+        """Return the features of a day, and what was usual; with two histories those of own have a suffix."""
         if self.fitted is None:
             raise InputError("a day is explained after it was scored")
-        names = self.fitted.features
-        values = np.array([self.table[name][unit] if name in self.table.columns else 0.0 for name in names])
+        names, usual = self.fitted.features, self.usual(unit, self.fitted)
+        values = self.days_of([unit], names)[0]
         if self.history == "both":
+            everybody = self.fitted.mean[0].numpy()
             names, values = [*names, *(f"{name}, own" for name in names)], np.concatenate([values, values])
-        return pl.DataFrame({"feature": names, "seen": values}).select(
-            pl.lit(None, pl.Int64).alias("hour"), "feature", "seen"
+            usual = np.concatenate([everybody, usual])
+        return pl.DataFrame({"feature": names, "seen": values, "usual": usual.astype(np.float32)}).select(
+            pl.lit(None, pl.Int64).alias("hour"), "feature", "seen", "usual"
         )
+
+    def usual(self, unit: int, fitted: Fitted) -> Float[np.ndarray, " f"]:
+        """Return what was usual before a day: on the user's own earlier days, or on those of everybody."""
+        user, start = self.units.row(unit, named=True)["user"], self.units["start"][unit]
+        mean: Float[np.ndarray, " f"] = fitted.mean[self.groups(fitted.groups, [unit])[0]].double().numpy()
+        if self.history not in ("own", "both"):
+            return mean
+        earlier = (pl.col("user") == user) & (pl.col("start") <= start)
+        if self.own.weekends_apart:
+            earlier &= is_weekend(pl.col("start")) == is_weekend(pl.lit(start))
+        rows = self.units.with_row_index("row").filter(earlier)["row"].to_list()
+        values = self.days_of(rows, fitted.features).astype(np.float64)
+        own_mean = earlier_moments(values, self.own.horizon, self.own.half_life)[1][-1]
+        weight = min((len(rows) - 1) / self.own.warm_up, 1.0)
+        result: Float[np.ndarray, " f"] = weight * own_mean + (1 - weight) * mean
+        return result
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state fitted on training days; it is stored in the checkpoint."""
@@ -211,3 +240,9 @@ def _floors(fitted: Fitted) -> Float[np.ndarray, " f"]:
     """Return the least deviation of each feature: half an event, or a tenth of everybody's for a mean."""
     is_count = np.array([name.endswith("_count") for name in fitted.features])
     return np.where(is_count, _HALF_AN_EVENT, _SHARE_OF_SPREAD * fitted.std[0].double().numpy())
+
+
+def _values(table: pl.DataFrame, names: list[str]) -> Float[np.ndarray, "n f"]:
+    """Return features of a table; 0 where it lacks one, or nothing happened."""
+    zeros = [pl.lit(0.0, pl.Float32).alias(name) for name in names if name not in table.columns]
+    return table.with_columns(zeros).select(pl.col(names).fill_null(0.0)).to_numpy()

@@ -277,3 +277,25 @@ def test_numbers_out_of_range_are_refused(settings: dict[str, float], small: Pat
 
 def test_a_day_starts_at_midnight(small: Path) -> None:
     assert ready(small).units["start"].min() == datetime(2010, 3, 1)
+
+
+@pytest.mark.parametrize("weekends_apart", [True, False])
+def test_a_day_is_explained_by_what_was_usual_before(weekends_apart: bool, store: Path) -> None:
+    own = OwnHistory(horizon=10, warm_up=5, weekends_apart=weekends_apart)
+    view = Days(store, RICH, history="both", own=own)
+    view.prepare_data()
+    view.setup("fit")
+    assert view.fitted is not None
+    features, values = view.fitted.features, view.values_of(view.fitted.features)
+    unit = 50
+    cells = view.cells(unit)
+    assert cells["seen"].to_list() == [*values[unit], *values[unit]]
+    usual = cells["usual"].to_numpy()
+    np.testing.assert_allclose(usual[: len(features)], view.fitted.mean[0])
+    rows = view.units.with_row_index("row").filter(user=view.units["user"][unit])[: unit + 1]
+    days = rows.filter(pl.col("row") < unit)
+    if weekends_apart:
+        is_weekend = view.units["start"][unit].weekday() >= 5
+        days = days.filter((pl.col("start").dt.weekday() >= 6) == is_weekend)
+    expected = values[days["row"].to_list()[-10:]].mean(axis=0)
+    np.testing.assert_allclose(usual[len(features) :], expected, rtol=1e-5)
