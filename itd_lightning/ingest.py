@@ -7,8 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from itd_lightning.contracts.errors import InputError
 from itd_lightning.executors import Place
+from itd_lightning.sources.base import Source
 from itd_lightning.sources.cert.source import open_releases
+from itd_lightning.sources.mapped.mapping import read_mapping, read_preset
+from itd_lightning.sources.mapped.source import MAPPINGS, MappedSource, open_mapping
 from itd_lightning.store.build.build import Progress, build
 from itd_lightning.store.build.plan import Plan, base_store, plan_build
 
@@ -24,11 +28,12 @@ def plan_store(
     workers: int = 1,
     content: Sequence[str] | None = None,
     append: bool = False,
+    preset: str | None = None,
 ) -> Plan:
     """Return the plan of a store of these logs.
 
     Args:
-        paths: Folders or archives of one release, of different times; usually one.
+        paths: Folders or archives of one release, of different times, usually one; or mappings of own logs.
         store: Folder to make, or to add to.
         release: Name of the release, or ``auto``.
         answers: Folder or archive of the answer key; default: where the release has it.
@@ -37,15 +42,50 @@ def plan_store(
         workers: Parts worked on at a time.
         content: Kinds of event whose content is stored; none for an empty list, all for None.
         append: Whether to add to a store that is there, with its options.
+        preset: Name of a mapping of ours, for the logs in ``paths``.
 
     Raises:
         InputError: If anything does not fit.
     """
-    name = base_store(store, release).name if append else release
-    sources = open_releases(paths, name, answers)
+    sources = _open_sources(paths, store, release, answers, preset, append=append)
     return plan_build(
         sources, store, shards=shards, memory=memory, workers=workers, content=content, append=append
     )
+
+
+def open_mappings(paths: Sequence[Path], preset: str | None = None) -> tuple[MappedSource, ...]:
+    """Return the sources that mappings describe, or that a preset makes of these folders or files.
+
+    Raises:
+        InputError: If a mapping does not fit, or names no files.
+    """
+    mappings = [read_mapping(path) if preset is None else read_preset(preset, path) for path in paths]
+    return tuple(map(open_mapping, mappings))
+
+
+def _open_sources(
+    paths: Sequence[Path],
+    store: Path,
+    release: str,
+    answers: Path | None,
+    preset: str | None,
+    *,
+    append: bool,
+) -> Sequence[Source]:
+    """Return the sources of a store: mappings, or parts of a release.
+
+    Raises:
+        InputError: If they do not fit together, or an option is for the other kind.
+    """
+    mappings = [path for path in paths if path.suffix in MAPPINGS]
+    if preset is None and not mappings:
+        name = base_store(store, release).name if append else release
+        return open_releases(paths, name, answers)
+    if release != "auto" or answers is not None:
+        raise InputError("--release and --answers are for CERT logs; a mapping has its own key `answers`")
+    if preset is None and len(mappings) < len(paths):
+        raise InputError("a store is made of mappings or of a release, not of both")
+    return open_mappings(paths, preset)
 
 
 def build_store(
@@ -60,6 +100,7 @@ def build_store(
     place: Place = "local",
     content: Sequence[str] | None = None,
     append: bool = False,
+    preset: str | None = None,
     on_progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Build an event store, or add to one; the arguments are those of ``plan_store`` and ``build``.
@@ -77,5 +118,6 @@ def build_store(
         workers=workers,
         content=content,
         append=append,
+        preset=preset,
     )
     return build(plan, workers, place, on_progress)

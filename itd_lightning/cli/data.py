@@ -8,6 +8,7 @@ from jsonargparse.typing import register_type
 from rich.progress import TaskID
 from rich.table import Table
 
+from itd_lightning.cli.mappings import print_input, print_mapping
 from itd_lightning.cli.terminal import column, console, cost_text, print_store, progress, safe
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.store_files import REJECT_FILE
@@ -69,6 +70,7 @@ def prepare(
     release: str = "auto",
     answers: Path | None = None,
     append: bool = False,
+    preset: str | None = None,
     no_content: bool = False,
     content: str | None = None,
     shards: int | None = None,
@@ -76,16 +78,17 @@ def prepare(
     workers: int = 1,
     executor: Place = "local",
 ) -> None:
-    """Read a release into an event store; print what was read, kept and refused.
+    """Read a release, or own logs by a mapping, into an event store; print what was read, kept and refused.
 
     A build that was interrupted goes on when the same command is given again.
 
     Args:
-        sources: Folder or .tar.bz2 of the release; several, if it lies in parts of different times.
+        sources: Folder or .tar.bz2 of the release, several if it lies in parts; or the .yaml of a mapping.
         store: Folder to make; with --append, the store to add to.
         release: r4.1, r4.2, r5.1, r5.2, r6.1 or r6.2; auto recognises it by its files and its name.
         answers: Folder or .tar.bz2 of the key; default: answers/ of the release, answers.tar.bz2 beside it.
         append: Add to a store that is there; only the shards of users with new events are written again.
+        preset: Read these folders or files by a preset: cert, m365, proxy_w3c, windows or zeek.
         no_content: Leave the text of mails, pages and files out.
         content: Keep the text of these kinds of event only, such as email_send,file_copy; default: of all.
         shards: Number of parts, by user; default: by size and memory.
@@ -112,6 +115,7 @@ def prepare(
         workers=workers,
         content=kinds,
         append=append,
+        preset=preset,
     )
     cost = estimate(plan, workers)
     say = console().print
@@ -149,6 +153,26 @@ def prepare(
             markup=False,
         )
     print_store(Store(store))
+
+
+def check(mapping: Path, rows: int = 10_000, preset: str | None = None) -> None:
+    """Show what a mapping makes of the first rows of its logs, and what to mend; nothing is written.
+
+    Args:
+        mapping: The .yaml of a mapping; with --preset, a folder or file of logs.
+        rows: Rows of each input that are looked at.
+        preset: Read the logs by a preset: cert, m365, proxy_w3c, windows or zeek.
+    """
+    from itd_lightning.ingest import open_mappings
+    from itd_lightning.sources.mapped.check import check_mapping
+
+    if rows < 1:
+        raise InputError(f"rows must be at least 1, got {rows}")
+    (source,) = open_mappings([mapping], preset)
+    result = check_mapping(source, rows)
+    for part in result.inputs:
+        print_input(part)
+    print_mapping(result)
 
 
 def inspect(store: Path) -> None:

@@ -12,7 +12,7 @@ from jsonargparse import ArgumentParser, set_parsing_settings
 from polars.exceptions import PolarsError
 
 import itd_lightning
-from itd_lightning.cli.data import inspect, prepare, synth, thin
+from itd_lightning.cli.data import check, inspect, prepare, synth, thin
 from itd_lightning.cli.experiments import reproduce, sweep, train
 from itd_lightning.cli.runs import alerts, audit, evaluate, report, threshold, track
 from itd_lightning.contracts.errors import (
@@ -36,6 +36,7 @@ TRAINING = {
 # Each command is a function: its signature holds the options, its docstring the help.
 COMMANDS: dict[str, Callable[..., None]] = {
     "synth": synth,
+    "check": check,
     "prepare": prepare,
     "inspect": inspect,
     "thin": thin,

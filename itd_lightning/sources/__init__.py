@@ -1,3 +1,3 @@
-"""Sources of events: what the store asks of any (`base`), and a CERT release (`cert`)."""
+"""Sources of events: what the store asks of any (`base`), a CERT release (`cert`), own logs (`mapped`)."""
 
-__all__ = ["base", "cert"]
+__all__ = ["base", "cert", "mapped"]

@@ -193,17 +193,21 @@ def _iterate_records(text: bytes, first_line: int) -> Iterator[tuple[int, bytes]
         start, first_line = end, first_line + row.count(b"\n")
 
 
-def outside_quotes(text: bytes) -> list[bytes] | None:
+def outside_quotes(text: bytes, separator: bytes = b",") -> list[bytes] | None:
     """Return the text outside of quoted fields; None if a quote is unclosed, or begins or ends no field.
 
     A doubled quote closes its field and opens it again, with nothing between.
+
+    Args:
+        text: Whole rows.
+        separator: The sign between two fields.
 
     Example:
         >>> outside_quotes(b'1,"two, three",4')
         [b'1,', b',4']
     """
     parts = text.split(b'"')
-    outside, bounds = parts[::2], (b"", b",", b"\n")
+    outside, bounds = parts[::2], (b"", separator, b"\n")
     opens = all(part[-1:] in bounds for part in outside[:-1])
     closes = all(part[:1] in bounds for part in outside[1:])
     return outside if len(parts) % 2 and opens and closes else None

@@ -99,7 +99,7 @@ def make_manifest(
                 count: sum(source[log][count] for source in sources if log in source)
                 for count in ("read", "kept", "rejected")
             }
-            for log in plan.logs
+            for log in plan.all_logs
         },
         "people": None if facts.directory is None else facts.directory.entries["user"].n_unique(),
         "answers": answers,

@@ -50,7 +50,17 @@ class Plan(NamedTuple):
     @property
     def logs(self) -> dict[str, tuple[str, ...]]:
         """Names of all logs, in the order that settles equal times, and the kinds of events of each."""
-        return {log: kinds for source in self.sources for log, kinds in source.logs.items()}
+        logs: dict[str, tuple[str, ...]] = {}
+        for source in self.sources:
+            for log, kinds in source.logs.items():
+                logs[log] = tuple(dict.fromkeys((*logs.get(log, ()), *kinds)))
+        return logs
+
+    @property
+    def all_logs(self) -> list[str]:
+        """Names of all logs, those of the store that is added to first."""
+        earlier = [] if self.base is None else self.base.manifest["logs"]
+        return list(dict.fromkeys((*earlier, *self.logs)))
 
     @property
     def records(self) -> frozenset[str]:

@@ -86,7 +86,14 @@ def _read_staged_rows(path: Path) -> pl.DataFrame:
 
 
 def _log_order(logs: Mapping[str, tuple[str, ...]]) -> pl.Expr:
-    """Return the place of the log that an event comes from, by its kind; of several logs, the last."""
-    order = {kind: place for place, kinds in enumerate(logs.values()) for kind in kinds}
+    """Return the place of the log that an event comes from, by its kind; of several logs, the last.
+
+    A store that is added to may hold kinds of other logs; they come first.
+    """
+    order = {kind: place for place, kinds in enumerate(logs.values(), 1) for kind in kinds}
     kinds = pl.Series(list(order), dtype=Kind)
-    return pl.col("kind").replace_strict(kinds, list(order.values()), return_dtype=pl.UInt8).alias("log")
+    return (
+        pl.col("kind")
+        .replace_strict(kinds, list(order.values()), default=0, return_dtype=pl.UInt8)
+        .alias("log")
+    )

@@ -1,0 +1,149 @@
+"""A mapping as a source: ids, identity, people, additions, several inputs."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from itd_lightning.contracts.errors import InputError
+from itd_lightning.ingest import build_store
+from itd_lightning.sources.mapped import pieces
+from itd_lightning.sources.mapped.mapping import read_mapping
+from itd_lightning.sources.mapped.source import open_mapping
+from itd_lightning.store.build.build import build
+from itd_lightning.store.build.plan import plan_build
+from itd_lightning.store.read import Store
+from tests.handmade_mappings import CSV, HEADER, build_logs, events, open_logs, parse, refusals
+
+ROW = "2026-03-02T08:00:00,ann,pc1,in,x,5\n"
+PEOPLE = "identity: {table: people.csv, account: [login, mail, host], user: id}\n"
+TABLE = """\
+id,login,mail,host,role,supervisor,name
+E1,ann,ann@x.org,pc1,clerk,E2,Ann
+E2,bob,Bob@x.org,,boss,,Bob
+"""
+
+
+def test_equal_rows_are_several_events_and_the_same_file_again_is_none(tmp_path: Path) -> None:
+    source = open_logs(tmp_path / "a", CSV, {"a.csv": HEADER + ROW * 3})
+    assert events(source)["event_id"].n_unique() == 3
+    assert build_logs(source, tmp_path / "store")["logons"]["kept"] == 3
+    longer = open_logs(tmp_path / "b", CSV, {"a.csv": HEADER + ROW * 5})
+    counts = build_logs(longer, tmp_path / "store", append=True)
+    assert counts["logons"] == {"read": 8, "kept": 5, "rejected": 3}  # three rows stood there before
+    other = open_logs(tmp_path / "c", CSV, {"b.csv": HEADER + ROW * 5})
+    assert build_logs(other, tmp_path / "store", append=True)["logons"]["kept"] == 10
+
+
+def test_an_id_of_the_logs_own_makes_days_that_overlap_one(tmp_path: Path) -> None:
+    mapping = CSV + "    id: what\n"
+    rows = [ROW.replace("x", f"x{number}") for number in range(6)]
+    build_logs(open_logs(tmp_path / "a", mapping, {"1.csv": HEADER + "".join(rows[:4])}), tmp_path / "store")
+    second = open_logs(tmp_path / "b", mapping, {"2.csv": HEADER + "".join(rows[2:])})
+    assert build_logs(second, tmp_path / "store", append=True)["logons"]["kept"] == 6
+    assert refusals(open_logs(tmp_path / "c", mapping, {"1.csv": HEADER + ROW.replace("x", "")})) == [
+        (1, "no id")
+    ]
+
+
+def test_an_account_becomes_its_user_and_one_that_nobody_has_is_refused(tmp_path: Path) -> None:
+    text = HEADER + "".join(
+        ROW.replace("ann", name) for name in ("ANN", "ann@x.org", "bob@X.org", "eve", "pc1")
+    )
+    source = open_logs(tmp_path, PEOPLE + CSV, {"a.csv": text, "people.csv": TABLE})
+    assert events(source)["user"].to_list() == ["E1", "E1", "E2", "E1"]
+    assert refusals(source) == [(4, "account is not in the identity table")]
+    keep = open_logs(tmp_path, PEOPLE.replace("}", ", unknown: keep}") + CSV, {})
+    assert events(keep)["user"].to_list() == ["E1", "E1", "E2", "eve", "E1"]
+
+
+def test_an_account_of_two_users_is_refused(tmp_path: Path) -> None:
+    source = open_logs(
+        tmp_path, PEOPLE + CSV, {"a.csv": HEADER + ROW, "people.csv": TABLE.replace("bob", "ANN")}
+    )
+    with pytest.raises(InputError, match=r"people.csv gives the account 'ann' to E1 and E2"):
+        source.read_facts(tmp_path, streamed=False)
+
+
+def test_people_and_campaigns_come_into_the_store(tmp_path: Path) -> None:
+    campaigns = "user,start,end,scenario\nE1,2026-03-02,2026-03-02 12:00:00,2\n"
+    mapping = "answers: answers.csv\n" + PEOPLE + CSV
+    source = open_logs(
+        tmp_path, mapping, {"a.csv": HEADER + ROW, "people.csv": TABLE, "answers.csv": campaigns}
+    )
+    manifest = build(plan_build([source], tmp_path / "store", shards=2))
+    assert (manifest["people"], manifest["answers"]["campaigns"]) == (2, 1)
+    people = pl.read_parquet(tmp_path / "store" / "people.parquet")
+    ann = people.row(by_predicate=pl.col("user") == "E1", named=True)
+    assert (ann["role"], ann["supervisor"], ann["left_on"]) == ("clerk", "Bob", None)
+    assert ann["valid_from"].year < 2026 < ann["valid_to"].year
+    (tmp_path / "answers.csv").write_text("user,start,end\nE1,2026-03-02,2026-03-01\n")
+    with pytest.raises(InputError, match=r"answers.csv, line 2: user, start and end"):
+        source.read_facts(tmp_path, streamed=False)
+
+
+def test_the_pieces_of_a_file_do_not_change_its_events(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = HEADER + "".join(ROW.replace("x", f'"x\n{number}"') for number in range(300)) + "bad\n"
+    source = open_logs(tmp_path / "logs", CSV, {"a.csv": text})
+    whole = build_logs(source, tmp_path / "one")
+    monkeypatch.setattr(pieces, "PIECE", 1_000)
+    assert len(parse(source)) > 5
+    assert build_logs(source, tmp_path / "many") == whole
+    tables = [pl.read_parquet(tmp_path / name / "rejects" / "rejects.parquet") for name in ("one", "many")]
+    assert tables[0].rows() == tables[1].rows() == [(0, "a.csv", 602, "expected 6 fields, got 1")]
+    one, many = (Store(tmp_path / name).scan().drop("event_id").collect() for name in ("one", "many"))
+    assert one.equals(many)
+
+
+def test_a_store_takes_logs_of_another_mapping_later(tmp_path: Path) -> None:
+    build_logs(open_logs(tmp_path / "a", CSV, {"a.csv": HEADER + ROW}), tmp_path / "store")
+    web = (
+        CSV.replace("logons:", "web:")
+        .replace("kind: logon", "kind: http_visit")
+        .replace("kind: logoff", "kind: http_upload")
+    )
+    counts = build_logs(
+        open_logs(tmp_path / "b", web, {"b.csv": HEADER + ROW}), tmp_path / "store", append=True
+    )
+    assert {log: count["kept"] for log, count in counts.items()} == {"logons": 1, "web": 1}
+    assert Store(tmp_path / "store").records == {"logon", "logoff", "http_visit", "http_upload"}
+
+
+def test_one_file_may_feed_two_inputs(tmp_path: Path) -> None:
+    second = CSV.replace("inputs:\n", "").replace("logons:", "again:")
+    counts = build_logs(
+        open_logs(tmp_path / "a", CSV + second, {"a.csv": HEADER + ROW + "bad\n"}), tmp_path / "store"
+    )
+    assert counts == {log: {"read": 2, "kept": 1, "rejected": 1} for log in ("logons", "again")}
+
+
+def test_another_mapping_or_identity_table_makes_another_store(tmp_path: Path) -> None:
+    source = open_logs(tmp_path / "logs", PEOPLE + CSV, {"a.csv": HEADER + ROW, "people.csv": TABLE})
+    first = build(plan_build([source], tmp_path / "one", shards=2))
+    (tmp_path / "logs" / "people.csv").write_text(TABLE.replace("E1", "E9"))
+    second = build(plan_build([open_mapping(source.mapping)], tmp_path / "two", shards=2))
+    assert first["fingerprint"] != second["fingerprint"]
+
+
+def test_a_release_and_a_mapping_share_no_store(tmp_path: Path, release: Path) -> None:
+    open_logs(tmp_path, CSV, {"a.csv": HEADER + ROW})
+    with pytest.raises(InputError, match="of mappings or of a release, not of both"):
+        build_store([tmp_path / "mapping.yaml", release], tmp_path / "store")
+    with pytest.raises(InputError, match="--release and --answers are for CERT logs"):
+        build_store([tmp_path / "mapping.yaml"], tmp_path / "store", "r4.2")
+
+
+def test_content_is_filled_where_it_is_wanted(tmp_path: Path) -> None:
+    source = open_logs(tmp_path, CSV.replace("object: what", "content: what"), {"a.csv": HEADER + ROW})
+    assert parse(source)[0].events["content"].to_list() == ["x"]
+    assert parse(source, content=())[0].events["content"].to_list() == [None]
+
+
+def test_nothing_is_written_beside_a_mapping(tmp_path: Path) -> None:
+    source = open_logs(tmp_path / "logs", CSV, {"a.csv": HEADER + ROW})
+    before = sorted((tmp_path / "logs").iterdir())
+    build_logs(open_mapping(read_mapping(source.mapping.file)), tmp_path / "store")
+    assert sorted((tmp_path / "logs").iterdir()) == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["logs", "store"]
