@@ -29,16 +29,18 @@ def prepare(
     release: str = "auto",
     answers: _AnyPath | None = None,
     append: bool = False,
+    preset: str | None = None,
     workers: int = 1,
 ) -> "Store":
-    """Read a CERT release into an event store and return the store; an unfinished build is continued.
+    """Read a CERT release, or own logs by a mapping, into a store and return it; an unfinished build goes on.
 
     Args:
-        source: Folder or archive of the release; several, if it lies in parts of different times.
+        source: Folder or archive of the release, several if it lies in parts; or the YAML of a mapping.
         store: Folder to make; with ``append``, the store to add to.
         release: Such as ``r4.2``; by default it is recognised.
         answers: Folder or archive of the answer key; default: where the release has it.
         append: Add to a store that is there.
+        preset: Read the folders or files by this preset.
         workers: Processes that read and sort.
 
     Raises:
@@ -51,7 +53,7 @@ def prepare(
     key = None if answers is None else Path(answers)
     if not (sources := _paths(source)):
         raise InputError("no source: name a release's folder or archive")
-    build_store(sources, Path(store), release, answers=key, append=append, workers=workers)
+    build_store(sources, Path(store), release, answers=key, append=append, preset=preset, workers=workers)
     return Store(Path(store))
 
 

@@ -68,19 +68,18 @@ def read_text(text: bytes, layout: Layout, source: Input, *, first: bool) -> Raw
     skipped = 0
     if first and layout.has_header:
         text, skipped = text[text.find(b"\n") + 1 :], 1
-    lines = _count_lines(text)
-    numbers = None
+    ends = _line_ends(text)
+    lines, numbers = len(ends), None
     if layout.comments and (text.startswith(b"#") or b"\n#" in text):
         if not source.header:
             _check_comments(text, layout)
         text, numbers = _drop_comments(text)
-    raw = _read_objects(text, source) if not layout.columns else _read_columns(text, layout, source)
-    line = raw.line if numbers is None else numbers[raw.line]
-    refused = (
-        raw.refused
-        if numbers is None
-        else raw.refused.with_columns(line=pl.Series(numbers[raw.refused["line"].to_numpy()]))
-    )
+        ends = _line_ends(text)
+    raw = _read_columns(text, ends, layout, source) if layout.columns else _read_objects(text, ends, source)
+    line, refused = raw.line, raw.refused
+    if numbers is not None:
+        line = numbers[line]
+        refused = refused.with_columns(line=pl.Series(numbers[refused["line"].to_numpy()]))
     return RawRows(
         _decode_json(raw.rows, source),
         line + np.uint32(skipped),
@@ -94,9 +93,9 @@ def _no_rows(names: Iterable[str]) -> pl.DataFrame:
     return pl.DataFrame(schema=dict.fromkeys(names, pl.String))
 
 
-def _count_lines(text: bytes) -> int:
-    """Return the number of line ends."""
-    return int(np.count_nonzero(np.frombuffer(text, np.uint8) == _LF))
+def _line_ends(text: bytes) -> NDArray[np.intp]:
+    """Return the places of the line ends."""
+    return np.flatnonzero(np.frombuffer(text, np.uint8) == _LF)
 
 
 def _drop_comments(text: bytes) -> tuple[bytes, _Lines]:
@@ -114,10 +113,10 @@ def _check_comments(text: bytes, layout: Layout) -> None:
             raise InputError(f"a file changes its columns on the way, to {words!r}; split it there")
 
 
-def _read_columns(text: bytes, layout: Layout, source: Input) -> RawRows:
+def _read_columns(text: bytes, ends: NDArray[np.intp], layout: Layout, source: Input) -> RawRows:
     """Return the rows of text with columns."""
     separator = separator_of(source)
-    line = _row_lines(text, len(layout.columns), separator.encode(), quotes=source.quotes)
+    line = _row_lines(text, ends, len(layout.columns), separator.encode(), quotes=source.quotes)
     if line is not None:
         rows = _split(text, layout, source)
         if rows is not None and len(rows) == len(line):
@@ -126,13 +125,14 @@ def _read_columns(text: bytes, layout: Layout, source: Input) -> RawRows:
     return _read_whole(records, lambda text: _split(text, layout, source), _no_rows(needed_columns(source)))
 
 
-def _row_lines(text: bytes, width: int, separator: bytes, *, quotes: bool) -> _Lines | None:
+def _row_lines(
+    text: bytes, lines: NDArray[np.intp], width: int, separator: bytes, *, quotes: bool
+) -> _Lines | None:
     """Return the first line of each row; None if one may be no row of so many fields."""
     if b"\0" in text:
         return None
     signs = np.frombuffer(text, np.uint8)
-    lines, separators = np.flatnonzero(signs == _LF), np.flatnonzero(signs == ord(separator))
-    ends = lines
+    separators, ends = np.flatnonzero(signs == ord(separator)), lines
     marks = np.flatnonzero(signs == _QUOTE) if quotes else np.empty(0, np.intp)
     if len(marks):
         if not _quotes_fit(signs, marks, separator):
@@ -243,10 +243,9 @@ def _line_fault(row: bytes) -> str | None:
     return None
 
 
-def _read_objects(text: bytes, source: Input) -> RawRows:
+def _read_objects(text: bytes, ends: NDArray[np.intp], source: Input) -> RawRows:
     """Return the rows of lines that are JSON objects."""
-    lines = _count_lines(text)
-    ends = np.flatnonzero(np.frombuffer(text, np.uint8) == _LF)
+    lines = len(ends)
     if not _has_bad_length(ends):
         rows = _parse_objects(text, source.names)
         if rows is not None and len(rows) == lines:
@@ -310,15 +309,17 @@ def _parse_objects(text: bytes, names: Iterable[str]) -> pl.DataFrame | None:
     if not text:
         return _no_rows(names)
     fields = names or ["-"]
+    # Few logs have keys with dots: those that have none need not be asked for them.
+    whole = {name for name in fields if _path(name, fields) is None or f'"{name}"'.encode() in text}
     try:
-        rows = pl.read_ndjson(BytesIO(text), schema=_object_schema(fields))
+        rows = pl.read_ndjson(BytesIO(text), schema=_object_schema(fields, whole))
     except PolarsError:
         return None
-    return rows.select(_field(name, fields).alias(name) for name in fields)
+    return rows.select(_field(name, fields, whole).alias(name) for name in fields)
 
 
-def _object_schema(names: list[str]) -> dict[str, Any]:
-    """Return the schema of objects with these fields."""
+def _object_schema(names: list[str], whole: set[str]) -> dict[str, Any]:
+    """Return the schema of objects with these fields; ``whole`` may be names of keys as they are."""
     tree: dict[str, Any] = {}
     for name in names:
         if (path := _path(name, names)) is not None:
@@ -326,7 +327,7 @@ def _object_schema(names: list[str]) -> dict[str, Any]:
             for key in path[:-1]:
                 level = level.setdefault(key, {})
             level.setdefault(path[-1], None)
-    return {**dict.fromkeys(names, pl.String()), **{key: _dtype(part) for key, part in tree.items()}}
+    return {**dict.fromkeys(whole, pl.String()), **{key: _dtype(part) for key, part in tree.items()}}
 
 
 def _path(name: str, names: list[str]) -> list[str] | None:
@@ -343,7 +344,7 @@ def _dtype(part: object) -> Any:  # noqa: ANN401 - a type of Polars
     return pl.Struct({key: _dtype(below) for key, below in part.items()})
 
 
-def _field(name: str, names: list[str]) -> pl.Expr:
+def _field(name: str, names: list[str], whole: set[str]) -> pl.Expr:
     """Return the expression of a field."""
     path = _path(name, names)
     if path is None:
@@ -351,7 +352,7 @@ def _field(name: str, names: list[str]) -> pl.Expr:
     nested = pl.col(path[0])
     for key in path[1:]:
         nested = nested.struct.field(key)
-    return pl.coalesce(pl.col(name), nested)
+    return pl.coalesce(pl.col(name), nested) if name in whole else nested
 
 
 def _decode_json(rows: pl.DataFrame, source: Input) -> pl.DataFrame:

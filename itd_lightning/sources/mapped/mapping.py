@@ -16,6 +16,7 @@
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
@@ -46,6 +47,8 @@ QUOTED = ("csv", "tsv", "w3c")  # formats with columns of text, whose fields may
 UNITS = {"s": 1_000_000, "ms": 1_000, "us": 1, "ns": 0.001}  # microseconds
 FILLED = tuple(name for name in EVENTS if name not in ("event_id", "time", "kind"))
 _NULLS = ("", "-")
+_SIGNS = tuple("\t !#$%&'()*+,-./:;<=>?@[]^_`{|}~")
+_INPUT_NAME = re.compile(r"\w[\w.-]{0,59}")  # becomes the name of a file
 
 _Keys = tuple[str | int, ...]
 
@@ -210,7 +213,7 @@ _TEXTS = Requirement(
 )
 _PART = Requirement("a mapping of keys", lambda value: isinstance(value, dict))
 _ZONE = Requirement("a zone such as Europe/Berlin or UTC", _is_zone)
-_SIGN = Requirement("one character", lambda value: is_text(value) and len(value) == 1 and value.isascii())
+_SIGN = Requirement("one character, no letter, digit or quote", lambda value: value in _SIGNS)
 _RULES = Requirement(
     "a kind, or a list of rules {kind: ..., when: ...}",
     lambda value: bool(value) and isinstance(value, str | list),
@@ -387,6 +390,8 @@ def _identity(part: _Part) -> Identity:
 
 def _input(part: _Part, name: str, zone: str) -> Input:
     """Return an input of a mapping."""
+    if not _INPUT_NAME.fullmatch(name):
+        raise part.fail("is no name of an input: up to 60 letters, digits, _, - and .")
     part.check(_INPUT, ["files", "format", "time", "columns", "kind"])
     content = part.content
     columns = part.part("columns")

@@ -63,7 +63,7 @@ def checked_rows(raw: pl.DataFrame, mapping: LogMapping, source: Input, now: dat
         _somebody("user"), _somebody("pc")
     )
     rows = _to_users(rows, mapping)
-    return rows.with_columns(reason=_fault(source, now))
+    return rows.select(*EVENTS.names(), reason=_fault(source, now))
 
 
 def _select(raw: pl.DataFrame, expressions: dict[str, pl.Expr], source: Input) -> pl.DataFrame:

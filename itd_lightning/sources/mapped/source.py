@@ -192,7 +192,10 @@ def _find_files(mapping: LogMapping, source: Input) -> tuple[Path, ...]:
     files = set()
     for pattern in source.files:
         base, pattern = (Path("/"), pattern.lstrip("/")) if Path(pattern).is_absolute() else (folder, pattern)
-        files |= {file for file in base.glob(pattern) if file.is_file()}
+        try:
+            files |= {file for file in base.glob(pattern) if file.is_file()}
+        except ValueError as error:
+            raise InputError(f"{mapping.file}: inputs.{source.name}.files: {error}") from error
     identity = mapping.identity
     # A table that lies among the logs is none of them.
     return tuple(sorted(files - {mapping.answers, None if identity is None else identity.table}))

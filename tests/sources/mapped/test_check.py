@@ -68,6 +68,18 @@ def test_it_ends_with_status_2_if_nothing_can_be_read(
     )
 
 
+def test_inputs_of_other_columns_are_looked_at_together(tmp_path: Path) -> None:
+    web = "  web:\n    files: web.txt\n    format: csv\n    time: t\n"
+    web += "    columns: {object: url, user: u}\n    kind: http_visit\n"
+    files: dict[str, str | bytes] = {
+        "a.csv": HEADER + ROW,
+        "web.txt": "u,t,url\nann,2026-03-02T09:00:00,http://x\n",
+    }
+    result = check_mapping(open_logs(tmp_path, CSV + web, files), rows=5)
+    assert result.events["kind"].to_list() == ["logon", "http_visit"]
+    assert result.faults == []
+
+
 def test_prepare_takes_a_mapping_and_adds_a_day(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     open_logs(tmp_path / "logs", CSV, {"1.csv": HEADER + ROW * 3})
     mapping = str(tmp_path / "logs" / "mapping.yaml")

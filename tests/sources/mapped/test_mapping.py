@@ -86,6 +86,16 @@ MISTAKES = {
         "identity: {table: a.csv, account: a, user: u}\ninputs:",
         r"line 1: identity.table is not there",
     ),
+    "name that is a path": (
+        "logons:",
+        "../../logons:",
+        r"line 2: inputs.../../logons is no name of an input",
+    ),
+    "separator": (
+        "format: csv",
+        'format: csv\n    separator: "\\n"',
+        r"line 5: inputs.logons.separator must be one character",
+    ),
     "no inputs": (CSV, "zone: UTC\n", r"lacks inputs"),
     "no mapping": (CSV, "- a\n", r"must have the keys name, preset"),
     "no YAML": (CSV, "a: [", r"is no YAML"),

@@ -1,15 +1,19 @@
 """A mapping as a source: ids, identity, people, additions, several inputs."""
 
+import gzip
+import pickle
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.ingest import build_store
+from itd_lightning.sources.base import ParsedPiece, Piece
 from itd_lightning.sources.mapped import pieces
 from itd_lightning.sources.mapped.mapping import read_mapping
-from itd_lightning.sources.mapped.source import open_mapping
+from itd_lightning.sources.mapped.source import MappedSource, open_mapping
 from itd_lightning.store.build.build import build
 from itd_lightning.store.build.plan import plan_build
 from itd_lightning.store.read import Store
@@ -95,6 +99,55 @@ def test_the_pieces_of_a_file_do_not_change_its_events(
     assert tables[0].rows() == tables[1].rows() == [(0, "a.csv", 602, "expected 6 fields, got 1")]
     one, many = (Store(tmp_path / name).scan().drop("event_id").collect() for name in ("one", "many"))
     assert one.equals(many)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz"])
+def test_a_build_that_was_killed_goes_on_with_the_pieces_that_are_missing(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pieces, "PIECE", 1_000)
+    text = (HEADER + "".join(ROW.replace("x", f"x{number}") for number in range(300))).encode()
+    source = open_logs(tmp_path / "logs", CSV, {name: gzip.compress(text) if name.endswith("gz") else text})
+    expected = build_logs(source, tmp_path / "whole")
+    parse, done = MappedSource.parse, list[int]()
+
+    def killed(source: MappedSource, piece: Piece, *rest: Any) -> ParsedPiece:  # noqa: ANN401
+        if len(done) == 4:
+            raise KeyboardInterrupt
+        done.append(piece.number)
+        return parse(source, piece, *rest)
+
+    monkeypatch.setattr(MappedSource, "parse", killed)
+    with pytest.raises(KeyboardInterrupt):
+        build_logs(source, tmp_path / "store")
+    resumed = list[int]()
+
+    def noted(source: MappedSource, piece: Piece, *rest: Any) -> ParsedPiece:  # noqa: ANN401
+        resumed.append(piece.number)
+        return parse(source, piece, *rest)
+
+    monkeypatch.setattr(MappedSource, "parse", noted)
+    assert build_logs(open_mapping(source.mapping), tmp_path / "store") == expected
+    assert (done, resumed[0]) == ([0, 1, 2, 3], 4)
+    tables = (Store(tmp_path / folder).scan().collect() for folder in ("whole", "store"))
+    assert next(tables).equals(next(tables))
+    assert not list(tmp_path.glob(".store*"))
+
+
+def test_two_workers_make_the_same_store(tmp_path: Path) -> None:
+    text = HEADER + "".join(ROW.replace("ann", f"user{number % 9}") for number in range(300))
+    source = open_logs(tmp_path / "logs", CSV, {"a.csv": text, "b.csv.gz": gzip.compress(text.encode())})
+    one = build(plan_build([source], tmp_path / "one", shards=2))
+    two = build(plan_build([source], tmp_path / "two", shards=2, workers=2), workers=2)
+    assert one["fingerprint"] == two["fingerprint"]
+    assert one["events"] == two["events"] == 600
+    assert pickle.loads(pickle.dumps(source)).identity == source.identity
+
+
+def test_a_pattern_that_is_none_is_refused_in_one_line(tmp_path: Path) -> None:
+    for pattern in ("**a", "/", ""):
+        with pytest.raises(InputError, match=r"inputs.logons.files: "):
+            open_logs(tmp_path, CSV.replace("*.csv*", pattern), {})
 
 
 def test_a_store_takes_logs_of_another_mapping_later(tmp_path: Path) -> None:
