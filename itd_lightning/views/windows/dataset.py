@@ -1,15 +1,46 @@
-"""Windows as batches: one by one, or in pairs of consecutive ones.
+"""Windows as batches: one by one, or in pairs of consecutive ones; and what was usual before each of them.
 
 Axes: N windows of the view, M rows, T hours, F features.
 """
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from itd_lightning.contracts.batches import WindowBatch
+from itd_lightning.numerics.history import OwnHistory, earlier_moments, user_series
+
+
+def own_moments(
+    counts: Int[np.ndarray, "n t f"],
+    user: Shaped[np.ndarray, " n"],
+    is_weekend: Bool[np.ndarray, " n"],
+    usual: tuple[Float[Tensor, " f"], Float[Tensor, " f"]],
+    own: OwnHistory,
+) -> tuple[Float[Tensor, "n f"], Float[Tensor, "n f"]]:
+    """Return mean and standard deviation of each feature over the cells of the user's earlier windows.
+
+    They fade in over the warm-up, from those of everybody. A deviation is at least a tenth of everybody's.
+
+    Args:
+        counts: All windows of the view, user after user, each user's in time order.
+        user: User of each window.
+        is_weekend: Whether the window starts on a weekend.
+        usual: Mean and deviation of everybody's training windows.
+        own: Which earlier windows count; its days are windows here.
+    """
+    mean, std = (np.tile(part.double().numpy(), (len(counts), 1)) for part in usual)
+    for rows in user_series(user, is_weekend if own.weekends_apart else None):
+        cells = counts[rows].astype(np.float64)
+        _, centre, _ = earlier_moments(cells.mean(axis=1), own.horizon, own.half_life)
+        _, squares, _ = earlier_moments(np.square(cells).mean(axis=1), own.horizon, own.half_life)
+        spread = np.sqrt(np.maximum(squares - np.square(centre), 0.0))
+        weight = np.minimum(np.arange(len(rows)) / own.warm_up, 1.0)[:, None]
+        mean[rows] = weight * centre + (1 - weight) * mean[rows]
+        std[rows] = np.maximum(weight * spread + (1 - weight) * std[rows], 0.1 * std[rows])
+    return torch.from_numpy(mean).float(), torch.from_numpy(std).float()
 
 
 class WindowDataset(Dataset[WindowBatch]):

@@ -25,8 +25,8 @@ from itd_lightning.splits import Campaigns, Split
 from itd_lightning.views.base import EpochShuffle, View, require_fitted
 from itd_lightning.views.loading import Loading
 from itd_lightning.views.windows.build import CELLS, build_view
-from itd_lightning.views.windows.dataset import WindowDataset
-from itd_lightning.views.windows.features import FEATURES, calendar_starts, cut, moments, own_moments
+from itd_lightning.views.windows.dataset import WindowDataset, own_moments
+from itd_lightning.views.windows.features import FEATURES, calendar_starts, cut, moments
 
 
 class Windows(View):

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from itd_lightning.callbacks.checkpoints import load_checkpoint
 from itd_lightning.contracts.batches import NarrativeBatch
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.events import EVENTS
+from itd_lightning.events.pcs import OWN_PCS
 from itd_lightning.methods import DMFI
 from itd_lightning.methods.bases.narrative_texts import outline_days
 from itd_lightning.methods.dmfi.texts import hold_out
@@ -396,7 +397,9 @@ def day_with(bodies: Sequence[str]) -> NarrativeBatch:
         }
     )
     events = table.with_columns(columns[name] for name in INPUT_COLUMNS if name not in table.columns)
-    own = pl.DataFrame({"user": ["u"], "pc": ["PC-1"]})
+    own = pl.DataFrame(
+        {"user": ["u"], "pc": ["PC-1"], "from_day": [date(2010, 1, 1)], "until_day": [None]}, OWN_PCS
+    )
     rows = narrative_events(events, own, None).with_columns(late=True, unit=0)
     narrative = merged_narratives(rows, 20, 10)
     texts = contents(events, None, None)["texts"].to_list()

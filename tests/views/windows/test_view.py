@@ -27,8 +27,8 @@ from itd_lightning.store.read import Store
 from itd_lightning.views import Windows
 from itd_lightning.views.base import EpochShuffle
 from itd_lightning.views.windows import build as windows
-from itd_lightning.views.windows.dataset import WindowDataset
-from itd_lightning.views.windows.features import FEATURES, build, calendar_starts, cut, moments, own_moments
+from itd_lightning.views.windows.dataset import WindowDataset, own_moments
+from itd_lightning.views.windows.features import FEATURES, build, calendar_starts, cut, moments
 
 MONDAY = datetime(2010, 3, 1)
 NAMES = list(FEATURES)
