@@ -21,9 +21,9 @@ def print_input(check: "InputCheck") -> None:
     """Print the first rows of an input as they will be, and what becomes of all that were looked at."""
     say = console().print
     say(_row_table(check))
-    shares = ", ".join(f"{name} {check.share(name):.1%}" for name in _PARSED)
+    shares = ", ".join(f"a {name} {check.share(name):.1%}" for name in _PARSED)
     say(
-        f"{len(check.rows):,} rows, {len(check.events):,} become events; of those that count, with {shares}",
+        f"{len(check.rows):,} rows, {len(check.events):,} become events; with {shares}",
         highlight=False,
         soft_wrap=True,
     )

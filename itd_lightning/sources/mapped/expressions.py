@@ -13,7 +13,10 @@ from polars.exceptions import PolarsError
 from itd_lightning.contracts.errors import InputError
 
 _QUOTED = re.compile(r"""('(?:[^']|'')*'|"(?:[^"]|"")*")""")
-_FORBIDDEN = re.compile(r"\b(select|over)\b|::|;", re.IGNORECASE)
+# What reads other rows or tables, what gives another value tomorrow, and what could hide it from this pattern
+_FORBIDDEN = re.compile(
+    r"\b(?:select|over)\b|\b(?:values|exists|now|row_number)\s*\(|::|;|--|/\*|[$`\[]", re.IGNORECASE
+)
 _CAST = re.compile(r"(?<!\w)cast\s*\(", re.IGNORECASE)
 _NAME = re.compile(r"[A-Za-z_@][\w@.-]*")  # the whole expression is the name of a column
 _WORDS = ("true", "false", "null")  # but for these
@@ -56,21 +59,29 @@ def column_names(sql: str) -> list[str]:
     return list(dict.fromkeys(compile_sql(sql).meta.root_names()))
 
 
-def try_on_text(sql: str) -> str:
-    """Return the name of the type of an expression over columns that are text.
+def try_on_text(sql: str, *, only_text: bool) -> str | None:
+    """Return the name of the type of an expression over columns that are text; None if it needs others.
+
+    Args:
+        sql: The expression.
+        only_text: Whether there are no other columns.
 
     Raises:
-        InputError: If it cannot be computed of them, or is not one value a row.
+        InputError: If it cannot be computed of them and must be, or is not one value a row.
     """
     names = column_names(sql)
-    frame = pl.DataFrame(dict.fromkeys(names, _SAMPLE), schema=dict.fromkeys(names, pl.String))
+    frame = pl.DataFrame({name: pl.Series(_SAMPLE, dtype=pl.String) for name in ("\0", *names)})
+    expression = compile_sql(sql).alias("\0result")
     try:
-        result = frame.select(compile_sql(sql).alias("result"))["result"]
+        result = frame.with_columns(expression)["\0result"]
+        alone = pl.concat(frame[row].with_columns(expression) for row in range(len(frame)))["\0result"]
     except (PolarsError, OverflowError) as error:
+        if not only_text:
+            return None
         hint = "; columns are text: compare with '1', or CAST" if "cannot compare" in str(error) else ""
         raise InputError(f"cannot be computed: {_first_line(error)}{hint}") from error
-    if names and len(result) != len(_SAMPLE):
-        raise InputError("must be one value for each row, not one for all rows")
+    if not result.equals(alone):
+        raise InputError("must be one value for each row, which no other row decides")
     return str(result.dtype)
 
 

@@ -17,7 +17,7 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -39,7 +39,7 @@ from itd_lightning.contracts.yaml_files import (
     mapping_to,
     read_yaml,
 )
-from itd_lightning.sources.mapped.expressions import column_names, compile_sql, try_on_text
+from itd_lightning.sources.mapped.expressions import column_names, try_on_text
 
 _PRESETS = Path(__file__).parent / "presets"
 _FORMATS = ("csv", "tsv", "w3c", "ndjson", "json", "parquet")
@@ -444,15 +444,15 @@ def _check_expressions(part: _Part, source: Input) -> None:
     Raises:
         InputError: If one is none, or gives the wrong type.
     """
-    attempt: Callable[[str], object] = compile_sql if source.format == "parquet" else try_on_text
+    only_text = source.format != "parquet"
     for place, sql in source.expressions.items():
         keys = [int(key) if key.isdigit() else key for key in place.split(".")]
         try:
-            dtype = attempt(sql)
+            dtype = try_on_text(sql, only_text=only_text)
         except InputError as error:
             raise part.fail(f"({sql:.80}) {error}", *keys) from error
         if place == "time.column" and not column_names(sql):
             raise part.fail(f"({sql:.80}) must read a column", *keys)
         is_condition = place == "where" or place.endswith(".when")
-        if is_condition and attempt is try_on_text and dtype not in ("Boolean", "Null"):
+        if is_condition and only_text and dtype not in ("Boolean", "Null"):
             raise part.fail(f"({sql:.80}) must be true or false for a row", *keys)

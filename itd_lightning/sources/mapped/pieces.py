@@ -14,7 +14,14 @@ from polars.exceptions import PolarsError
 
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.sources.mapped.mapping import Input
-from itd_lightning.sources.mapped.streams import BLOCK, LONGEST, needs_stream, read_beginning, read_stream
+from itd_lightning.sources.mapped.streams import (
+    BLOCK,
+    LONGEST,
+    needs_stream,
+    read_beginning,
+    read_stream,
+    text_size,
+)
 
 PIECE = 32 << 20  # bytes
 ROWS = 250_000  # of a Parquet file
@@ -48,7 +55,7 @@ class Piece(NamedTuple):
         stop: First byte, or row, after it.
         place: Place in the text of the log's file, as ``start``, however it is packed.
         layout: Columns of the file.
-        size: Bytes of the log's file that this piece stands for.
+        size: Bytes of text; of a Parquet file, about.
         header: Nothing: what a file begins with are lines of its first piece.
     """
 
@@ -104,7 +111,7 @@ def _cut_parquet(path: Path, file: str, source: Input, first: int) -> Iterator[P
     except PolarsError as error:
         raise InputError(f"{path} is no Parquet file: {str(error).partition(chr(10))[0][:120]}") from error
     layout = Layout((), comments=False, has_header=False)
-    size = path.stat().st_size // max(1, -(-rows // ROWS))
+    size = text_size(path) // max(1, -(-rows // ROWS))
     for number, start in enumerate(range(0, rows, ROWS), first):
         stop = min(start + ROWS, rows)
         yield Piece(source.name, number, path, file, start, stop, start, layout, size)
@@ -124,8 +131,7 @@ def _spool(
         with Path(os.devnull if done else target).open("wb") as out:
             for _, block in blocks:
                 length += out.write(block)
-        share = path.stat().st_size if part == 0 else 0
-        yield base._replace(number=number, path=target, stop=length, place=place, size=share)
+        yield base._replace(number=number, path=target, stop=length, place=place, size=length)
         place += length
 
 

@@ -22,11 +22,11 @@ from itd_lightning.sources.mapped.formats import RawRows, read_text
 from itd_lightning.sources.mapped.mapping import Input, LogMapping
 from itd_lightning.sources.mapped.pieces import PIECE, ROWS, Piece, cut_file, read_layout
 from itd_lightning.sources.mapped.rows import to_events
-from itd_lightning.sources.mapped.streams import PACKED, read_beginning
+from itd_lightning.sources.mapped.streams import PACKED, read_beginning, text_size
 from itd_lightning.sources.mapped.tables import accounts_digest, read_accounts, read_people
 
 _SAMPLE = 4 << 20  # bytes of each log
-_UNPACKED = 8  # times its packed size, about
+_RATE = 100_000  # rows a second, about
 MAPPINGS = (".yaml", ".yml")
 
 
@@ -74,8 +74,8 @@ class MappedSource(Source):
 
     @property
     def size(self) -> int:
-        """Bytes of all files."""
-        return sum(file.stat().st_size for file in self.files)
+        """Bytes of the text of all files, about."""
+        return sum(map(text_size, self.files))
 
     @property
     def piece_size(self) -> int:
@@ -139,10 +139,9 @@ class MappedSource(Source):
     def samples(self, content: tuple[str, ...] | None, now: datetime) -> Iterator[Sample | Guess]:
         """Yield the beginning of each log, parsed; of packed files, a guess."""
         for source, files in self.inputs:
-            size = sum(file.stat().st_size for file in files)
+            size = sum(map(text_size, files))
             if files[0].suffix in PACKED or source.format in ("parquet", "json"):
-                rows = size * (_UNPACKED if files[0].suffix in PACKED else 1) / ROW_SIZE
-                yield Guess(rows, rows / 100_000)
+                yield Guess(size / ROW_SIZE, size / ROW_SIZE / _RATE)
                 continue
             start_time = perf_counter()
             raw, length = read_first_rows(files[0], source, _SAMPLE)

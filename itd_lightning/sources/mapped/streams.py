@@ -23,6 +23,7 @@ from itd_lightning.sources.mapped.mapping import Input
 
 BLOCK = 1 << 20  # bytes
 LONGEST = 1 << 20  # bytes of a row
+_RATIO = 8  # times its size that a packed log has, about
 PACKED = (".gz", ".bz2", ".zst")
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _BOM16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -54,6 +55,11 @@ def read_stream(path: Path, source: Input) -> Generator[bytes, None, None]:
         if error.errno:  # a full disk, say, is not the file's fault
             raise
         raise InputError(f"{path} is damaged or cut short: {error}") from error
+
+
+def text_size(path: Path) -> int:
+    """Return the bytes of the text of a file; of one that is packed, about."""
+    return path.stat().st_size * (_RATIO if path.suffix in (*PACKED, ".parquet") else 1)
 
 
 def read_beginning(path: Path, source: Input, size: int) -> bytes:

@@ -54,7 +54,7 @@ MISTAKES = {
     "aggregate": (
         "CAST(size AS BIGINT)",
         "max(size)",
-        r"columns.size \(max\(size\)\) must be one value for each row",
+        r"columns.size \(max\(size\)\) must be one value for each row, which no other",
     ),
     "other rows": (
         "act = 'out'",

@@ -10,14 +10,14 @@ import pytest
 
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.ingest import build_store
-from itd_lightning.sources.base import ParsedPiece, Piece
+from itd_lightning.sources.base import Guess, ParsedPiece, Piece
 from itd_lightning.sources.mapped import pieces
 from itd_lightning.sources.mapped.mapping import read_mapping
 from itd_lightning.sources.mapped.source import MappedSource, open_mapping
 from itd_lightning.store.build.build import build
 from itd_lightning.store.build.plan import plan_build
 from itd_lightning.store.read import Store
-from tests.handmade_mappings import CSV, HEADER, build_logs, events, open_logs, parse, refusals
+from tests.handmade_mappings import CSV, HEADER, NOW, build_logs, events, open_logs, parse, refusals
 
 ROW = "2026-03-02T08:00:00,ann,pc1,in,x,5\n"
 PEOPLE = "identity: {table: people.csv, account: [login, mail, host], user: id}\n"
@@ -142,6 +142,18 @@ def test_two_workers_make_the_same_store(tmp_path: Path) -> None:
     assert one["fingerprint"] == two["fingerprint"]
     assert one["events"] == two["events"] == 600
     assert pickle.loads(pickle.dumps(source)).identity == source.identity
+
+
+def test_packed_logs_get_shards_for_what_they_unpack_to(tmp_path: Path) -> None:
+    text = HEADER + "".join(ROW.replace("x", f"x{number}") for number in range(3_000))
+    plain = open_logs(tmp_path / "plain", CSV, {"a.csv": text})
+    packed = open_logs(tmp_path / "packed", CSV, {"a.csv.gz": gzip.compress(text.encode())})
+    assert plain.size == len(text)
+    assert len(text) / 4 < packed.size < len(text) * 4
+    (piece,) = packed.pieces(tmp_path / "spool", lambda *_: False)
+    assert piece.size == len(text)
+    (guess,) = packed.samples(None, NOW)
+    assert isinstance(guess, Guess)
 
 
 def test_a_pattern_that_is_none_is_refused_in_one_line(tmp_path: Path) -> None:
