@@ -309,17 +309,15 @@ def _parse_objects(text: bytes, names: Iterable[str]) -> pl.DataFrame | None:
     if not text:
         return _no_rows(names)
     fields = names or ["-"]
-    # Few logs have keys with dots: those that have none need not be asked for them.
-    whole = {name for name in fields if _path(name, fields) is None or f'"{name}"'.encode() in text}
     try:
-        rows = pl.read_ndjson(BytesIO(text), schema=_object_schema(fields, whole))
+        rows = pl.read_ndjson(BytesIO(text), schema=_object_schema(fields))
     except PolarsError:
         return None
-    return rows.select(_field(name, fields, whole).alias(name) for name in fields)
+    return rows.select(_field(name, fields).alias(name) for name in fields)
 
 
-def _object_schema(names: list[str], whole: set[str]) -> dict[str, Any]:
-    """Return the schema of objects with these fields; ``whole`` may be names of keys as they are."""
+def _object_schema(names: list[str]) -> dict[str, Any]:
+    """Return the schema of objects with these fields."""
     tree: dict[str, Any] = {}
     for name in names:
         if (path := _path(name, names)) is not None:
@@ -327,7 +325,7 @@ def _object_schema(names: list[str], whole: set[str]) -> dict[str, Any]:
             for key in path[:-1]:
                 level = level.setdefault(key, {})
             level.setdefault(path[-1], None)
-    return {**dict.fromkeys(whole, pl.String()), **{key: _dtype(part) for key, part in tree.items()}}
+    return {**dict.fromkeys(names, pl.String()), **{key: _dtype(part) for key, part in tree.items()}}
 
 
 def _path(name: str, names: list[str]) -> list[str] | None:
@@ -344,7 +342,7 @@ def _dtype(part: object) -> Any:  # noqa: ANN401 - a type of Polars
     return pl.Struct({key: _dtype(below) for key, below in part.items()})
 
 
-def _field(name: str, names: list[str], whole: set[str]) -> pl.Expr:
+def _field(name: str, names: list[str]) -> pl.Expr:
     """Return the expression of a field."""
     path = _path(name, names)
     if path is None:
@@ -352,7 +350,7 @@ def _field(name: str, names: list[str], whole: set[str]) -> pl.Expr:
     nested = pl.col(path[0])
     for key in path[1:]:
         nested = nested.struct.field(key)
-    return pl.coalesce(pl.col(name), nested) if name in whole else nested
+    return pl.coalesce(pl.col(name), nested)
 
 
 def _decode_json(rows: pl.DataFrame, source: Input) -> pl.DataFrame:
