@@ -7,6 +7,7 @@ Axes: N days of all users, M rows of one series, F features.
 """
 
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
@@ -15,6 +16,7 @@ from scipy.signal import lfilter
 from itd_lightning.contracts.history import WARM_UP_DAYS
 
 _MOST = 20.0  # deviations: beyond, a day is as unusual as it can be
+_HALF_LIVES = 32  # rows that are older weigh less than one in four billion, and count as nothing
 
 
 @dataclass(frozen=True)
@@ -47,12 +49,14 @@ def earlier_moments(
 ) -> tuple[Int[np.ndarray, " m"], Float[np.ndarray, "m f"], Float[np.ndarray, "m f"]]:
     """Return the number, mean and standard deviation of the rows before each row.
 
-    A row that is added at the end changes nothing before it, not even by rounding.
+    A row that is added at the end changes nothing before it, not even by rounding; a row beyond the horizon
+    changes nothing either, however large it is.
 
     Args:
         rows: One series, the earliest first.
         horizon: At most so many rows back; 0 for all.
-        half_life: Rows after which a row counts half; 0 counts all alike.
+        half_life: Rows after which a row counts half, and after 32 of which it no longer counts; 0 counts all
+            alike.
 
     Returns:
         The number ``(M,)``, at most the horizon; mean and deviation ``(M, F)``, 0 with no row before.
@@ -62,31 +66,55 @@ def earlier_moments(
         >>> count.tolist(), mean.ravel().tolist(), std.ravel().tolist()
         ([0, 1, 2], [0.0, 1.0, 2.0], [0.0, 0.0, 1.0])
     """
-    decay = 0.5 ** (1 / half_life) if half_life else 1.0
+    if not len(rows):
+        return np.zeros(0, dtype=np.int64), rows, rows
     place = np.arange(len(rows))
     count = np.minimum(place, horizon) if horizon else place
-    centred = rows - rows[:1]  # sums of what varies little are exact where those of large numbers are not
-    mean, squares = (_earlier_sums(values, horizon, decay) for values in (centred, np.square(centred)))
-    weight = _earlier_sums(np.ones((len(rows), 1)), horizon, decay)
-    np.divide(1.0, weight, out=weight, where=count[:, None] > 0)
-    mean *= weight
-    squares *= weight
+    reach = min(horizon or len(rows), len(rows))
+    if half_life:
+        reach = ceil(min(reach, _HALF_LIVES * half_life))
+    decay = 0.5 ** (1 / half_life) if half_life else 1.0
+    own, before, centre = _centred_blocks(rows, reach)
+    weight = _block_sums(np.ones((*own.shape[:2], 1)), np.ones((*before.shape[:2], 1)), decay)
+    weight[0, :1] = 1.0  # no row lies before the first one
+    mean = _block_sums(own, before, decay) / weight
+    squares = _block_sums(np.square(own, out=own), np.square(before, out=before), decay) / weight
     squares -= np.square(mean)
     std = np.sqrt(np.maximum(squares, 0.0, out=squares), out=squares)
-    mean += rows[:1]
-    mean[:1] = 0.0
+    mean += centre[:, None]
+    mean[0, :1] = 0.0
+    mean, std = (part.reshape(-1, rows.shape[1])[: len(rows)] for part in (mean, std))
     return count, mean, std
 
 
-def _earlier_sums(values: Float[np.ndarray, "m f"], horizon: int, decay: float) -> Float[np.ndarray, "m f"]:
-    """Return the decayed sum of the rows before each row, at most ``horizon`` of them."""
-    running = np.cumsum(values, axis=0) if decay == 1.0 else lfilter([1.0], [1.0, -decay], values, axis=0)
-    sums = np.empty_like(running)
-    sums[:1] = 0.0
-    sums[1:] = running[:-1]
-    if horizon and len(values) > horizon + 1:
-        old = running[: -horizon - 1]
-        sums[horizon + 1 :] -= old if decay == 1.0 else decay**horizon * old
+def _centred_blocks(
+    rows: Float[np.ndarray, "m f"], reach: int
+) -> tuple[Float[np.ndarray, "k r f"], Float[np.ndarray, "j r f"], Float[np.ndarray, "k f"]]:
+    """Return the rows as K blocks, the block before each but the first, and the row subtracted from both.
+
+    It is one of the ``reach`` rows before each row of the block, the last one of the block before: so their
+    sums of squares are about as large as their variance, whatever lies further back.
+    """
+    blocks = -(-len(rows) // reach)
+    padded = np.zeros((blocks * reach, rows.shape[1]))
+    padded[: len(rows)] = rows
+    own = padded.reshape(blocks, reach, -1)
+    centre = np.concatenate([rows[:1], own[:-1, -1]])
+    return own - centre[:, None], own[:-1] - centre[1:, None], centre
+
+
+def _block_sums(
+    own: Float[np.ndarray, "k r f"], before: Float[np.ndarray, "j r f"], decay: float
+) -> Float[np.ndarray, "k r f"]:
+    """Return the decayed sum of the R rows before each row: of its block, and of the end of the one before.
+
+    Sums are added only. If rows that are too old were subtracted, a large one would leave its rounding error.
+    """
+    sums = np.zeros(own.shape)
+    head = own[:, :-1]
+    sums[:, 1:] = np.cumsum(head, axis=1) if decay == 1.0 else lfilter([1.0], [1.0, -decay], head, axis=1)
+    ages = decay ** np.arange(own.shape[1])[:, None]
+    sums[1:] += ages * np.cumsum((before * ages[::-1])[:, ::-1], axis=1)[:, ::-1]
     return sums
 
 

@@ -101,3 +101,15 @@ def test_no_days_have_no_deviations() -> None:
         VALUES[:0], USER[:0], WEEKEND[:0], (*USUAL[:2], USUAL[2][:0]), FLOOR, OwnHistory()
     )
     assert nothing.shape == (0, 3)
+
+
+@pytest.mark.parametrize(("horizon", "half_life"), [(7, 0.0), (7, 3.0), (0, 0.1)])
+@pytest.mark.parametrize("place", [0, 10])
+def test_a_huge_row_is_forgotten_beyond_the_horizon(place: int, horizon: int, half_life: float) -> None:
+    rows = VALUES[:150].astype(float)
+    _, mean, std = earlier_moments(rows, horizon, half_life)
+    rows[place] = 1e18
+    _, mean_after, std_after = earlier_moments(rows, horizon, half_life)
+    late = slice(place + 8, None)
+    np.testing.assert_allclose(mean_after[late], mean[late], rtol=1e-12)
+    np.testing.assert_allclose(std_after[late], std[late], atol=1e-9)
