@@ -83,7 +83,7 @@ def earlier_moments(
     std = np.sqrt(np.maximum(squares, 0.0, out=squares), out=squares)
     mean += centre[:, None]
     mean[0, :1] = 0.0
-    mean, std = (part.reshape(-1, rows.shape[1])[: len(rows)] for part in (mean, std))
+    mean, std = (part.reshape(len(own) * reach, rows.shape[1])[: len(rows)] for part in (mean, std))
     return count, mean, std
 
 
@@ -98,7 +98,7 @@ def _centred_blocks(
     blocks = -(-len(rows) // reach)
     padded = np.zeros((blocks * reach, rows.shape[1]))
     padded[: len(rows)] = rows
-    own = padded.reshape(blocks, reach, -1)
+    own = padded.reshape(blocks, reach, rows.shape[1])
     centre = np.concatenate([rows[:1], own[:-1, -1]])
     return own - centre[:, None], own[:-1] - centre[1:, None], centre
 

@@ -113,3 +113,8 @@ def test_a_huge_row_is_forgotten_beyond_the_horizon(place: int, horizon: int, ha
     late = slice(place + 8, None)
     np.testing.assert_allclose(mean_after[late], mean[late], rtol=1e-12)
     np.testing.assert_allclose(std_after[late], std[late], atol=1e-9)
+
+
+def test_who_never_did_anything_deviates_by_nothing() -> None:
+    assert not deviations(np.zeros_like(VALUES)).any()
+    assert earlier_moments(np.zeros((150, 0)), 7)[1].shape == (150, 0)
