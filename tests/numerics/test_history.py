@@ -90,7 +90,18 @@ def test_a_deviation_is_at_most_twenty() -> None:
     assert one.ravel().tolist() == [0.0, 20.0]
 
 
-@pytest.mark.parametrize("wrong", [{"horizon": -1}, {"half_life": -1.0}, {"warm_up": 0}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"horizon": -1},
+        {"horizon": 10**23},
+        {"half_life": -1.0},
+        {"half_life": float("nan")},
+        {"half_life": float("inf")},
+        {"warm_up": 0},
+        {"warm_up": 10**23},
+    ],
+)
 def test_numbers_out_of_range_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="horizon and half_life must be at least 0 and warm_up 1"):
         OwnHistory(**wrong)
