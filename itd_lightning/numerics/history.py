@@ -16,6 +16,7 @@ from scipy.signal import lfilter
 from itd_lightning.contracts.history import WARM_UP_DAYS
 
 _MOST = 20.0  # deviations: beyond, a day is as unusual as it can be
+_MOST_DAYS = 1_000_000  # more than any log holds
 _HALF_LIVES = 32  # rows that are older weigh less than one in four billion, and count as nothing
 
 
@@ -37,9 +38,10 @@ class OwnHistory:
     warm_up: int = WARM_UP_DAYS
 
     def __post_init__(self) -> None:
-        if self.horizon < 0 or self.half_life < 0 or self.warm_up < 1:
+        whole = 0 <= self.horizon <= _MOST_DAYS and 1 <= self.warm_up <= _MOST_DAYS
+        if not (whole and 0 <= self.half_life <= _MOST_DAYS):
             raise ValueError(
-                "horizon and half_life must be at least 0 and warm_up 1, "
+                f"horizon and half_life must be at least 0 and warm_up 1, and none above {_MOST_DAYS:,}, "
                 f"got {self.horizon}, {self.half_life} and {self.warm_up}"
             )
 
@@ -83,7 +85,7 @@ def earlier_moments(
     std = np.sqrt(np.maximum(squares, 0.0, out=squares), out=squares)
     mean += centre[:, None]
     mean[0, :1] = 0.0
-    mean, std = (part.reshape(-1, rows.shape[1])[: len(rows)] for part in (mean, std))
+    mean, std = (part.reshape(len(own) * reach, rows.shape[1])[: len(rows)] for part in (mean, std))
     return count, mean, std
 
 
@@ -98,7 +100,7 @@ def _centred_blocks(
     blocks = -(-len(rows) // reach)
     padded = np.zeros((blocks * reach, rows.shape[1]))
     padded[: len(rows)] = rows
-    own = padded.reshape(blocks, reach, -1)
+    own = padded.reshape(blocks, reach, rows.shape[1])
     centre = np.concatenate([rows[:1], own[:-1, -1]])
     return own - centre[:, None], own[:-1] - centre[1:, None], centre
 

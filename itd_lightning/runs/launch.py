@@ -31,7 +31,7 @@ from itd_lightning.callbacks import (
     SyncBuffers,
 )
 from itd_lightning.callbacks.checkpoints import load_checkpoint
-from itd_lightning.callbacks.own_files import CONFIG_KEY
+from itd_lightning.callbacks.own_files import CONFIG_KEY, is_own
 from itd_lightning.callbacks.stages import StagedMethod
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import atomic_file, private_files
@@ -48,7 +48,6 @@ from itd_lightning.runs.arguments import (
     FOLDER,
     FOLLOWERS,
     SEED,
-    STORE,
     refuse_followers,
     render_options,
     take_option,
@@ -73,6 +72,7 @@ _ALLOWED_IMPORTS = [
     "lightning.pytorch.strategies",
 ]
 _BATCHES = int | float | None  # the type of options such as limit_train_batches
+_DEFAULT_FOLDER = "runs/default"
 _STRATEGIES = ("auto", "ddp", "ddp_find_unused_parameters_true", "ddp_find_unused_parameters_false")
 
 register_type(date, str, date.fromisoformat)
@@ -123,7 +123,13 @@ class ExperimentCLI(LightningCLI):
         """Parse, and refuse values that would be ignored."""
         super().parse_arguments(parser, args)
         whole = self.config.as_dict()
-        refuse_followers(args, whole[whole["subcommand"]])
+        settings = whole[whole["subcommand"]]
+        refuse_followers(args, settings)
+        checkpoint = settings.get("ckpt_path")
+        if self.command == "test" and checkpoint:
+            store, folder = settings["data"]["init_args"]["store"], settings["trainer"]["default_root_dir"]
+            run = run_of_checkpoint(Path(checkpoint))
+            _refuse_other_store(Path(store), Path(folder or _DEFAULT_FOLDER), run)
 
     def _parse_ckpt_path(self) -> None:
         """Leave the checkpoint's hyper-parameters alone.
@@ -150,7 +156,7 @@ class ExperimentCLI(LightningCLI):
         bar = [] if settings["enable_progress_bar"] is False else [QuietProgressBar()]
         own = [StaleFiles(), writer, EmbeddingWriter(), PictureWriter(), RandomState(), SyncBuffers()]
         self.trainer_defaults["callbacks"] = [*own, *bar]
-        folder = settings["default_root_dir"] or "runs/default"
+        folder = settings["default_root_dir"] or _DEFAULT_FOLDER
         if settings["logger"] is not False:
             kwargs["logger"] = self.loggers(settings, folder)
         cores, devices = os.cpu_count() or 1, settings["devices"]
@@ -269,8 +275,6 @@ def train(args: Sequence[str]) -> ExperimentCLI:
         arguments = [command, *options]
     run = run_of_checkpoint(path)
     folder = predict_folder(run) if command == "predict" else run
-    if command == "test":
-        _refuse_other_store(options, folder)
     root = [] if take_option(options, f"--{FOLDER}")[1] else render_options({FOLDER: str(folder)})
     if command == "fit" or any(a.partition("=")[0] in ("-c", "--config") for a in options):
         return _run_cli(command, [*arguments, *root])
@@ -281,23 +285,25 @@ def train(args: Sequence[str]) -> ExperimentCLI:
         return _run_cli(command, [command, "--config", file.name, *root, *options])
 
 
-def _refuse_other_store(options: list[str], run: Path) -> None:
+def _refuse_other_store(store: Path, folder: Path, run: Path) -> None:
     """Refuse to replace a run's own scores by those of another store.
 
+    Args:
+        store: What is to be scored.
+        folder: Where the scores go.
+        run: The checkpoint's run.
+
     Raises:
-        InputError: If the options name another store, and no folder.
+        InputError: If the folder is the run's, and its scores are of another store.
     """
-    store = next(iter(take_option(options, f"--{STORE}")[1]), None)
-    if store is None or take_option(options, f"--{FOLDER}")[1] or not (run / SCORE_FILE).is_file():
+    scores = run / SCORE_FILE
+    if folder.resolve() != run.resolve() or not is_own(scores):
         return
-    about = scan_scores(run / SCORE_FILE)[1]
-    if (
-        Path(store).resolve() != Path(about.store)
-        and Store(Path(store)).fingerprint != about.store_fingerprint
-    ):
+    about = scan_scores(scores)[1]
+    if store.resolve() != Path(about.store) and Store(store).fingerprint != about.store_fingerprint:
         raise InputError(
             f"the scores of {store} would replace those of {about.store} in {run}: "
-            f"give a folder for them with --{FOLDER}"
+            f"give another folder for them with --{FOLDER}"
         )
 
 

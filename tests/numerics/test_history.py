@@ -90,7 +90,18 @@ def test_a_deviation_is_at_most_twenty() -> None:
     assert one.ravel().tolist() == [0.0, 20.0]
 
 
-@pytest.mark.parametrize("wrong", [{"horizon": -1}, {"half_life": -1.0}, {"warm_up": 0}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"horizon": -1},
+        {"horizon": 10**23},
+        {"half_life": -1.0},
+        {"half_life": float("nan")},
+        {"half_life": float("inf")},
+        {"warm_up": 0},
+        {"warm_up": 10**23},
+    ],
+)
 def test_numbers_out_of_range_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="horizon and half_life must be at least 0 and warm_up 1"):
         OwnHistory(**wrong)
@@ -113,3 +124,8 @@ def test_a_huge_row_is_forgotten_beyond_the_horizon(place: int, horizon: int, ha
     late = slice(place + 8, None)
     np.testing.assert_allclose(mean_after[late], mean[late], rtol=1e-12)
     np.testing.assert_allclose(std_after[late], std[late], atol=1e-9)
+
+
+def test_who_never_did_anything_deviates_by_nothing() -> None:
+    assert not deviations(np.zeros_like(VALUES)).any()
+    assert earlier_moments(np.zeros((150, 0)), 7)[1].shape == (150, 0)

@@ -210,15 +210,22 @@ def test_one_batch_is_not_all_batches() -> None:
     assert type(trainer["limit_val_batches"]) is float
 
 
+@pytest.mark.parametrize("spelling", ["--data.store={}", "--data.init_args.store={}", "--config={}"])
 def test_another_stores_scores_do_not_replace_the_runs_own(
-    run: Path, store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    spelling: str, run: Path, store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     derive_store(store, tmp_path / "other", datetime(2010, 4, 1))
+    named = tmp_path / "other"
+    if spelling.startswith("--config"):
+        config = yaml.safe_load((run / "config.yaml").read_text())
+        config["data"]["init_args"]["store"] = str(named)
+        named = tmp_path / "config.yaml"
+        named.write_text(yaml.safe_dump(config))
     before = (run / "scores.parquet").read_bytes()
     checkpoint = f"--ckpt_path={run / 'checkpoints' / 'best.ckpt'}"
     with pytest.raises(SystemExit, match="2"):
-        main(["test", checkpoint, f"--data.store={tmp_path / 'other'}"])
-    assert "give a folder for them with --trainer.default_root_dir" in capsys.readouterr().err
+        main(["test", checkpoint, spelling.format(named)])
+    assert "give another folder for them with --trainer.default_root_dir" in capsys.readouterr().err
     assert (run / "scores.parquet").read_bytes() == before
 
 
