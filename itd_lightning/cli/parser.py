@@ -3,15 +3,16 @@
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from inspect import signature
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from jsonargparse import ArgumentParser, set_parsing_settings
 from polars.exceptions import PolarsError
 
 import itd_lightning
+from itd_lightning.cli.cases import ack, close, list_cases, show
 from itd_lightning.cli.data import check, inspect, prepare, synth, thin
 from itd_lightning.cli.experiments import reproduce, sweep, train
 from itd_lightning.cli.runs import alerts, audit, evaluate, report, threshold, track
@@ -49,7 +50,20 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "sweep": sweep,
     "track": track,
 }
-_OPTIONS = {"store": ("prepare", "reproduce", "sweep"), "out": ("report", "thin")}  # required, but named
+# Commands of two words.
+_GROUPS: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
+    "case": (
+        "Cases of users with alerts: list, show, acknowledge, close",
+        {"list": list_cases, "show": show, "ack": ack, "close": close},
+    ),
+}
+_OPTIONS = {
+    "store": ("prepare", "reproduce", "sweep"),
+    "out": ("report", "thin"),
+    "as": ("close",),
+    "reason": ("close",),
+}  # required, but named
+_KEYWORDS = {"as": "as_"}  # options that Python cannot call so
 _SEVERAL = {"prepare": "sources", "evaluate": "scores", "report": "runs"}
 
 
@@ -133,13 +147,36 @@ def _run(args: Sequence[str]) -> None:
         subcommands.add_subcommand(
             name, _command_parser(name, command, is_requested=is_requested), help=_summary(command)
         )
+    for name, (text, group) in _GROUPS.items():
+        _add_group(subcommands, name, text, group)
     try:
         config = parser.parse_args(list(args))
     except UnicodeDecodeError as error:
         raise InputError(f"the config in `{' '.join(args)}` is no text in UTF-8: {error}") from error
-    options = config[config.command].as_dict()
-    options.pop("config", None)
-    COMMANDS[config.command](**options)
+    options = config[config.command]
+    if config.command in _GROUPS:
+        command, options = _GROUPS[config.command][1][options.action], options[options.action]
+    else:
+        command = COMMANDS[config.command]
+    values = options.as_dict()
+    values.pop("config", None)
+    command(**{_KEYWORDS.get(name, name): value for name, value in values.items()})
+
+
+def _add_group(
+    subcommands: Any,  # noqa: ANN401 - of jsonargparse
+    name: str,
+    text: str,
+    group: Mapping[str, Callable[..., None]],
+) -> None:
+    """Add the commands of two words that begin with this one."""
+    parser = _CommandParser(description=text)
+    subcommands.add_subcommand(name, parser, help=text)
+    actions = parser.add_subcommands(dest="action", metavar="ACTION", title="actions")
+    for action, command in group.items():
+        actions.add_subcommand(
+            action, _command_parser(action, command, is_requested=False), help=_summary(command)
+        )
 
 
 def _command_parser(name: str, command: Callable[..., None], *, is_requested: bool) -> _CommandParser:
@@ -150,13 +187,20 @@ def _command_parser(name: str, command: Callable[..., None], *, is_requested: bo
     required = {option for option, commands in _OPTIONS.items() if name in commands}
     if several:
         parser.add_argument(several, nargs="+", type=Path, help=_argument_help(command, several))
+    parameters = signature(command).parameters
     for option in sorted(required):
-        parser.add_argument(f"--{option}", required=True, type=Path, help=_argument_help(command, option))
-    flags = [name for name, option in signature(command).parameters.items() if option.default is False]
+        parameter = _KEYWORDS.get(option, option)
+        kind, words = parameters[parameter].annotation, _argument_help(command, parameter)
+        parser.add_argument(f"--{option}", required=True, type=kind, help=words)
+    flags = [name for name, option in parameters.items() if option.default is False]
     for flag in flags:
         words = _argument_help(command, flag)
         parser.add_argument(f"--{flag.replace('_', '-')}", action="store_true", help=words)
-    skip: set[str | int] = {*required, *flags, *([several] if several else [])}
+    skip: set[str | int] = {
+        *(_KEYWORDS.get(option, option) for option in required),
+        *flags,
+        *([several] if several else []),
+    }
     parser.add_function_arguments(command, as_group=False, as_positional=True, skip=skip)
     if is_requested and name == "audit":
         _add_audits(parser)
