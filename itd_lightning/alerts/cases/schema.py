@@ -97,10 +97,11 @@ class Alert(Base):
     __table_args__ = (
         UniqueConstraint("deployment", "user", "day", "checkpoint"),
         Index("alerts_by_day", "day", "rank"),
+        Index("counts_of_cases", "case_id", "day", "rank", "p_value"),  # lists read it alone
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    case_id: Mapped[int] = mapped_column(ForeignKey("cases.id"), index=True)
+    case_id: Mapped[int] = mapped_column(ForeignKey("cases.id"))
     deployment: Mapped[str]
     user: Mapped[str] = mapped_column(index=True)
     day: Mapped[date]

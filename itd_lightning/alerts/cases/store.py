@@ -272,7 +272,7 @@ class CaseStore:
         query = _filtered(_case_query(), Case, deployment, user).where(Case.state.in_(states))
         if case is not None:
             query = query.where(Case.id == case)
-        risks = self.risks(deployment=deployment)
+        risks = self.risks(deployment=deployment, user=user)
         with self._reading() as session:
             rows = [_case_row(*row, risks=risks) for row in session.execute(query)]
         return sorted(rows, key=lambda row: (-row.risk, -row.last.toordinal(), row.best_rank, row.id))
@@ -289,7 +289,7 @@ class CaseStore:
                 raise InputError(f"there is no case {case}; `itd case list` shows them")
             actions = select(CaseAction).where(CaseAction.case_id == case).order_by(CaseAction.id)
             history = [ActionRow(one.state, one.by, one.reason, one.at) for one in session.scalars(actions)]
-        found = _case_row(*row, risks=self.risks(deployment=row[1]))
+        found = _case_row(*row, risks=self.risks(deployment=row[1], user=row[2]))
         return CaseDetail(found, self.alerts(case=case), history)
 
     def alerts(
@@ -326,13 +326,19 @@ class CaseStore:
             return [_record(alert, state) for alert, state in session.execute(query)]
 
     def risks(
-        self, *, deployment: str | None = None, as_of: date | None = None, half_life: float = HALF_LIFE
+        self,
+        *,
+        deployment: str | None = None,
+        user: str | None = None,
+        as_of: date | None = None,
+        half_life: float = HALF_LIFE,
     ) -> dict[tuple[str, str], float]:
         """Return the risk of each user with open alerts, by deployment and user.
 
         Args:
             deployment: Only its users.
-            as_of: The day; default: the latest day that the deployment scored, or has an alert of.
+            user: Only theirs.
+            as_of: The day; default: the latest day that the deployment scored, if any.
             half_life: Days after which an alert counts half.
         """
         latest = self._latest_days() if as_of is None else {}
@@ -340,7 +346,7 @@ class CaseStore:
         if oldest is None:
             return {}
         query = _filtered(
-            select(Alert.deployment, Alert.user, Alert.day, Alert.p_value).join(Case), Alert, deployment, None
+            select(Case.deployment, Case.user, Alert.day, Alert.p_value).join(Alert), Case, deployment, user
         ).where(Case.state.in_(OPEN_STATES), Alert.day > oldest - timedelta(days=DAYS))
         found: dict[tuple[str, str], list[tuple[date, float | None]]] = {}
         with self._reading() as session:
@@ -349,14 +355,10 @@ class CaseStore:
         return {key: entity_risk(alerts, as_of or latest[key[0]], half_life) for key, alerts in found.items()}
 
     def _latest_days(self) -> dict[str, date]:
-        """Return the latest day of each deployment."""
-        days: dict[str, date] = {}
+        """Return the latest day that each deployment scored."""
+        latest = select(ScoredDay.deployment, func.max(ScoredDay.day)).group_by(ScoredDay.deployment)
         with self._reading() as session:
-            for table in (ScoredDay, Alert):
-                latest = select(table.deployment, func.max(table.day)).group_by(table.deployment)
-                for name, day in session.execute(latest):
-                    days[name] = max(day, days.get(name, day))
-        return days
+            return {row[0]: row[1] for row in session.execute(latest)}
 
     def last_day(self, deployment: str) -> date | None:
         """Return the latest day that a deployment scored; None before the first one."""

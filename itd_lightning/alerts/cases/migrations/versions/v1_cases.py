@@ -109,7 +109,7 @@ def _make_alerts() -> None:
         sa.UniqueConstraint("deployment", "user", "day", "checkpoint"),
     )
     op.create_index("alerts_by_day", "alerts", ["day", "rank"])
-    op.create_index("ix_alerts_case_id", "alerts", ["case_id"])
+    op.create_index("counts_of_cases", "alerts", ["case_id", "day", "rank", "p_value"])
     op.create_index("ix_alerts_user", "alerts", ["user"])
 
 
