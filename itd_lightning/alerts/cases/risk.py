@@ -1,24 +1,14 @@
 """The risk of a user: recent open alerts, higher and newer ones counting more, from 0 to 100."""
 
-import math
 from collections.abc import Iterable
 from datetime import date
+
+from itd_lightning.alerts.severity import severity
 
 DAYS = 30  # of alerts that count
 HALF_LIFE = 7.0  # days
 _LEVELS = {"Unknown": 0, "Low": 20, "Moderate": 40, "High": 70, "Critical": 90}  # lowest risk of each
 _SHARE = 0.5  # of what is missing to 100 that the strongest alert of today adds
-_DIGITS = 4  # of a p-value: 0.0001 or less is the strongest alert
-
-
-def severity(p_value: float | None) -> float:
-    """Return how strong an alert is, 0 to 1, by the digits of its p-value; 0.5 without one.
-
-    Example:
-        >>> severity(0.01), severity(0.00001), severity(None)
-        (0.5, 1.0, 0.5)
-    """
-    return 0.5 if p_value is None else min(-math.log10(max(p_value, 1e-300)) / _DIGITS, 1.0)
 
 
 def entity_risk(

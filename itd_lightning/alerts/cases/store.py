@@ -186,6 +186,12 @@ class CaseStore:
                 for row, alert, state in session.execute(waiting)
             ]
 
+    def count_unsent(self, target: str) -> int:
+        """Return how many alerts a target has not taken yet."""
+        waiting = select(func.count()).where(Delivery.target == target, Delivery.sent_at.is_(None))
+        with self._reading() as session:
+            return session.scalar(waiting) or 0
+
     def note_delivery(self, delivery: int, error: str = "") -> None:
         """Write that an alert was sent; with an error, that it was tried in vain."""
         values: dict[str, Any] = {"attempts": Delivery.attempts + 1, "last_error": error}
