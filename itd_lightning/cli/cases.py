@@ -101,8 +101,9 @@ def close(cases: str, case: int, as_: Literal["benign", "true"], reason: str, by
 def _open(place: str) -> Iterator["CaseStore"]:
     """Yield the case store at a place, which exists."""
     from itd_lightning.alerts.cases.store import CaseStore
+    from itd_lightning.daily.deployment import cases_of
 
-    with CaseStore.open(place, create=False) as store:
+    with CaseStore.open(cases_of(place), create=False) as store:
         yield store
 
 

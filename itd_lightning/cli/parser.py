@@ -13,11 +13,12 @@ from polars.exceptions import PolarsError
 
 import itd_lightning
 from itd_lightning.cli.cases import ack, close, list_cases, show
+from itd_lightning.cli.daily import daily, doctor, unmask
 from itd_lightning.cli.data import check, inspect, prepare, synth, thin
 from itd_lightning.cli.experiments import reproduce, sweep, train
 from itd_lightning.cli.runs import alerts, audit, evaluate, report, threshold, track
 from itd_lightning.contracts.errors import (
-    FailedAuditsError,
+    FailedCommandError,
     FullDiskError,
     InputError,
     is_full_disk,
@@ -49,6 +50,9 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "reproduce": reproduce,
     "sweep": sweep,
     "track": track,
+    "daily": daily,
+    "doctor": doctor,
+    "unmask": unmask,
 }
 # Commands of two words.
 _GROUPS: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
@@ -61,7 +65,8 @@ _OPTIONS = {
     "store": ("prepare", "reproduce", "sweep"),
     "out": ("report", "thin"),
     "as": ("close",),
-    "reason": ("close",),
+    "reason": ("close", "unmask"),
+    "case": ("unmask",),
 }  # required, but named
 _KEYWORDS = {"as": "as_"}  # options that Python cannot call so
 _SEVERAL = {"prepare": "sources", "evaluate": "scores", "report": "runs"}
@@ -77,8 +82,8 @@ def main(args: Sequence[str] | None = None) -> None:
             _start(arguments)
     except (InputError, OSError, PolarsError) as error:  # the latter two: a full disk, a damaged file
         sys.exit(_say("; ".join([one_line(error_text(error)), *_error_notes(error)]), status=2))
-    except FailedAuditsError as failure:
-        sys.exit(_say(str(failure), status=1))
+    except FailedCommandError as failure:
+        sys.exit(_say(str(failure), status=failure.status))
     except KeyboardInterrupt as error:
         fit = (
             [f"a fit goes on with --ckpt_path RUN/{CHECKPOINTS}/{LAST_CHECKPOINT}"]
