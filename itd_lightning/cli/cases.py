@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from json import dumps
 from typing import TYPE_CHECKING, Literal
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from itd_lightning.cli.terminal import column, console, safe
 
 if TYPE_CHECKING:  # most commands need no database
-    from itd_lightning.alerts.cases.rows import CaseDetail, CaseRow
+    from itd_lightning.alerts.cases.rows import CaseDetail, CaseRow, UnmaskRecord
     from itd_lightning.alerts.cases.store import CaseStore
 
 _Shown = Literal["open", "new", "acknowledged", "closed-benign", "closed-true", "closed", "all"]
@@ -63,7 +63,7 @@ def show(cases: str, case: int) -> None:
         case: Number of the case.
     """
     with _open(cases) as store:
-        _print_case(store.case(case))
+        _print_case(store.case(case), store.unmaskings(case))
 
 
 def ack(cases: str, case: int, reason: str = "", by: str | None = None) -> None:
@@ -109,20 +109,19 @@ def _open(place: str) -> Iterator["CaseStore"]:
 
 def _case_table(rows: list["CaseRow"]) -> Table:
     """Return the table of cases."""
-    table = Table(
-        column("case"), "user", "state", column("alerts"), "latest", column("rank"), column("risk"), "level"
-    )
+    # The most that a terminal of 80 columns holds; no name is ever cut.
+    heads = ("user", "state", "latest")
+    user, state, latest = (Column(name, no_wrap=name != "user", overflow="fold") for name in heads)
+    table = Table(column("case"), user, state, column("alerts"), latest, "risk")
     for row in rows:
         colour = _COLOURS.get(row.level, "")
-        level = f"[{colour}]{row.level}[/]" if colour else row.level
-        is_open = row.state in _STATES["open"]
-        risk = (f"{row.risk:.0f}", level) if is_open else ("-", "-")
-        values = (str(row.id), safe(row.user), row.state, str(row.alerts), str(row.last), str(row.best_rank))
-        table.add_row(*values, *risk)
+        words = f"{row.risk:.0f} {row.level}" if row.state in _STATES["open"] else "-"
+        risk = f"[{colour}]{words}[/]" if colour else words
+        table.add_row(str(row.id), safe(row.user), row.state, str(row.alerts), str(row.last), risk)
     return table
 
 
-def _print_case(detail: "CaseDetail") -> None:
+def _print_case(detail: "CaseDetail", unmaskings: list["UnmaskRecord"]) -> None:
     """Print a case with its alerts and its history."""
     say, case = console().print, detail.case
     risk = f", risk {case.risk:.0f} ({case.level})" if case.state in _STATES["open"] else ""
@@ -145,3 +144,6 @@ def _print_case(detail: "CaseDetail") -> None:
         when = action.at.strftime("%Y-%m-%d %H:%M UTC")
         why = f": {safe(action.reason)}" if action.reason else ""
         say(f"{when} {safe(action.by)}: {action.state}{why}", highlight=False, soft_wrap=True)
+    for one in unmaskings:
+        when = one.at.strftime("%Y-%m-%d %H:%M UTC")
+        say(f"{when} {safe(one.by)}: unmasked: {safe(one.reason)}", highlight=False, soft_wrap=True)

@@ -90,12 +90,11 @@ def _view_of(checkpoint: Path) -> str:
 
 def _check_cases(deployment: Deployment) -> tuple[bool, str]:
     """Open the case store."""
-    is_file = "://" not in deployment.cases
-    if is_file and not Path(deployment.cases).exists():
+    if not _has_cases(deployment):
         return True, "not made yet; the first morning does"
-    with CaseStore.open(deployment.cases, create=False) as cases:
+    with _open(deployment) as cases:
         count = len(cases.cases(deployment=deployment.name))
-    if is_file and Path(deployment.cases).stat().st_mode & 0o077:
+    if _is_file(deployment) and Path(deployment.cases).stat().st_mode & 0o077:
         return False, f"others can read {deployment.cases}: type `chmod 600 {deployment.cases}`"
     return True, f"{count} open cases"
 
@@ -110,8 +109,10 @@ def _check_key(deployment: Deployment) -> tuple[bool, str]:
 
 def _check_last_run(deployment: Deployment) -> tuple[bool, str]:
     """Ask how the last run ended."""
-    with _open(deployment) as cases:
-        runs = cases.runs(deployment.name, limit=1)
+    runs = []
+    if _has_cases(deployment):
+        with _open(deployment) as cases:
+            runs = cases.runs(deployment.name, limit=1)
     if not runs:
         return True, "none yet"
     (run,) = runs
@@ -149,11 +150,21 @@ def _check_warm_up(deployment: Deployment) -> tuple[bool, str]:
 
 def _check_outbox(deployment: Deployment) -> tuple[bool, str]:
     """Ask what waits to be sent."""
-    if not deployment.webhooks:
-        return True, "no webhook"
+    if not deployment.webhooks or not _has_cases(deployment):
+        return True, "nothing to send"
     with _open(deployment) as cases:
         waiting = {webhook.name: cases.count_unsent(webhook.name) for webhook in deployment.webhooks}
     return not any(waiting.values()), ", ".join(f"{name}: {count} wait" for name, count in waiting.items())
+
+
+def _is_file(deployment: Deployment) -> bool:
+    """Return whether the cases lie in a file."""
+    return "://" not in deployment.cases
+
+
+def _has_cases(deployment: Deployment) -> bool:
+    """Return whether there is a case store to ask."""
+    return not _is_file(deployment) or Path(deployment.cases).exists()
 
 
 def _open(deployment: Deployment) -> CaseStore:
@@ -162,7 +173,9 @@ def _open(deployment: Deployment) -> CaseStore:
 
 
 def _latest(deployment: Deployment) -> DayRecord | None:
-    """Return the last scored day."""
+    """Return the last scored day; None before the first one."""
+    if not _has_cases(deployment):
+        return None
     with _open(deployment) as cases:
         return next(iter(cases.days(deployment.name, limit=1)), None)
 

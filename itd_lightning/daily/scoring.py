@@ -86,7 +86,7 @@ def score_day(
         runs = [folder / f"run{number}" for number in range(len(checkpoints))]
         for run, checkpoint in zip(runs, checkpoints, strict=True):
             settings = {**_SETTINGS, FOLDER: str(run), STORE: str(cut)}
-            run_command(score_arguments("predict", checkpoint, settings))
+            run_command(score_arguments("predict", checkpoint, settings), explained_from=day)
         return _rank(runs, checkpoints, day, source, budget, calibrate_days)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -35,6 +35,7 @@ def morning(company: Path, **options: Any) -> list[str]:  # noqa: ANN401 - of ru
     return lines
 
 
+@pytest.mark.slow
 def test_late_repeated_and_punctual_mornings_end_in_the_same_state(
     split: Path, checkpoint: Path, company: Path, tmp_path: Path
 ) -> None:
@@ -78,6 +79,7 @@ def test_the_last_day_to_score_may_be_named(company: Path) -> None:
         assert [day.day for day in cases.days()] == [day_of(START - 1), day_of(START - 2)]
 
 
+@pytest.mark.slow
 def test_events_alerts_and_files_beyond_the_retention_are_gone(split: Path, company: Path) -> None:
     keys = {"horizon": 30, "retention": 30, "exports": [{"format": "csv"}]}
     write_deployment(company, read_deployment(company / "plant.yaml").checkpoints[0], **keys)
@@ -128,6 +130,7 @@ def test_a_failed_morning_is_in_the_log_of_runs_and_the_next_one_goes_on(
         assert [run.outcome for run in cases.runs()] == ["done", "failed"]
 
 
+@pytest.mark.slow
 def test_what_a_morning_writes_is_its_owners_alone_whatever_the_umask(company: Path) -> None:
     before = os.umask(0)
     try:
