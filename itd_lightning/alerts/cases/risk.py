@@ -7,7 +7,7 @@ from itd_lightning.alerts.severity import severity
 
 DAYS = 30  # of alerts that count
 HALF_LIFE = 7.0  # days
-_LEVELS = {"Unknown": 0, "Low": 20, "Moderate": 40, "High": 70, "Critical": 90}  # lowest risk of each
+LEVELS = {"Unknown": 0, "Low": 20, "Moderate": 40, "High": 70, "Critical": 90}  # lowest risk of each
 _SHARE = 0.5  # of what is missing to 100 that the strongest alert of today adds
 
 
@@ -42,4 +42,4 @@ def risk_level(risk: float) -> str:
         >>> risk_level(19.9), risk_level(70.0)
         ('Unknown', 'High')
     """
-    return [name for name, lowest in _LEVELS.items() if risk >= lowest][-1]
+    return [name for name, lowest in LEVELS.items() if risk >= lowest][-1]

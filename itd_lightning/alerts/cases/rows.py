@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 from itd_lightning.alerts.records import AlertRecord
 
+_SIGNIFICANT, _FAR = 0.05, 0.1  # of a drift that is worth a warning
+
 
 class CaseRow(NamedTuple):
     """A case in a list.
@@ -55,6 +57,18 @@ class CaseDetail(NamedTuple):
     actions: list[ActionRow]
 
 
+class Changes(NamedTuple):
+    """How far a case store is: marks to compare with those of another moment.
+
+    Attributes:
+        action: Number of the latest action on a case.
+        days: How many days are scored, and the number of the latest one; alerts come and go with days.
+    """
+
+    action: int
+    days: tuple[int, int]
+
+
 class DayRecord(NamedTuple):
     """A day that was scored, as ``schema.ScoredDay`` describes it."""
 
@@ -68,6 +82,13 @@ class DayRecord(NamedTuple):
     drift: float | None
     drift_chance: float | None
     alerts: int
+
+    @property
+    def has_drifted(self) -> bool:
+        """Whether the scores have moved so far that p-values may not hold."""
+        if self.drift is None or self.drift_chance is None:
+            return False
+        return self.drift >= _FAR and self.drift_chance <= _SIGNIFICANT
 
 
 class RunRecord(NamedTuple):

@@ -23,6 +23,7 @@ from itd_lightning.alerts.cases.rows import (
     ActionRow,
     CaseDetail,
     CaseRow,
+    Changes,
     DayRecord,
     RunRecord,
     UnmaskRecord,
@@ -293,10 +294,42 @@ class CaseStore:
             row = session.execute(_case_query().where(Case.id == case)).first()
             if row is None:
                 raise InputError(f"there is no case {case}; `itd case list` shows them")
-            actions = select(CaseAction).where(CaseAction.case_id == case).order_by(CaseAction.id)
-            history = [ActionRow(one.state, one.by, one.reason, one.at) for one in session.scalars(actions)]
         found = _case_row(*row, risks=self.risks(deployment=row[1], user=row[2]))
-        return CaseDetail(found, self.alerts(case=case), history)
+        return CaseDetail(found, self.alerts(case=case), self.actions(case))
+
+    def actions(self, case: int) -> list[ActionRow]:
+        """Return what was done with a case, oldest first."""
+        query = select(CaseAction).where(CaseAction.case_id == case).order_by(CaseAction.id)
+        with self._reading() as session:
+            return [ActionRow(one.state, one.by, one.reason, one.at) for one in session.scalars(query)]
+
+    def cases_on(self, day: date, deployment: str | None = None) -> set[int]:
+        """Return the numbers of the cases with an alert on a day."""
+        query = _filtered(select(Alert.case_id).where(Alert.day == day), Alert, deployment, None)
+        with self._reading() as session:
+            return set(session.scalars(query))
+
+    def latest_reasons(self, cases: Sequence[int]) -> dict[int, list[str]]:
+        """Return the reasons of the latest alert of some cases; by rank, where a day has several."""
+        order = Alert.day.desc(), Alert.rank, Alert.id
+        place = func.row_number().over(partition_by=Alert.case_id, order_by=order).label("place")
+        ranked = select(Alert.id, place).where(Alert.case_id.in_(cases)).subquery()
+        query = select(Alert.case_id, Alert.reasons).join(ranked, ranked.c.id == Alert.id)
+        with self._reading() as session:
+            return {row[0]: row[1] for row in session.execute(query.where(ranked.c.place == 1))}
+
+    def last_changes(self) -> Changes:
+        """Return marks that differ after each change of the cases."""
+        days = select(func.count(ScoredDay.id), func.max(ScoredDay.id))
+        with self._reading() as session:
+            count, day = session.execute(days).one()
+            return Changes(session.scalar(select(func.max(CaseAction.id))) or 0, (count, day or 0))
+
+    def cases_acted_on(self, after: int) -> set[int]:
+        """Return the numbers of the cases with an action after one, as ``last_changes`` numbers them."""
+        query = select(CaseAction.case_id).where(CaseAction.id > after)
+        with self._reading() as session:
+            return set(session.scalars(query))
 
     def alerts(
         self,

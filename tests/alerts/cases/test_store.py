@@ -250,3 +250,26 @@ def test_a_day_of_the_database_is_a_date(cases: CaseStore) -> None:
     add_alerts(cases, make_alert("ann"))
     assert cases.last_day("plant") == DAY
     assert type(cases.days()[0].day) is date
+
+
+def test_every_change_of_cases_leaves_another_mark_and_tells_which_cases_it_was(cases: CaseStore) -> None:
+    marks = [cases.last_changes()]
+    add_alerts(cases, make_alert("ann"), make_alert("bob", rank=2))
+    marks.append(cases.last_changes())
+    cases.acknowledge(2, "eve")
+    marks.append(cases.last_changes())
+    assert cases.cases_acted_on(marks[1].action) == {2}
+    cases.drop_before(days_later(1), "plant")
+    marks.append(cases.last_changes())
+    assert len(set(marks)) == 3
+    assert marks[3] == marks[0]  # empty again
+
+
+def test_the_reasons_of_the_latest_alert_and_the_cases_of_a_day_are_found(cases: CaseStore) -> None:
+    add_alerts(cases, make_alert("ann"), make_alert("bob", rank=2))
+    add_alerts(cases, make_alert("ann", days_later(1), reasons=["later"]))
+    (ann, bob) = (next(row.id for row in cases.cases() if row.user == user) for user in ("ann", "bob"))
+    assert cases.latest_reasons([ann, bob]) == {ann: ["later"], bob: ["usb_copy_count 7, usually 0.25"]}
+    assert cases.latest_reasons([]) == {}
+    assert cases.cases_on(days_later(1)) == {ann}
+    assert cases.cases_on(days_later(1), "other") == set()
