@@ -17,7 +17,7 @@ from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.view_needs import missing_kinds
 from itd_lightning.daily.deployment import Deployment
 from itd_lightning.daily.logs import count_new
-from itd_lightning.daily.morning import drift_words, has_drifted
+from itd_lightning.daily.morning import drift_words
 from itd_lightning.runs.checkpoint_config import safe_config
 from itd_lightning.store.read import Store
 
@@ -133,7 +133,7 @@ def _check_up_to_date(deployment: Deployment) -> tuple[bool, str]:
 def _check_drift(deployment: Deployment) -> tuple[bool, str]:
     """Ask whether the scores of the last week lie elsewhere."""
     latest = _latest(deployment)
-    return (True, "no day scored yet") if latest is None else (not has_drifted(latest), drift_words(latest))
+    return (True, "no day scored yet") if latest is None else (not latest.has_drifted, drift_words(latest))
 
 
 def _check_warm_up(deployment: Deployment) -> tuple[bool, str]:

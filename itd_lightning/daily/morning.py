@@ -26,7 +26,6 @@ from itd_lightning.store.trim import trim_store
 _WORK = ".morning"  # in the folder `out`
 _ALERTS, _SHADOW = "alerts", "shadow"  # likewise
 _SLACK = 7  # days that the store may reach back beyond the horizon, so that it is not written anew each day
-_SIGNIFICANT, _FAR = 0.05, 0.1  # of a drift that is worth a warning
 
 Say = Callable[[str], object]
 
@@ -178,14 +177,7 @@ def drift_words(record: DayRecord) -> str:
     if record.drift is None or record.drift_chance is None:
         return "unknown, too few days"
     numbers = f"{record.drift:.2f}, p = {record.drift_chance:.2f}"
-    return f"YES ({numbers})" if has_drifted(record) else f"none to warn of ({numbers})"
-
-
-def has_drifted(record: DayRecord) -> bool:
-    """Return whether the scores have moved so far that p-values may not hold."""
-    if record.drift is None or record.drift_chance is None:
-        return False
-    return record.drift >= _FAR and record.drift_chance <= _SIGNIFICANT
+    return f"YES ({numbers})" if record.has_drifted else f"none to warn of ({numbers})"
 
 
 def _write_files(deployment: Deployment, cases: CaseStore) -> None:
