@@ -17,6 +17,7 @@ from itd_lightning.cli.daily import daily, doctor, unmask
 from itd_lightning.cli.data import check, inspect, prepare, synth, thin
 from itd_lightning.cli.experiments import reproduce, sweep, train
 from itd_lightning.cli.runs import alerts, audit, evaluate, report, threshold, track
+from itd_lightning.cli.serve import serve
 from itd_lightning.contracts.errors import (
     FailedCommandError,
     FullDiskError,
@@ -53,6 +54,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "daily": daily,
     "doctor": doctor,
     "unmask": unmask,
+    "serve": serve,
 }
 # Commands of two words.
 _GROUPS: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
