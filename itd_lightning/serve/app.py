@@ -355,10 +355,10 @@ def _back(row: CaseRow, form: Mapping[str, str]) -> Response:
     if "list" not in form:
         return RedirectResponse(f"/case/{row.id}?done={row.id}", 303)
     parsed = dict(_pairs(form["list"]))
-    query = "&".join(filter(None, (Selection.read(parsed).query(), f"done={row.id}")))
     then = form.get("then", "")
-    place = f"#case-{then}" if then.isdecimal() and len(then) < 16 else ""
-    return RedirectResponse(f"/?{query}{place}", 303)
+    place = f"then={then}" if then.isdecimal() and len(then) < 16 else ""  # the case that gets the focus
+    query = "&".join(filter(None, (Selection.read(parsed).query(), f"done={row.id}", place)))
+    return RedirectResponse(f"/?{query}", 303)
 
 
 def _pairs(query: str) -> list[tuple[str, str]]:

@@ -17,8 +17,8 @@ _QUIET = ("quic", "gpu", "background-networking", "component-update", "sync", "e
 _PATIENCE = 30  # seconds
 # Puts the pipes where the browser looks for them: 3 to read from, and 4 to write to.
 _LAUNCH = """
-import os, sys
-reading, writing = (os.dup(int(number)) for number in sys.argv[1:3])
+import fcntl, os, sys
+reading, writing = (fcntl.fcntl(int(number), fcntl.F_DUPFD, 10) for number in sys.argv[1:3])
 os.dup2(reading, 3)
 os.dup2(writing, 4)
 os.execv(sys.argv[3], sys.argv[3:])

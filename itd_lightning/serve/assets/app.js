@@ -143,6 +143,11 @@ if (keysOn) {
 }
 
 // Back in the queue, the next case has the focus.
-const wanted = location.hash.startsWith("#case-") && document.getElementById(location.hash.slice(1));
-if (wanted) rowLink(wanted)?.focus();
-else if (pageName === "queue" && new URLSearchParams(location.search).has("done") && rows.length) rowLink(rows[0]).focus();
+const query = new URLSearchParams(location.search);
+if (pageName === "queue" && query.has("done")) {
+  const next = document.getElementById(`case-${query.get("then")}`) || rows[0];
+  if (next) {
+    rowLink(next).focus();
+    next.scrollIntoView({ block: "nearest" });
+  }
+}
