@@ -9,6 +9,8 @@ from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
+import polars as pl
+
 from itd_lightning.alerts.cases.rows import DayRecord
 from itd_lightning.alerts.cases.store import CaseStore
 from itd_lightning.alerts.exports.formats import ENDINGS, Format, render
@@ -18,6 +20,7 @@ from itd_lightning.alerts.records import AlertRecord
 from itd_lightning.contracts.errors import FailedRunError, InputError, LockedError, one_line
 from itd_lightning.contracts.files import atomic_file, lock_folder, private_files
 from itd_lightning.daily.deployment import Deployment
+from itd_lightning.daily.kept_scores import keep_scores
 from itd_lightning.daily.logs import append_new_logs
 from itd_lightning.daily.scoring import ScoredUsers, score_day
 from itd_lightning.store.read import Store
@@ -131,6 +134,7 @@ def _score(deployment: Deployment, cases: CaseStore, day: date, *, shadow: bool)
     if shadow:
         _write_file(deployment.out / _SHADOW, day, alerts, "ndjson")
     targets = [] if shadow else [webhook.name for webhook in deployment.webhooks]
+    keep_scores(deployment, _days_without_names(deployment, scored.days), scored.method, scored.checkpoint)
     cases.add_day(record, [] if shadow else alerts, targets)
     return record
 
@@ -160,6 +164,15 @@ def _without_names(deployment: Deployment, alerts: list[AlertRecord]) -> list[Al
     users = {user.lower() for user in store.presence()["user"].unique()}
     pcs = {pc.lower() for shard in store.pc_use() for pc in shard["pc"].unique().drop_nulls()}
     return [pseudonyms.alert(alert, users, pcs) for alert in alerts]
+
+
+def _days_without_names(deployment: Deployment, days: pl.DataFrame) -> pl.DataFrame:
+    """Return user-days with pseudonyms, where the deployment has any."""
+    if deployment.key_file is None:
+        return days
+    pseudonyms = Pseudonyms.read(deployment.key_file)
+    names = {user: pseudonyms.user(user) for user in days["user"].unique()}
+    return days.with_columns(pl.col("user").replace_strict(names, return_dtype=pl.String))
 
 
 def _headline(deployment: Deployment, latest: list[DayRecord]) -> str:

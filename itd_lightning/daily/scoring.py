@@ -45,6 +45,8 @@ class ScoredUsers(NamedTuple):
         calibrated_on: User-days that the p-values compare with.
         drift: Of the last week from the days before; None where there are too few days.
         checkpoint: Hash of the weights that scored.
+        method: What scored.
+        days: The day and those that it is compared with: ``user``, ``day``, ``score``, ``warm_up``.
     """
 
     alerts: list[AlertRecord]
@@ -53,6 +55,8 @@ class ScoredUsers(NamedTuple):
     calibrated_on: int
     drift: Drift | None
     checkpoint: str
+    method: str
+    days: pl.DataFrame
 
 
 def score_day(
@@ -116,16 +120,18 @@ def _rank(
         rank=order, p=pl.lit(None, pl.Float64) if p is None else pl.Series(p, dtype=pl.Float64)
     )
     best = ranked.filter(pl.col("rank") <= budget).sort("rank")
-    methods = [scan_scores(run / SCORE_FILE)[1].method for run in runs]
+    method = " + ".join(scan_scores(run / SCORE_FILE)[1].method for run in runs)
     weights = _weights_hash(checkpoints)
     listed = _explained(best, runs)
     return ScoredUsers(
-        alerts=alert_records(listed, source, " + ".join(methods), weights, datetime.now(UTC)),
+        alerts=alert_records(listed, source, method, weights, datetime.now(UTC)),
         users=len(today),
         warm_up=int(today["warm_up"].sum()),
         calibrated_on=len(history),
         drift=_drift(table, day),
         checkpoint=weights,
+        method=method,
+        days=table,
     )
 
 
