@@ -52,20 +52,29 @@ class Source(NamedTuple):
 
 
 def make_app(
-    source: Source, door: Door, *, hosts: Collection[str], port: int, secure: bool, by: str
+    source: Source,
+    door: Door,
+    queue: Queue | None = None,
+    *,
+    hosts: Collection[str],
+    port: int,
+    secure: bool,
+    by: str,
 ) -> ASGIApp:
     """Return the application.
 
     Args:
         source: What is shown.
         door: Lets browsers in.
+        queue: Of its cases; default: a new one.
         hosts: Names by which it is called, with the port.
         port: Its port; browsers keep cookies by host only, so it is part of the cookie's name.
         secure: Whether it is reached by TLS.
         by: Who probably works here, as a proposal.
     """
     cookie = f"itd_{port}"
-    pages = _Pages(source, door, cookie=cookie, secure=secure, by=by)
+    queue = queue or Queue(source.cases, source.deployment)
+    pages = _Pages(source, door, queue, cookie=cookie, secure=secure, by=by)
     app = Starlette(
         routes=[
             Route("/", pages.queue),
@@ -111,14 +120,17 @@ class _Pages:
     Args:
         source: What is shown.
         door: Lets browsers in.
+        queue: Of its cases.
         cookie: Name of the cookie.
         secure: Whether it is sent by TLS only.
         by: Who probably works here.
     """
 
-    def __init__(self, source: Source, door: Door, *, cookie: str, secure: bool, by: str) -> None:
+    def __init__(
+        self, source: Source, door: Door, queue: Queue, *, cookie: str, secure: bool, by: str
+    ) -> None:
         self._cases, self._deployment, self._company, self._scores = source
-        self._queue = Queue(source.cases, source.deployment)
+        self._queue = queue
         self._door, self._cookie, self._secure, self._by = door, cookie, secure, by
 
     def _page(self, request: Request, name: str, status: int = 200, **values: object) -> Response:
@@ -218,6 +230,7 @@ class _Pages:
             alert_page=number,
             alert_pages=pages,
             actions=self._cases.actions(row.id),
+            unmaskings=self._cases.unmaskings(row.id),
             is_open=row.state in OPEN_STATES,
             done=self._done(request),
             before=before,

@@ -220,12 +220,16 @@ class Company:
         """
         with self._reading() as now:
             rows = self._events(now, user, day, day).select(_DETAILS).collect()
-            events = (self._raw_event(now, row) for row in rows.iter_rows(named=True))
-            text = find.strip().lower()
-            found = [event for event in events if not text or text in _searched(event)]
-        pages = max(-(-len(found) // EVENT_ROWS), 1)
-        number = min(page, pages)
-        return EventPage(found[(number - 1) * EVENT_ROWS : number * EVENT_ROWS], number, pages, len(found))
+            if text := find.strip().lower():  # in what is shown, which may be pseudonyms
+                events = (self._raw_event(now, row) for row in rows.iter_rows(named=True))
+                rows = rows.filter(
+                    pl.Series([text in _searched(event) for event in events], dtype=pl.Boolean)
+                )
+            pages = max(-(-len(rows) // EVENT_ROWS), 1)
+            number = min(page, pages)
+            part = rows.slice((number - 1) * EVENT_ROWS, EVENT_ROWS)
+            shown = [self._raw_event(now, row) for row in part.iter_rows(named=True)]
+        return EventPage(shown, number, pages, len(rows))
 
     def _events(self, now: _Opened, user: str, first: date, last: date) -> pl.LazyFrame:
         """Return the events of a user on some days; read from the user's shard alone."""

@@ -1,7 +1,9 @@
 """The queue: cases, filtered, sorted and paged; kept in memory, and read anew only where they changed."""
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import date
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
@@ -32,6 +34,7 @@ ORDERS: Mapping[str, Callable[[CaseRow], Any]] = {
     "user": lambda row: row.user.lower(),
     "case": lambda row: row.id,
 }
+_LOOK_EVERY = 10.0  # seconds
 _MOST_REFRESHED = 50  # cases, beyond which all are read anew
 
 
@@ -144,6 +147,13 @@ class Queue:
                     self._cases |= {row.id: row for row in rows}
                 return
         self._cases = {row.id: row for row in self._store.cases(_ALL, deployment=self._deployment)}
+
+    def keep_fresh(self) -> None:
+        """Look again and again, so that nobody waits while the alerts of a new day are read."""
+        while True:
+            with suppress(InputError):  # whoever asks next is told
+                self.cases()
+            time.sleep(_LOOK_EVERY)
 
     def case(self, number: int) -> CaseRow | None:
         """Return a case; None if there is none of that number."""

@@ -2,6 +2,7 @@
 
 import ipaddress
 import socket
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from itd_lightning.daily.deployment import read_deployment
 from itd_lightning.serve.access import ENTRY, Door
 from itd_lightning.serve.app import Source, make_app
 from itd_lightning.serve.company import Company
+from itd_lightning.serve.queue import Queue
 from itd_lightning.serve.score_days import ScoreDays
 
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
@@ -78,7 +80,10 @@ def serve(
         scheme = "https" if secure else "http"
         door = Door(lambda secret: say(f"{scheme}://{names[0]}:{port}{ENTRY}?key={secret}"))
         hosts = {f"{name}:{port}" for name in names}
-        app = make_app(source, door, hosts=hosts, port=port, secure=secure, by=by)
+        queue = Queue(source.cases, source.deployment)
+        queue.cases()  # so that the first page does not wait for it
+        threading.Thread(target=queue.keep_fresh, daemon=True).start()
+        app = make_app(source, door, queue, hosts=hosts, port=port, secure=secure, by=by)
         say("open this link in a browser; it lets one browser in, and Ctrl-C stops the server:")
         door.open()
         config = uvicorn.Config(

@@ -30,6 +30,7 @@ def fill(folder: Path, text: str, user: str | None = None) -> tuple[CaseStore, C
     alert = make_alert(user, evidence=evidence, **values)
     cases.add_day(make_day(DAY, text, checkpoint=text), [alert])
     cases.acknowledge(1, text[:80], text)
+    cases.log_unmasking(1, user, text, text)
     cases.end_run(cases.begin_run(text), "failed", text)
     company = Company(make_store(folder / "store", user, text), texts=True)
     name = urlencode({"deployment": text, "name": user})
