@@ -191,8 +191,21 @@ def fill_scores(folder: Path, users: int) -> None:
         part=pl.lit("test").cast(SCORES["part"]),
         warm_up=pl.lit(False),  # noqa: FBT003 - a value
     )
-    texts = {field: "" for field, kind in About.__annotations__.items() if kind is str}
-    about = About(**{**texts, "labels": "event", "seed": 0, "moved_days": 0})
+    about = About(
+        run=DEPLOYMENT,
+        method="OwnHistoryZ",
+        view="",
+        grain="user-day",
+        seed=0,
+        split="",
+        labels="event",
+        leaks="",
+        moved_days=0,
+        store="",
+        store_fingerprint="",
+        config="",
+        checkpoint="",
+    )
     write_scores(folder / SCORE_FILE, table.select(SCORES.names()), about)
 
 

@@ -19,15 +19,16 @@ def fill(folder: Path, text: str, user: str | None = None) -> tuple[CaseStore, C
     """Return a case store and an event store that hold a text wherever they can, and their pages."""
     user = text if user is None else user
     cases = CaseStore.open(folder / "cases.sqlite")
-    values = {
-        "reasons": [text],
-        "event_ids": [text, "{E1}"],
-        "method": text,
-        "checkpoint": text,
-        "source": text,
-    }
     evidence = [{"feature": text, "seen": 7.0, "usual": 0.25}]
-    alert = make_alert(user, evidence=evidence, **values)
+    alert = make_alert(
+        user,
+        evidence=evidence,
+        reasons=[text],
+        event_ids=[text, "{E1}"],
+        method=text,
+        checkpoint=text,
+        source=text,
+    )
     cases.add_day(make_day(DAY, text, checkpoint=text), [alert])
     cases.acknowledge(1, text[:80], text)
     cases.log_unmasking(1, user, text, text)
