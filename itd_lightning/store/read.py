@@ -96,7 +96,7 @@ class Store:
 
     def shard_tables(self, name: str) -> pl.DataFrame:
         """Return a small table that lies beside the events of each shard, of all shards."""
-        return pl.concat([pl.read_parquet(shard.with_name(name), glob=False) for shard in self.shards])
+        return pl.concat([_read_part(shard.with_name(name)) for shard in self.shards])
 
     def presence(self) -> pl.DataFrame:
         """Return the days on which each user was there, as ``store.presence.days_present`` returns them."""
@@ -105,12 +105,12 @@ class Store:
     def pc_use(self) -> Iterator[pl.DataFrame]:
         """Yield how much each user used each PC on each day, as ``store.presence.pc_use``, shard by shard."""
         for shard in self.shards:
-            yield pl.read_parquet(shard.with_name(PC_USE_FILE), glob=False)
+            yield _read_part(shard.with_name(PC_USE_FILE))
 
     def people(self) -> pl.DataFrame | None:
         """Return who worked there as what, with validity dates; None where the source does not say."""
         path = self.path / PEOPLE_FILE
-        return pl.read_parquet(path, glob=False) if path.is_file() else None
+        return _read_part(path) if path.is_file() else None
 
     def view_folder(self, name: str, settings: dict[str, object], source: str) -> Path:
         """Return the folder of a built view; another store, setting or source has another folder.
@@ -125,3 +125,16 @@ class Store:
         """
         text = json.dumps([self.fingerprint, name, settings, source], sort_keys=True, default=str)
         return self.path / VIEW_FOLDER / f"{name}-{blake2b(text.encode(), digest_size=8).hexdigest()}"
+
+
+def _read_part(path: Path) -> pl.DataFrame:
+    """Return a small table of a store.
+
+    Raises:
+        InputError: If it is gone or damaged.
+    """
+    try:
+        return pl.read_parquet(path, glob=False)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        cause = str(error).splitlines()[0]
+        raise InputError(f"{path} cannot be read: {cause}; prepare the store again") from error

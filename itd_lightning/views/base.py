@@ -14,6 +14,7 @@ from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler, Sequent
 
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import atomic_folder
+from itd_lightning.contracts.parts import TEST, TRAIN
 from itd_lightning.contracts.scores import SCORES, UNITS
 from itd_lightning.contracts.unit_scores import Explanation
 from itd_lightning.executors import Executor, open_executor
@@ -23,9 +24,8 @@ from itd_lightning.store.source_hash import source_hash
 from itd_lightning.views.loading import Loading
 from itd_lightning.views.rank_batches import RankBatches
 
-EARLIER_VERSION = (
-    "the checkpoint was written by an earlier version, which kept users' history in it: fit again"
-)
+_NEEDED_PARTS = {"fit": (TRAIN, TEST), "test": (TEST,)}  # by stage of the Trainer
+_PART_WORDS = {TRAIN: "training", TEST: "test"}
 State = TypeVar("State")
 
 
@@ -111,7 +111,9 @@ class View(LightningDataModule):
         Args:
             stage: Of the Trainer: ``fit``, ``validate``, ``test`` or ``predict``.
         """
-        self.units = self.assign_parts(self.load_units(stage), stage)
+        units = self.load_units(stage)
+        self.units = self.assign_parts(units, stage)
+        self.require_parts(units, stage)
         self.label = self.shown_labels(stage)
         self.arrange()
         if stage == "fit":
@@ -131,6 +133,23 @@ class View(LightningDataModule):
         if stage == "predict":
             return units.with_columns(part=pl.lit("predict").cast(UNITS["part"]))
         return self.split.assign(units, self.store)
+
+    def require_parts(self, units: pl.DataFrame, stage: str) -> None:
+        """Refuse a split that leaves a part empty which this stage, or the test after a fit, needs.
+
+        Args:
+            units: All units of the view, before the split.
+            stage: Of the Trainer.
+
+        Raises:
+            InputError: If it does.
+        """
+        for part in _NEEDED_PARTS.get(stage, ()):
+            if not len(self.part(part)):
+                raise InputError(
+                    f"the split {type(self.split).__name__} leaves no {_PART_WORDS[part]} unit: "
+                    f"{self.store} has {_time_span(units)}"
+                )
 
     def shown_labels(self, stage: str) -> Float[np.ndarray, " n"]:
         """Return the labels that the split shows, NaN for none; scoring stages see none."""
@@ -278,6 +297,15 @@ class View(LightningDataModule):
         return RankBatches(batches, ranks, rank, even=hasattr(sampler, "set_epoch"))
 
 
+def _time_span(units: pl.DataFrame) -> str:
+    """Return the first and the last day of some units, in words."""
+    if units.is_empty():
+        return "no units at all"
+    last = pl.col("end").dt.offset_by("-1us").max()
+    days = units.select(pl.col("start").min().dt.to_string("%Y-%m-%d"), last.dt.to_string("%Y-%m-%d"))
+    return "units from {} to {}".format(*days.row(0))
+
+
 def _map_shards(executor: Executor, store: Store, function: Callable[[Path], pl.DataFrame]) -> pl.DataFrame:
     """Return the results of a function for all shards, one below the other.
 
@@ -298,6 +326,19 @@ def require_fitted(fitted: State | None, source: str) -> State:
     if fitted is None:
         raise InputError(f"{source} from training: fit first, or give a checkpoint with --ckpt_path")
     return fitted
+
+
+def require_same_history(fitted: str, history: str) -> None:
+    """Refuse a checkpoint that was fitted against another kind of history than the view has.
+
+    Raises:
+        InputError: If it was.
+    """
+    if fitted != history:
+        raise InputError(
+            f"the checkpoint was fitted with --data.history {fitted}, and this view has {history}: "
+            "leave it as it was, or fit again"
+        )
 
 
 def _collate_ready(batch: Any) -> Any:  # noqa: ANN401 - each view has its own batch type

@@ -112,3 +112,10 @@ def test_people_are_none_where_the_source_does_not_say(store: Path, tmp_path: Pa
     shutil.copytree(store, tmp_path / "store")
     (tmp_path / "store" / "people.parquet").unlink()
     assert Store(tmp_path / "store").people() is None
+
+
+def test_a_damaged_part_is_named_with_the_way_out(tmp_path: Path) -> None:
+    store = Store(write_store(tmp_path, json.dumps(MANIFEST)))
+    (store.shards[0].with_name("presence.parquet")).write_bytes(b"PAR1")
+    with pytest.raises(InputError, match=r"presence\.parquet cannot be read: .*; prepare the store again"):
+        store.presence()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from itd_lightning.contracts.errors import InputError
 from itd_lightning.splits import Dates
 from itd_lightning.store import source_hash
 from itd_lightning.store.source_hash import ROOT, reachable
@@ -93,3 +94,10 @@ def day_features(folder: Path) -> set[str]:
         check=True,
     )
     return set(done.stdout.split())
+
+
+def test_dates_after_the_logs_are_refused_before_anything_is_trained(store: Path) -> None:
+    view = Windows(store, Dates(date(2010, 3, 5), date(2031, 1, 1)))
+    view.prepare_data()
+    with pytest.raises(InputError, match=r"Dates leaves no test unit: .* has units from 2010-"):
+        view.setup("fit")

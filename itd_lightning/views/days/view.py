@@ -16,18 +16,20 @@ from torch.utils.data import DataLoader
 
 from itd_lightning.contracts.batches import DayBatch
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.history import EARLIER_VERSION
 from itd_lightning.events.calendar import fill_days, is_weekend
 from itd_lightning.events.files import FileTypes
 from itd_lightning.events.people import as_of
 from itd_lightning.numerics.history import OwnHistory, earlier_moments, own_deviations
 from itd_lightning.splits import Split
 from itd_lightning.store.read import Store
-from itd_lightning.views.base import EARLIER_VERSION, EpochShuffle, View, require_fitted
+from itd_lightning.views.base import EpochShuffle, View, require_fitted, require_same_history
 from itd_lightning.views.days.build import build_view
 from itd_lightning.views.days.dataset import DayDataset, Fitted, History, matching, moments
 from itd_lightning.views.loading import Loading
 
 _FEW_PEERS = 5  # people with a role: with fewer, its usual day would be that of somebody in particular
+_MOST_PAST = 3_650  # days in a batch: ten years
 _HALF_AN_EVENT = 0.5
 _SHARE_OF_SPREAD = 0.1
 
@@ -55,7 +57,7 @@ class Days(View):
         loading: Further arguments of ``Loading``.
 
     Raises:
-        ValueError: If ``prior`` is not above 0, or ``days`` is below.
+        ValueError: If ``prior`` is not above 0, or ``days`` is no number of days.
     """
 
     name = "days"
@@ -77,8 +79,10 @@ class Days(View):
         **loading: Any,  # noqa: ANN401 - typed in Loading, where the command line reads them, too
     ) -> None:
         super().__init__(store, split, Loading(batch_size, **loading))
-        if prior <= 0 or days < 0:
-            raise ValueError(f"prior must be above 0 and days not below, got {prior} and {days}")
+        if prior <= 0 or not 0 <= days <= _MOST_PAST:
+            raise ValueError(
+                f"prior must be above 0 and days from 0 to {_MOST_PAST:,}, got {prior} and {days}"
+            )
         self.features = tuple(features)
         self.history, self.own, self.prior = history, own, prior
         self.silent, self.days = silent, days
@@ -210,7 +214,7 @@ class Days(View):
             earlier &= is_weekend(pl.col("start")) == is_weekend(pl.lit(start))
         rows = self.units.with_row_index("row").filter(earlier)["row"].to_list()
         values = self.days_of(rows, fitted.features).astype(np.float64)
-        own_mean = earlier_moments(values, self.own.horizon, self.own.half_life)[1][-1]
+        own_mean = earlier_moments(values, self.own.horizon, self.own.half_life)[0][-1]
         weight = min((len(rows) - 1) / self.own.warm_up, 1.0)
         result: Float[np.ndarray, " f"] = weight * own_mean + (1 - weight) * mean
         return result
@@ -228,11 +232,7 @@ class Days(View):
         fitted = {name: value for name, value in state_dict.items() if name in Fitted._fields}
         if state_dict and set(state_dict) != {*Fitted._fields, "history"}:
             raise InputError(EARLIER_VERSION)
-        if (history := state_dict.get("history", self.history)) != self.history:
-            raise InputError(
-                f"the checkpoint was fitted with --data.history {history}, and this view has {self.history}: "
-                "leave it as it was, or fit again"
-            )
+        require_same_history(state_dict.get("history", self.history), self.history)
         self.fitted, self.standardised = Fitted(**fitted) if fitted else None, None
 
 

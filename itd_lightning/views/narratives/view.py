@@ -146,14 +146,8 @@ class Narratives(View):
         return parts if share is None else leave_unused(parts, share)
 
     def fit(self) -> None:
-        """Learn the usual hours of everybody from training days.
-
-        Raises:
-            InputError: If there is no training day.
-        """
+        """Learn the usual hours of everybody from training days."""
         train = self.units.filter(part="train").select("user", day=pl.col("start").dt.date())
-        if train.is_empty():
-            raise InputError("the training part holds no activity: the split leaves nothing to learn from")
         presence = Store(self.store).presence()
         self.hours = everybodys_hours(presence, work_calendar(presence), train)
 

@@ -11,6 +11,7 @@ import polars as pl
 import torch
 from jaxtyping import Float, Int
 
+from itd_lightning.contracts.history import LEAST_WORK_DAYS
 from itd_lightning.events.calendar import fill_days, is_weekend
 from itd_lightning.numerics.history import OwnHistory, own_deviations
 from itd_lightning.numerics.mvmd import mvmd, mvmd_trailing
@@ -19,7 +20,6 @@ from itd_lightning.numerics.mvmd import mvmd, mvmd_trailing
 CHANNELS = ("logon", "logoff", "connect", "disconnect", "file", "email", "http", "other")
 Counts = Literal["own_median", "log_z"]
 _MOST = 10.0  # deviations
-_LEAST_DAYS = 10  # working days until a user's own are known: two weeks
 _KIND = pl.col("kind").cast(pl.String)
 _CHANNEL = (
     pl.when(_KIND.is_in(CHANNELS)).then(_KIND)
@@ -123,9 +123,9 @@ def _with_earlier(
     size = horizon or max(len(working), 1)
     rolled = [
         (
-            value(name).rolling_median(size, min_samples=_LEAST_DAYS)
+            value(name).rolling_median(size, min_samples=LEAST_WORK_DAYS)
             if statistic == "median"
-            else value(name).rolling_mean(size, min_samples=_LEAST_DAYS)
+            else value(name).rolling_mean(size, min_samples=LEAST_WORK_DAYS)
         )
         .over("user")
         .alias(column)

@@ -14,9 +14,10 @@ from torch.utils.data import DataLoader
 
 from itd_lightning.contracts.batches import SignalBatch
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.history import EARLIER_VERSION, MOST_DAYS
 from itd_lightning.contracts.pictures import MODE_FILE
 from itd_lightning.splits import Split
-from itd_lightning.views.base import EARLIER_VERSION, EpochShuffle, View, require_fitted
+from itd_lightning.views.base import EpochShuffle, View, require_fitted
 from itd_lightning.views.loading import Loading
 from itd_lightning.views.resampling import smote_tomek
 from itd_lightning.views.sequences.features import FACTORS, Factor
@@ -97,10 +98,10 @@ class Signals(View):
         **loading: Any,  # noqa: ANN401 - typed in Loading, where the command line reads them, too
     ) -> None:
         super().__init__(store, split, Loading(batch_size, **loading))
-        if modes < 0 or behaviours < 1 or days < max(2 * modes, 2) or horizon < 0:
+        if modes < 0 or behaviours < 1 or days < max(2 * modes, 2) or not 0 <= horizon <= MOST_DAYS:
             raise ValueError(
-                "modes and horizon must be at least 0, behaviours 1, and days twice the modes, "
-                f"got {modes}, {horizon}, {behaviours} and {days}"
+                f"modes must be at least 0, horizon from 0 to {MOST_DAYS:,}, behaviours at least 1, and days "
+                f"twice the modes, got {modes}, {horizon}, {behaviours} and {days}"
             )
         self.scale, self.horizon = counts, horizon
         self.modes, self.window, self.days, self.alpha, self.tol = modes, window, days, alpha, tol

@@ -22,7 +22,7 @@ from itd_lightning.events.calendar import is_weekend
 from itd_lightning.events.mail import Company
 from itd_lightning.numerics.history import OwnHistory
 from itd_lightning.splits import Campaigns, Split
-from itd_lightning.views.base import EpochShuffle, View, require_fitted
+from itd_lightning.views.base import EpochShuffle, View, require_fitted, require_same_history
 from itd_lightning.views.loading import Loading
 from itd_lightning.views.windows.build import CELLS, build_view
 from itd_lightning.views.windows.dataset import WindowDataset, own_moments
@@ -167,8 +167,16 @@ class Windows(View):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state fitted on training windows; it is stored in the checkpoint."""
-        return dict(self.fitted)
+        return {**self.fitted, "history": self.history} if self.fitted else {}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore the state that another run fitted."""
-        self.fitted = dict(state_dict)
+        """Restore the state that another run fitted.
+
+        Raises:
+            InputError: If it has other features, or was fitted with another kind of history.
+        """
+        fitted: dict[str, Tensor] = {name: state_dict[name] for name in ("mean", "std") if name in state_dict}
+        if state_dict and [len(values) for values in fitted.values()] != [len(self.features)] * 2:
+            raise InputError(f"the checkpoint was not fitted on windows of {len(self.features)} features")
+        require_same_history(state_dict.get("history", self.history), self.history)
+        self.fitted = fitted
