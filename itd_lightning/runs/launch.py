@@ -18,6 +18,7 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
 
 import itd_lightning
+from itd_lightning import views
 from itd_lightning.callbacks import (
     AtomicCheckpointIO,
     Checkpoints,
@@ -44,12 +45,14 @@ from itd_lightning.contracts.run_files import (
     run_of_checkpoint,
 )
 from itd_lightning.methods import Method
+from itd_lightning.methods.base import batch_of
 from itd_lightning.runs.arguments import (
     FOLDER,
     FOLLOWERS,
     SEED,
     refuse_followers,
     render_options,
+    resolve_configs,
     take_option,
 )
 from itd_lightning.runs.checkpoint_config import safe_config
@@ -146,6 +149,7 @@ class ExperimentCLI(LightningCLI):
             super().instantiate_classes()
         except (ValueError, MisconfigurationException) as error:
             raise InputError(str(error)) from error
+        _check_batches(type(self.model), type(self.datamodule))
 
     def instantiate_trainer(self, **kwargs: object) -> Trainer:
         """Build a trainer that logs to the run's folder and writes checkpoints and scores there."""
@@ -218,6 +222,26 @@ class ExperimentCLI(LightningCLI):
                     partial.write_text("\n".join([*before, *rows, ""]), "utf-8")
 
 
+def _check_batches(method: type, view: type[View]) -> None:
+    """Check that a method reads the batches of a view.
+
+    Raises:
+        InputError: If it reads others; the views that fit stand in it.
+    """
+    batch = batch_of(method)
+    if batch is None or issubclass(getattr(view, "batch_type", batch), batch):
+        return
+    fitting = [
+        other.__name__
+        for other in vars(views).values()
+        if isinstance(other, type) and issubclass(getattr(other, "batch_type", object), batch)
+    ]
+    raise InputError(
+        f"{method.__name__} reads the view {' or '.join(fitting)}, and not {view.__name__}: "
+        f"give it --data {fitting[0]}, or take another overlay"
+    )
+
+
 def _check_strategy(strategy: object) -> object:
     """Return the strategy, if scores and checkpoints are written for it.
 
@@ -262,7 +286,7 @@ def train(args: Sequence[str]) -> ExperimentCLI:
             store. Without ``--config``, the checkpoint's own stands before the others.
     """
     refuse_urls(args)
-    arguments, modules = take_option(list(args), "--allow-import")
+    arguments, modules = take_option(resolve_configs(args), "--allow-import")
     _restrict_parsing(modules)
     command, *options = arguments
     others, checkpoints = take_option(options, "--ckpt_path")

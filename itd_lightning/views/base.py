@@ -61,6 +61,7 @@ class View(LightningDataModule):
     Attributes:
         name: Of the view.
         grain: What a score is of.
+        batch_type: Type of its batches.
         builder: Writes the built view into a folder: a function of a store, a ``ShardMap``, the folder, and
             ``settings``. Its module and all modules of ours that it imports are the source that keys the
             folder, so it imports nothing that does not decide what is built.
@@ -70,6 +71,7 @@ class View(LightningDataModule):
 
     name: str
     grain: str
+    batch_type: ClassVar[type]
     builder: ClassVar[Callable[..., None]]
     units: pl.DataFrame
     label: Float[np.ndarray, " n"]

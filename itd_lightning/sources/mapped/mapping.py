@@ -41,7 +41,7 @@ from itd_lightning.contracts.yaml_files import (
 )
 from itd_lightning.sources.mapped.expressions import column_names, try_on_text
 
-_PRESETS = Path(__file__).parent / "presets"
+PRESETS = Path(__file__).parent / "presets"
 _FORMATS = ("csv", "tsv", "w3c", "ndjson", "json", "parquet")
 QUOTED = ("csv", "tsv", "w3c")  # formats with columns of text, whose fields may be quoted
 UNITS = {"s": 1_000_000, "ms": 1_000, "us": 1, "ns": 0.001}  # microseconds
@@ -205,7 +205,7 @@ def _one_of(names: Sequence[str]) -> Requirement:
 
 def _preset_names() -> list[str]:
     """Return the names of the presets."""
-    return sorted(path.stem for path in _PRESETS.glob("*.yaml"))
+    return sorted(path.stem for path in PRESETS.glob("*.yaml"))
 
 
 _TEXTS = Requirement(
@@ -335,7 +335,7 @@ def read_preset(name: str, path: Path) -> LogMapping:
     path = absolute(path)
     if not path.exists():
         raise InputError(f"{path} is not there; name the folder, or the file, that preset {name} shall read")
-    file = _PRESETS / f"{name}.yaml"
+    file = PRESETS / f"{name}.yaml"
     return _build(_Part(file, {**_load(file), "folder": str(path)}))
 
 
@@ -348,7 +348,7 @@ def _load(file: Path) -> dict[str, Any]:
     if (preset := content.get("preset")) is None:
         return content
     part.check(_TOP)
-    base = _load(_PRESETS / f"{preset}.yaml")
+    base = _load(PRESETS / f"{preset}.yaml")
     inputs = {
         name: {**base["inputs"].get(name, {}), **value} for name, value in content.get("inputs", {}).items()
     }

@@ -62,6 +62,7 @@ class Days(View):
 
     name = "days"
     grain = "user-day"
+    batch_type = DayBatch
     builder = staticmethod(build_view)
 
     def __init__(

@@ -81,6 +81,7 @@ class Narratives(View):
 
     name = "narratives"
     grain = "user-day"
+    batch_type = NarrativeBatch
     builder = staticmethod(build_view)
 
     def __init__(

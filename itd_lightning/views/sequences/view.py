@@ -68,6 +68,7 @@ class Sequences(View):
 
     name = "sequences"
     grain = "behaviour"
+    batch_type = SequenceBatch
     builder = staticmethod(build_view)
 
     def __init__(

@@ -77,6 +77,7 @@ class Signals(View):
 
     name = "signals"
     grain = "user-day"
+    batch_type = SignalBatch
 
     def __init__(
         self,

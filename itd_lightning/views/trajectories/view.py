@@ -53,6 +53,7 @@ class Trajectories(View):
 
     name = "trajectories"
     grain = "user-day"
+    batch_type = TrajectoryBatch
     builder = staticmethod(build_view)
 
     def __init__(

@@ -55,6 +55,7 @@ class Windows(View):
 
     name = "windows"
     grain = "window"
+    batch_type = WindowBatch
     features = tuple(FEATURES)
     builder = staticmethod(build_view)
 
