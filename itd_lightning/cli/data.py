@@ -75,6 +75,7 @@ def prepare(
     content: str | None = None,
     shards: int | None = None,
     memory: float | None = None,
+    allow_refused: float = 0.5,
     workers: int = 1,
     executor: Place = "local",
 ) -> None:
@@ -93,6 +94,7 @@ def prepare(
         content: Keep the text of these kinds of event only, such as email_send,file_copy; default: of all.
         shards: Number of parts, by user; default: by size and memory.
         memory: GiB that all workers together may use, about; default: 1.5 for each.
+        allow_refused: Share of a log's rows, 0 to 1, that may be faulty; with more the build stops early.
         workers: Processes that read and sort at the same time; the store does not depend on it.
         executor: local, or ray: the cluster that RAY_ADDRESS names, which must see the same files.
     """
@@ -116,6 +118,7 @@ def prepare(
         content=kinds,
         append=append,
         preset=preset,
+        allow_refused=allow_refused,
     )
     cost = estimate(plan, workers)
     say = console().print

@@ -21,7 +21,7 @@ from itd_lightning.sources.mapped.answers import read_campaigns
 from itd_lightning.sources.mapped.formats import RawRows, read_text
 from itd_lightning.sources.mapped.mapping import Input, LogMapping
 from itd_lightning.sources.mapped.pieces import PIECE, ROWS, Piece, cut_file, read_layout
-from itd_lightning.sources.mapped.rows import to_events
+from itd_lightning.sources.mapped.rows import LEFT_OUT, UNMAPPED, to_events
 from itd_lightning.sources.mapped.streams import PACKED, read_beginning, text_size
 from itd_lightning.sources.mapped.tables import accounts_digest, read_accounts, read_people
 
@@ -116,6 +116,15 @@ class MappedSource(Source):
                 for piece in cut_file(file, name, source, number, folder, is_done):
                     number = piece.number + 1
                     yield piece
+
+    @property
+    def unwanted(self) -> frozenset[str]:
+        """Reasons that the mapping itself gives to leave a row out."""
+        return frozenset({LEFT_OUT, UNMAPPED})
+
+    def expected_row(self, log: str) -> str:
+        """Return the command that shows rows beside what becomes of them."""
+        return "what `itd check` shows of the first rows, with the reason for each that is refused"
 
     def parse(self, piece: AnyPiece, content: tuple[str, ...] | None, now: datetime) -> ParsedPiece:
         """Parse a piece; content that no rule's kind keeps costs nothing.

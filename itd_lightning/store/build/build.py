@@ -57,6 +57,7 @@ from itd_lightning.store.build.stage import (
 )
 
 _SPOOL = "small"  # in the folder: files of archives
+_FEW_FAULTS = 10  # rows of a log, which say nothing of the others
 _NOW = "now.txt"  # in the folder: after when events are refused
 Progress = Callable[[str, int, int, int], None]  # what is done, how much of it, of how much, rows
 
@@ -172,13 +173,37 @@ def stage_logs(plan: Plan, job: Job, executor: Executor, report: Progress) -> It
     staged: dict[tuple[int, str], list[tuple[Piece, PieceNote]]] = {}
     for turn, note in enumerate(executor.map(partial(stage_piece, job), items())):
         number, piece = items_sent[turn]
-        staged.setdefault((number, piece.log), []).append((piece, note))
+        notes = staged.setdefault((number, piece.log), [])
+        notes.append((piece, note))
+        require_wanted_rows(plan, number - job.first, piece.log, [note for _, note in notes])
         done, rows = done + note.size, rows + note.read
         report("reading", min(done, total), total, rows)
     report("reading", total, total, rows)
     for number, source in enumerate(plan.sources, job.first):
         for log in source.logs:
             yield StagedLog(number, log, staged.get((number, log), []))
+
+
+def require_wanted_rows(plan: Plan, source: int, log: str, notes: list[PieceNote]) -> None:
+    """Stop as soon as more of a log's rows are faulty than the plan allows; what was read is kept.
+
+    Args:
+        plan: The build.
+        source: Number of the source in the plan.
+        log: Name of the log.
+        notes: Its pieces so far.
+
+    Raises:
+        InputError: If they are; with a row, the reason and the form that is expected.
+    """
+    wanted, faulty = sum(note.wanted for note in notes), sum(note.faulty for note in notes)
+    if faulty < _FEW_FAULTS or faulty <= plan.allow_refused * wanted:
+        return
+    example = next(note.example for note in notes if note.example)
+    raise InputError(
+        f"{faulty:,} of the first {wanted:,} rows of {log} would be refused, such as {example}; expected: "
+        f"{plan.sources[source].expected_row(log)}; if that is meant, allow it with --allow_refused 1"
+    )
 
 
 def _pieces_of(source: Source, job: Job, number: int) -> Iterator[Piece]:
