@@ -112,6 +112,24 @@ class Store:
         path = self.path / PEOPLE_FILE
         return _read_part(path) if path.is_file() else None
 
+    def events_of(self, days: pl.DataFrame) -> pl.DataFrame:
+        """Return all events of some user-days, each day's in time order.
+
+        Args:
+            days: ``user`` and ``day``.
+        """
+        selection = days.select("user", "day").unique()
+        of_users = pl.col("user").is_in(selection["user"].unique().implode())
+        parts = [
+            pl.scan_parquet(shard, glob=False)
+            .filter(of_users)
+            .with_columns(day=pl.col("time").dt.date())
+            .join(selection.lazy(), on=["user", "day"], how="semi")
+            .collect()
+            for shard in self.shards
+        ]
+        return pl.concat(parts).sort("user", "day", maintain_order=True)
+
     def view_folder(self, name: str, settings: dict[str, object], source: str) -> Path:
         """Return the folder of a built view; another store, setting or source has another folder.
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from itd_lightning.contracts.results import AuditResult, Evaluation
-from itd_lightning.report.parts.numbers import number, span
+from itd_lightning.report.parts.numbers import count, number, span
 from itd_lightning.report.runs import Run
 
 
@@ -26,6 +26,10 @@ class _Verdict(NamedTuple):
 
 def verdict(run: Run) -> _Verdict:
     """Return the result of a run in words."""
+    if not run.is_evaluated:
+        days, users = count(len(run.days)), count(run.days["user"].n_unique())
+        result = f"{days} user-days of {users} users are scored; there is no answer key to measure them by."
+        return _Verdict(run.name, result, "", "none")
     text, state = _audit_summary(run.audits)
     return _Verdict(run.name, _result(run.evaluation), text, state)
 
