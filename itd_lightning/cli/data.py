@@ -4,6 +4,7 @@ from datetime import date
 from pathlib import Path
 from time import monotonic
 
+import polars as pl
 from jsonargparse.typing import register_type
 from rich.progress import TaskID
 from rich.table import Table
@@ -212,6 +213,49 @@ def inspect(store: Path) -> None:
             f"view {view}: "
             + ("can be built" if not missing else f"cannot be built, no {', '.join(missing)}")
         )
+
+
+def events(
+    store: Path, user: str, day: date, json: bool = False, answers: bool = False, objects: int = 60
+) -> None:
+    """Show what a user did on a day, event by event, as an alert names it.
+
+    Args:
+        store: Event store.
+        user: Whose events.
+        day: Such as 2010-07-13.
+        json: Print one JSON object a line, with all that the store knows, instead of a table.
+        answers: Mark the events that the answer key calls malicious.
+        objects: Longest file name, address or recipient in the table; longer ones lose their middle.
+    """
+    from itd_lightning.alerts.behaviours import shorten
+    from itd_lightning.evaluation.score_table import malicious_ids
+    from itd_lightning.store.read import Store
+
+    event_store = Store(store)
+    rows = event_store.events_of(pl.DataFrame({"user": [user], "day": [day]})).drop("day")
+    if rows.is_empty():
+        raise InputError(f"{store} has no event of {user} on {day}")
+    if answers:
+        rows = rows.with_columns(malicious=pl.col("event_id").is_in(malicious_ids(store).implode()))
+    if json:
+        for line in rows.write_ndjson().splitlines():
+            console().print(line, highlight=False, markup=False, soft_wrap=True)
+        return
+    table = Table(
+        "time",
+        "kind",
+        "object",
+        "pc",
+        *["key"] * answers,
+        "event",
+        title=safe(f"{user} on {day:%A, %d %B %Y}"),
+    )
+    for row in rows.iter_rows(named=True):
+        mark = ["malicious" if row["malicious"] else ""] if answers else []
+        texts = (row["kind"], shorten(row["object"] or "", objects), row["pc"] or "", *mark, row["event_id"])
+        table.add_row(f"{row['time']:%H:%M:%S}", *map(safe, texts))
+    console().print(table)
 
 
 def thin(store: Path, out: Path, share: float = 0.1, seed: int = 0) -> None:

@@ -12,7 +12,7 @@ from jsonargparse import ArgumentParser, set_parsing_settings
 from polars.exceptions import PolarsError
 
 import itd_lightning
-from itd_lightning.cli.data import check, inspect, prepare, synth, thin
+from itd_lightning.cli.data import check, events, inspect, prepare, synth, thin
 from itd_lightning.cli.experiments import reproduce, sweep, train
 from itd_lightning.cli.listing import list_names
 from itd_lightning.cli.runs import alerts, audit, evaluate, report, threshold, track
@@ -40,6 +40,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "check": check,
     "prepare": prepare,
     "inspect": inspect,
+    "events": events,
     "thin": thin,
     "evaluate": evaluate,
     "audit": audit,
@@ -51,7 +52,12 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "track": track,
     "list": list_names,
 }
-_OPTIONS = {"store": ("prepare", "reproduce", "sweep"), "out": ("report", "thin")}  # required, but named
+_OPTIONS = {  # required, but named
+    "store": ("prepare", "reproduce", "sweep"),
+    "out": ("report", "thin"),
+    "user": ("events",),
+    "day": ("events",),
+}
 _SEVERAL = {"prepare": "sources", "evaluate": "scores", "report": "runs"}
 
 
@@ -153,7 +159,8 @@ def _command_parser(name: str, command: Callable[..., None], *, is_requested: bo
     if several:
         parser.add_argument(several, nargs="+", type=Path, help=_argument_help(command, several))
     for option in sorted(required):
-        parser.add_argument(f"--{option}", required=True, type=Path, help=_argument_help(command, option))
+        of_type = signature(command).parameters[option].annotation
+        parser.add_argument(f"--{option}", required=True, type=of_type, help=_argument_help(command, option))
     flags = [name for name, option in signature(command).parameters.items() if option.default is False]
     for flag in flags:
         words = _argument_help(command, flag)
