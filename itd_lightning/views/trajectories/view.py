@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader
 from itd_lightning.contracts.batches import TrajectoryBatch
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.pictures import PATH_FILE, TRAJECTORY_FILE
+from itd_lightning.contracts.unit_scores import Explanation
 from itd_lightning.events.calendar import fill_days
 from itd_lightning.splits import Split
 from itd_lightning.views.base import View, require_fitted
@@ -28,6 +29,8 @@ from itd_lightning.views.trajectories.build import DAYS, build_view
 from itd_lightning.views.trajectories.dataset import Company, Scaling, moments
 from itd_lightning.views.trajectories.features import HOURS, SETS, FeatureSet
 from itd_lightning.views.trajectories.pictures import paths, settings_of, trajectories
+
+_NOTHING = 1e-5  # of a feature's spread
 
 
 class Trajectories(View):
@@ -42,9 +45,9 @@ class Trajectories(View):
             while scoring sees all earlier days as context.
         features: The set of twelve: ``docs``, as the project's page lists them, or ``notebook``, as its
             notebook computes them, with the mail that users received by their address.
-        scaling: ``robust`` (median and interquartile range) or ``plain`` (mean and standard deviation).
-        log: Whether features are log(1 + x) before that. Counts have long tails, which squared distances
-            would take for changes.
+        scaling: ``plain`` (mean and standard deviation) or ``robust`` (median and interquartile range).
+        log: Whether features are log(1 + x) before that, which shortens the long tails of counts. The tails
+            are where attacks are: validation days are ranked better without (``experiments/chronos``).
         loading: Further arguments of ``Loading``; nothing is drawn here.
 
     Raises:
@@ -60,8 +63,8 @@ class Trajectories(View):
         store: Path,
         split: Split,
         features: FeatureSet = "docs",
-        scaling: Scaling = "robust",
-        log: bool = True,
+        scaling: Scaling = "plain",
+        log: bool = False,
         **loading: Any,  # noqa: ANN401 - typed in Loading, where the command line reads them, too
     ) -> None:
         super().__init__(store, split, Loading(batch_size=1, **loading))
@@ -175,6 +178,29 @@ class Trajectories(View):
     def in_order(self, *parts: str) -> DataLoader[TrajectoryBatch]:
         """Return the company with the days of these parts as units, and the days before them."""
         return self.loader(Company(self.batch(*parts, context=True)), batch_size=None)
+
+    def cells(self, unit: int) -> pl.DataFrame:
+        """Return the features of a day, as they were counted."""
+        user, column = (self.company.unit == unit).nonzero()[0].tolist()
+        values = self.company.values[user, column].numpy()
+        return pl.DataFrame(
+            {"feature": SETS[self.features].names, "seen": np.expm1(values) if self.log else values}
+        ).select(pl.lit(None, pl.Int64).alias("hour"), "feature", "seen")
+
+    def explanations(self, best: pl.DataFrame, cells: dict[int, Explanation]) -> pl.DataFrame:
+        """Return one row per cell; what was expected of a feature is also what is usual, in its own unit."""
+        fitted = require_fitted(self.fitted or None, "the moments come")
+        units = pl.DataFrame(
+            {"feature": SETS[self.features].names, **{name: fitted[name].numpy() for name in fitted}}
+        )
+        rows = super().explanations(best, cells).join(units, on="feature", how="left", maintain_order="left")
+        usual = pl.col("expected") * pl.col("scale") + pl.col("centre")
+        usual = usual.exp() - 1 if self.log else usual
+        # A mean that is 0 comes back from its standardised value as a number next to it.
+        usual = (
+            pl.when(usual.abs() > _NOTHING * pl.col("scale")).then(usual).when(usual.is_not_null()).then(0)
+        )
+        return rows.with_columns(usual=usual.cast(pl.Float32)).drop("scale", "centre")
 
     def pictures(self, users: Sequence[str], settings: Mapping[str, Any]) -> dict[str, pl.DataFrame]:
         """Return the trajectories of some users, and the paths of all."""

@@ -111,7 +111,7 @@ def test_a_picture_uses_the_features_and_the_scale_of_the_run(chronos: Path, sto
     fitted = load(chronos / "checkpoints" / "best.ckpt", weights_only=True)["Trajectories"]
     view = Trajectories(store, Dates(date(2010, 2, 20), date(2010, 3, 1)), "notebook", "plain")
     days = pl.read_parquet(view.path).filter(user=user).select(SETS["notebook"].names).to_numpy()
-    values = (torch.from_numpy(days).log1p() - fitted["centre"]) / fitted["scale"]
+    values = (torch.from_numpy(days) - fitted["centre"]) / fitted["scale"]
     distances = (values - values[:20].mean(dim=0)).norm(dim=1).numpy()
     assert written.filter(user=user)["distance"].to_numpy() == pytest.approx(distances, abs=1e-4)
 
@@ -142,7 +142,23 @@ def test_other_views_have_no_trajectory(run: Path) -> None:
     assert not list(run.glob("trajectories.parquet"))
 
 
-def test_alerts_of_chronos_name_signals(chronos: Path) -> None:
+def test_alerts_of_chronos_name_the_features_of_a_drift_with_what_is_usual(chronos: Path) -> None:
     first = top_days(chronos, count=1).row(0, named=True)
     assert first["reasons"]
-    assert {text.rsplit(" ", 1)[0] for text in first["reasons"]} <= {*SIGNALS, "department"}
+    names = {*SETS["notebook"].names, *SIGNALS} - {"drift"}
+    assert {text.split(" ")[0] for text in first["reasons"]} <= names
+    cells = pl.read_parquet(chronos / "explanations.parquet").filter(
+        user=first["user"], start=pl.lit(first["day"]).cast(pl.Datetime("us"))
+    )
+    counted = cells.filter(pl.col("feature").is_in(SETS["notebook"].names))
+    assert len(counted) == 12
+    assert not counted["usual"].has_nulls()
+    days = pl.read_parquet(
+        next(Path(read_runs([chronos])[0].about.store).glob("views/trajectories-*/days.parquet"))
+    )
+    own = days.filter(user=first["user"]).sort("day").head(20).select(SETS["notebook"].names)
+    for row in counted.iter_rows(named=True):
+        assert row["usual"] == pytest.approx(own[row["feature"]].mean(), abs=1e-3)
+    top = counted.sort("part", descending=True).row(0, named=True)
+    assert top["feature"] in first["reasons"][0]
+    assert cells["part"].sum() == pytest.approx(first["score"], rel=1e-4)

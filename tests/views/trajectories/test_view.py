@@ -127,7 +127,7 @@ def test_a_feature_that_never_varies_has_scale_1() -> None:
 @pytest.fixture(scope="module")
 def view(store: Path) -> Trajectories:
     """Return the view of the small slice, fitted."""
-    result = Trajectories(store, SPLIT)
+    result = Trajectories(store, SPLIT, scaling="robust", log=True)
     result.prepare_data()
     result.setup("fit")
     return result
@@ -144,6 +144,16 @@ def test_the_grid_holds_what_was_counted(view: Trajectories) -> None:
         expected = torch.tensor([row[name] for name in SETS["docs"].names]).log1p()
         torch.testing.assert_close(unscaled[at], expected, atol=1e-5, rtol=1e-4)
         assert batch.hours[at].tolist() == [row[name] for name in HOURS]
+
+
+def test_counts_are_standardised_as_they_are(store: Path) -> None:
+    view = Trajectories(store, SPLIT)
+    view.prepare_data()
+    view.setup("fit")
+    batch, days = view.batch("train", context=False), pl.read_parquet(view.path)
+    train = days.filter(pl.col("day") < date(2010, 2, 20)).select(SETS["docs"].names).to_numpy()
+    assert view.fitted["centre"].numpy() == pytest.approx(train.mean(axis=0), rel=1e-4)
+    assert batch.values[batch.active].mean(dim=0).abs().max() < 1e-4
 
 
 def test_units_are_named_once_and_know_their_user_and_day(view: Trajectories) -> None:
@@ -167,7 +177,8 @@ def test_training_sees_training_days_only(view: Trajectories) -> None:
 
 
 def test_moments_do_not_know_later_days(store: Path, view: Trajectories) -> None:
-    shorter = Trajectories(store, Dates(val_from=date(2010, 2, 20), test_from=date(2010, 2, 22)))
+    split = Dates(val_from=date(2010, 2, 20), test_from=date(2010, 2, 22))
+    shorter = Trajectories(store, split, scaling="robust", log=True)
     shorter.prepare_data()
     shorter.setup("fit")
     assert all((shorter.fitted[name] == view.fitted[name]).all() for name in ("centre", "scale"))
