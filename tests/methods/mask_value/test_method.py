@@ -53,7 +53,9 @@ def test_the_loss_is_the_papers_equation(batch: WindowBatch) -> None:
     torch.testing.assert_close(method.loss(batch), literal_loss(method, batch), rtol=1e-6, atol=1e-6)
 
 
-def literal_score(method: MaskValueAutoencoder, batch: WindowBatch, weight: float) -> Tensor:
+def literal_score(
+    method: MaskValueAutoencoder, batch: WindowBatch, active: float, silent: float = 1.0
+) -> Tensor:
     """Return the mask loss of each window, section III-D of the paper, cell by cell."""
     _, restored = method(batch)
     B, T, F = batch.mask.shape  # noqa: N806 - the legend's letters
@@ -62,19 +64,21 @@ def literal_score(method: MaskValueAutoencoder, batch: WindowBatch, weight: floa
         for t in range(T):
             for f in range(F):
                 p = torch.sigmoid(restored[b, 0, t, f])
-                error = -weight * torch.log(p) if batch.mask[b, t, f] else -torch.log(1 - p)
+                error = -active * torch.log(p) if batch.mask[b, t, f] else -silent * torch.log(1 - p)
                 scores[b] = scores[b] + error / (T * F)
     return scores
 
 
-@pytest.mark.parametrize(("score_weight", "weight"), [("paper", 11.5), ("code", 1.0)])
-def test_the_score_weighs_active_cells_as_the_paper_or_not_at_all_as_the_code(
-    score_weight: Literal["paper", "code"], weight: float, batch: WindowBatch
+@pytest.mark.parametrize(
+    ("score_weight", "active", "silent"), [("paper", 11.5, 1.0), ("code", 1.0, 1.0), ("active", 1.0, 0.0)]
+)
+def test_the_score_weighs_active_cells_as_the_paper_or_not_at_all_as_the_code_or_alone(
+    score_weight: Literal["paper", "code", "active"], active: float, silent: float, batch: WindowBatch
 ) -> None:
     method = MaskValueAutoencoder(ADAM, score_weight=score_weight).eval()
     method.pos_weight.fill_(11.5)
     torch.testing.assert_close(
-        method.score(batch), literal_score(method, batch, weight), rtol=1e-5, atol=1e-6
+        method.score(batch), literal_score(method, batch, active, silent), rtol=1e-5, atol=1e-6
     )
 
 
