@@ -77,7 +77,7 @@ def _masked_median(values: Float[Tensor, "u p"], mask: Bool[Tensor, "u p"]) -> F
 
 
 class Chronos(Method[TrajectoryBatch]):
-    """A threat score from velocity, drift, acceleration, change points, circadian disruption and signatures.
+    """A threat score from drift and change points; velocity, hours, signatures and more on request.
 
     The anchor is the mean of a user's baseline. In it the user is in warm-up: signals refer to the days so
     far and are compared with training users in their own warm-up, not with a history that is not there yet.
@@ -152,6 +152,7 @@ class Chronos(Method[TrajectoryBatch]):
         if not 0 < prior < math.inf or anchor not in get_args(Anchor):
             raise ValueError(f"prior must be above 0 and anchor one of {', '.join(get_args(Anchor))}")
         self.signals, self.weighting, self.baseline, self.anchor = tuple(names), weights, baseline, anchor
+        self.width = width
         self.own_history, self.peers, self.hierarchical = own_history, peers, hierarchical
         self.raw = TrajectorySignals(
             width, names, baseline, anchor, prior, window, depth, recent, shortest, prefix
@@ -165,6 +166,8 @@ class Chronos(Method[TrajectoryBatch]):
 
     def training_step(self, batch: TrajectoryBatch, batch_idx: int) -> None:
         """Fit spreads and quantiles to the training days, all of which are in the batch."""
+        if (width := batch.values.shape[2]) != self.width:
+            raise InputError(f"the view has {width} features a day: give --model.width {width}")
         days = pack_days(batch)
         self.raw.fit(days)
         signals, warm_up = self.raw(days)

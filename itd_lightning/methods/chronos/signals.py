@@ -18,6 +18,7 @@ from torch.nn.functional import pad
 from itd_lightning.contracts.batches import TrajectoryBatch
 from itd_lightning.numerics.change_points import bic_penalty, last_changes, severity
 from itd_lightning.numerics.events_in_time import unusual_hours
+from itd_lightning.numerics.persistence import hurst_rs
 from itd_lightning.numerics.signature import sliding_with_time
 from itd_lightning.numerics.trajectory import (
     anchors,
@@ -27,11 +28,12 @@ from itd_lightning.numerics.trajectory import (
     trailing_moments,
 )
 
-Signal = Literal["velocity", "drift", "acceleration", "change", "circadian", "signature"]
+Signal = Literal["velocity", "drift", "acceleration", "change", "circadian", "signature", "persistence"]
 SIGNALS: tuple[Signal, ...] = get_args(Signal)
 Anchor = Literal["active", "calendar", "trailing"]
 
 _YEAR = 365  # days in the penalty of a change
+_PERSISTENCE = 30  # active days of a Hurst exponent, as the page has it
 _BLOCK = 64  # users whose signatures are in memory together
 
 
@@ -130,6 +132,8 @@ class TrajectorySignals(nn.Module):
       ``shortest`` days. One pass of exact optimal partitioning gives it for all days.
     - ``circadian``: surprise of the day's active hours beside those of the baseline.
     - ``signature``: distance of the last ``window`` days' signature to its mean over the baseline.
+    - ``persistence``: distance of the Hurst exponent of the last 30 active days' level, the mean of the
+      features, to its mean over the baseline; 0 while there are fewer days.
 
     Features are divided by the user's own spread first, shrunk towards the company's; not against the days so
     far, of which there are too few for a spread.
@@ -247,9 +251,27 @@ class TrajectorySignals(nn.Module):
             elif signal == "circadian":
                 hours, count = usual.hours.expand_as(own.hours), usual.days.expand_as(own.day)
                 columns.append(unusual_hours(own.hours, hours, count))
-            else:
+            elif signal == "signature":
                 columns.append(self.signature_distance(own, moves=usual.moves))
+            else:
+                columns.append(self.persistence(own, moves=usual.moves))
         return torch.stack(columns, dim=2)
+
+    def persistence(self, days: PackedDays, *, moves: bool) -> Float[Tensor, "u p"]:
+        """Return how far the exponent of the last days lies from the usual one; as ``signature_distance``."""
+        distance = torch.zeros_like(days.day)
+        if days.mask.shape[1] < _PERSISTENCE:
+            return distance
+        windows = days.values.mean(dim=2).unfold(1, _PERSISTENCE, 1)
+        exponent = hurst_rs(windows.reshape(-1, _PERSISTENCE)).view(windows.shape[:2])
+        if moves:
+            usual = trailing_moments(exponent.unsqueeze(2), self.baseline).mean[..., 0].to(exponent.dtype)
+            usual[:, 0] = exponent[:, 0]  # the first one has none before it
+        else:
+            size = max(self.baseline - _PERSISTENCE + 1, 1)
+            usual = exponent[:, :size].mean(dim=1, keepdim=True)
+        distance[:, _PERSISTENCE - 1 :] = (exponent - usual).abs()
+        return distance
 
     def drift_shares(self, days: PackedDays) -> tuple[Float[Tensor, "u p d"], Float[Tensor, "u p d"]]:
         """Return the share of each feature in the squared drift of each day, and the anchor of the day."""

@@ -66,7 +66,7 @@ def test_what_is_odd_scores_highest(method: Chronos) -> None:
     assert score.flatten().argmax() == ODD * DAYS + DAY
 
 
-@pytest.mark.parametrize("signal", [name for name in SIGNALS if name != "change"])
+@pytest.mark.parametrize("signal", [name for name in SIGNALS if name not in ("change", "persistence")])
 def test_each_signal_alone_finds_what_it_is_for(signal: Signal) -> None:
     score = fitted(signals=[signal]).score(company())
     assert score[ODD, DAY : DAY + 14].max() == score[:, BASELINE * 2 :].max()
@@ -163,7 +163,7 @@ def test_a_signal_alone_is_one_of_the_surprises(method: Chronos) -> None:
 
 def test_documented_weights_are_those_of_the_page() -> None:
     method = Chronos(signals=SIGNALS, weights="documented")
-    assert method.weight.tolist() == pytest.approx([1 / 3, 1 / 3, 0, 1 / 3, 0, 0])
+    assert method.weight.tolist() == pytest.approx([1 / 3, 1 / 3, 0, 1 / 3, 0, 0, 0])
 
 
 def test_weights_are_given_in_the_order_of_the_signals() -> None:
@@ -332,6 +332,18 @@ def test_a_drift_is_shared_out_to_the_features_that_moved() -> None:
     anchor = batch.values[7][batch.active[7]][:BASELINE].mean(dim=0)
     torch.testing.assert_close(explained.expected[place], anchor)
     torch.testing.assert_close(explained.parts.sum(dim=1), method.score(batch).flatten())
+
+
+def test_persistence_tells_when_a_users_days_begin_to_alternate() -> None:
+    batch = company(days=200)
+    batch.values[5, 100:] = 3.0 * (-1.0) ** torch.arange(100)[:, None]
+    score = fitted(signals=["persistence"]).score(batch)
+    assert score[5, 150:].max() == score[:, 150:].max()
+
+
+def test_features_that_the_method_does_not_expect_are_refused_with_their_number() -> None:
+    with pytest.raises(InputError, match="the view has 4 features a day"):
+        Chronos(width=12).training_step(company(), 0)
 
 
 def test_without_drift_signals_explain_by_their_names() -> None:

@@ -142,7 +142,9 @@ def test_other_views_have_no_trajectory(run: Path) -> None:
     assert not list(run.glob("trajectories.parquet"))
 
 
-def test_alerts_of_chronos_name_the_features_of_a_drift_with_what_is_usual(chronos: Path) -> None:
+def test_alerts_of_chronos_name_the_features_of_a_drift_with_what_is_usual(
+    chronos: Path, store: Path
+) -> None:
     first = top_days(chronos, count=1).row(0, named=True)
     assert first["reasons"]
     names = {*SETS["notebook"].names, *SIGNALS} - {"drift"}
@@ -153,9 +155,8 @@ def test_alerts_of_chronos_name_the_features_of_a_drift_with_what_is_usual(chron
     counted = cells.filter(pl.col("feature").is_in(SETS["notebook"].names))
     assert len(counted) == 12
     assert not counted["usual"].has_nulls()
-    days = pl.read_parquet(
-        next(Path(read_runs([chronos])[0].about.store).glob("views/trajectories-*/days.parquet"))
-    )
+    view = Trajectories(store, Dates(date(2010, 2, 20), date(2010, 3, 1)), "notebook")
+    days = pl.read_parquet(view.path)
     own = days.filter(user=first["user"]).sort("day").head(20).select(SETS["notebook"].names)
     for row in counted.iter_rows(named=True):
         assert row["usual"] == pytest.approx(own[row["feature"]].mean(), abs=1e-3)
