@@ -163,3 +163,20 @@ def test_alerts_of_chronos_name_the_features_of_a_drift_with_what_is_usual(
     top = counted.sort("part", descending=True).row(0, named=True)
     assert top["feature"] in first["reasons"][0]
     assert cells["part"].sum() == pytest.approx(first["score"], rel=1e-4)
+
+
+@pytest.mark.parametrize("anchor", ["calendar", "trailing"])
+def test_a_picture_uses_the_anchor_of_the_run(anchor: str, chronos: Path, store: Path) -> None:
+    view = Trajectories(store, Dates(date(2010, 2, 20), date(2010, 3, 1)), "notebook", "plain")
+    view.prepare_data()
+    view.setup("fit")
+    user = pl.read_parquet(chronos / TRAJECTORY_FILE)["user"][0]
+    drawn = view.pictures([user], {"baseline": 20, "window": 10, "anchor": anchor})[TRAJECTORY_FILE]
+    row = view.users().index(user)
+    batch = view.batch("train", "val", "test", context=True)
+    values, day = batch.values[row][batch.active[row]], batch.day[batch.active[row]]
+    first = day - day[0] < 20
+    anchors = [values[max(at - 20, 0) : at].mean(dim=0) for at in range(1, len(values))]
+    usual = values[first].mean(dim=0) if anchor == "calendar" else torch.stack([values[0] * 0, *anchors])
+    assert drawn["distance"].to_numpy() == pytest.approx((values - usual).norm(dim=1).numpy(), abs=1e-4)
+    assert drawn["baseline"].sum() == (int(first.sum()) if anchor == "calendar" else 20)
