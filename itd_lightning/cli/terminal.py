@@ -85,7 +85,8 @@ def _result_rows(result: Evaluation) -> Iterator[tuple[str, Numbers]]:
     yield "user-days", result["pooled"]["user_days"]
     for kind, what in (("sequences", "six in a row"), ("sessions", "sessions")):
         yield from ((f"{what}, {pool}", entry) for pool, entry in pooled.get(kind, {}).items())
-    yield from ((f"baseline: {name.replace('_', ' ')}", entry) for name, entry in result["baselines"].items())
+    for name, entry in result["baselines"].items():
+        yield "ceiling: oracle" if name == "oracle" else f"baseline: {name.replace('_', ' ')}", entry
 
 
 def audit_table(name: str, audits: Sequence[AuditResult]) -> Table:

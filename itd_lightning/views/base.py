@@ -232,15 +232,13 @@ class View(LightningDataModule):
         tables = []
         for unit, score in best.select("unit", "score").iter_rows():
             explanation = cells[unit]
-            features = (
-                pl.DataFrame({"feature": explanation.names}).select(
-                    pl.lit(None, pl.Int64).alias("hour"), "feature", pl.lit(None, pl.Float32).alias("seen")
-                )
-                if explanation.names
-                else self.cells(unit)
+            named = pl.DataFrame({"feature": explanation.names or explanation.others}).select(
+                pl.lit(None, pl.Int64).alias("hour"),
+                pl.col("feature").cast(pl.String),
+                pl.lit(None, pl.Float32).alias("seen"),
+                pl.lit(None, pl.Float32).alias("usual"),
             )
-            if "usual" not in features.columns:
-                features = features.with_columns(usual=pl.lit(None, pl.Float32))
+            features = pl.concat([*([] if explanation.names else [self.cells(unit)]), named], how="diagonal")
             table = features.with_columns(
                 expected=explanation.expected.flatten().numpy(),
                 part=explanation.parts.flatten().numpy(),
@@ -248,7 +246,7 @@ class View(LightningDataModule):
                 score=pl.lit(score),
             )
             # Names are those of a batch: what adds nothing here may be another unit's sentence.
-            tables.append(table.filter(pl.col("part") != 0) if explanation.names else table)
+            tables.append(table.filter(pl.col("seen").is_not_null() | (pl.col("part") != 0)))
         keyed = self.units.select(UNITS.names()).drop("part").with_columns(unit=pl.int_range(pl.len()))
         return pl.concat(tables).join(keyed, on="unit", maintain_order="left").drop("unit")
 

@@ -87,6 +87,17 @@ def test_the_page_holds_every_headline_number(
     assert "nothing but the calendar" in text
 
 
+def test_the_verdict_names_the_ceiling_of_the_labels_and_never_as_a_count(
+    make_run: MakeRun, tmp_path: Path, evaluation: dict[str, Any]
+) -> None:
+    oracle = {**evaluation["baselines"]["events"], "pr_auc": 0.999}
+    text = outline(
+        [make_run(changes={"baselines": {**evaluation["baselines"], "oracle": oracle}})], tmp_path
+    ).text
+    assert "An oracle that knows every malicious event has 0.999 by these labels." in text
+    assert "counting oracle" not in text
+
+
 def test_warm_up_is_shown_beside_the_headline_and_on_top_days(
     make_run: MakeRun, tmp_path: Path, evaluation: Evaluation
 ) -> None:
