@@ -12,7 +12,7 @@ from itd_lightning.cli.mappings import print_input, print_mapping
 from itd_lightning.cli.terminal import column, console, cost_text, print_store, progress, safe
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.store_files import REJECT_FILE
-from itd_lightning.contracts.view_needs import missing_kinds
+from itd_lightning.contracts.view_needs import missing_kinds, view_line
 from itd_lightning.executors import Place
 
 register_type(date, str, date.fromisoformat)
@@ -204,11 +204,8 @@ def inspect(store: Path) -> None:
         for row in summary.campaigns.iter_rows(named=True):
             table.add_row(*(str(value) for value in row.values()))
         say(table)
-    for view, missing in missing_kinds(summary.kinds["kind"].to_list()).items():
-        say(
-            f"view {view}: "
-            + ("can be built" if not missing else f"cannot be built, no {', '.join(missing)}")
-        )
+    for view, missing in missing_kinds(event_store.records).items():
+        say(view_line(view, missing), highlight=False, soft_wrap=True)
 
 
 def thin(store: Path, out: Path, share: float = 0.1, seed: int = 0) -> None:

@@ -17,5 +17,5 @@ def test_every_view_names_kinds_of_events() -> None:
 
 def test_a_view_that_lacks_a_kind_names_it() -> None:
     missing = missing_kinds({"logon", "http_visit"})
-    assert missing["windows"] == ["connect", "email_send", "file_copy"]
+    assert missing["windows"] == ["logoff", "connect", "disconnect", "email_send", "file_copy"]
     assert missing["days"] == []

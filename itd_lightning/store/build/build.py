@@ -45,7 +45,7 @@ from itd_lightning.store.build.publish import (
 )
 from itd_lightning.store.build.resolve import resolve_key
 from itd_lightning.store.build.shards import Shard
-from itd_lightning.store.build.sort import sort_shard
+from itd_lightning.store.build.sort import knows_all_kinds, sort_shard
 from itd_lightning.store.build.stage import (
     SORTED,
     STAGING,
@@ -191,10 +191,17 @@ def _pieces_of(source: Source, job: Job, number: int) -> Iterator[Piece]:
 
 
 def sort_shards(plan: Plan, job: Job, executor: Executor, report: Progress) -> list[Shard]:
-    """Sort every shard; one that nothing was added to stays the file it was."""
+    """Sort every shard; one that nothing was added to stays the file it was.
+
+    Unless an earlier version wrote it, which knew fewer kinds: all files of a store have the same columns.
+    """
     changed = {int(path.stem) for path in job.folder.glob(f"{STAGING}/[0-9]*/[0-9]*.arrow")}
     base = None if plan.base is None else plan.base.path
-    todo = [shard for shard in range(plan.shards) if base is None or shard in changed]
+    todo = [
+        shard
+        for shard in range(plan.shards)
+        if base is None or shard in changed or not knows_all_kinds(base, shard)
+    ]
     shards = {}
     rows = 0
     for shard, result in zip(todo, executor.map(partial(sort_shard, job, base), todo), strict=True):

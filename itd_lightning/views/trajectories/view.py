@@ -22,11 +22,12 @@ from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.pictures import PATH_FILE, TRAJECTORY_FILE
 from itd_lightning.events.calendar import fill_days
 from itd_lightning.splits import Split
-from itd_lightning.views.base import View, require_fitted
+from itd_lightning.store.read import Store
+from itd_lightning.views.base import View, refuse_other_columns, require_fitted
 from itd_lightning.views.loading import Loading
 from itd_lightning.views.trajectories.build import DAYS, build_view
 from itd_lightning.views.trajectories.dataset import Company, Scaling, moments
-from itd_lightning.views.trajectories.features import HOURS, SETS, FeatureSet
+from itd_lightning.views.trajectories.features import HOURS, SETS, FeatureSet, names_of
 from itd_lightning.views.trajectories.pictures import paths, settings_of, trajectories
 
 
@@ -41,7 +42,8 @@ class Trajectories(View):
         split: Who and when trains, validates and tests; days of other parts are not in the training batch,
             while scoring sees all earlier days as context.
         features: The set of twelve: ``docs``, as the project's page lists them, or ``notebook``, as its
-            notebook computes them, with the mail that users received by their address.
+            notebook computes them, with the mail that users received by their address. Features of kinds of
+            events that a store does not record are left out.
         scaling: ``robust`` (median and interquartile range) or ``plain`` (mean and standard deviation).
         log: Whether features are log(1 + x) before that. Counts have long tails, which squared distances
             would take for changes.
@@ -69,6 +71,11 @@ class Trajectories(View):
             raise ValueError(f"features must be one of {', '.join(SETS)}, got {features} scaled {scaling}")
         self.features, self.scaling, self.log = features, scaling, log
         self.fitted: dict[str, Tensor] = {}
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the names of the D features, which are those whose kinds of events the store records."""
+        return tuple(names_of(self.features, Store(self.store).records))
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -118,8 +125,8 @@ class Trajectories(View):
         calendar = np.arange(number.min(), number.max() + 1, dtype=np.int64)
         user, at = _grid_cells(days["user"], days["day"], users, calendar)
         shape = (len(users), len(calendar))
-        values = np.zeros((*shape, len(SETS[self.features].names)), dtype=np.float32)
-        values[user, at] = days.select(SETS[self.features].names).to_numpy()
+        values = np.zeros((*shape, len(self.columns)), dtype=np.float32)
+        values[user, at] = days.select(self.columns).to_numpy()
         hours = np.zeros((*shape, len(HOURS)), dtype=np.int16)
         hours[user, at] = days.select(HOURS).to_numpy()
         active, group, unit = np.zeros(shape, dtype=bool), np.full(shape, -1), np.full(shape, -1)
@@ -191,11 +198,19 @@ class Trajectories(View):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state fitted on training days; it is stored in the checkpoint."""
-        return dict(self.fitted)
+        return {**self.fitted, "features": list(self.columns)} if self.fitted else {}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore the state that another run fitted."""
-        self.fitted = dict(state_dict)
+        """Restore the state that another run fitted.
+
+        Raises:
+            InputError: If it was fitted on other features than those of the store.
+        """
+        fitted = dict(state_dict)
+        # Before other stores could be read, there was the whole set and no names.
+        learned = fitted.pop("features", SETS[self.features].names) if fitted else self.columns
+        refuse_other_columns(learned, self.columns)
+        self.fitted = fitted
 
 
 def spans(days: pl.DataFrame) -> pl.DataFrame:

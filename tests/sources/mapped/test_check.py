@@ -29,7 +29,7 @@ def test_it_counts_what_becomes_of_the_first_rows(tmp_path: Path) -> None:
     assert part.unmapped.rows() == [("zap", 2), ("zip", 1)]
     assert result.kinds == ["logon", "logoff"]
     assert result.missing["sequences"] == []
-    assert result.missing["windows"] == ["connect", "http_visit", "email_send", "file_copy"]
+    assert result.missing["windows"] == ["connect", "disconnect", "http_visit", "email_send", "file_copy"]
     assert [fault.split(": ")[-1] for fault in result.faults] == [
         "no user",
         "unparsable time",

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.events import KINDS
 from itd_lightning.ingest import build_store
 from itd_lightning.sources.base import Guess, ParsedPiece, Piece
 from itd_lightning.sources.mapped import pieces
@@ -48,6 +49,19 @@ def test_an_id_of_the_logs_own_makes_days_that_overlap_one(tmp_path: Path) -> No
     assert refusals(open_logs(tmp_path / "c", mapping, {"1.csv": HEADER + ROW.replace("x", "")})) == [
         (1, "no id")
     ]
+
+
+def test_a_store_of_a_version_with_fewer_kinds_can_be_added_to(tmp_path: Path) -> None:
+    rows = "".join(ROW.replace("ann", f"user{number}") for number in range(9))
+    build_logs(open_logs(tmp_path / "a", CSV, {"a.csv": HEADER + rows}), tmp_path / "store")
+    for shard in Store(tmp_path / "store").shards:
+        earlier = pl.read_parquet(shard, glob=False).with_columns(pl.col("kind").cast(pl.Enum(KINDS[:15])))
+        earlier.write_parquet(shard)
+    failed = CSV.replace("kind: logoff, when: act = 'out'", "kind: logon_failed, when: act = 'bad'")
+    other = open_logs(tmp_path / "b", failed, {"b.csv": HEADER + ROW.replace(",in,", ",bad,")})
+    assert build_logs(other, tmp_path / "store", append=True)["logons"]["kept"] == 10
+    kinds = Store(tmp_path / "store").scan().collect()["kind"].cast(pl.String)
+    assert sorted(kinds) == ["logon"] * 9 + ["logon_failed"]
 
 
 def test_an_account_becomes_its_user_and_one_that_nobody_has_is_refused(tmp_path: Path) -> None:
