@@ -1,6 +1,7 @@
 """Commands about logs and stores: each function is one, its signature the options, its docstring the help."""
 
 from datetime import date
+from functools import partial
 from pathlib import Path
 from time import monotonic
 
@@ -27,6 +28,7 @@ def synth(
     start: date = date(2010, 1, 2),
     insiders: float = 0.07,
     workers: int = 1,
+    formats: str = "cert",
 ) -> None:
     """Write a synthetic release in the genuine layout, with people, answer key and planted scenarios.
 
@@ -39,27 +41,30 @@ def synth(
         start: First day.
         insiders: Share of users who are insiders, at least one for each scenario of the release; 0 for none.
         workers: Processes that write at the same time.
+        formats: cert; or windows,zeek,m365, or some of them: the same company, a folder and a mapping each.
     """
-    from itd_lightning.synth import write_release
+    from itd_lightning.synth import write_company, write_release
 
     with progress() as bar:
         task = bar.add_task("writing days", total=None, note="")
         try:
-            rows = write_release(
+            told = "" if formats == "cert" else f" as {formats}"
+            write = write_release if formats == "cert" else partial(write_company, formats=formats.split(","))
+            rows = write(
                 out,
-                release,
-                users,
-                days,
-                seed,
-                start,
-                insiders,
-                workers,
-                lambda done, total: bar.update(task, completed=done, total=total),
+                release=release,
+                users=users,
+                days=days,
+                seed=seed,
+                start=start,
+                insiders=insiders,
+                workers=workers,
+                on_progress=lambda done, total: bar.update(task, completed=done, total=total),
             )
         except (ValueError, FileExistsError) as error:
             raise InputError(str(error)) from error
     console().print(
-        f"{out}: synthetic {release}, {users} users, {days} days, {sum(rows.values()):,} events",
+        f"{out}: synthetic {release}{told}, {users} users, {days} days, {sum(rows.values()):,} events",
         highlight=False,
     )
 
@@ -140,8 +145,9 @@ def prepare(
         title=safe(f"{' + '.join(map(str, sources))} -> {store}"),
     )
     added = manifest["sources"][-len(sources) :]
-    for name in manifest["logs"]:
-        counts = (sum(log[name][what] for log in added) for what in ("read", "kept", "rejected"))
+    for name in dict.fromkeys(log for source in added for log in source):
+        logs = [source[name] for source in added if name in source]  # mappings have logs of their own
+        counts = (sum(log[what] for log in logs) for what in ("read", "kept", "rejected"))
         table.add_row(name, *(f"{count:,}" for count in counts))
     say(table)
     refused = refusals(Store(store), last=len(sources))

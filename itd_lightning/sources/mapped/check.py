@@ -114,7 +114,7 @@ def _check_input(source: MappedSource, one: Input, files: tuple[Path, ...], rows
         left -= len(parts[-1].rows)
         if left <= 0:
             break
-    raw_rows = pl.concat(part.rows for part in parts)
+    raw_rows = pl.concat([part.rows for part in parts], how="vertical_relaxed")
     refused = pl.concat(part.refused for part in parts)["reason"].value_counts(sort=True)
     checked = checked_rows(raw_rows, source.mapping, one, datetime.max)
     return InputCheck(
@@ -128,7 +128,7 @@ def _first_rows(one: Input, files: tuple[Path, ...], rows: int) -> Iterator[RawR
         if one.format != "parquet":
             yield read_first_rows(file, one, rows * _ROW_BYTES)[0]
             continue
-        frame = select_fields(pl.scan_parquet(file, glob=False), one.names, file).head(rows).collect()
+        frame = select_fields(pl.scan_parquet(file, glob=False), one, file).head(rows).collect()
         yield RawRows(
             frame,
             np.arange(len(frame), dtype=np.uint32),

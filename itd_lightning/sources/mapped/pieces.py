@@ -194,7 +194,9 @@ def read_layout(path: Path, source: Input) -> Layout:
     layout = _find_layout(head, source)
     if layout is None:
         raise InputError(f"{path} has no header: {_expected(source)}; or name its columns with `header`")
-    if missing := [name for name in needed_columns(source) if name not in layout.columns]:
+    if missing := [
+        name for name in needed_columns(source) if name not in layout.columns and source.needs(name)
+    ]:
         raise InputError(
             f"{path} has no column {', '.join(map(repr, missing))}; it has {', '.join(layout.columns)[:300]}"
         )

@@ -84,17 +84,14 @@ class MappedSource(Source):
 
     @property
     def identity(self) -> list[Any]:
-        """The mapping, the identity table, and name, size and time of change of all files."""
-        identity = self.mapping.identity
-        tables = [self.mapping.answers, None if identity is None else identity.table]
-        beside = [table for table in tables if table is not None]
-        stamps = [[str(file), *_stamp(file)] for file in [*self.files, *beside]]
+        """The mapping, the tables beside it, and name, size and time of change of all files."""
+        stamps = [[str(file), *_stamp(file)] for file in [*self.files, *self.mapping.tables]]
         return [PIECE, ROWS, self._seed, *stamps]
 
     @cached_property
     def _seed(self) -> str:
         """Hash of what decides, beside the files, what becomes of a row."""
-        return self.mapping.digest + accounts_digest(self.mapping.identity)
+        return self.mapping.digest + "".join(map(accounts_digest, self.mapping.lookups))
 
     @cached_property
     def _file_names(self) -> dict[tuple[str, Path], str]:
@@ -155,8 +152,8 @@ class MappedSource(Source):
             InputError: If a table cannot be read.
         """
         mapping = self.mapping
-        if mapping.identity is not None:
-            read_accounts(mapping.identity)
+        for lookup in mapping.lookups:
+            read_accounts(lookup)
         return Facts(
             directory=None if mapping.identity is None else read_people(mapping.identity),
             answers=None if mapping.answers is None else read_campaigns(mapping.answers),
@@ -195,9 +192,8 @@ def _find_files(mapping: LogMapping, source: Input) -> tuple[Path, ...]:
             files |= {file for file in base.glob(pattern) if file.is_file()}
         except ValueError as error:
             raise InputError(f"{mapping.file}: inputs.{source.name}.files: {error}") from error
-    identity = mapping.identity
     # A table that lies among the logs is none of them.
-    return tuple(sorted(files - {mapping.answers, None if identity is None else identity.table}))
+    return tuple(sorted(files - set(mapping.tables)))
 
 
 def _relative(file: Path, folder: Path) -> str:
@@ -243,7 +239,7 @@ def _read_bytes(piece: Piece, source: Input, digest: xxh3_128) -> RawRows:
 def _read_parquet(piece: Piece, source: Input, digest: xxh3_128) -> RawRows:
     """Return the rows of a piece of a Parquet file; a dotted name is a field within a field."""
     frame = pl.scan_parquet(piece.path, glob=False)
-    rows = select_fields(frame, source.names, piece.path).slice(piece.start, piece.stop - piece.start)
+    rows = select_fields(frame, source, piece.path).slice(piece.start, piece.stop - piece.start)
     try:
         raw = rows.collect()
     except PolarsError as error:
@@ -256,22 +252,24 @@ def _read_parquet(piece: Piece, source: Input, digest: xxh3_128) -> RawRows:
     return RawRows(raw, line, pl.DataFrame(schema={"line": pl.UInt32, "reason": pl.String}), count)
 
 
-def select_fields(frame: pl.LazyFrame, names: list[str], path: Path) -> pl.LazyFrame:
-    """Return columns of a frame, and fields within them, by dotted names.
+def select_fields(frame: pl.LazyFrame, source: Input, path: Path) -> pl.LazyFrame:
+    """Return the columns of a frame that a mapping reads, and fields within them, by dotted names.
 
     Raises:
         InputError: If it has no such column.
     """
     schema = frame.collect_schema()
     chosen = []
-    for name in names:
+    for name in source.names:
         key, *rest = [name] if name in schema else name.split(".")
         fields, column = dict(schema), pl.col(key)
         for below in rest:
             dtype = fields.get(key)
             fields = dict(pl.Schema(dtype.to_schema())) if isinstance(dtype, pl.Struct) else {}
             key, column = below, column.struct.field(below)
-        if key not in fields:
+        if key not in fields and not source.needs(name):
+            column = pl.lit(None)
+        elif key not in fields:
             raise InputError(f"{path} has no column {name!r}; it has {', '.join(schema)[:300]}")
         chosen.append(column.alias(name))
     return frame.select(chosen)

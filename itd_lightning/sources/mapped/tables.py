@@ -67,9 +67,9 @@ def _accounts(identity: Identity, _changed: int) -> pl.DataFrame:
     return accounts
 
 
-def accounts_digest(identity: Identity | None) -> str:
-    """Return the hash of the identity table; "" without one."""
-    return "" if identity is None else xxh3_128(identity.table.read_bytes()).hexdigest()
+def accounts_digest(identity: Identity) -> str:
+    """Return the hash of a table."""
+    return xxh3_128(identity.table.read_bytes()).hexdigest()
 
 
 def read_people(identity: Identity) -> Directory | None:
