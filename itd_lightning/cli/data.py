@@ -93,7 +93,7 @@ def prepare(
         release: r4.1, r4.2, r5.1, r5.2, r6.1 or r6.2; auto recognises it by its files and its name.
         answers: Folder or .tar.bz2 of the key; default: answers/ of the release, answers.tar.bz2 beside it.
         append: Add to a store that is there; only the shards of users with new events are written again.
-        preset: Read these folders or files by a preset: cert, m365, proxy_w3c, windows or zeek.
+        preset: Read these folders or files by a preset, such as windows or zeek (docs/own_logs.md).
         no_content: Leave the text of mails, pages and files out.
         content: Keep the text of these kinds of event only, such as email_send,file_copy; default: of all.
         shards: Number of parts, by user; default: by size and memory.
@@ -167,7 +167,7 @@ def check(mapping: Path, rows: int = 10_000, preset: str | None = None) -> None:
     Args:
         mapping: The .yaml of a mapping; with --preset, a folder or file of logs.
         rows: Rows of each input that are looked at.
-        preset: Read the logs by a preset: cert, m365, proxy_w3c, windows or zeek.
+        preset: Read the logs by a preset, such as windows or zeek (docs/own_logs.md).
     """
     from itd_lightning.ingest import open_mappings
     from itd_lightning.sources.mapped.check import check_mapping

@@ -43,7 +43,7 @@ from itd_lightning.contracts.yaml_files import (
 from itd_lightning.sources.mapped.expressions import column_names, try_on_text
 
 _PRESETS = Path(__file__).parent / "presets"
-_FORMATS = ("csv", "tsv", "w3c", "ndjson", "json", "parquet")
+_FORMATS = ("csv", "tsv", "w3c", "ndjson", "json", "xml", "parquet")
 QUOTED = ("csv", "tsv", "w3c")  # formats with columns of text, whose fields may be quoted
 UNITS = {"s": 1_000_000, "ms": 1_000, "us": 1, "ns": 0.001}  # microseconds
 FILLED = tuple(name for name in EVENTS if name not in ("event_id", "time", "kind"))

@@ -22,7 +22,7 @@ from itd_lightning.sources.mapped.formats import RawRows, read_text
 from itd_lightning.sources.mapped.mapping import Input, LogMapping
 from itd_lightning.sources.mapped.pieces import PIECE, ROWS, Piece, cut_file, read_layout
 from itd_lightning.sources.mapped.rows import to_events
-from itd_lightning.sources.mapped.streams import PACKED, read_beginning, text_size
+from itd_lightning.sources.mapped.streams import PACKED, REWRITTEN, read_beginning, text_size
 from itd_lightning.sources.mapped.tables import accounts_digest, read_accounts, read_people
 
 _SAMPLE = 4 << 20  # bytes of each log
@@ -137,7 +137,7 @@ class MappedSource(Source):
         """Yield the beginning of each log, parsed; of packed files, a guess."""
         for source, files in self.inputs:
             size = sum(map(text_size, files))
-            if files[0].suffix in PACKED or source.format in ("parquet", "json"):
+            if files[0].suffix in PACKED or source.format in ("parquet", *REWRITTEN):
                 yield Guess(size / ROW_SIZE, size / ROW_SIZE / _RATE)
                 continue
             start_time = perf_counter()
@@ -268,7 +268,7 @@ def select_fields(frame: pl.LazyFrame, source: Input, path: Path) -> pl.LazyFram
             fields = dict(pl.Schema(dtype.to_schema())) if isinstance(dtype, pl.Struct) else {}
             key, column = below, column.struct.field(below)
         if key not in fields and not source.needs(name):
-            column = pl.lit(None)
+            column = pl.lit(None, pl.String)
         elif key not in fields:
             raise InputError(f"{path} has no column {name!r}; it has {', '.join(schema)[:300]}")
         chosen.append(column.alias(name))
