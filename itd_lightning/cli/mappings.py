@@ -7,7 +7,7 @@ from rich.table import Table
 
 from itd_lightning.cli.terminal import column, console, safe
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.view_needs import view_line
+from itd_lightning.contracts.view_needs import method_lines, view_line
 
 if TYPE_CHECKING:
     from itd_lightning.sources.mapped.check import InputCheck, MappingCheck
@@ -80,6 +80,8 @@ def print_mapping(check: "MappingCheck") -> None:
         )
     for view, missing in check.missing.items():
         say(view_line(view, missing), highlight=False, soft_wrap=True)
+    for line in method_lines(has_labels=check.has_labels, has_people=check.has_people):
+        say(line, highlight=False, soft_wrap=True)
     faults = check.faults
     if not len(events):
         raise InputError("; ".join(faults) or "no row becomes an event")

@@ -57,10 +57,11 @@ def test_events_agree_one_by_one_in_what_a_format_carries(tmp_path: Path) -> Non
 def test_people_pcs_and_known_cases_lie_beside_the_logs(tmp_path: Path) -> None:
     write_company(tmp_path / "own", ["m365"], "r4.2", users=8, days=28, seed=5, insiders=0.25)
     assert sorted(path.name for path in (tmp_path / "own").iterdir()) == [
-        *("answers.csv", "hosts.csv", "m365", "m365.yaml", "people.csv")
+        *("answers.csv", "hosts.csv", "m365", "m365.yaml", "people.csv", "synthetic.txt")
     ]
     manifest = build_store([tmp_path / "own" / "m365.yaml"], tmp_path / "store", shards=1)
     assert (manifest["people"], manifest["answers"]["campaigns"]) == (8, 3)
+    assert Store(tmp_path / "store").data == "synthetic own logs"
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.events import EVENTS, Kind
 from itd_lightning.sources.base import PARSED, REFUSED
 from itd_lightning.sources.mapped.expressions import compile_sql
-from itd_lightning.sources.mapped.mapping import FILLED, Identity, Input, LogMapping
-from itd_lightning.sources.mapped.tables import read_accounts
+from itd_lightning.sources.mapped.mapping import FILLED, Input, LogMapping
+from itd_lightning.sources.mapped.tables import looked_up
 from itd_lightning.sources.mapped.times import local_times
 
 UNMAPPED = "no rule gives a kind"
@@ -112,18 +112,8 @@ def _to_users(rows: pl.DataFrame, mapping: LogMapping) -> pl.DataFrame:
     """Return rows with the user of each account, and ``account``, and the PC of each address."""
     rows = rows.with_columns(account="user")
     if mapping.hosts is not None:
-        rows = rows.with_columns(_looked_up("pc", mapping.hosts))
-    return rows if mapping.identity is None else rows.with_columns(_looked_up("user", mapping.identity))
-
-
-def _looked_up(name: str, table: Identity) -> pl.Expr:
-    """Return whose account, or which PC's address, a column holds."""
-    accounts = read_accounts(table)
-    column = pl.col(name)
-    known = column.str.to_lowercase().replace_strict(
-        accounts["account"], accounts["user"], default=None, return_dtype=pl.String
-    )
-    return (pl.coalesce(known, column) if table.unknown == "keep" else known).alias(name)
+        rows = rows.with_columns(looked_up("pc", mapping.hosts))
+    return rows if mapping.identity is None else rows.with_columns(looked_up("user", mapping.identity))
 
 
 def _fault(source: Input, now: datetime) -> pl.Expr:

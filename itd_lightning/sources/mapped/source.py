@@ -17,6 +17,7 @@ from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import private_folder
 from itd_lightning.sources.base import ROW_SIZE, Facts, Guess, ParsedPiece, Sample, Source
 from itd_lightning.sources.base import Piece as AnyPiece
+from itd_lightning.sources.cert.releases import SYNTHETIC
 from itd_lightning.sources.mapped.answers import read_campaigns
 from itd_lightning.sources.mapped.formats import RawRows, read_text
 from itd_lightning.sources.mapped.mapping import Input, LogMapping
@@ -61,6 +62,11 @@ class MappedSource(Source):
     def records(self) -> frozenset[str]:
         """Kinds that any rule can give."""
         return frozenset(kind for kinds in self.logs.values() for kind in kinds)
+
+    @property
+    def zone(self) -> str:
+        """Zone in the mapping."""
+        return self.mapping.zone
 
     @property
     def archived(self) -> bool:
@@ -156,9 +162,10 @@ class MappedSource(Source):
             read_accounts(lookup)
         return Facts(
             directory=None if mapping.identity is None else read_people(mapping.identity),
-            answers=None if mapping.answers is None else read_campaigns(mapping.answers),
+            answers=None if mapping.answers is None else read_campaigns(mapping.answers, mapping.identity),
             decoys=None,
-            synthetic=False,
+            synthetic=any((place / SYNTHETIC).is_file() for place in {mapping.folder, mapping.file.parent}),
+            current=True,
         )
 
 

@@ -15,7 +15,7 @@ killed build left there is used by the next one, if nothing that it depends on h
 
 import shutil
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -113,7 +113,7 @@ def _write_store(plan: Plan, folder: Path, executor: Executor, report: Progress)
         facts or source.read_facts(_spool_folder(folder, number), streamed=True)
         for number, (source, facts) in enumerate(zip(plan.sources, facts_before, strict=True))
     ]
-    facts = join_facts([*_load_base_facts(plan), *(facts for facts in facts_after if facts is not None)])
+    facts = join_facts([facts for facts in facts_after if facts is not None], *_load_base_facts(plan))
     shards = sort_shards(plan, job, executor, report)
     write_facts(folder, facts)
     files = [shard_folder(folder, shard) / EVENT_FILE for shard in range(plan.shards)]
@@ -149,13 +149,15 @@ def _spool_folder(folder: Path, source: int) -> Path:
     return folder / _SPOOL / f"source-{source}"
 
 
-def _load_base_facts(plan: Plan) -> list[Facts]:
-    """Return the facts of the store that is added to, if any."""
+def _load_base_facts(plan: Plan) -> tuple[Facts | None, date | None]:
+    """Return the facts of the store that is added to, if any, and the month in which it ends."""
     if plan.base is None:
-        return []
+        return None, None
     manifest = plan.base.manifest
     remarks = [] if manifest["answers"] is None else manifest["answers"]["remarks"]
-    return [read_raw(plan.base.path, remarks, synthetic=manifest["synthetic"])]
+    last = manifest["last"]
+    month = None if last is None else datetime.fromisoformat(last).date().replace(day=1)
+    return read_raw(plan.base.path, remarks, synthetic=manifest["synthetic"]), month
 
 
 def stage_logs(plan: Plan, job: Job, executor: Executor, report: Progress) -> Iterator[StagedLog]:

@@ -1,10 +1,12 @@
 """A folder of logs in several formats, with the people, the PCs, the answer key and a mapping for each."""
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
 
+from itd_lightning.sources.cert.releases import SYNTHETIC
 from itd_lightning.synth.formats import m365, windows, zeek
 from itd_lightning.synth.formats.base import ADDRESS, COMPUTER
 
@@ -47,6 +49,7 @@ def write_formats(release: Path, out: Path, formats: Sequence[str]) -> dict[str,
         out: Folder that is there; each format gets a folder in it, and a mapping that reads it.
         formats: Some of ``FORMATS``.
     """
+    shutil.copy(release / SYNTHETIC, out)
     people = _people(release)
     people.write_csv(out / "people.csv")
     _hosts(release).write_csv(out / "hosts.csv")

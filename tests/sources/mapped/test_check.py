@@ -47,6 +47,9 @@ def test_the_last_line_says_ready_or_what_to_mend(tmp_path: Path, capsys: pytest
     )
     assert "kinds: logon (10), logoff (0)" in out
     assert "view sequences: can be built" in out
+    assert "methods that need no labels: mask_value, " in out
+    assert "methods whose configs take labels: none of them yet, for the mapping has no `answers`: " in out
+    assert "a user's peers: nobody: `identity` names no role or department" in out
     assert out.strip().splitlines()[-1] == "ready"
     (tmp_path / "a.csv").write_text(HEADER + ROW * 3 + ROW.replace("2026", "x"))
     main(["check", str(tmp_path / "mapping.yaml")])
