@@ -14,6 +14,7 @@ from polars.exceptions import PolarsError
 import itd_lightning
 from itd_lightning.cli.data import check, inspect, prepare, synth, thin
 from itd_lightning.cli.experiments import reproduce, sweep, train
+from itd_lightning.cli.listing import list_names
 from itd_lightning.cli.runs import alerts, audit, evaluate, report, threshold, track
 from itd_lightning.contracts.errors import (
     FailedAuditsError,
@@ -39,6 +40,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "check": check,
     "prepare": prepare,
     "inspect": inspect,
+    "list": list_names,
     "thin": thin,
     "evaluate": evaluate,
     "audit": audit,
