@@ -58,6 +58,7 @@ _OPTIONS = {  # required, but named
     "user": ("events",),
     "day": ("events",),
 }
+_RENAMED = {("synth", "formats"): "as"}  # words that Python keeps for itself
 _SEVERAL = {"prepare": "sources", "evaluate": "scores", "report": "runs"}
 
 
@@ -165,7 +166,11 @@ def _command_parser(name: str, command: Callable[..., None], *, is_requested: bo
     for flag in flags:
         words = _argument_help(command, flag)
         parser.add_argument(f"--{flag.replace('_', '-')}", action="store_true", help=words)
-    skip: set[str | int] = {*required, *flags, *([several] if several else [])}
+    renamed = {option: words for (owner, option), words in _RENAMED.items() if owner == name}
+    for option, word in renamed.items():
+        default = signature(command).parameters[option].default
+        parser.add_argument(f"--{word}", dest=option, default=default, help=_argument_help(command, option))
+    skip: set[str | int] = {*required, *flags, *renamed, *([several] if several else [])}
     parser.add_function_arguments(command, as_group=False, as_positional=True, skip=skip)
     if is_requested and name == "audit":
         _add_audits(parser)

@@ -25,15 +25,20 @@ def print_store(store: Store) -> None:
     """Print the content of a store, and the rows of the answer key that are in no log."""
     say = console().print
     manifest = store.manifest
+    zone = manifest.get("zone")
     say(
         f"{safe(str(store.path))}: {store.data}, {manifest['events']:,} events of {manifest['users']:,} "
-        f"users, {manifest['first']} to {manifest['last']}",
+        f"users, {manifest['first']} to {manifest['last']}{f' ({zone})' if zone else ''}",
         highlight=False,
         soft_wrap=True,
     )
     answers = manifest["answers"]
     if answers is None:
         say("no answer key: the store can be scored, not evaluated")
+        return
+    if spanned := answers.get("found_by_span"):
+        words = f"answer key: {answers['campaigns']} known spans, {spanned:,} events of their users within"
+        say(words, highlight=False, soft_wrap=True)
         return
     by_id, by_time = answers["found_by_id"], answers["found_by_time"]
     say(

@@ -1,7 +1,7 @@
 """The base class of methods: each trains on the batches of one view, then scores them."""
 
 from abc import ABC, abstractmethod
-from typing import Generic, Protocol, TypeVar, get_args, get_origin, runtime_checkable
+from typing import ClassVar, Generic, Protocol, TypeVar, get_args, get_origin, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -43,7 +43,13 @@ class Method(LightningModule, ABC, Generic[BatchT]):
 
     Args:
         optimizer: Builds the optimizer from the trainable parameters; None for a method without gradients.
+
+    Attributes:
+        columns_argument: Argument that is the number of the view's ``columns``, which a store decides; None
+            where a method takes any number.
     """
+
+    columns_argument: ClassVar[str | None] = None
 
     def __init__(self, optimizer: OptimizerCallable | None) -> None:
         super().__init__()

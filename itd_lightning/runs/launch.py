@@ -147,9 +147,20 @@ class ExperimentCLI(LightningCLI):
         refuse_urls_within(settings)
         try:
             super().instantiate_classes()
+            if self.takes_width_of_store():
+                super().instantiate_classes()
         except (ValueError, MisconfigurationException) as error:
             raise InputError(str(error)) from error
         _check_batches(type(self.model), type(self.datamodule))
+
+    def takes_width_of_store(self) -> bool:
+        """Return whether the method was made for another number of columns than the store has; it is set."""
+        argument, columns = getattr(self.model, "columns_argument", None), self.datamodule.columns
+        arguments = self.config[str(self.subcommand)].model.init_args
+        if argument is None or not columns or getattr(arguments, argument) == len(columns):
+            return False
+        setattr(arguments, argument, len(columns))
+        return True
 
     def instantiate_trainer(self, **kwargs: object) -> Trainer:
         """Build a trainer that logs to the run's folder and writes checkpoints and scores there."""

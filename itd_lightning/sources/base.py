@@ -159,12 +159,14 @@ class Facts(NamedTuple):
         answers: The answer key; None where there is none.
         decoys: Columns of ``DECOYS``; None where no file is known to be one.
         synthetic: Whether a generator of ours wrote the logs.
+        current: Whether the directory says who is there as what now, not month by month.
     """
 
     directory: Directory | None
     answers: Answers | None
     decoys: pl.DataFrame | None
     synthetic: bool
+    current: bool = False
 
 
 class Source(ABC):
@@ -198,6 +200,11 @@ class Source(ABC):
     @property
     @abstractmethod
     def records(self) -> frozenset[str]: ...  # noqa: D102
+
+    @property
+    def zone(self) -> str | None:
+        """Zone of the events' local times; None where times are as logged."""
+        return None
 
     @property
     @abstractmethod

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.events import KINDS
+from itd_lightning.contracts.events import FAMILY_KINDS
 from itd_lightning.contracts.store_files import (
     MANIFEST_FILE,
     PC_USE_FILE,
@@ -64,9 +64,9 @@ class Store:
     def records(self) -> frozenset[str]:
         """Kinds of events that the sources can record, whether or not there are any.
 
-        A store built before this was written down may hold any kind.
+        A store built before this was written down may hold any kind that CERT has.
         """
-        return frozenset(self.manifest.get("records", KINDS))
+        return frozenset(self.manifest.get("records", FAMILY_KINDS))
 
     @property
     def data(self) -> str:

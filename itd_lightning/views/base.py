@@ -27,6 +27,7 @@ from itd_lightning.views.rank_batches import RankBatches
 _NEEDED_PARTS = {"fit": (TRAIN, TEST), "test": (TEST,)}  # by stage of the Trainer
 _PART_WORDS = {TRAIN: "training", TEST: "test"}
 State = TypeVar("State")
+_LISTED = 20  # names in a message
 
 
 class EpochShuffle(Sampler[int]):
@@ -91,6 +92,14 @@ class View(LightningDataModule):
     def settings(self) -> dict[str, Any]:
         """Return the view's arguments that change the built files; ``builder`` takes them by name."""
         return {}
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the names of the columns of a batch that depend on what the store records.
+
+        Empty where a method of the view asks for none.
+        """
+        return ()
 
     @property
     def folder(self) -> Path:
@@ -315,6 +324,30 @@ def _map_shards(executor: Executor, store: Store, function: Callable[[Path], pl.
         function: Reads one shard's file; of a module, so that other processes find it.
     """
     return pl.concat(list(executor.map(function, store.shards)))
+
+
+def refuse_other_columns(learned: Sequence[str], present: Sequence[str]) -> None:
+    """Refuse a store whose view has other columns than those that a checkpoint learned from.
+
+    Raises:
+        InputError: If one is missing or unknown; it lists them.
+    """
+    lists = {
+        "lacks": [name for name in learned if name not in set(present)],
+        "has, beside those it learned from,": [name for name in present if name not in set(learned)],
+    }
+    words = [f"{verb} {_listed(names)}" for verb, names in lists.items() if names]
+    if words:
+        raise InputError(
+            f"the checkpoint does not fit this store, which {' and '.join(words)}: fit on this store, "
+            "or score one that records the same"
+        )
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Return names as a list in words; of many, the first ones and how many more there are."""
+    rest = len(names) - _LISTED
+    return ", ".join(names[:_LISTED]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def require_fitted(fitted: State | None, source: str) -> State:

@@ -1,7 +1,11 @@
-"""What can be named on the command line is listed, with a line on each."""
+"""What can be named on the command line is listed, with a line on each, and without loading any of it."""
+
+import subprocess
+import sys
 
 import pytest
 
+import itd_lightning.methods
 from itd_lightning.cli import main
 from itd_lightning.contracts.shipped import shipped_names
 
@@ -37,3 +41,13 @@ def test_an_unknown_kind_is_refused_in_one_line(capsys: pytest.CaptureFixture[st
     with pytest.raises(SystemExit):
         main(["list", "confgs"])
     assert "configs" in capsys.readouterr().err
+
+
+def test_every_method_is_listed_and_none_is_loaded() -> None:
+    program = (
+        "import sys; from itd_lightning.cli.parser import main; main(['list', 'methods']); "
+        "sys.exit('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    listed = {line.split()[0] for line in done.stdout.splitlines() if line.startswith(" ") and line[1] != " "}
+    assert listed == {name for name in vars(itd_lightning.methods) if name[0].isupper()} - {"Method"}

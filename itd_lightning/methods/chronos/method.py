@@ -121,6 +121,8 @@ class Chronos(Method[TrajectoryBatch]):
         is exact.
     """
 
+    columns_argument = "width"
+
     def __init__(
         self,
         width: int = 12,

@@ -175,14 +175,15 @@ def _split(text: bytes, layout: Layout, source: Input) -> pl.DataFrame | None:
             text,
             has_header=False,
             schema=dict.fromkeys(layout.columns, pl.String),
-            columns=sorted(map(layout.columns.index, names)),
+            columns=sorted(layout.columns.index(name) for name in names if name in layout.columns),
             separator=separator_of(source),
             quote_char='"' if source.quotes else None,
             null_values=list(source.nulls) or None,
         )
     except PolarsError:
         return None
-    return rows.select(names)
+    absent = (pl.lit(None, pl.String).alias(name) for name in names if name not in layout.columns)
+    return rows.with_columns(absent).select(names)
 
 
 def _column_records(text: bytes, width: int, separator: bytes, *, quotes: bool) -> _Records:

@@ -15,7 +15,7 @@ killed build left there is used by the next one, if nothing that it depends on h
 
 import shutil
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,7 @@ from itd_lightning.store.build.publish import (
 )
 from itd_lightning.store.build.resolve import resolve_key
 from itd_lightning.store.build.shards import Shard
-from itd_lightning.store.build.sort import sort_shard
+from itd_lightning.store.build.sort import knows_all_kinds, sort_shard
 from itd_lightning.store.build.stage import (
     SORTED,
     STAGING,
@@ -114,7 +114,7 @@ def _write_store(plan: Plan, folder: Path, executor: Executor, report: Progress)
         facts or source.read_facts(_spool_folder(folder, number), streamed=True)
         for number, (source, facts) in enumerate(zip(plan.sources, facts_before, strict=True))
     ]
-    facts = join_facts([*_load_base_facts(plan), *(facts for facts in facts_after if facts is not None)])
+    facts = join_facts([facts for facts in facts_after if facts is not None], *_load_base_facts(plan))
     shards = sort_shards(plan, job, executor, report)
     write_facts(folder, facts)
     files = [shard_folder(folder, shard) / EVENT_FILE for shard in range(plan.shards)]
@@ -150,13 +150,15 @@ def _spool_folder(folder: Path, source: int) -> Path:
     return folder / _SPOOL / f"source-{source}"
 
 
-def _load_base_facts(plan: Plan) -> list[Facts]:
-    """Return the facts of the store that is added to, if any."""
+def _load_base_facts(plan: Plan) -> tuple[Facts | None, date | None]:
+    """Return the facts of the store that is added to, if any, and the month in which it ends."""
     if plan.base is None:
-        return []
+        return None, None
     manifest = plan.base.manifest
     remarks = [] if manifest["answers"] is None else manifest["answers"]["remarks"]
-    return [read_raw(plan.base.path, remarks, synthetic=manifest["synthetic"])]
+    last = manifest["last"]
+    month = None if last is None else datetime.fromisoformat(last).date().replace(day=1)
+    return read_raw(plan.base.path, remarks, synthetic=manifest["synthetic"]), month
 
 
 def stage_logs(plan: Plan, job: Job, executor: Executor, report: Progress) -> Iterator[StagedLog]:
@@ -175,7 +177,7 @@ def stage_logs(plan: Plan, job: Job, executor: Executor, report: Progress) -> It
         number, piece = items_sent[turn]
         notes = staged.setdefault((number, piece.log), [])
         notes.append((piece, note))
-        require_wanted_rows(plan, number - job.first, piece.log, [note for _, note in notes])
+        _require_wanted_rows(plan, number - job.first, piece.log, [note for _, note in notes])
         done, rows = done + note.size, rows + note.read
         report("reading", min(done, total), total, rows)
     report("reading", total, total, rows)
@@ -184,7 +186,7 @@ def stage_logs(plan: Plan, job: Job, executor: Executor, report: Progress) -> It
             yield StagedLog(number, log, staged.get((number, log), []))
 
 
-def require_wanted_rows(plan: Plan, source: int, log: str, notes: list[PieceNote]) -> None:
+def _require_wanted_rows(plan: Plan, source: int, log: str, notes: list[PieceNote]) -> None:
     """Stop as soon as more of a log's rows are faulty than the plan allows; what was read is kept.
 
     Args:
@@ -216,10 +218,17 @@ def _pieces_of(source: Source, job: Job, number: int) -> Iterator[Piece]:
 
 
 def sort_shards(plan: Plan, job: Job, executor: Executor, report: Progress) -> list[Shard]:
-    """Sort every shard; one that nothing was added to stays the file it was."""
+    """Sort every shard; one that nothing was added to stays the file it was.
+
+    Unless an earlier version wrote it, which knew fewer kinds: all files of a store have the same columns.
+    """
     changed = {int(path.stem) for path in job.folder.glob(f"{STAGING}/[0-9]*/[0-9]*.arrow")}
     base = None if plan.base is None else plan.base.path
-    todo = [shard for shard in range(plan.shards) if base is None or shard in changed]
+    todo = [
+        shard
+        for shard in range(plan.shards)
+        if base is None or shard in changed or not knows_all_kinds(base, shard)
+    ]
     shards = {}
     rows = 0
     for shard, result in zip(todo, executor.map(partial(sort_shard, job, base), todo), strict=True):

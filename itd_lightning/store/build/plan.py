@@ -72,6 +72,11 @@ class Plan(NamedTuple):
         return recorded if self.base is None else recorded.union(self.base.manifest.get("records", ()))
 
     @property
+    def zone(self) -> str | None:
+        """Zone of the events' local times; None where times are as logged."""
+        return self.sources[0].zone or (None if self.base is None else self.base.manifest.get("zone"))
+
+    @property
     def partial(self) -> Path:
         """Folder beside the store in which it is built."""
         return self.store.with_name(f".{self.store.name}.partial")
@@ -126,11 +131,13 @@ def plan_build(
     if memory <= 0:
         raise InputError(f"memory must be more than 0 GiB, got {memory}")
     _check_names(sources)
+    _check_zones(sources, None)
     store = absolute(store)  # other machines may stand in other folders
     kinds = _order_kinds(content)
     base: Store | None = None
     if append:
         base = base_store(store, sources[0].name)
+        _check_zones(sources, base)
         shards, kinds = _base_options(base, shards, kinds)
     elif _restore_store(store).exists():
         raise InputError(f"{store} exists already; remove it, name another store, or --append to it")
@@ -159,6 +166,22 @@ def _check_names(sources: Sequence[Source]) -> None:
     """
     if len(names := sorted({source.name for source in sources})) > 1:
         raise InputError(f"a store holds logs of one kind, not {' and '.join(names)}")
+
+
+def _check_zones(sources: Sequence[Source], base: Store | None) -> None:
+    """Refuse sources whose times are those of another zone than the store's, or than each other's.
+
+    Raises:
+        InputError: If there are any.
+    """
+    zone = sources[0].zone if base is None else base.manifest.get("zone")
+    for source in sources:
+        if zone is not None and source.zone not in (zone, None):
+            place = sources[0].path if base is None else base.path
+            raise InputError(
+                f"{source.path} has the zone {source.zone}, and the times of {place} are those of {zone}: "
+                f"write `zone: {zone}`; the zone in which a log writes stands in its `time`"
+            )
 
 
 def _order_kinds(content: Sequence[str] | None) -> tuple[str, ...] | None:

@@ -23,7 +23,13 @@ from itd_lightning.events.people import as_of
 from itd_lightning.numerics.history import OwnHistory, earlier_moments, own_deviations
 from itd_lightning.splits import Split
 from itd_lightning.store.read import Store
-from itd_lightning.views.base import EpochShuffle, View, require_fitted, require_same_history
+from itd_lightning.views.base import (
+    EpochShuffle,
+    View,
+    refuse_other_columns,
+    require_fitted,
+    require_same_history,
+)
 from itd_lightning.views.days.build import build_view
 from itd_lightning.views.days.dataset import DayDataset, Fitted, History, matching, moments
 from itd_lightning.views.loading import Loading
@@ -148,7 +154,7 @@ class Days(View):
         return group.replace_strict(number, default=0, return_dtype=pl.Int64).to_numpy()
 
     def values_of(self, names: list[str]) -> Float[np.ndarray, "n f"]:
-        """Return the features of all days; 0 where the store does not record one, or nothing happened."""
+        """Return the features of all days; 0 where nothing happened."""
         return _values(self.table, names)
 
     def days_of(self, units: Sequence[int], names: list[str]) -> Float[np.ndarray, "n f"]:
@@ -156,7 +162,13 @@ class Days(View):
         return _values(self.table[list(units)], names)
 
     def standardise(self, fitted: Fitted) -> Float[Tensor, "n f"]:
-        """Return all days in standard deviations from the mean of everybody, of the user, or of both."""
+        """Return all days in standard deviations from the mean of everybody, of the user, or of both.
+
+        Raises:
+            InputError: If the store has other features than those that were fitted.
+        """
+        if len(self.table):  # a store without events tells nothing of what it records
+            refuse_other_columns(fitted.features, matching(self.table.columns[2:], self.features, least=0))
         values = self.values_of(fitted.features)
         mean, std = fitted.mean.numpy(), fitted.std.numpy()
         parts = []
@@ -244,6 +256,6 @@ def _floors(fitted: Fitted) -> Float[np.ndarray, " f"]:
 
 
 def _values(table: pl.DataFrame, names: list[str]) -> Float[np.ndarray, "n f"]:
-    """Return features of a table; 0 where it lacks one, or nothing happened."""
-    zeros = [pl.lit(0.0, pl.Float32).alias(name) for name in names if name not in table.columns]
+    """Return features of a table; 0 where nothing happened, and in a table without any day."""
+    zeros = [] if len(table) else [pl.lit(0.0, pl.Float32).alias(name) for name in names]
     return table.with_columns(zeros).select(pl.col(names).fill_null(0.0)).to_numpy()

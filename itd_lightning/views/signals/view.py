@@ -17,7 +17,8 @@ from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.history import EARLIER_VERSION, MOST_DAYS
 from itd_lightning.contracts.pictures import MODE_FILE
 from itd_lightning.splits import Split
-from itd_lightning.views.base import EpochShuffle, View, require_fitted
+from itd_lightning.store.read import Store
+from itd_lightning.views.base import EpochShuffle, View, refuse_other_columns, require_fitted
 from itd_lightning.views.loading import Loading
 from itd_lightning.views.resampling import smote_tomek
 from itd_lightning.views.sequences.features import FACTORS, Factor
@@ -25,6 +26,7 @@ from itd_lightning.views.sequences.view import Sequences
 from itd_lightning.views.signals.dataset import SignalDataset
 from itd_lightning.views.signals.features import (
     Counts,
+    channels,
     daily_counts,
     decompose_days,
     every_day,
@@ -120,6 +122,11 @@ class Signals(View):
         future = "modes of a day are computed from later days of the user, too; "
         return (future if self.window == "whole" and self.modes else "") + self.split.leaks
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the names of the C channels, which are those whose kinds of events the store records."""
+        return channels(Store(self.store).records)
+
     def prepare_data(self) -> None:
         """Build the sequences of user-days once; counts and modes are computed from them."""
         self.sequences.prepare_data()
@@ -152,9 +159,9 @@ class Signals(View):
 
     def count(self) -> pl.DataFrame:
         """Count each day's actions, of all users."""
-        columns = ["user", "time", "kind"]
+        columns, records = ["user", "time", "kind"], Store(self.store).records
         return pl.concat(
-            daily_counts(pl.read_parquet(shard, columns=columns, glob=False))
+            daily_counts(pl.read_parquet(shard, columns=columns, glob=False), records)
             for shard in self.sequences.shards
         )
 
@@ -181,7 +188,7 @@ class Signals(View):
         if self.usual is None:
             return {}
         days = self.counts.filter(pl.col("user").is_in(list(users)))
-        return {MODE_FILE: mode_table(days, self.signals_of(days, self.usual))}
+        return {MODE_FILE: mode_table(days, self.signals_of(days, self.usual), self.columns)}
 
     def rows(self, units: Int[np.ndarray, " m"], *, resample: bool = False) -> SignalDataset:
         """Return these units as rows.
@@ -231,10 +238,13 @@ class Signals(View):
         """Restore the state that another run fitted.
 
         Raises:
-            InputError: If an earlier version wrote it.
+            InputError: If an earlier version wrote it, or it was fitted on other channels than the store's.
         """
         if "usual" not in state_dict:
             raise InputError(EARLIER_VERSION)
+        if usual := state_dict["usual"]:
+            learned = [name.removesuffix("_mean") for name in usual if name.endswith("_mean")]
+            refuse_other_columns(learned, self.columns)
         self.sequences.load_state_dict(state_dict)
         self.usual = pl.DataFrame(state_dict["usual"]) if state_dict["usual"] else None
         self.signals = None

@@ -10,9 +10,9 @@ from itd_lightning.events.people import as_of
 from itd_lightning.store.read import ShardMap, Store
 from itd_lightning.views.trajectories.features import (
     HOURS,
-    SETS,
     FeatureSet,
     build_shard,
+    names_of,
     received_shard,
 )
 from itd_lightning.views.trajectories.times import TIMES, build_times
@@ -37,15 +37,16 @@ def build_view(
         features: Which set.
         times: Whether the features of event times are added.
     """
-    people = store.people()
-    days = map_shards(partial(build_shard, features=features, company=company_domains(people)))
-    if features == "notebook":
+    people, names = store.people(), names_of(features, store.records)
+    company = company_domains(people)
+    days = map_shards(partial(build_shard, features=features, company=company, records=store.records))
+    if "n_emails_received" in names:
         days = _add_received(days, people, map_shards)
     department = pl.lit(None, pl.String) if people is None else _departments(people, days)
     if times:
         of_times = map_shards(_times_shard)
         days = days.join(of_times, on=["user", "day"], how="left", maintain_order="left")
-    columns = ["user", "day", "department", *SETS[features].names, *(TIMES if times else ()), *HOURS]
+    columns = ["user", "day", "department", *names, *(TIMES if times else ()), *HOURS]
     table = days.with_columns(department=department).select(columns).sort("user", "day")
     table.write_parquet(target / DAYS)
 

@@ -23,11 +23,12 @@ from itd_lightning.contracts.pictures import PATH_FILE, TRAJECTORY_FILE
 from itd_lightning.contracts.unit_scores import Explanation
 from itd_lightning.events.calendar import fill_days
 from itd_lightning.splits import Split
-from itd_lightning.views.base import View, require_fitted
+from itd_lightning.store.read import Store
+from itd_lightning.views.base import View, refuse_other_columns, require_fitted
 from itd_lightning.views.loading import Loading
 from itd_lightning.views.trajectories.build import DAYS, build_view
 from itd_lightning.views.trajectories.dataset import Company, Scaling, moments
-from itd_lightning.views.trajectories.features import HOURS, SETS, FeatureSet
+from itd_lightning.views.trajectories.features import HOURS, SETS, FeatureSet, names_of
 from itd_lightning.views.trajectories.pictures import paths, settings_of, trajectories
 from itd_lightning.views.trajectories.times import TIMES
 
@@ -45,7 +46,8 @@ class Trajectories(View):
         split: Who and when trains, validates and tests; days of other parts are not in the training batch,
             while scoring sees all earlier days as context.
         features: The set of twelve: ``docs``, as the project's page lists them, or ``notebook``, as its
-            notebook computes them, with the mail that users received by their address.
+            notebook computes them, with the mail that users received by their address. Features of kinds of
+            events that a store does not record are left out.
         scaling: ``plain`` (mean and standard deviation) or ``robust`` (median and interquartile range).
         log: Whether features are log(1 + x) before that, which shortens the long tails of counts. The tails
             are where attacks are: validation days are ranked better without (``experiments/chronos``).
@@ -78,8 +80,12 @@ class Trajectories(View):
         if features not in SETS or scaling not in ("robust", "plain"):
             raise ValueError(f"features must be one of {', '.join(SETS)}, got {features} scaled {scaling}")
         self.features, self.scaling, self.log, self.times = features, scaling, log, times
-        self.names = (*SETS[features].names, *(TIMES if times else ()))
         self.fitted: dict[str, Tensor] = {}
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the names of the D features, which are those whose kinds of events the store records."""
+        return (*names_of(self.features, Store(self.store).records), *(TIMES if self.times else ()))
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -129,10 +135,10 @@ class Trajectories(View):
         calendar = np.arange(number.min(), number.max() + 1, dtype=np.int64)
         user, at = _grid_cells(days["user"], days["day"], users, calendar)
         shape = (len(users), len(calendar))
-        values = np.zeros((*shape, len(self.names)), dtype=np.float32)
-        values[user, at] = days.select(self.names).to_numpy()
+        values = np.zeros((*shape, len(self.columns)), dtype=np.float32)
+        values[user, at] = days.select(self.columns).to_numpy()
         if self.log:
-            counted = values[..., : len(SETS[self.features].names)]
+            counted = values[..., : len(names_of(self.features, Store(self.store).records))]
             np.log1p(counted, out=counted)
         hours = np.zeros((*shape, len(HOURS)), dtype=np.int16)
         hours[user, at] = days.select(HOURS).to_numpy()
@@ -194,7 +200,7 @@ class Trajectories(View):
         """Return the features of a day, as they were counted."""
         user, column = (self.company.unit == unit).nonzero()[0].tolist()
         values = self.company.values[user, column].numpy()
-        days = pl.DataFrame({"feature": self.names, "seen": values})
+        days = pl.DataFrame({"feature": self.columns, "seen": values})
         return days.select(pl.lit(None, pl.Int64).alias("hour"), "feature", self.unlogged("seen"))
 
     def unlogged(self, name: str) -> pl.Expr:
@@ -206,7 +212,7 @@ class Trajectories(View):
     def explanations(self, best: pl.DataFrame, cells: dict[int, Explanation]) -> pl.DataFrame:
         """Return one row per cell; what was expected of a feature is also what is usual, in its own unit."""
         fitted = require_fitted(self.fitted or None, "the moments come")
-        units = pl.DataFrame({"feature": self.names, **{name: fitted[name].numpy() for name in fitted}})
+        units = pl.DataFrame({"feature": self.columns, **{name: fitted[name].numpy() for name in fitted}})
         rows = super().explanations(best, cells).join(units, on="feature", how="left", maintain_order="left")
         usual = pl.col("expected") * pl.col("scale") + pl.col("centre")
         # A mean that is 0 comes back from its standardised value as a number next to it.
@@ -229,11 +235,19 @@ class Trajectories(View):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state fitted on training days; it is stored in the checkpoint."""
-        return dict(self.fitted)
+        return {**self.fitted, "features": list(self.columns)} if self.fitted else {}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore the state that another run fitted."""
-        self.fitted = dict(state_dict)
+        """Restore the state that another run fitted.
+
+        Raises:
+            InputError: If it was fitted on other features than those of the store.
+        """
+        fitted = dict(state_dict)
+        # Before other stores could be read, there was the whole set and no names.
+        learned = fitted.pop("features", SETS[self.features].names) if fitted else self.columns
+        refuse_other_columns(learned, self.columns)
+        self.fitted = fitted
 
 
 def spans(days: pl.DataFrame) -> pl.DataFrame:

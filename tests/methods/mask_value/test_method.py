@@ -145,7 +145,7 @@ def test_a_window_does_not_change_the_score_of_another(batch: WindowBatch) -> No
     torch.testing.assert_close(method.score(single), method.score(batch)[:1])
 
 
-@pytest.mark.parametrize(("hours", "features"), [(10, 12), (24, 13)])
+@pytest.mark.parametrize(("hours", "features"), [(10, 12), (24, 0)])
 def test_sizes_that_two_strides_of_two_cannot_restore_are_refused(hours: int, features: int) -> None:
-    with pytest.raises(ValueError, match=f"multiples of 4, got {hours} and {features}"):
+    with pytest.raises(ValueError, match=f"multiple of 4, .* got {hours} and {features}"):
         MaskValueAutoencoder(ADAM, hours=hours, features=features)

@@ -196,22 +196,29 @@ def test_patterns_choose_features(small: Path) -> None:
         ready(small, features=["htp_*"])
 
 
-def test_prediction_knows_users_of_a_frozen_history_and_fills_what_a_store_does_not_record(
-    small: Path,
-) -> None:
+def test_prediction_knows_users_of_a_frozen_history(small: Path) -> None:
     fitted = ready(small, history="frozen")
     view = Days(small, SPLIT, history="frozen")
     view.setup("predict")
     state = fitted.state_dict()
-    state["features"] = [*state["features"], "file_depth_mean"]
-    state["mean"], state["std"] = (
-        torch.cat([state[name], torch.ones(3, 1)], dim=1) for name in ("mean", "std")
-    )
     view.load_state_dict(state)
-    batch = full_batch(view, "predict")
+    assert len(full_batch(view, "predict").unit) == 22
     assert set(view.units["part"]) == {"predict"}
     assert view.groups(state["groups"]).tolist() == [1] * 10 + [2] * 9 + [0] * 3
-    assert batch.features[:, -1].tolist() == [-1.0] * 22
+
+
+def test_a_store_that_lacks_a_feature_of_the_checkpoint_or_has_another_is_refused_with_the_list(
+    small: Path,
+) -> None:
+    fitted = ready(small)
+    state = fitted.state_dict()
+    state["features"] = [*state["features"][:-1], "file_depth_mean"]
+    view = Days(small, SPLIT)
+    view.setup("predict")
+    view.load_state_dict(state)
+    last = fitted.state_dict()["features"][-1]
+    with pytest.raises(InputError, match=rf"lacks file_depth_mean and has, .*, {last}: fit on this store"):
+        view.rows("predict")
 
 
 def test_another_history_than_the_checkpoints_is_refused(small: Path) -> None:

@@ -75,9 +75,9 @@ def test_times_follow_the_counted_features_and_take_no_logarithm(store: Path) ->
     view.prepare_data()
     view.setup("fit")
     days = pl.read_parquet(view.path)
-    assert view.names == (*SETS["docs"].names, *TIMES)
+    assert view.columns == (*SETS["docs"].names, *TIMES)
     assert view.company.values.isfinite().all()
-    burstiness = view.company.values[..., view.names.index("burstiness")][view.company.active]
+    burstiness = view.company.values[..., view.columns.index("burstiness")][view.company.active]
     assert burstiness.numpy() == pytest.approx(days["burstiness"].to_numpy())
     assert Trajectories(store, SPLIT).settings == {"features": "docs"}
 
