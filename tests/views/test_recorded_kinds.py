@@ -226,3 +226,12 @@ def test_log2sig_reads_as_many_channels_as_the_view_counts(office: Path) -> None
     method = Log2Sig(torch.optim.Adam, modes=1, channels=len(view.columns), width=8, sequence="none")
     assert method.score(rows.__getitems__([0, 1])).shape == (2,)
     assert {Method.columns_argument for Method in (Log2Sig, MaskValueAutoencoder)} == {"channels", "features"}
+
+
+@pytest.mark.parametrize("history", ["own", "both"])
+def test_own_history_needs_no_people(history: str, office: Path) -> None:
+    view = Days(office, SPLIT, history=history)  # type: ignore[arg-type]
+    ready(view)
+    assert view.fitted is not None
+    assert view.fitted.groups == []
+    assert view.rows("val", "test").features.isfinite().all()
