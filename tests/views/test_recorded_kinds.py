@@ -150,12 +150,13 @@ def test_trajectories_have_the_features_that_are_recorded(features: str, office:
     assert view.batch("train", context=False).values.shape[2] == len(view.columns)
 
 
-def test_narratives_tell_of_kinds_without_words_of_their_own_by_name(office: Path) -> None:
+def test_narratives_tell_of_further_kinds_and_of_no_others(office: Path) -> None:
     view = Narratives(office, SPLIT)
     ready(view)
     assert view.hours is not None
     text = view.narrate(view.part("train")[:1], view.hours)[0]
-    assert "logon failed" in text
+    assert "failed to log in" in text
+    assert "ran program (process-0)" in text
     assert "website" not in text
 
 
