@@ -19,7 +19,7 @@ _Variant = Literal["mask_value", "mask", "value", "standard"]
 _ScoreWeight = Literal["paper", "code", "active"]
 
 
-def presence_error(
+def _presence_error(
     logits: Float[Tensor, "b t f"], mask: Bool[Tensor, "b t f"], pos_weight: Float[Tensor, ""] | None = None
 ) -> Float[Tensor, "b t f"]:
     """Return the cross-entropy of each cell, active ones times ``pos_weight``. Mask loss, III-C."""
@@ -146,7 +146,7 @@ class MaskValueAutoencoder(Method[WindowBatch]):
         latent, restored = self(batch)
         loss = self.step_weight * latent_step(latent, batch.following)
         if self.has_mask:
-            loss = loss + presence_error(restored[:, 0], batch.mask, self.pos_weight).mean()
+            loss = loss + _presence_error(restored[:, 0], batch.mask, self.pos_weight).mean()
         if self.has_value:
             cells = torch.ones_like(batch.mask) if self.dense else batch.mask
             error = ((restored[:, -1] - batch.values).square() * cells).sum() / cells.sum().clamp(min=1)
@@ -179,7 +179,7 @@ class MaskValueAutoencoder(Method[WindowBatch]):
             parts = weight * share * (restored[:, -1] - batch.values).square()
         if self.scored != "value":
             pos_weight = self.pos_weight if self.score_weight == "paper" else None
-            errors = presence_error(restored[:, 0], batch.mask, pos_weight)
+            errors = _presence_error(restored[:, 0], batch.mask, pos_weight)
             if self.score_weight == "active":
                 errors = errors * batch.mask
             parts = parts + errors / batch.mask[0].numel()
