@@ -170,7 +170,7 @@ def list_alerts(run: _AnyPath, budget: str | None = None) -> pl.DataFrame:
             above the run's threshold, or the ten highest where none was chosen.
 
     Returns:
-        ``rank``, ``user``, ``day``, ``score``, ``warm_up``, ``reasons``, ``event_ids``.
+        ``rank``, ``user``, ``day``, ``score``, ``warm_up``, ``reasons``, ``event_ids``, ``evidence``.
 
     Raises:
         InputError: If the run lacks its scores.

@@ -66,7 +66,8 @@ def test_a_name_that_no_other_file_mentions_starts_with_an_underscore() -> None:
     texts = [path for folder in folders for path in (ROOT / folder).rglob("*") if path.suffix in ENDINGS]
     files = [*texts, ROOT / "pyproject.toml", ROOT / "README.md"]
     mentions = Counter(word for path in files for word in set(re.findall(r"\w+", path.read_text("utf-8"))))
-    public = {(module, name) for module, tree in TREES.items() for name in top_level_names(tree)}
+    ours = {module: tree for module, tree in TREES.items() if ".migrations." not in module}  # alembic's names
+    public = {(module, name) for module, tree in ours.items() for name in top_level_names(tree)}
     assert not [key for key in public if not key[1].startswith("_") and mentions[key[1]] == 1]
 
 

@@ -2,12 +2,14 @@
 
 import re
 import sys
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from itd_lightning.alerts.behaviours import behaviour_reasons, select_test_days
+from itd_lightning.alerts.records import AlertRecord
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.run_files import EXPLANATION_FILE, SCORE_FILE, run_of_scores
 from itd_lightning.evaluation.alarm_days import add_p_values
@@ -17,9 +19,18 @@ from itd_lightning.runs.folder import read_table
 from itd_lightning.scores.table import About, scan_scores
 
 _REASONS = 3
+_EVIDENCE = pl.Struct({"feature": pl.String(), "seen": pl.Float64(), "usual": pl.Float64()})
+_KNOWN = pl.when(pl.col("usual").is_not_null())  # of windows, ``seen`` is that of one hour
 
 
-def top_days(run: Path, count: int = 10, daily: bool = False, above: float | None = None) -> pl.DataFrame:
+def top_days(
+    run: Path,
+    count: int = 10,
+    daily: bool = False,
+    above: float | None = None,
+    since: date | None = None,
+    until: date | None = None,
+) -> pl.DataFrame:
     """Return the highest test user-days of a run; a user-day scores as its highest unit.
 
     Args:
@@ -27,13 +38,15 @@ def top_days(run: Path, count: int = 10, daily: bool = False, above: float | Non
         count: How many user-days.
         daily: Take the ``count`` highest of each calendar day instead of all days together.
         above: Only those that score higher.
+        since: First day.
+        until: Last day.
 
     Returns:
         ``rank``, ``user``, ``day``, ``score``, ``warm_up`` (whether the user had too few active days before;
-        null where the scores do not say), ``reasons`` and ``event_ids``. Of windows the reasons are up to
-        three features, highest contribution first, as "http_count +0.120"; null where no unit of the day was
-        explained. Of behaviours they are the day's three highest, as "file_copy plans.doc at 22:14", and the
-        raw events behind them have the ids.
+        null where the scores do not say), ``reasons``, ``event_ids`` and ``evidence``.
+        Of windows the reasons are up to three features, highest contribution first, as "http_count +0.120";
+        null where no unit of the day was explained. Of behaviours they are the day's three highest, as
+        "file_copy plans.doc at 22:14", and the raw events behind them have the ids.
 
     Raises:
         InputError: If the run lacks its scores.
@@ -42,11 +55,17 @@ def top_days(run: Path, count: int = 10, daily: bool = False, above: float | Non
     days = select_test_days(rows)
     if above is not None:
         days = days.filter(pl.col("score") > above)
+    if since is not None:
+        days = days.filter(pl.col("start").dt.date() >= since)
+    if until is not None:
+        days = days.filter(pl.col("start").dt.date() <= until)
     top = ranked_days(days, count, daily=daily)
     return with_reasons(top, rows, about, read_table(run / EXPLANATION_FILE))
 
 
-def alert_days(run: Path, budget: str | None = None) -> tuple[pl.DataFrame, str]:
+def alert_days(
+    run: Path, budget: str | None = None, since: date | None = None, until: date | None = None
+) -> tuple[pl.DataFrame, str]:
     """Return the user-days to look at first, and the rule that chose them, in words.
 
     Args:
@@ -54,9 +73,12 @@ def alert_days(run: Path, budget: str | None = None) -> tuple[pl.DataFrame, str]
         budget: ``10`` for the ten highest of all, ``10/day`` for the ten highest of each day. Default: the
             user-days above the run's threshold, with their ``p_value``, day by day where the threshold is one
             of so many a day; the ten highest of all where none was chosen.
+        since: First day.
+        until: Last day.
 
     Returns:
-        The columns of ``top_days``; the words are empty without a threshold.
+        The columns of ``top_days``, the newest day first where they are chosen day by day; the words are
+        empty without a threshold.
 
     Raises:
         InputError: If the budget is no such text, or the run lacks its scores.
@@ -68,10 +90,45 @@ def alert_days(run: Path, budget: str | None = None) -> tuple[pl.DataFrame, str]
     threshold = read_threshold(folder, checkpoint) if budget is None else None
     if threshold is None:
         count = budget or "10"
-        return top_days(folder, int(count.removesuffix("/day")), daily=count.endswith("/day")), ""
-    days = top_days(folder, sys.maxsize, daily=threshold.kind == "budget", above=threshold.threshold)
+        daily = count.endswith("/day")
+        return top_days(folder, int(count.removesuffix("/day")), daily, since=since, until=until), ""
+    daily = threshold.kind == "budget"
+    days = top_days(folder, sys.maxsize, daily, above=threshold.threshold, since=since, until=until)
     days = add_p_values(days, run_of_scores(folder) / SCORE_FILE)
     return days, f"{len(days):,} user-days above the threshold: {threshold.words}"
+
+
+def run_alerts(run: Path, days: pl.DataFrame) -> list[AlertRecord]:
+    """Return user-days of a run, as ``alert_days`` lists them, as records; made when they were scored."""
+    scores = (run if run.is_dir() else run.parent) / SCORE_FILE
+    about = scan_scores(scores)[1]
+    made_at = datetime.fromtimestamp(scores.stat().st_mtime, UTC)
+    checkpoint = f"{about.checkpoint} {about.config}".strip()
+    return alert_records(days, about.run, about.method, checkpoint, made_at)
+
+
+def alert_records(
+    days: pl.DataFrame, source: str, method: str, checkpoint: str, made_at: datetime
+) -> list[AlertRecord]:
+    """Return user-days with their reasons as records; the other arguments are fields of each."""
+    return [
+        AlertRecord(
+            source=source,
+            user=row["user"],
+            day=row["day"],
+            rank=row["rank"],
+            score=row["score"],
+            p_value=row.get("p"),
+            warm_up=row["warm_up"],
+            reasons=[text for text in row["reasons"] or [] if text],
+            evidence=row["evidence"] or [],
+            event_ids=[one for one in row["event_ids"] or [] if one],
+            method=method,
+            checkpoint=checkpoint,
+            made_at=made_at,
+        )
+        for row in days.iter_rows(named=True)
+    ]
 
 
 def ranked_days(days: pl.DataFrame, count: int, *, daily: bool = False) -> pl.DataFrame:
@@ -84,7 +141,7 @@ def ranked_days(days: pl.DataFrame, count: int, *, daily: bool = False) -> pl.Da
         days.select("user", pl.col("start").dt.date().alias("day"), "score", "warm_up")
         .with_columns(rank=(order.over("day") if daily else order).cast(pl.Int64))
         .filter(pl.col("rank") <= count)
-        .sort(["day", "rank"] if daily else ["rank"])
+        .sort(["day", "rank"] if daily else ["rank"], descending=[True, False] if daily else False)
         .select("rank", "user", "day", "score", "warm_up")
     )
 
@@ -92,7 +149,10 @@ def ranked_days(days: pl.DataFrame, count: int, *, daily: bool = False) -> pl.Da
 def with_reasons(
     days: pl.DataFrame, rows: pl.LazyFrame, about: About, explanations: pl.DataFrame | None
 ) -> pl.DataFrame:
-    """Add ``reasons`` and ``event_ids`` to user-days.
+    """Add ``reasons``, ``event_ids`` and ``evidence`` to user-days.
+
+    The evidence is what the reasons are made of: ``feature``, ``seen`` and ``usual``; null where reasons are
+    words only.
 
     Args:
         days: ``user`` and ``day``.
@@ -110,7 +170,10 @@ def with_reasons(
             else _feature_reasons(explanations)
         )
         reason_table = reason_table.with_columns(event_ids=null)
-    return days.join(reason_table, on=["user", "day"], how="left", maintain_order="left")
+    if "evidence" not in reason_table.columns:
+        reason_table = reason_table.with_columns(evidence=pl.lit(None, pl.List(_EVIDENCE)))
+    names = ("user", "day", "reasons", "event_ids", "evidence")
+    return days.join(reason_table.select(names), on=["user", "day"], how="left", maintain_order="left")
 
 
 def _feature_reasons(explanations: pl.DataFrame) -> pl.DataFrame:
@@ -138,7 +201,10 @@ def _feature_reasons(explanations: pl.DataFrame) -> pl.DataFrame:
         .group_by("user", "day", maintain_order=True)
         .head(_REASONS)
         .group_by("user", "day", maintain_order=True)
-        .agg(pl.struct("feature", "part", "seen", "usual").map_elements(_reason, pl.String).alias("reasons"))
+        .agg(
+            pl.struct("feature", "part", "seen", "usual").map_elements(_reason, pl.String).alias("reasons"),
+            pl.struct("feature", seen=_KNOWN.then("seen"), usual="usual").cast(_EVIDENCE).alias("evidence"),
+        )
     )
 
 

@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -34,19 +35,22 @@ class ScoreWriter(Callback):
     Args:
         explained: Number of units to explain.
         explained_daily: Number of units to explain on each day.
+        explained_from: First day whose units are explained, those that reach into it, too; None for all.
         seed: Seed of the run, for the table's metadata.
         config: Hash of the run's config, for the table's metadata.
     """
 
     def __init__(
-        self, explained: int = 100, explained_daily: int = 10, seed: int = 0, config: str = ""
+        self,
+        explained: int = 100,
+        explained_daily: int = 10,
+        seed: int = 0,
+        config: str = "",
+        explained_from: date | None = None,
     ) -> None:
-        self.explained, self.explained_daily, self.seed, self.config = (
-            explained,
-            explained_daily,
-            seed,
-            config,
-        )
+        self.explained, self.explained_daily = explained, explained_daily
+        self.explained_from = date.min if explained_from is None else explained_from
+        self.seed, self.config = seed, config
         self.reset()
 
     def reset(self) -> None:
@@ -173,9 +177,8 @@ class ScoreWriter(Callback):
         """Explain the scores of a batch that are among the highest so far, and drop older explanations."""
         rows = view.units[self.units[-1].numpy()].with_columns(score=self.scores[-1].double().numpy())
         rows = rows.with_columns(unit=self.units[-1].numpy(), row=pl.int_range(pl.len()))
-        best = self.highest_scores(
-            pl.concat([self.best, rows.filter(pl.col("part") != "val").select(self.best.columns)])
-        )
+        is_wanted = (pl.col("part") != "val") & (pl.col("end").dt.date() >= self.explained_from)
+        best = self.highest_scores(pl.concat([self.best, rows.filter(is_wanted).select(self.best.columns)]))
         new = best.filter(pl.col("unit").is_in(rows["unit"].implode())).join(
             rows.select("unit", "row"), on="unit"
         )

@@ -3,21 +3,23 @@
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from inspect import signature
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from jsonargparse import ArgumentParser, set_parsing_settings
 from polars.exceptions import PolarsError
 
 import itd_lightning
+from itd_lightning.cli.cases import ack, close, list_cases, show
+from itd_lightning.cli.daily import daily, doctor, unmask
 from itd_lightning.cli.data import check, events, inspect, prepare, synth, thin
 from itd_lightning.cli.experiments import reproduce, sweep, train
 from itd_lightning.cli.listing import list_names
 from itd_lightning.cli.runs import alerts, audit, evaluate, report, threshold, track
 from itd_lightning.contracts.errors import (
-    FailedAuditsError,
+    FailedCommandError,
     FullDiskError,
     InputError,
     is_full_disk,
@@ -51,14 +53,27 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "sweep": sweep,
     "track": track,
     "list": list_names,
+    "daily": daily,
+    "doctor": doctor,
+    "unmask": unmask,
+}
+# Commands of two words.
+_GROUPS: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
+    "case": (
+        "Cases of users with alerts: list, show, acknowledge, close",
+        {"list": list_cases, "show": show, "ack": ack, "close": close},
+    ),
 }
 _OPTIONS = {  # required, but named
     "store": ("prepare", "reproduce", "sweep"),
     "out": ("report", "thin"),
     "user": ("events",),
     "day": ("events",),
+    "as_": ("close",),
+    "reason": ("close", "unmask"),
+    "case": ("unmask",),
 }
-_RENAMED = {("synth", "formats"): "as"}  # words that Python keeps for itself
+_RENAMED = {("synth", "formats"): "as", ("close", "as_"): "as"}  # words that Python keeps for itself
 _SEVERAL = {"prepare": "sources", "evaluate": "scores", "report": "runs"}
 
 
@@ -72,8 +87,8 @@ def main(args: Sequence[str] | None = None) -> None:
             _start(arguments)
     except (InputError, OSError, PolarsError) as error:  # the latter two: a full disk, a damaged file
         sys.exit(_say("; ".join([one_line(error_text(error)), *_error_notes(error)]), status=2))
-    except FailedAuditsError as failure:
-        sys.exit(_say(str(failure), status=1))
+    except FailedCommandError as failure:
+        sys.exit(_say(str(failure), status=failure.status))
     except KeyboardInterrupt as error:
         fit = (
             [f"a fit goes on with --ckpt_path RUN/{CHECKPOINTS}/{LAST_CHECKPOINT}"]
@@ -142,13 +157,36 @@ def _run(args: Sequence[str]) -> None:
         subcommands.add_subcommand(
             name, _command_parser(name, command, is_requested=is_requested), help=_summary(command)
         )
+    for name, (text, group) in _GROUPS.items():
+        _add_group(subcommands, name, text, group)
     try:
         config = parser.parse_args(list(args))
     except UnicodeDecodeError as error:
         raise InputError(f"the config in `{' '.join(args)}` is no text in UTF-8: {error}") from error
-    options = config[config.command].as_dict()
-    options.pop("config", None)
-    COMMANDS[config.command](**options)
+    options = config[config.command]
+    if config.command in _GROUPS:
+        command, options = _GROUPS[config.command][1][options.action], options[options.action]
+    else:
+        command = COMMANDS[config.command]
+    values = options.as_dict()
+    values.pop("config", None)
+    command(**values)
+
+
+def _add_group(
+    subcommands: Any,  # noqa: ANN401 - of jsonargparse
+    name: str,
+    text: str,
+    group: Mapping[str, Callable[..., None]],
+) -> None:
+    """Add the commands of two words that begin with this one."""
+    parser = _CommandParser(description=text)
+    subcommands.add_subcommand(name, parser, help=text)
+    actions = parser.add_subcommands(dest="action", metavar="ACTION", title="actions")
+    for action, command in group.items():
+        actions.add_subcommand(
+            action, _command_parser(action, command, is_requested=False), help=_summary(command)
+        )
 
 
 def _command_parser(name: str, command: Callable[..., None], *, is_requested: bool) -> _CommandParser:
@@ -159,17 +197,20 @@ def _command_parser(name: str, command: Callable[..., None], *, is_requested: bo
     required = {option for option, commands in _OPTIONS.items() if name in commands}
     if several:
         parser.add_argument(several, nargs="+", type=Path, help=_argument_help(command, several))
+    parameters = signature(command).parameters
     for option in sorted(required):
-        of_type = signature(command).parameters[option].annotation
-        parser.add_argument(f"--{option}", required=True, type=of_type, help=_argument_help(command, option))
-    flags = [name for name, option in signature(command).parameters.items() if option.default is False]
+        word, kind = _RENAMED.get((name, option), option), parameters[option].annotation
+        words = _argument_help(command, option)
+        parser.add_argument(f"--{word}", dest=option, required=True, type=kind, help=words)
+    flags = [name for name, option in parameters.items() if option.default is False]
     for flag in flags:
         words = _argument_help(command, flag)
         parser.add_argument(f"--{flag.replace('_', '-')}", action="store_true", help=words)
-    renamed = {option: words for (owner, option), words in _RENAMED.items() if owner == name}
+    renamed = {option: word for (owner, option), word in _RENAMED.items() if owner == name}
     for option, word in renamed.items():
-        default = signature(command).parameters[option].default
-        parser.add_argument(f"--{word}", dest=option, default=default, help=_argument_help(command, option))
+        if option not in required:
+            default, words = parameters[option].default, _argument_help(command, option)
+            parser.add_argument(f"--{word}", dest=option, default=default, help=words)
     skip: set[str | int] = {*required, *flags, *renamed, *([several] if several else [])}
     parser.add_function_arguments(command, as_group=False, as_positional=True, skip=skip)
     if is_requested and name == "audit":

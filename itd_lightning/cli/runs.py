@@ -1,9 +1,13 @@
 """Commands about tested runs: evaluation, audits, thresholds, reports and alerts."""
 
 import sys
+from datetime import date
 from functools import partial
 from json import dumps
 from pathlib import Path
+from typing import Literal
+
+import polars as pl
 
 from itd_lightning.cli.terminal import alert_table, audit_table, console, result_table, threshold_table
 from itd_lightning.contracts.errors import FailedAuditsError, InputError
@@ -109,21 +113,45 @@ def report(runs: list[Path], out: Path, user: str = "") -> None:
     console().print(str(write_report(runs, out, user)), highlight=False, soft_wrap=True)
 
 
-def alerts(run: Path, budget: str | None = None) -> None:
+def alerts(
+    run: Path,
+    budget: str | None = None,
+    format: Literal["table", "json", "ndjson", "csv", "ocsf", "ecs"] = "table",  # noqa: A002 - the option
+    day: date | None = None,
+    since: date | None = None,
+    user: str | None = None,
+) -> None:
     """List the user-days that an analyst should look at first, with what contributed most to each.
 
     Without a budget, these are the ones above the threshold that `itd threshold` chose, day by day where it
     is one of so many a day; the ten highest of all where none was chosen. Where a user had fewer than 20
-    active days before, the list says "warm-up": little is known of what is usual for that user.
+    active days before, the list says "warm-up": little is known of what is usual for that user. Lists of so
+    many a day begin with the newest day.
+
+    Other programs read `ocsf` (Detection Findings of OCSF 1.8.0) and `ecs` (events of Elastic's schema), one
+    JSON object a line. Both name the MITRE ATT&CK techniques that a rule finds in the reasons.
 
     Args:
         run: Folder of a run that was tested, or its score table.
         budget: How many: `10` for the ten highest of all, `10/day` for the ten highest of each day.
+        format: How they are printed; in `csv` no text becomes a formula.
+        day: Only this day, such as 2010-03-08.
+        since: Only this day and later ones.
+        user: Only this user's; the ranks stay those of the whole list.
     """
-    from itd_lightning.alerts.lists import alert_days
+    from itd_lightning.alerts.lists import alert_days, run_alerts
 
-    days, words = alert_days(run, budget)
-    console().print(alert_table(str(run), days, words))
+    if day is not None and since is not None:
+        raise InputError("--day and --since exclude one another")
+    days, words = alert_days(run, budget, day or since, day)
+    if user is not None:
+        days = days.filter(pl.col("user") == user)
+    if format == "table":
+        console().print(alert_table(str(run), days, words))
+        return
+    from itd_lightning.alerts.exports.formats import render
+
+    sys.stdout.write(render(run_alerts(run, days), format))
 
 
 def track(run: Path, project: str | None = None, entity: str | None = None) -> None:

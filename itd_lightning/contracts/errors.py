@@ -14,8 +14,24 @@ class InputError(ValueError):
     """The user's input does not fit; the message is one line and names the fix."""
 
 
-class FailedAuditsError(Exception):
+class FailedCommandError(Exception):
+    """A command failed in a way that its exit status tells; the message is one line."""
+
+    status = 1
+
+
+class FailedAuditsError(FailedCommandError):
     """Audits failed where all had to pass: a result, not a mistake."""
+
+
+class FailedRunError(FailedCommandError):
+    """A run of the daily loop did not reach everything: nothing is lost, and the next run tries again."""
+
+
+class LockedError(FailedCommandError):
+    """Another program holds the lock; nothing was done."""
+
+    status = 3
 
 
 class LostWorkerError(InputError):

@@ -7,6 +7,7 @@ from itd_lightning.contracts.errors import InputError
 
 # http://, s3://, github://, file://, and fsspec's simplecache::...; `registry:` is one of Lightning's own.
 _URL = re.compile(r"\s*(?:[A-Za-z][\w.+-]*(?:://|::)|registry:)")
+_DATABASE = re.compile(r"\s*postgres(ql)?(\+psycopg)?://")  # of cases; nothing is fetched from it
 _LOGGER = "logger"  # may be given the address of its server
 _SERVERS = f"--trainer.{_LOGGER}"
 
@@ -22,7 +23,7 @@ def _is_url(text: object) -> bool:
 
 
 def refuse_urls(words: Sequence[str]) -> None:
-    """Refuse a command line that names a URL, other than a logger's server.
+    """Refuse a command line that names a URL, other than a logger's server or the database of cases.
 
     Raises:
         InputError: If one does.
@@ -30,7 +31,7 @@ def refuse_urls(words: Sequence[str]) -> None:
     previous = ""
     for word in words:
         option, _, value = word.partition("=") if word.startswith("-") else (previous, "", word)
-        if _is_url(value) and not option.startswith(_SERVERS):
+        if _is_url(value) and not option.startswith(_SERVERS) and not _DATABASE.match(value):
             raise _url_error(value)
         previous = word if word.startswith("-") else ""
 

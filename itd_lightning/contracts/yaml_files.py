@@ -1,5 +1,6 @@
 """Reading of YAML files that say what to run: each key is checked, and an error names its place."""
 
+import difflib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -90,7 +91,11 @@ def check(
     """
     for key, value in content.items():
         if key not in requirements:
-            raise InputError(f"{path}: {place}{key} is unknown; there may be {', '.join(requirements)}")
+            nearest = difflib.get_close_matches(str(key), requirements, 1)
+            guess = f", {nearest[0]} is meant?" if nearest else ""
+            raise InputError(
+                f"{path}: {place}{key} is unknown{guess}; there may be {', '.join(requirements)}"
+            )
         if not requirements[key].accepts(value):
             raise InputError(f"{path}: {place}{key} must be {requirements[key].words}, got {value!r:.60}")
 

@@ -99,11 +99,17 @@ class ExperimentCLI(LightningCLI):
 
     Args:
         command: ``fit``, ``validate``, ``test`` or ``predict``.
+        explained_from: First day whose scores are explained; None for all.
         **settings: Of LightningCLI.
     """
 
-    def __init__(self, command: str, **settings: Any) -> None:  # noqa: ANN401 - they are Lightning's
-        self.command = command
+    def __init__(
+        self,
+        command: str,
+        explained_from: date | None = None,
+        **settings: Any,  # noqa: ANN401 - they are Lightning's
+    ) -> None:
+        self.command, self.explained_from = command, explained_from
         super().__init__(Method, View, **settings)
 
     def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]  # Lightning asks the instance
@@ -166,7 +172,9 @@ class ExperimentCLI(LightningCLI):
         """Build a trainer that logs to the run's folder and writes checkpoints and scores there."""
         seed = self._get(self.config, "seed_everything")
         text = config_text(self._parser(self.subcommand), self.config[str(self.subcommand)])
-        writer = ScoreWriter(seed=int(seed or 0), config=config_hash(text))
+        writer = ScoreWriter(
+            seed=int(seed or 0), config=config_hash(text), explained_from=self.explained_from
+        )
         settings = self._get(self.config_init, "trainer")
         bar = [] if settings["enable_progress_bar"] is False else [QuietProgressBar()]
         own = [StaleFiles(), writer, EmbeddingWriter(), PictureWriter(), RandomState(), SyncBuffers()]
@@ -286,7 +294,7 @@ def has_several_devices(devices: object) -> bool:
 
 
 @private_files()
-def train(args: Sequence[str]) -> ExperimentCLI:
+def train(args: Sequence[str], explained_from: date | None = None) -> ExperimentCLI:
     """Run ``fit``, ``validate``, ``test`` or ``predict``.
 
     Args:
@@ -295,6 +303,7 @@ def train(args: Sequence[str]) -> ExperimentCLI:
             the original's. But for ``fit``, it may name a run's folder instead of the best checkpoint there.
             ``predict`` writes into ``predict`` within it, since the run's own scores were made on another
             store. Without ``--config``, the checkpoint's own stands before the others.
+        explained_from: First day whose scores are explained, which takes time; None for all.
     """
     refuse_urls(args)
     arguments, modules = take_option(resolve_configs(args), "--allow-import")
@@ -317,7 +326,7 @@ def train(args: Sequence[str]) -> ExperimentCLI:
     with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as file:
         file.write(config)
         file.flush()
-        return _run_cli(command, [command, "--config", file.name, *root, *options])
+        return _run_cli(command, [command, "--config", file.name, *root, *options], explained_from)
 
 
 def _refuse_other_store(store: Path, folder: Path, run: Path) -> None:
@@ -371,7 +380,9 @@ def _restrict_parsing(modules: Sequence[str] = ()) -> None:
     set_parsing_settings(config_read_mode_urls_enabled=False, config_read_mode_fsspec_enabled=False)
 
 
-def _run_cli(command: str, args: list[str] | dict[str, Any]) -> ExperimentCLI:
+def _run_cli(
+    command: str, args: list[str] | dict[str, Any], explained_from: date | None = None
+) -> ExperimentCLI:
     """Parse and run a command.
 
     Raises:
@@ -380,6 +391,7 @@ def _run_cli(command: str, args: list[str] | dict[str, Any]) -> ExperimentCLI:
     try:
         return ExperimentCLI(
             command,
+            explained_from,
             subclass_mode_model=True,
             subclass_mode_data=True,
             auto_configure_optimizers=False,

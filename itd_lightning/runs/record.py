@@ -1,6 +1,7 @@
 """Run a command of Lightning, and write its cost and evaluation into the run's folder."""
 
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from time import monotonic
 
@@ -14,13 +15,15 @@ from itd_lightning.runs.launch import ExperimentCLI, train
 from itd_lightning.store.read import Store
 
 
-def run_command(args: Sequence[str]) -> ExperimentCLI:
+def run_command(args: Sequence[str], explained_from: date | None = None) -> ExperimentCLI:
     """Run ``fit``, ``validate``, ``test`` or ``predict``.
 
     A fit writes ``cost.json``; a test writes ``evaluation.json`` where the store has an answer key.
 
     Args:
         args: The command and its arguments, as ``runs.launch.train`` takes them.
+        explained_from: First day whose scores are explained, where the checkpoint's own config scores; None
+            for all.
 
     Raises:
         InputError: If an argument does not fit, or the training diverged.
@@ -29,7 +32,7 @@ def run_command(args: Sequence[str]) -> ExperimentCLI:
     # `deterministic` would also fill memory that is about to be written: time, and no other score.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     try:
-        cli = train(args)
+        cli = train(args, explained_from)
     except SystemExit as stop:  # what Lightning makes of Ctrl-C
         raise KeyboardInterrupt if stop.code == 1 else stop from stop
     folder = Path(cli.trainer.default_root_dir)

@@ -1,6 +1,7 @@
 """Copies of a store as it was at an earlier moment: later events are cut off, later answers hidden.
 
 Audits score on such a store: whatever changes in the scores of days before the moment came from after it.
+The daily loop scores on one that holds the days up to the scored one.
 """
 
 from datetime import datetime
@@ -23,8 +24,14 @@ from itd_lightning.store.read import Store
 
 
 @private_files()
-def derive_store(source: Path, target: Path, until: datetime, hidden_from: datetime | None = None) -> Store:
-    """Write a store that ends at a moment.
+def derive_store(
+    source: Path,
+    target: Path,
+    until: datetime,
+    hidden_from: datetime | None = None,
+    since: datetime | None = None,
+) -> Store:
+    """Write a store that ends at a moment, and may begin at one.
 
     Args:
         source: Event store.
@@ -32,11 +39,14 @@ def derive_store(source: Path, target: Path, until: datetime, hidden_from: datet
         until: First moment that is cut off.
         hidden_from: From when on the answer key knows nothing; None keeps it whole, even where there are no
             events left.
+        since: First moment that stays; None for all before.
     """
     store = Store(source)
     private_folder(target.parent)
     target.mkdir(mode=0o700)
-    shards = [_cut_shard(shard, target / EVENT_FOLDER / shard.parent.name, until) for shard in store.shards]
+    shards = [
+        cut_shard(shard, target / EVENT_FOLDER / shard.parent.name, until, since) for shard in store.shards
+    ]
     changes: dict[str, Any] = {}
     if (people := store.people()) is not None:
         people = _cut_people(people, until)
@@ -44,15 +54,18 @@ def derive_store(source: Path, target: Path, until: datetime, hidden_from: datet
         changes["people"] = people["user"].n_unique()
     if store.manifest["answers"] is not None:
         changes["answers"] = _write_cut_answers(store, target, hidden_from)
-    identity = [store.fingerprint, str(until), str(hidden_from)]
+    identity = [store.fingerprint, str(until), str(hidden_from), *([] if since is None else [str(since)])]
     write_manifest(target, derive_manifest(store.manifest, shards, changes, identity))
     return Store(target)
 
 
-def _cut_shard(shard: Path, folder: Path, until: datetime) -> Shard:
-    """Write the events of a shard before a moment, and what is derived from them."""
+def cut_shard(shard: Path, folder: Path, until: datetime, since: datetime | None) -> Shard:
+    """Write the events of a shard between two moments, and what is derived from them."""
     folder.mkdir(parents=True)
-    return write_shard(pl.scan_parquet(shard, glob=False).filter(pl.col("time") < until).collect(), folder)
+    events = pl.scan_parquet(shard, glob=False).filter(pl.col("time") < until)
+    if since is not None:
+        events = events.filter(pl.col("time") >= since)
+    return write_shard(events.collect(), folder)
 
 
 def _write_cut_answers(store: Store, target: Path, hidden_from: datetime | None) -> dict[str, Any]:

@@ -15,7 +15,7 @@ MakeRun = Callable[..., Path]
 
 def test_the_highest_test_user_days_come_first(make_run: MakeRun) -> None:
     days = top_days(make_run(), count=4)
-    assert days.columns == ["rank", "user", "day", "score", "warm_up", "reasons", "event_ids"]
+    assert days.columns == ["rank", "user", "day", "score", "warm_up", "reasons", "event_ids", "evidence"]
     assert days["rank"].to_list() == [1, 2, 3, 4]
     assert days["user"].to_list() == ["u1", "u2", "u1", "u1"]
     assert days["score"].to_list() == [0.9, 0.85, 0.8, 0.7]

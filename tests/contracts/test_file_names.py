@@ -11,7 +11,13 @@ from itd_lightning.contracts import run_files, store_files
 
 PACKAGE = Path(itd_lightning.__file__).parent
 NO_FILES = {"TEST_COMMAND", "PREDICT_FOLDER"}  # the folder is named as the command and the part are
-WORDS = {"answers", "events", "views"}  # folders whose names are words of the field, too
+WORDS = {
+    "answers",
+    "checkpoints",
+    "done",
+    "events",
+    "views",
+}  # names that are words of the field, or keys, too
 
 
 def names(home: ModuleType) -> set[str]:

@@ -113,7 +113,11 @@ def make_manifest(
             "python": platform.python_version(),
         },
     }
-    if (total := sum(log["kept"] for log in manifest["logs"].values())) != manifest["events"]:
+    # Of a store that is added to, early events may have been removed.
+    trimmed = 0 if plan.base is None else int(plan.base.manifest.get("trimmed", 0))
+    if trimmed:
+        manifest["trimmed"] = trimmed
+    if (total := sum(log["kept"] for log in manifest["logs"].values())) != manifest["events"] + trimmed:
         raise InputError(
             f"{total:,} rows were kept and the shards hold {manifest['events']:,}: something was lost; "
             "build again"
