@@ -19,7 +19,7 @@ export OMP_NUM_THREADS ?= 1
 # Images set it; each process that the tests start would then compile all of the project anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo check format lint types layers test test-slow test-cert benchmark
+.PHONY: help setup demo check format lint types layers test test-slow test-cert benchmark wheel
 
 help:  ## show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST)
@@ -81,6 +81,9 @@ $(VENV)/oracles/mamba_ssm: | setup
 
 test-cert: setup  ## tests on a genuine CERT r4.2 slice, whose folder ITD_CERT_R42 names
 	$(BIN)/pytest -q -m cert
+
+wheel: setup  ## build dist/itd_lightning-VERSION.whl, with the configs and the tables of the papers
+	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
 
 benchmark: setup  ## seconds and memory of every part, beside named peers
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[benchmark]'

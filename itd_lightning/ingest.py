@@ -14,7 +14,7 @@ from itd_lightning.sources.cert.source import open_releases
 from itd_lightning.sources.mapped.mapping import read_mapping, read_preset
 from itd_lightning.sources.mapped.source import MAPPINGS, MappedSource, open_mapping
 from itd_lightning.store.build.build import Progress, build
-from itd_lightning.store.build.plan import Plan, base_store, plan_build
+from itd_lightning.store.build.plan import ALLOW_REFUSED, Plan, base_store, plan_build
 
 
 def plan_store(
@@ -29,6 +29,7 @@ def plan_store(
     content: Sequence[str] | None = None,
     append: bool = False,
     preset: str | None = None,
+    allow_refused: float = ALLOW_REFUSED,
 ) -> Plan:
     """Return the plan of a store of these logs.
 
@@ -43,13 +44,21 @@ def plan_store(
         content: Kinds of event whose content is stored; none for an empty list, all for None.
         append: Whether to add to a store that is there, with its options.
         preset: Name of a mapping of ours, for the logs in ``paths``.
+        allow_refused: Share of a log's rows that may be refused because of a fault.
 
     Raises:
         InputError: If anything does not fit.
     """
     sources = _open_sources(paths, store, release, answers, preset, append=append)
     return plan_build(
-        sources, store, shards=shards, memory=memory, workers=workers, content=content, append=append
+        sources,
+        store,
+        shards=shards,
+        memory=memory,
+        workers=workers,
+        content=content,
+        append=append,
+        allow_refused=allow_refused,
     )
 
 
@@ -101,6 +110,7 @@ def build_store(
     content: Sequence[str] | None = None,
     append: bool = False,
     preset: str | None = None,
+    allow_refused: float = ALLOW_REFUSED,
     on_progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Build an event store, or add to one; the arguments are those of ``plan_store`` and ``build``.
@@ -119,5 +129,6 @@ def build_store(
         content=content,
         append=append,
         preset=preset,
+        allow_refused=allow_refused,
     )
     return build(plan, workers, place, on_progress)

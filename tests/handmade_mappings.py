@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from itd_lightning.sources.base import ParsedPiece
+from itd_lightning.sources.base import PARSED, ParsedPiece
 from itd_lightning.sources.mapped.mapping import read_mapping
 from itd_lightning.sources.mapped.source import MappedSource, open_mapping
 from itd_lightning.store.build.build import build
@@ -46,7 +46,7 @@ def parse(source: MappedSource, content: tuple[str, ...] | None = None) -> list[
 
 def events(source: MappedSource) -> pl.DataFrame:
     """Return all events of a source."""
-    return pl.concat(piece.events for piece in parse(source))
+    return pl.concat([PARSED.to_frame(), *(piece.events for piece in parse(source))])
 
 
 def refusals(source: MappedSource) -> list[tuple[int, str]]:

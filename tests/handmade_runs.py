@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from itd_lightning.contracts.events import Kind
+from itd_lightning.contracts.events import EVENTS, Kind
 from itd_lightning.contracts.results import Evaluation
 from itd_lightning.contracts.scores import SCORES
 from itd_lightning.contracts.store_files import EVENT_FILE, PRESENCE_FILE, shard_folder
@@ -43,6 +43,7 @@ def write_store(store: Path, users: tuple[str, ...]) -> None:
         "release": "r4.2",
         "fingerprint": "f" * 32,
         "options": {"shards": 1},
+        "answers": {"campaigns": 1},
         "users": len(users),
         "events": DAYS * len(users),
         "first": str(FIRST),
@@ -72,7 +73,8 @@ def write_store(store: Path, users: tuple[str, ...]) -> None:
 def write_shard(store: Path, events: pl.DataFrame) -> None:
     """Write events and on which days there are any."""
     shard = shard_folder(store, 0)
-    events.write_parquet(shard / EVENT_FILE)
+    missing = [pl.lit(None, dtype).alias(name) for name, dtype in EVENTS.items() if name not in events]
+    events.with_columns(missing).select(EVENTS.names()).write_parquet(shard / EVENT_FILE)
     days_present(events).write_parquet(shard / PRESENCE_FILE)
 
 

@@ -20,11 +20,12 @@ COMMANDS = [line for block in BLOCKS for line in block.splitlines()]
 
 
 def test_its_mappings_are_mappings(tmp_path: Path) -> None:
-    (tmp_path / "people.csv").write_text("employee,sam,mail\n")
+    for name in ("people", "hosts"):
+        (tmp_path / f"{name}.csv").write_text("employee,sam,mail\n")
     for number, text in enumerate(MAPPINGS):
         (tmp_path / f"{number}.yaml").write_text(text)
         read_mapping(tmp_path / f"{number}.yaml")
-    assert len(MAPPINGS) == 2
+    assert len(MAPPINGS) == 3
 
 
 def test_it_names_every_kind_and_every_preset() -> None:
@@ -41,6 +42,7 @@ def test_its_commands_run(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "configs").symlink_to(ROOT / "configs")
+    said = ""
     for line in COMMANDS:
         program, *arguments = shlex.split(line)
         if program == "itd":
@@ -48,7 +50,12 @@ def test_its_commands_run(
         else:
             subprocess.run([program, *arguments], check=True)
         if program == "cp":
-            (tmp_path / "work" / "logs" / "company.yaml").write_text(MAPPINGS[0])
+            (tmp_path / "work" / "logs" / "company.yaml").write_text(
+                next(text for text in MAPPINGS if "logons:" in text)
+            )
+        said = capsys.readouterr().out if program == "itd" else said
         if arguments[0] == "check":
-            assert capsys.readouterr().out.strip().endswith("ready")
-    assert "look at these first: work/today" in " ".join(capsys.readouterr().out.split())
+            assert said.strip().endswith("ready")
+        if arguments[:2] == ["alerts", "work/today"]:
+            assert "look at these first: work/today" in " ".join(said.split())
+    assert len(COMMANDS) > 10

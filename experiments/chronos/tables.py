@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from itd_lightning.methods import Chronos
-from itd_lightning.methods.chronos.signals import SIGNALS, pack_days
+from itd_lightning.methods.chronos.signals import Signal, pack_days
 from itd_lightning.numerics.events_in_time import circadian_shift
 from itd_lightning.splits import Dates
 from itd_lightning.splits.labels import label_units
@@ -31,6 +31,7 @@ PAGE = {
     "circadian": ("", None, None, None),
     "signature": ("", None, None, None),
 }
+SIGNALS: tuple[Signal, ...] = ("velocity", "drift", "acceleration", "change", "circadian", "signature")
 SCENARIOS = {
     1: "logons after hours, device, uploads, leaves ('Data Exfiltration: anchor deviation, upload volume')",
     2: "job sites, then copies to a device and leaves ('IP Theft: device + email attachment spikes')",
@@ -40,10 +41,10 @@ SCENARIOS = {
 
 def collect_rows(store: Path, val_from: date) -> dict[str, np.ndarray]:
     """Return columns of monitored, active user-days: signals, user, scenario (0: harmless), whether later."""
-    view = Trajectories(store, Dates(val_from, val_from + timedelta(days=1)))
+    view = Trajectories(store, Dates(val_from, val_from + timedelta(days=1)), scaling="robust", log=True)
     view.prepare_data()
     view.setup("fit")
-    method = Chronos()
+    method = Chronos(signals=SIGNALS, weights="equal", prior=10.0, own_history=True, peers=True)
     with torch.inference_mode():
         method.training_step(view.batch("train", context=False), 0)
         batch = view.batch("train", "val", "test", context=True)

@@ -6,7 +6,7 @@ import numpy as np
 
 from itd_lightning.audits.base import AuditedRun
 from itd_lightning.contracts.results import AuditResult
-from itd_lightning.evaluation.baselines import baseline_scores
+from itd_lightning.evaluation.baselines import NO_COUNTS, baseline_scores
 from itd_lightning.evaluation.survey import rank_test_units, take_survey
 from itd_lightning.metrics.bootstrap import interval
 from itd_lightning.metrics.ranking import Ranking
@@ -47,7 +47,7 @@ def _compare_with_counts(run: AuditedRun) -> list[AuditResult]:
 def _count_scores(run: AuditedRun) -> Iterator[dict[str, np.ndarray]]:
     """Score the test units by the baselines that count."""
     for scores in baseline_scores(run.table):
-        yield {name: values for name, values in scores.items() if name != "random"}
+        yield {name: values for name, values in scores.items() if name not in NO_COUNTS}
 
 
 def compare_with_count(ours: Ranking, count_ranking: Ranking, name: str, seed: int) -> AuditResult:

@@ -187,7 +187,7 @@ class ScoreWriter(Callback):
             return
         for unit, row in new.select("unit", "row").iter_rows():
             parts, expected = (values[row].cpu().clone() for values in explanation[:2])
-            self.cells[unit] = Explanation(parts, expected, explanation.names)
+            self.cells[unit] = explanation._replace(parts=parts, expected=expected)
         units = set(best["unit"].to_list())
         self.cells = {unit: cells for unit, cells in self.cells.items() if unit in units}
 

@@ -1,9 +1,11 @@
 """Commands about logs and stores: each function is one, its signature the options, its docstring the help."""
 
 from datetime import date
+from functools import partial
 from pathlib import Path
 from time import monotonic
 
+import polars as pl
 from jsonargparse.typing import register_type
 from rich.progress import TaskID
 from rich.table import Table
@@ -12,7 +14,7 @@ from itd_lightning.cli.mappings import print_input, print_mapping
 from itd_lightning.cli.terminal import column, console, cost_text, print_store, progress, safe
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.store_files import REJECT_FILE
-from itd_lightning.contracts.view_needs import missing_kinds
+from itd_lightning.contracts.view_needs import missing_kinds, view_line
 from itd_lightning.executors import Place
 
 register_type(date, str, date.fromisoformat)
@@ -27,6 +29,7 @@ def synth(
     start: date = date(2010, 1, 2),
     insiders: float = 0.07,
     workers: int = 1,
+    formats: str = "cert",
 ) -> None:
     """Write a synthetic release in the genuine layout, with people, answer key and planted scenarios.
 
@@ -39,27 +42,30 @@ def synth(
         start: First day.
         insiders: Share of users who are insiders, at least one for each scenario of the release; 0 for none.
         workers: Processes that write at the same time.
+        formats: cert; or windows,zeek,m365, or some of them: the same company, a folder and a mapping each.
     """
-    from itd_lightning.synth import write_release
+    from itd_lightning.synth import write_company, write_release
 
     with progress() as bar:
         task = bar.add_task("writing days", total=None, note="")
         try:
-            rows = write_release(
+            told = "" if formats == "cert" else f" as {formats}"
+            write = write_release if formats == "cert" else partial(write_company, formats=formats.split(","))
+            rows = write(
                 out,
-                release,
-                users,
-                days,
-                seed,
-                start,
-                insiders,
-                workers,
-                lambda done, total: bar.update(task, completed=done, total=total),
+                release=release,
+                users=users,
+                days=days,
+                seed=seed,
+                start=start,
+                insiders=insiders,
+                workers=workers,
+                on_progress=lambda done, total: bar.update(task, completed=done, total=total),
             )
         except (ValueError, FileExistsError) as error:
             raise InputError(str(error)) from error
     console().print(
-        f"{out}: synthetic {release}, {users} users, {days} days, {sum(rows.values()):,} events",
+        f"{out}: synthetic {release}{told}, {users} users, {days} days, {sum(rows.values()):,} events",
         highlight=False,
     )
 
@@ -75,6 +81,7 @@ def prepare(
     content: str | None = None,
     shards: int | None = None,
     memory: float | None = None,
+    allow_refused: float = 0.5,
     workers: int = 1,
     executor: Place = "local",
 ) -> None:
@@ -88,11 +95,12 @@ def prepare(
         release: r4.1, r4.2, r5.1, r5.2, r6.1 or r6.2; auto recognises it by its files and its name.
         answers: Folder or .tar.bz2 of the key; default: answers/ of the release, answers.tar.bz2 beside it.
         append: Add to a store that is there; only the shards of users with new events are written again.
-        preset: Read these folders or files by a preset: cert, m365, proxy_w3c, windows or zeek.
+        preset: Read these folders or files by a preset, such as windows or zeek (docs/own_logs.md).
         no_content: Leave the text of mails, pages and files out.
         content: Keep the text of these kinds of event only, such as email_send,file_copy; default: of all.
         shards: Number of parts, by user; default: by size and memory.
         memory: GiB that all workers together may use, about; default: 1.5 for each.
+        allow_refused: Share of a log's rows, 0 to 1, that may be faulty; with more the build stops early.
         workers: Processes that read and sort at the same time; the store does not depend on it.
         executor: local, or ray: the cluster that RAY_ADDRESS names, which must see the same files.
     """
@@ -116,6 +124,7 @@ def prepare(
         content=kinds,
         append=append,
         preset=preset,
+        allow_refused=allow_refused,
     )
     cost = estimate(plan, workers)
     say = console().print
@@ -140,8 +149,9 @@ def prepare(
         title=safe(f"{' + '.join(map(str, sources))} -> {store}"),
     )
     added = manifest["sources"][-len(sources) :]
-    for name in manifest["logs"]:
-        counts = (sum(log[name][what] for log in added) for what in ("read", "kept", "rejected"))
+    for name in dict.fromkeys(log for source in added for log in source):
+        logs = [source[name] for source in added if name in source]  # mappings have logs of their own
+        counts = (sum(log[what] for log in logs) for what in ("read", "kept", "rejected"))
         table.add_row(name, *(f"{count:,}" for count in counts))
     say(table)
     refused = refusals(Store(store), last=len(sources))
@@ -161,7 +171,7 @@ def check(mapping: Path, rows: int = 10_000, preset: str | None = None) -> None:
     Args:
         mapping: The .yaml of a mapping; with --preset, a folder or file of logs.
         rows: Rows of each input that are looked at.
-        preset: Read the logs by a preset: cert, m365, proxy_w3c, windows or zeek.
+        preset: Read the logs by a preset, such as windows or zeek (docs/own_logs.md).
     """
     from itd_lightning.ingest import open_mappings
     from itd_lightning.sources.mapped.check import check_mapping
@@ -204,11 +214,51 @@ def inspect(store: Path) -> None:
         for row in summary.campaigns.iter_rows(named=True):
             table.add_row(*(str(value) for value in row.values()))
         say(table)
-    for view, missing in missing_kinds(summary.kinds["kind"].to_list()).items():
-        say(
-            f"view {view}: "
-            + ("can be built" if not missing else f"cannot be built, no {', '.join(missing)}")
-        )
+    for view, missing in missing_kinds(event_store.records).items():
+        say(view_line(view, missing), highlight=False, soft_wrap=True)
+
+
+def events(
+    store: Path, user: str, day: date, json: bool = False, answers: bool = False, objects: int = 60
+) -> None:
+    """Show what a user did on a day, event by event, as an alert names it.
+
+    Args:
+        store: Event store.
+        user: Whose events.
+        day: Such as 2010-07-13.
+        json: Print one JSON object a line, with all that the store knows, instead of a table.
+        answers: Mark the events that the answer key calls malicious.
+        objects: Longest file name, address or recipient in the table; longer ones lose their middle.
+    """
+    from itd_lightning.alerts.behaviours import shorten
+    from itd_lightning.evaluation.score_table import malicious_ids
+    from itd_lightning.store.read import Store
+
+    event_store = Store(store)
+    rows = event_store.events_of(pl.DataFrame({"user": [user], "day": [day]})).drop("day")
+    if rows.is_empty():
+        raise InputError(f"{store} has no event of {user} on {day}")
+    if answers:
+        rows = rows.with_columns(malicious=pl.col("event_id").is_in(malicious_ids(store).implode()))
+    if json:
+        for line in rows.write_ndjson().splitlines():
+            console().print(line, highlight=False, markup=False, soft_wrap=True)
+        return
+    table = Table(
+        "time",
+        "kind",
+        "object",
+        "pc",
+        *["key"] * answers,
+        "event",
+        title=safe(f"{user} on {day:%A, %d %B %Y}"),
+    )
+    for row in rows.iter_rows(named=True):
+        mark = ["malicious" if row["malicious"] else ""] if answers else []
+        texts = (row["kind"], shorten(row["object"] or "", objects), row["pc"] or "", *mark, row["event_id"])
+        table.add_row(f"{row['time']:%H:%M:%S}", *map(safe, texts))
+    console().print(table)
 
 
 def thin(store: Path, out: Path, share: float = 0.1, seed: int = 0) -> None:

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from itd_lightning.cli.terminal import column, console, result_table, safe
 from itd_lightning.contracts.run_files import EVALUATION_FILE, SCORE_FILE
+from itd_lightning.contracts.shipped import find_shipped, is_shipped
 
 
 def train(args: Sequence[str]) -> None:
@@ -62,16 +63,20 @@ def reproduce(
     """Repeat a paper's table cell by cell; cells that are done are skipped.
 
     Args:
-        table: YAML of the table, such as experiments/mask_value/table1.yaml.
+        table: YAML of the table, or its name, such as mask_value/table1.
         store: Event store.
         out: Folder for the runs.
         jobs: Cells that run at the same time.
         overlay: Name of an overlay for every config, such as slice; the table's name gets it, too.
-        tables: Folder for the table as Markdown, CSV and HTML; without it they replace those beside the YAML.
+        tables: Folder for the table as Markdown, CSV and HTML; without it they replace those beside the YAML,
+            or lie in `out` where the YAML came with the installed program.
     """
     from itd_lightning.tables.reproduce import FailedCellsError, reproduce_table
 
     say = partial(console().print, highlight=False, markup=False, soft_wrap=True)
+    table = Path(find_shipped("experiments", str(table)))
+    if tables is None and is_shipped(table):
+        tables = out
     try:
         say(reproduce_table(table, store, out, jobs, overlay, tables))
     except FailedCellsError as error:
@@ -83,7 +88,7 @@ def sweep(space: Path, store: Path, out: Path = Path("runs/sweep"), trials: int 
     """Search a method's settings by validation loss, offline; a search that was interrupted goes on.
 
     Args:
-        space: YAML of a W&B sweep, such as experiments/rmsl/sweep.yaml.
+        space: YAML of a W&B sweep, or its name, such as rmsl/sweep.
         store: Event store.
         out: Folder for the fits and sweep.csv.
         trials: How many settings are tried in all.
@@ -91,6 +96,7 @@ def sweep(space: Path, store: Path, out: Path = Path("runs/sweep"), trials: int 
     """
     from itd_lightning.tables.sweep import search
 
+    space = Path(find_shipped("experiments", str(space)))
     results = search(space, store, out, trials, seed)
     table = Table(
         *[column(name) for name in results.columns], title=safe(f"{space}: {len(results)} settings")

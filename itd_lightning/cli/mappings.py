@@ -7,6 +7,7 @@ from rich.table import Table
 
 from itd_lightning.cli.terminal import column, console, safe
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.view_needs import method_lines, view_line
 
 if TYPE_CHECKING:
     from itd_lightning.sources.mapped.check import InputCheck, MappingCheck
@@ -78,8 +79,9 @@ def print_mapping(check: "MappingCheck") -> None:
             soft_wrap=True,
         )
     for view, missing in check.missing.items():
-        words = "can be built" if not missing else f"cannot be built, no rule gives {', '.join(missing)}"
-        say(f"view {view}: {words}", highlight=False)
+        say(view_line(view, missing), highlight=False, soft_wrap=True)
+    for line in method_lines(has_labels=check.has_labels, has_people=check.has_people):
+        say(line, highlight=False, soft_wrap=True)
     faults = check.faults
     if not len(events):
         raise InputError("; ".join(faults) or "no row becomes an event")

@@ -14,8 +14,9 @@ from polars.exceptions import PolarsError
 import itd_lightning
 from itd_lightning.cli.cases import ack, close, list_cases, show
 from itd_lightning.cli.daily import daily, doctor, unmask
-from itd_lightning.cli.data import check, inspect, prepare, synth, thin
+from itd_lightning.cli.data import check, events, inspect, prepare, synth, thin
 from itd_lightning.cli.experiments import reproduce, sweep, train
+from itd_lightning.cli.listing import list_names
 from itd_lightning.cli.runs import alerts, audit, evaluate, report, threshold, track
 from itd_lightning.cli.serve import serve
 from itd_lightning.contracts.errors import (
@@ -42,6 +43,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "check": check,
     "prepare": prepare,
     "inspect": inspect,
+    "events": events,
     "thin": thin,
     "evaluate": evaluate,
     "audit": audit,
@@ -51,6 +53,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "reproduce": reproduce,
     "sweep": sweep,
     "track": track,
+    "list": list_names,
     "daily": daily,
     "doctor": doctor,
     "unmask": unmask,
@@ -63,14 +66,16 @@ _GROUPS: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
         {"list": list_cases, "show": show, "ack": ack, "close": close},
     ),
 }
-_OPTIONS = {
+_OPTIONS = {  # required, but named
     "store": ("prepare", "reproduce", "sweep"),
     "out": ("report", "thin"),
-    "as": ("close",),
+    "user": ("events",),
+    "day": ("events",),
+    "as_": ("close",),
     "reason": ("close", "unmask"),
     "case": ("unmask",),
-}  # required, but named
-_KEYWORDS = {"as": "as_"}  # options that Python cannot call so
+}
+_RENAMED = {("synth", "formats"): "as", ("close", "as_"): "as"}  # words that Python keeps for itself
 _SEVERAL = {"prepare": "sources", "evaluate": "scores", "report": "runs"}
 
 
@@ -167,7 +172,7 @@ def _run(args: Sequence[str]) -> None:
         command = COMMANDS[config.command]
     values = options.as_dict()
     values.pop("config", None)
-    command(**{_KEYWORDS.get(name, name): value for name, value in values.items()})
+    command(**values)
 
 
 def _add_group(
@@ -196,18 +201,19 @@ def _command_parser(name: str, command: Callable[..., None], *, is_requested: bo
         parser.add_argument(several, nargs="+", type=Path, help=_argument_help(command, several))
     parameters = signature(command).parameters
     for option in sorted(required):
-        parameter = _KEYWORDS.get(option, option)
-        kind, words = parameters[parameter].annotation, _argument_help(command, parameter)
-        parser.add_argument(f"--{option}", required=True, type=kind, help=words)
+        word, kind = _RENAMED.get((name, option), option), parameters[option].annotation
+        words = _argument_help(command, option)
+        parser.add_argument(f"--{word}", dest=option, required=True, type=kind, help=words)
     flags = [name for name, option in parameters.items() if option.default is False]
     for flag in flags:
         words = _argument_help(command, flag)
         parser.add_argument(f"--{flag.replace('_', '-')}", action="store_true", help=words)
-    skip: set[str | int] = {
-        *(_KEYWORDS.get(option, option) for option in required),
-        *flags,
-        *([several] if several else []),
-    }
+    renamed = {option: word for (owner, option), word in _RENAMED.items() if owner == name}
+    for option, word in renamed.items():
+        if option not in required:
+            default, words = parameters[option].default, _argument_help(command, option)
+            parser.add_argument(f"--{word}", dest=option, default=default, help=words)
+    skip: set[str | int] = {*required, *flags, *renamed, *([several] if several else [])}
     parser.add_function_arguments(command, as_group=False, as_positional=True, skip=skip)
     if is_requested and name == "audit":
         _add_audits(parser)

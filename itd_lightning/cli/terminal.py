@@ -25,15 +25,20 @@ def print_store(store: Store) -> None:
     """Print the content of a store, and the rows of the answer key that are in no log."""
     say = console().print
     manifest = store.manifest
+    zone = manifest.get("zone")
     say(
         f"{safe(str(store.path))}: {store.data}, {manifest['events']:,} events of {manifest['users']:,} "
-        f"users, {manifest['first']} to {manifest['last']}",
+        f"users, {manifest['first']} to {manifest['last']}{f' ({zone})' if zone else ''}",
         highlight=False,
         soft_wrap=True,
     )
     answers = manifest["answers"]
     if answers is None:
         say("no answer key: the store can be scored, not evaluated")
+        return
+    if spanned := answers.get("found_by_span"):
+        words = f"answer key: {answers['campaigns']} known spans, {spanned:,} events of their users within"
+        say(words, highlight=False, soft_wrap=True)
         return
     by_id, by_time = answers["found_by_id"], answers["found_by_time"]
     say(
@@ -85,7 +90,8 @@ def _result_rows(result: Evaluation) -> Iterator[tuple[str, Numbers]]:
     yield "user-days", result["pooled"]["user_days"]
     for kind, what in (("sequences", "six in a row"), ("sessions", "sessions")):
         yield from ((f"{what}, {pool}", entry) for pool, entry in pooled.get(kind, {}).items())
-    yield from ((f"baseline: {name.replace('_', ' ')}", entry) for name, entry in result["baselines"].items())
+    for name, entry in result["baselines"].items():
+        yield "ceiling: oracle" if name == "oracle" else f"baseline: {name.replace('_', ' ')}", entry
 
 
 def audit_table(name: str, audits: Sequence[AuditResult]) -> Table:

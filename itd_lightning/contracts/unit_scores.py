@@ -31,8 +31,10 @@ class Explanation(NamedTuple):
             where the score is about presence, else the standardised value.
         names: Of the last axis, where it is not that of the view's features. A name may concern some units
             only; the others have 0 there.
+        others: Names of what stands on the last axis behind the view's features, which 0 leaves out, too.
     """
 
     parts: Float[Tensor, "b ..."]
     expected: Float[Tensor, "b ..."]
     names: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()

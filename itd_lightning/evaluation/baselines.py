@@ -1,4 +1,4 @@
-"""Baselines: scores that need no method, such as chance and the number of events."""
+"""Baselines: scores that need no method, such as chance and the number of events; and an oracle's."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +10,8 @@ from jaxtyping import Float
 from itd_lightning.evaluation.score_table import ScoreTable
 from itd_lightning.store.read import Store
 
-BASELINES = ("random", "events", "active_hours", "day_events")
+BASELINES = ("random", "events", "active_hours", "day_events", "oracle")
+NO_COUNTS = frozenset({"random", "oracle"})
 
 
 def baseline_scores(table: ScoreTable) -> Iterator[dict[str, Float[np.ndarray, " n"]]]:
@@ -20,11 +21,18 @@ def baseline_scores(table: ScoreTable) -> Iterator[dict[str, Float[np.ndarray, "
         By name: ``random``, uniform by the run's seed; then how much happened. For windows: ``events`` in the
         unit, and ``active_hours``, those with any event. For a behaviour, in which a single event happens:
         ``events``, test behaviours of its sequence, and ``day_events``, those of its user-day.
+
+        Unless labels are by ``event``, also ``oracle``, the ceiling of what events can show: units with a
+        malicious event first, all others in random order, since quiet units of a campaign look like any.
     """
     draw = np.random.default_rng(table.about.seed)
-    for unit in table.test_chunks("user", "start", "end", "sequence"):
+    has_ceiling = table.policy != "event"
+    for unit in table.test_chunks("user", "start", "end", "sequence", *(["event_id"] * has_ceiling)):
         volume = _volume_around(unit) if table.behaviours else _volume_within(unit, table.store.path)
-        yield {"random": draw.random(len(unit)), **volume}
+        scores = {"random": draw.random(len(unit)), **volume}
+        if has_ceiling:
+            scores["oracle"] = table.label(unit, "event")["malicious"].to_numpy() + scores["random"]
+        yield scores
 
 
 def _volume_around(behaviours: pl.DataFrame) -> dict[str, Float[np.ndarray, " n"]]:

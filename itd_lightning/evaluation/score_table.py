@@ -19,6 +19,15 @@ from itd_lightning.store.read import Store
 BEHAVIOUR = "behaviour"
 
 
+def malicious_ids(store: Path) -> pl.Series:
+    """Return the ids of the events that the answer key of a store calls malicious.
+
+    Raises:
+        InputError: If the store has none.
+    """
+    return read_key(store).events["event_id"]
+
+
 class ScoreTable:
     """A score table and the answer key that labels it.
 

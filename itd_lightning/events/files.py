@@ -4,7 +4,9 @@ from typing import Literal
 
 import polars as pl
 
-FILE_KINDS = ("file_open", "file_copy", "file_write", "file_delete")
+from itd_lightning.contracts.events import FAMILIES
+
+FILE_KINDS = FAMILIES["file"]
 IS_FILE = pl.col("kind").is_in(FILE_KINDS)
 
 FileTypes = Literal["common", "le2020"]

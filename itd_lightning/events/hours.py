@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 import polars as pl
 
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.history import EARLIER_VERSION, LEAST_WORK_DAYS
 from itd_lightning.events.calendar import is_weekend
 
 OWN_HOURS = pl.Schema({"user": pl.String(), "after": pl.Date(), "start": pl.Float64(), "end": pl.Float64()})
@@ -17,7 +18,7 @@ OWN_HOURS = pl.Schema({"user": pl.String(), "after": pl.Date(), "start": pl.Floa
 # Work at night makes a day's first event earlier and its last one later, never the other way round: so the
 # late quantile of the first and the early quantile of the last hold although most days begin or end at night.
 LATE_QUANTILE, EARLY_QUANTILE = 0.8, 0.2
-_MIN_DAYS, _MAX_DAYS = 10, 60  # work days: two weeks of work, a quarter of a year
+_MAX_DAYS = 60  # work days: a quarter of a year
 SLACK = 1.0  # hours; the first logon of half of the users of r4.2 has a standard deviation below 0.12
 
 
@@ -35,9 +36,7 @@ class WorkingDay(NamedTuple):
             InputError: If the checkpoint holds the hours of users, as those of earlier versions do.
         """
         if not isinstance(state, list):
-            raise InputError(
-                "the checkpoint was written by an earlier version, which kept users' history in it: fit again"
-            )
+            raise InputError(EARLIER_VERSION)
         return cls(*state)
 
 
@@ -99,7 +98,7 @@ def own_hours(presence: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame:
 
     def usual(name: str, quantile: float) -> pl.Expr:
         rolling = pl.col(name).rolling_quantile(
-            quantile, "nearest", window_size=_MAX_DAYS, min_samples=_MIN_DAYS
+            quantile, "nearest", window_size=_MAX_DAYS, min_samples=LEAST_WORK_DAYS
         )
         return rolling.over("user")
 
@@ -130,7 +129,7 @@ def everybodys_hours(presence: pl.DataFrame, calendar: pl.DataFrame, train: pl.D
             pl.col("end").quantile(EARLY_QUANTILE, "nearest"),
             days=pl.len(),
         )
-        .filter(pl.col("days") >= _MIN_DAYS, pl.col("start") < pl.col("end"))
+        .filter(pl.col("days") >= LEAST_WORK_DAYS, pl.col("start") < pl.col("end"))
     )
     return WorkingDay(*hours.select(pl.col("start", "end").median()).row(0))
 

@@ -5,13 +5,13 @@ from typing import Literal
 
 import polars as pl
 
-from itd_lightning.contracts.events import COPIES
+from itd_lightning.contracts.events import COPIES, FAMILIES
 
 Company = Literal["directory", "cert"]
 CERT_DOMAINS = ("dtaa.com",)  # the company of all CERT releases
 _DIRECTORY_SHARE = 10  # one of so many addresses in the directory makes a domain the company's
 
-MAIL_KINDS = ("email_send", "email_view")
+MAIL_KINDS = FAMILIES["email"]
 IS_MAIL = pl.col("kind").is_in(MAIL_KINDS)
 _ADDRESS = r"[^@;,\s<>]*@[^;,\s<>]+"
 

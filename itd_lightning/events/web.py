@@ -2,7 +2,9 @@
 
 import polars as pl
 
-PAGE_KINDS = ("http_visit", "http_download", "http_upload")
+from itd_lightning.contracts.events import FAMILIES
+
+PAGE_KINDS = FAMILIES["http"]
 IS_PAGE = pl.col("kind").is_in(PAGE_KINDS)
 
 _URL = pl.when(IS_PAGE).then("object")

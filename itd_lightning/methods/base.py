@@ -1,7 +1,7 @@
 """The base class of methods: each trains on the batches of one view, then scores them."""
 
 from abc import ABC, abstractmethod
-from typing import Generic, Protocol, TypeVar, runtime_checkable
+from typing import ClassVar, Generic, Protocol, TypeVar, get_args, get_origin, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -24,12 +24,32 @@ class _UnitBatch(Protocol):
 BatchT = TypeVar("BatchT", bound=_UnitBatch)
 
 
+def batch_of(method: type) -> type | None:
+    """Return the type of batch that a method reads, as its class says: ``Method[DayBatch]``.
+
+    Returns:
+        The type; None where a class says none, as one of another package may not.
+    """
+    for base in method.__mro__:
+        for parent in getattr(base, "__orig_bases__", ()):
+            batches = [argument for argument in get_args(parent) if isinstance(argument, type)]
+            if batches and issubclass(get_origin(parent), Method):
+                return batches[0]
+    return None
+
+
 class Method(LightningModule, ABC, Generic[BatchT]):
     """A detection method.
 
     Args:
         optimizer: Builds the optimizer from the trainable parameters; None for a method without gradients.
+
+    Attributes:
+        columns_argument: Argument that is the number of the view's ``columns``, which a store decides; None
+            where a method takes any number.
     """
+
+    columns_argument: ClassVar[str | None] = None
 
     def __init__(self, optimizer: OptimizerCallable | None) -> None:
         super().__init__()

@@ -15,7 +15,7 @@ from itd_lightning.methods.base import Method
 
 
 class OwnHistoryZ(Method[DayBatch]):
-    """The baseline of all methods: deviations from the user's own training days.
+    """The baseline of all methods: deviations from the user's own earlier days.
 
     There is nothing left to learn: the view standardises by own history (``history: own``), or else by
     everybody's.

@@ -6,6 +6,7 @@ __all__ = [
     "events_in_time",
     "history",
     "mvmd",
+    "persistence",
     "signature",
     "surprise",
     "trajectory",

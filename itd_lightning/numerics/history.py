@@ -13,10 +13,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 from scipy.signal import lfilter
 
-from itd_lightning.contracts.history import WARM_UP_DAYS
+from itd_lightning.contracts.history import MOST_DAYS, WARM_UP_DAYS
 
 _MOST = 20.0  # deviations: beyond, a day is as unusual as it can be
-_MOST_DAYS = 1_000_000  # more than any log holds
 _HALF_LIVES = 32  # rows that are older weigh less than one in four billion, and count as nothing
 
 
@@ -38,18 +37,18 @@ class OwnHistory:
     warm_up: int = WARM_UP_DAYS
 
     def __post_init__(self) -> None:
-        whole = 0 <= self.horizon <= _MOST_DAYS and 1 <= self.warm_up <= _MOST_DAYS
-        if not (whole and 0 <= self.half_life <= _MOST_DAYS):
+        whole = 0 <= self.horizon <= MOST_DAYS and 1 <= self.warm_up <= MOST_DAYS
+        if not (whole and 0 <= self.half_life <= MOST_DAYS):
             raise ValueError(
-                f"horizon and half_life must be at least 0 and warm_up 1, and none above {_MOST_DAYS:,}, "
+                f"horizon and half_life must be at least 0 and warm_up 1, and none above {MOST_DAYS:,}, "
                 f"got {self.horizon}, {self.half_life} and {self.warm_up}"
             )
 
 
 def earlier_moments(
     rows: Float[np.ndarray, "m f"], horizon: int = 0, half_life: float = 0.0
-) -> tuple[Int[np.ndarray, " m"], Float[np.ndarray, "m f"], Float[np.ndarray, "m f"]]:
-    """Return the number, mean and standard deviation of the rows before each row.
+) -> tuple[Float[np.ndarray, "m f"], Float[np.ndarray, "m f"]]:
+    """Return mean and standard deviation of the rows before each row.
 
     A row that is added at the end changes nothing before it, not even by rounding; a row beyond the horizon
     changes nothing either, however large it is.
@@ -61,17 +60,15 @@ def earlier_moments(
             alike.
 
     Returns:
-        The number ``(M,)``, at most the horizon; mean and deviation ``(M, F)``, 0 with no row before.
+        Mean and deviation ``(M, F)``, 0 with no row before.
 
     Example:
-        >>> count, mean, std = earlier_moments(np.array([[1.0], [3.0], [9.0]]))
-        >>> count.tolist(), mean.ravel().tolist(), std.ravel().tolist()
-        ([0, 1, 2], [0.0, 1.0, 2.0], [0.0, 0.0, 1.0])
+        >>> mean, std = earlier_moments(np.array([[1.0], [3.0], [9.0]]))
+        >>> mean.ravel().tolist(), std.ravel().tolist()
+        ([0.0, 1.0, 2.0], [0.0, 0.0, 1.0])
     """
     if not len(rows):
-        return np.zeros(0, dtype=np.int64), rows, rows
-    place = np.arange(len(rows))
-    count = np.minimum(place, horizon) if horizon else place
+        return rows, rows
     reach = min(horizon or len(rows), len(rows))
     if half_life:
         reach = ceil(min(reach, _HALF_LIVES * half_life))
@@ -86,7 +83,7 @@ def earlier_moments(
     mean += centre[:, None]
     mean[0, :1] = 0.0
     mean, std = (part.reshape(len(own) * reach, rows.shape[1])[: len(rows)] for part in (mean, std))
-    return count, mean, std
+    return mean, std
 
 
 def _centred_blocks(
@@ -153,13 +150,13 @@ def own_deviations(
     for rows in user_series(user, is_weekend if own.weekends_apart else None):
         series = values[rows].astype(np.float64)
         first, early = series[: own.warm_up], rows[: own.warm_up]
-        _, mean, std = earlier_moments(first, own.horizon, own.half_life)
+        mean, std = earlier_moments(first, own.horizon, own.half_life)
         weight = (np.arange(len(first)) / own.warm_up)[:, None]
         mean = weight * mean + (1 - weight) * means[group[early]]
         std = weight * std + (1 - weight) * stds[group[early]]
         deviations[early] = _deviate(first, mean, std, floor)
         used = series.any(axis=0)  # of what a user never did, later days deviate by 0: most features are such
-        _, mean, std = earlier_moments(series[:, used], own.horizon, own.half_life)
+        mean, std = earlier_moments(series[:, used], own.horizon, own.half_life)
         late = slice(own.warm_up, None)
         deviations[np.ix_(rows[late], used)] = _deviate(
             series[late, used], mean[late], std[late], floor[used]

@@ -12,6 +12,21 @@ from typing import NamedTuple
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.nn.functional import pad
+
+
+class _TrailingMoments(NamedTuple):
+    """Moments of the points before each one.
+
+    Attributes:
+        points: Number of them, ``(T, 1)``.
+        mean: Their mean, 0 of none, ``(U, T, D)``.
+        squares: Sum of their squared distances to it, ``(U, T, D)``.
+    """
+
+    points: Tensor
+    mean: Tensor
+    squares: Tensor
 
 
 class _Drift(NamedTuple):
@@ -119,6 +134,23 @@ def running_anchors(
     total, count = (values * is_anchor).cumsum(dim=1), is_anchor.cumsum(dim=1)
     earlier = total[:, :-1] / count[:, :-1].clamp(min=1)
     return torch.cat([torch.zeros_like(values[:, :1]), earlier], dim=1)
+
+
+def trailing_moments(values: Float[Tensor, "u t d"], days: int = 60) -> _TrailingMoments:
+    """Return the moments of up to ``days`` points before each one, float64.
+
+    Args:
+        values: One point a day, without gaps.
+        days: How far back they reach.
+    """
+    wide = values.double()
+    total, squares = (pad(part.cumsum(dim=1), (0, 0, 1, 0)) for part in (wide, wide.square()))
+    place = torch.arange(values.shape[1], device=values.device)
+    begin = (place - days).clamp(min=0)
+    count = (place - begin).double()[:, None]
+    mean = (total[:, place] - total[:, begin]) / count.clamp(min=1)
+    spread = squares[:, place] - squares[:, begin] - count * mean.square()
+    return _TrailingMoments(count, mean, spread.clamp(min=0))
 
 
 def _within(values: Float[Tensor, "u t d"], lengths: Int[Tensor, " u"] | None) -> Int[Tensor, "u t"]:

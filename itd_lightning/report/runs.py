@@ -2,7 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import polars as pl
 
@@ -12,11 +12,13 @@ from itd_lightning.contracts.results import AuditResult, Evaluation
 from itd_lightning.contracts.run_files import (
     AUDIT_FILE,
     EMBEDDING_FILE,
+    EVALUATION_FILE,
     EXPLANATION_FILE,
     METRIC_FILE,
     SCORE_FILE,
     TEST_CONFIG,
 )
+from itd_lightning.evaluation.alarm_days import has_answer_key
 from itd_lightning.evaluation.score_table import BEHAVIOUR, ScoreTable, select_test_units
 from itd_lightning.report.parts.curves import Curves, day_curves, unit_curves
 from itd_lightning.runs.folder import read_audits, read_evaluation, read_losses, read_settings, read_table
@@ -45,17 +47,17 @@ class _Truth(NamedTuple):
     reason: str = ""
 
 
-_UNKNOWN = _Truth(None, Curves({}), Curves({}), None, _NO_STORE)
+_UNKNOWN = _Truth(None, Curves({}), Curves({}), None)
 
 
 class Run(NamedTuple):
-    """A run that was tested and evaluated.
+    """A run that was tested, and evaluated where there is an answer key.
 
     Attributes:
         name: Unique on the page.
         folder: Where it lies.
         about: What made the scores.
-        evaluation: The numbers.
+        evaluation: The numbers; empty where there is no answer key.
         rows: The score table, which may be longer than memory.
         days: Test user-days, each as its highest unit.
         test_units: Test units with their scores, by user and start; of behaviours the user-days instead.
@@ -85,6 +87,11 @@ class Run(NamedTuple):
     store: dict[str, Any]
     settings: dict[str, object]
 
+    @property
+    def is_evaluated(self) -> bool:
+        """Return whether there are numbers."""
+        return len(self.evaluation) > 0
+
 
 def read_runs(folders: list[Path]) -> list[Run]:
     """Read several runs; folders of one name are told apart by their paths.
@@ -108,7 +115,8 @@ def _read_run(folder: Path, name: str) -> Run:
         InputError: If it lacks its scores or its evaluation.
     """
     rows, about = scan_scores(folder / SCORE_FILE)
-    evaluation, store = read_evaluation(folder), _read_manifest(Path(about.store))
+    store = _read_manifest(Path(about.store))
+    evaluation = _read_evaluation(folder, Path(about.store))
     days = select_test_days(rows)
     behaviours = (
         add_event_details(highest_behaviours(rows, _FIRST), Path(about.store))
@@ -126,8 +134,8 @@ def _read_run(folder: Path, name: str) -> Run:
         test_units=test_units,
         behaviours=behaviours,
         truth=_read_truth(folder / SCORE_FILE, evaluation, days, test_units, behaviours)
-        if store
-        else _UNKNOWN,
+        if store and len(evaluation)
+        else _UNKNOWN._replace(reason="" if store else _NO_STORE),
         audits=read_audits(folder / AUDIT_FILE),
         explanations=read_table(folder / EXPLANATION_FILE),
         losses=read_losses(folder / METRIC_FILE),
@@ -135,6 +143,17 @@ def _read_run(folder: Path, name: str) -> Run:
         store=store,
         settings=read_settings(folder / TEST_CONFIG),
     )
+
+
+def _read_evaluation(folder: Path, store: Path) -> Evaluation:
+    """Return the numbers of a run; none where nothing can tell them, since there is no answer key.
+
+    Raises:
+        InputError: If there is a key, and the run was not evaluated; or its numbers are damaged.
+    """
+    if not (folder / EVALUATION_FILE).is_file() and not has_answer_key(store):
+        return cast("Evaluation", {})
+    return read_evaluation(folder)
 
 
 def _read_truth(
@@ -162,6 +181,8 @@ def _labelled_embeddings(folder: Path, evaluation: Evaluation) -> pl.DataFrame |
     table = read_table(folder / EMBEDDING_FILE)
     if table is None:
         return None
+    if not len(evaluation):
+        return table.with_columns(malicious=pl.lit(None, pl.Boolean))
     try:
         scores = ScoreTable(folder / SCORE_FILE, labels=evaluation["protocol"].get("labels"))
     except InputError:

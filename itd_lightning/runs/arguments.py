@@ -8,8 +8,10 @@ from typing import Any, Literal
 import yaml
 
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.shipped import find_shipped
 from itd_lightning.contracts.yaml_files import read_yaml
 
+_CONFIG_OPTIONS = ("--config", "-c")
 SEED = "seed_everything"
 STORE, FOLDER = "data.store", "trainer.default_root_dir"  # settings that every run has
 # An argument that takes its value from another one; methods and views without it are skipped.
@@ -18,6 +20,24 @@ FOLLOWERS = {
     "model.init_args.behaviours": "data.init_args.behaviours",
     "data.init_args.seed": SEED,
 }
+
+
+def resolve_configs(arguments: Sequence[str]) -> list[str]:
+    """Return a command's arguments with the path of each config that is named by its name.
+
+    Raises:
+        InputError: If there is no such config.
+    """
+    resolved, previous = [], ""
+    for word in arguments:
+        option, equals, value = word.partition("=")
+        if equals and option in _CONFIG_OPTIONS:
+            word = f"{option}={find_shipped('configs', value)}"
+        elif previous in _CONFIG_OPTIONS:
+            word = find_shipped("configs", word)
+        resolved.append(word)
+        previous = word
+    return resolved
 
 
 def render_options(settings: Mapping[str, object]) -> list[str]:
@@ -78,7 +98,7 @@ def _command_line_values(arguments: list[str], name: str) -> Iterator[tuple[str,
     part, _, last = name.split(".")
     for option in (f"--{part}.{last}", f"--{name}"):
         yield from ((option, value) for value in take_option(arguments, option)[1])
-    for option, prefix in (("--config", ""), ("-c", ""), (f"--{part}", f"{part}.")):
+    for option, prefix in (*((name, "") for name in _CONFIG_OPTIONS), (f"--{part}", f"{part}.")):
         for text in take_option(arguments, option)[1]:
             value = _value_at(_load_config(text), name.removeprefix(prefix))
             if value is not None:

@@ -18,6 +18,7 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
 
 import itd_lightning
+from itd_lightning import views
 from itd_lightning.callbacks import (
     AtomicCheckpointIO,
     Checkpoints,
@@ -44,12 +45,14 @@ from itd_lightning.contracts.run_files import (
     run_of_checkpoint,
 )
 from itd_lightning.methods import Method
+from itd_lightning.methods.base import batch_of
 from itd_lightning.runs.arguments import (
     FOLDER,
     FOLLOWERS,
     SEED,
     refuse_followers,
     render_options,
+    resolve_configs,
     take_option,
 )
 from itd_lightning.runs.checkpoint_config import safe_config
@@ -150,8 +153,20 @@ class ExperimentCLI(LightningCLI):
         refuse_urls_within(settings)
         try:
             super().instantiate_classes()
+            if self.takes_width_of_store():
+                super().instantiate_classes()
         except (ValueError, MisconfigurationException) as error:
             raise InputError(str(error)) from error
+        _check_batches(type(self.model), type(self.datamodule))
+
+    def takes_width_of_store(self) -> bool:
+        """Return whether the method was made for another number of columns than the store has; it is set."""
+        argument, columns = getattr(self.model, "columns_argument", None), self.datamodule.columns
+        arguments = self.config[str(self.subcommand)].model.init_args
+        if argument is None or not columns or getattr(arguments, argument) == len(columns):
+            return False
+        setattr(arguments, argument, len(columns))
+        return True
 
     def instantiate_trainer(self, **kwargs: object) -> Trainer:
         """Build a trainer that logs to the run's folder and writes checkpoints and scores there."""
@@ -226,6 +241,26 @@ class ExperimentCLI(LightningCLI):
                     partial.write_text("\n".join([*before, *rows, ""]), "utf-8")
 
 
+def _check_batches(method: type, view: type[View]) -> None:
+    """Check that a method reads the batches of a view.
+
+    Raises:
+        InputError: If it reads others; the views that fit stand in it.
+    """
+    batch = batch_of(method)
+    if batch is None or issubclass(getattr(view, "batch_type", batch), batch):
+        return
+    fitting = [
+        other.__name__
+        for other in vars(views).values()
+        if isinstance(other, type) and issubclass(getattr(other, "batch_type", object), batch)
+    ]
+    raise InputError(
+        f"{method.__name__} reads the view {' or '.join(fitting)}, and not {view.__name__}: "
+        f"give it --data {fitting[0]}, or take another overlay"
+    )
+
+
 def _check_strategy(strategy: object) -> object:
     """Return the strategy, if scores and checkpoints are written for it.
 
@@ -271,7 +306,7 @@ def train(args: Sequence[str], explained_from: date | None = None) -> Experiment
         explained_from: First day whose scores are explained, which takes time; None for all.
     """
     refuse_urls(args)
-    arguments, modules = take_option(list(args), "--allow-import")
+    arguments, modules = take_option(resolve_configs(args), "--allow-import")
     _restrict_parsing(modules)
     command, *options = arguments
     others, checkpoints = take_option(options, "--ckpt_path")

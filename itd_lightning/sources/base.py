@@ -159,12 +159,14 @@ class Facts(NamedTuple):
         answers: The answer key; None where there is none.
         decoys: Columns of ``DECOYS``; None where no file is known to be one.
         synthetic: Whether a generator of ours wrote the logs.
+        current: Whether the directory says who is there as what now, not month by month.
     """
 
     directory: Directory | None
     answers: Answers | None
     decoys: pl.DataFrame | None
     synthetic: bool
+    current: bool = False
 
 
 class Source(ABC):
@@ -178,6 +180,7 @@ class Source(ABC):
         archived: Whether everything lies in one archive, which is streamed and never looked up.
         size: Bytes of all logs, about.
         piece_size: Most bytes of a piece, about.
+        unwanted: Reasons for which rows are refused because they were not asked for: they are no faults.
         identity: JSON values that change when the files do, or how they are cut into pieces; a build that was
             interrupted goes on only where they are equal.
     """
@@ -199,6 +202,11 @@ class Source(ABC):
     def records(self) -> frozenset[str]: ...  # noqa: D102
 
     @property
+    def zone(self) -> str | None:
+        """Zone of the events' local times; None where times are as logged."""
+        return None
+
+    @property
     @abstractmethod
     def archived(self) -> bool: ...  # noqa: D102
 
@@ -214,6 +222,14 @@ class Source(ABC):
     @abstractmethod
     def identity(self) -> list[Any]: ...  # noqa: D102
 
+    @property
+    def unwanted(self) -> frozenset[str]:  # noqa: D102 - described above
+        return frozenset()
+
+    @abstractmethod
+    def expected_row(self, log: str) -> str:
+        """Return what a row of a log must look like, in words for who has a log of which most is refused."""
+
     @abstractmethod
     def pieces(self, folder: Path, is_done: Callable[[str, int], bool]) -> Iterator[Piece]:
         """Yield the pieces of all logs, just ahead of who parses them; the same ones each time.
@@ -225,6 +241,10 @@ class Source(ABC):
         Raises:
             InputError: If a log is missing or cannot be read.
         """
+
+    def row_text(self, piece: Piece, line: int) -> str:
+        """Return the text of a row of a piece; '' where the rows are no lines of text."""
+        return ""
 
     @abstractmethod
     def parse(self, piece: Piece, content: tuple[str, ...] | None, now: datetime) -> ParsedPiece:

@@ -53,8 +53,12 @@ def read_key(store: Path) -> Key:
             f"the store at {store} has no answer key, so nothing can be split by campaign or evaluated"
         )
     campaigns = pl.read_parquet(store / CAMPAIGN_FILE, glob=False)
+    rows = pl.read_parquet(store / MALICIOUS_FILE, glob=False)
+    if len(rows) and (rows["found_by"] == "span").all():  # several known days of a user
+        campaigns = campaigns.group_by("user", maintain_order=True).agg(
+            pl.col("scenario").min(), pl.col("start").min(), pl.col("end").max()
+        )
     if campaigns["user"].is_duplicated().any():
         raise InputError(f"the key of {store} gives a user two campaigns; one a user is supported so far")
-    rows = pl.read_parquet(store / MALICIOUS_FILE, glob=False)
     own = rows.filter(pl.col("user") == pl.col("insider"), pl.col("found_by").is_not_null())
     return Key(campaigns, own.select("user", "scenario", "time", "event_id"))

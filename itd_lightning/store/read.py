@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.events import KINDS
+from itd_lightning.contracts.events import FAMILY_KINDS
 from itd_lightning.contracts.store_files import (
     MANIFEST_FILE,
     PC_USE_FILE,
@@ -64,9 +64,9 @@ class Store:
     def records(self) -> frozenset[str]:
         """Kinds of events that the sources can record, whether or not there are any.
 
-        A store built before this was written down may hold any kind.
+        A store built before this was written down may hold any kind that CERT has.
         """
-        return frozenset(self.manifest.get("records", KINDS))
+        return frozenset(self.manifest.get("records", FAMILY_KINDS))
 
     @property
     def data(self) -> str:
@@ -96,7 +96,7 @@ class Store:
 
     def shard_tables(self, name: str) -> pl.DataFrame:
         """Return a small table that lies beside the events of each shard, of all shards."""
-        return pl.concat([pl.read_parquet(shard.with_name(name), glob=False) for shard in self.shards])
+        return pl.concat([_read_part(shard.with_name(name)) for shard in self.shards])
 
     def presence(self) -> pl.DataFrame:
         """Return the days on which each user was there, as ``store.presence.days_present`` returns them."""
@@ -105,12 +105,30 @@ class Store:
     def pc_use(self) -> Iterator[pl.DataFrame]:
         """Yield how much each user used each PC on each day, as ``store.presence.pc_use``, shard by shard."""
         for shard in self.shards:
-            yield pl.read_parquet(shard.with_name(PC_USE_FILE), glob=False)
+            yield _read_part(shard.with_name(PC_USE_FILE))
 
     def people(self) -> pl.DataFrame | None:
         """Return who worked there as what, with validity dates; None where the source does not say."""
         path = self.path / PEOPLE_FILE
-        return pl.read_parquet(path, glob=False) if path.is_file() else None
+        return _read_part(path) if path.is_file() else None
+
+    def events_of(self, days: pl.DataFrame) -> pl.DataFrame:
+        """Return all events of some user-days, each day's in time order.
+
+        Args:
+            days: ``user`` and ``day``.
+        """
+        selection = days.select("user", "day").unique()
+        of_users = pl.col("user").is_in(selection["user"].unique().implode())
+        parts = [
+            pl.scan_parquet(shard, glob=False)
+            .filter(of_users)
+            .with_columns(day=pl.col("time").dt.date())
+            .join(selection.lazy(), on=["user", "day"], how="semi")
+            .collect()
+            for shard in self.shards
+        ]
+        return pl.concat(parts).sort("user", "day", maintain_order=True)
 
     def view_folder(self, name: str, settings: dict[str, object], source: str) -> Path:
         """Return the folder of a built view; another store, setting or source has another folder.
@@ -125,3 +143,16 @@ class Store:
         """
         text = json.dumps([self.fingerprint, name, settings, source], sort_keys=True, default=str)
         return self.path / VIEW_FOLDER / f"{name}-{blake2b(text.encode(), digest_size=8).hexdigest()}"
+
+
+def _read_part(path: Path) -> pl.DataFrame:
+    """Return a small table of a store.
+
+    Raises:
+        InputError: If it is gone or damaged.
+    """
+    try:
+        return pl.read_parquet(path, glob=False)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        cause = str(error).splitlines()[0]
+        raise InputError(f"{path} cannot be read: {cause}; prepare the store again") from error

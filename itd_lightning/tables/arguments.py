@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.shipped import ShippedKind, shipped_folder
 
 # Where things lie, and how the work is spread, is up to who runs the table.
 _PLACES = ("store", "executor", "build_workers", "num_workers", "dict_kwargs")
@@ -24,7 +25,7 @@ _OTHERS = {
     *(f"trainer.{name}" for name in _OF_TRAINER),
     *(f"trainer.callbacks.{name}" for name in _OF_CALLBACKS),
 }
-_CONFIGS = "configs"  # folder of a project
+_CONFIGS: ShippedKind = "configs"  # folder of a project
 
 
 def _is_setting(name: str) -> bool:
@@ -81,8 +82,8 @@ def check_config(file: Path, place: str, config: Path) -> None:
     if not config.is_file():
         raise InputError(f"{file}: {place} names the config {str(config)!r:.80}, which is no file")
     parent, target = file.resolve().parent, config.resolve()
-    projects = [*parent.parents, Path.cwd(), Path(__file__).resolve().parents[2]]
-    if not any(target.is_relative_to(folder) for folder in (parent, *(root / _CONFIGS for root in projects))):
+    folders = [parent, *(root / _CONFIGS for root in (*parent.parents, Path.cwd())), shipped_folder(_CONFIGS)]
+    if not any(map(target.is_relative_to, folders)):
         raise InputError(
             f"{file}: {place} names the config {target}, which lies neither beside the YAML nor in a folder "
             f"{_CONFIGS} above it"

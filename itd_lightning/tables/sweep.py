@@ -17,6 +17,7 @@ from itd_lightning.callbacks.checkpoints import load_checkpoint
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import atomic_file, lock_folder
 from itd_lightning.contracts.run_files import FIT_DONE, best_checkpoint
+from itd_lightning.contracts.shipped import find_shipped
 from itd_lightning.contracts.yaml_files import (
     TEXT,
     Requirement,
@@ -99,7 +100,7 @@ def _check_passed_on(path: Path, arguments: list[str], parameters: Iterable[str]
     """Check the arguments that a sweep passes to its fits."""
     options, configs = take_option(arguments, "--config")
     for config in configs:
-        check_config(path, "command", Path(config))
+        check_config(path, "command", Path(find_shipped("configs", config)))
     check_arguments(path, "command", options)
     for name in parameters:
         check_setting(path, "parameters", f"--{name}")

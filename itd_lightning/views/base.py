@@ -14,6 +14,7 @@ from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler, Sequent
 
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import atomic_folder
+from itd_lightning.contracts.parts import TEST, TRAIN
 from itd_lightning.contracts.scores import SCORES, UNITS
 from itd_lightning.contracts.unit_scores import Explanation
 from itd_lightning.executors import Executor, open_executor
@@ -23,10 +24,10 @@ from itd_lightning.store.source_hash import source_hash
 from itd_lightning.views.loading import Loading
 from itd_lightning.views.rank_batches import RankBatches
 
-EARLIER_VERSION = (
-    "the checkpoint was written by an earlier version, which kept users' history in it: fit again"
-)
+_NEEDED_PARTS = {"fit": (TRAIN, TEST), "test": (TEST,)}  # by stage of the Trainer
+_PART_WORDS = {TRAIN: "training", TEST: "test"}
 State = TypeVar("State")
+_LISTED = 20  # names in a message
 
 
 class EpochShuffle(Sampler[int]):
@@ -61,6 +62,7 @@ class View(LightningDataModule):
     Attributes:
         name: Of the view.
         grain: What a score is of.
+        batch_type: Type of its batches.
         builder: Writes the built view into a folder: a function of a store, a ``ShardMap``, the folder, and
             ``settings``. Its module and all modules of ours that it imports are the source that keys the
             folder, so it imports nothing that does not decide what is built.
@@ -70,6 +72,7 @@ class View(LightningDataModule):
 
     name: str
     grain: str
+    batch_type: ClassVar[type]
     builder: ClassVar[Callable[..., None]]
     units: pl.DataFrame
     label: Float[np.ndarray, " n"]
@@ -89,6 +92,14 @@ class View(LightningDataModule):
     def settings(self) -> dict[str, Any]:
         """Return the view's arguments that change the built files; ``builder`` takes them by name."""
         return {}
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the names of the columns of a batch that depend on what the store records.
+
+        Empty where a method of the view asks for none.
+        """
+        return ()
 
     @property
     def folder(self) -> Path:
@@ -111,7 +122,9 @@ class View(LightningDataModule):
         Args:
             stage: Of the Trainer: ``fit``, ``validate``, ``test`` or ``predict``.
         """
-        self.units = self.assign_parts(self.load_units(stage), stage)
+        units = self.load_units(stage)
+        self.units = self.assign_parts(units, stage)
+        self.require_parts(units, stage)
         self.label = self.shown_labels(stage)
         self.arrange()
         if stage == "fit":
@@ -131,6 +144,23 @@ class View(LightningDataModule):
         if stage == "predict":
             return units.with_columns(part=pl.lit("predict").cast(UNITS["part"]))
         return self.split.assign(units, self.store)
+
+    def require_parts(self, units: pl.DataFrame, stage: str) -> None:
+        """Refuse a split that leaves a part empty which this stage, or the test after a fit, needs.
+
+        Args:
+            units: All units of the view, before the split.
+            stage: Of the Trainer.
+
+        Raises:
+            InputError: If it does.
+        """
+        for part in _NEEDED_PARTS.get(stage, ()):
+            if not len(self.part(part)):
+                raise InputError(
+                    f"the split {type(self.split).__name__} leaves no {_PART_WORDS[part]} unit: "
+                    f"{self.store} has {_time_span(units)}"
+                )
 
     def shown_labels(self, stage: str) -> Float[np.ndarray, " n"]:
         """Return the labels that the split shows, NaN for none; scoring stages see none."""
@@ -211,15 +241,13 @@ class View(LightningDataModule):
         tables = []
         for unit, score in best.select("unit", "score").iter_rows():
             explanation = cells[unit]
-            features = (
-                pl.DataFrame({"feature": explanation.names}).select(
-                    pl.lit(None, pl.Int64).alias("hour"), "feature", pl.lit(None, pl.Float32).alias("seen")
-                )
-                if explanation.names
-                else self.cells(unit)
+            named = pl.DataFrame({"feature": explanation.names or explanation.others}).select(
+                pl.lit(None, pl.Int64).alias("hour"),
+                pl.col("feature").cast(pl.String),
+                pl.lit(None, pl.Float32).alias("seen"),
+                pl.lit(None, pl.Float32).alias("usual"),
             )
-            if "usual" not in features.columns:
-                features = features.with_columns(usual=pl.lit(None, pl.Float32))
+            features = pl.concat([*([] if explanation.names else [self.cells(unit)]), named], how="diagonal")
             table = features.with_columns(
                 expected=explanation.expected.flatten().numpy(),
                 part=explanation.parts.flatten().numpy(),
@@ -227,7 +255,7 @@ class View(LightningDataModule):
                 score=pl.lit(score),
             )
             # Names are those of a batch: what adds nothing here may be another unit's sentence.
-            tables.append(table.filter(pl.col("part") != 0) if explanation.names else table)
+            tables.append(table.filter(pl.col("seen").is_not_null() | (pl.col("part") != 0)))
         keyed = self.units.select(UNITS.names()).drop("part").with_columns(unit=pl.int_range(pl.len()))
         return pl.concat(tables).join(keyed, on="unit", maintain_order="left").drop("unit")
 
@@ -278,6 +306,15 @@ class View(LightningDataModule):
         return RankBatches(batches, ranks, rank, even=hasattr(sampler, "set_epoch"))
 
 
+def _time_span(units: pl.DataFrame) -> str:
+    """Return the first and the last day of some units, in words."""
+    if units.is_empty():
+        return "no units at all"
+    last = pl.col("end").dt.offset_by("-1us").max()
+    days = units.select(pl.col("start").min().dt.to_string("%Y-%m-%d"), last.dt.to_string("%Y-%m-%d"))
+    return "units from {} to {}".format(*days.row(0))
+
+
 def _map_shards(executor: Executor, store: Store, function: Callable[[Path], pl.DataFrame]) -> pl.DataFrame:
     """Return the results of a function for all shards, one below the other.
 
@@ -289,6 +326,30 @@ def _map_shards(executor: Executor, store: Store, function: Callable[[Path], pl.
     return pl.concat(list(executor.map(function, store.shards)))
 
 
+def refuse_other_columns(learned: Sequence[str], present: Sequence[str]) -> None:
+    """Refuse a store whose view has other columns than those that a checkpoint learned from.
+
+    Raises:
+        InputError: If one is missing or unknown; it lists them.
+    """
+    lists = {
+        "lacks": [name for name in learned if name not in set(present)],
+        "has, beside those it learned from,": [name for name in present if name not in set(learned)],
+    }
+    words = [f"{verb} {_listed(names)}" for verb, names in lists.items() if names]
+    if words:
+        raise InputError(
+            f"the checkpoint does not fit this store, which {' and '.join(words)}: fit on this store, "
+            "or score one that records the same"
+        )
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Return names as a list in words; of many, the first ones and how many more there are."""
+    rest = len(names) - _LISTED
+    return ", ".join(names[:_LISTED]) + (f" and {rest} more" if rest > 0 else "")
+
+
 def require_fitted(fitted: State | None, source: str) -> State:
     """Return the fitted state of a view, or raise.
 
@@ -298,6 +359,19 @@ def require_fitted(fitted: State | None, source: str) -> State:
     if fitted is None:
         raise InputError(f"{source} from training: fit first, or give a checkpoint with --ckpt_path")
     return fitted
+
+
+def require_same_history(fitted: str, history: str) -> None:
+    """Refuse a checkpoint that was fitted against another kind of history than the view has.
+
+    Raises:
+        InputError: If it was.
+    """
+    if fitted != history:
+        raise InputError(
+            f"the checkpoint was fitted with --data.history {fitted}, and this view has {history}: "
+            "leave it as it was, or fit again"
+        )
 
 
 def _collate_ready(batch: Any) -> Any:  # noqa: ANN401 - each view has its own batch type

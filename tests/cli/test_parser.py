@@ -199,7 +199,7 @@ def test_a_strict_audit_that_fails_has_status_one(
             "'subprocess.run' is not allowed",
         ),
         (["fit", f"--config={CONFIG}", "--trainer.logger=runpy.run_path"], "is not allowed"),
-        (["fit", f"--config={CONFIG}", "--data.hours=13"], "multiples of 4, got 13"),
+        (["fit", f"--config={CONFIG}", "--data.hours=13"], "multiple of 4, and features at least 1, got 13"),
         (["fit", f"--config={CONFIG}", "--data.store=/nowhere"], "no event store at /nowhere"),
         (["fit", "--config=/nowhere.yaml"], "File does not exist"),
         (["test", "--ckpt_path=/nowhere.ckpt"], "no checkpoint at /nowhere.ckpt"),

@@ -11,6 +11,7 @@ from itd_lightning.numerics.trajectory import (
     arriving_velocity,
     drift,
     running_anchors,
+    trailing_moments,
     velocity,
 )
 
@@ -93,3 +94,15 @@ def test_an_anchor_is_the_mean_of_the_first_active_days(paths: tuple[Tensor, Ten
             before = values[user, :i][active[user, :i]][:3]
             expected = before.mean(dim=0) if len(before) else torch.zeros(3, dtype=torch.float64)
             torch.testing.assert_close(running[user, i], expected)
+
+
+def test_trailing_moments_are_those_of_the_points_before_each_one() -> None:
+    points = torch.randn(2, 9, 3, generator=torch.Generator().manual_seed(0))
+    number, mean, squares = trailing_moments(points, days=4)
+    for user in range(2):
+        for at in range(9):
+            before = points[user, max(at - 4, 0) : at].double()
+            assert number[at] == len(before)
+            centre = before.mean(dim=0) if len(before) else torch.zeros(3).double()
+            torch.testing.assert_close(mean[user, at], centre)
+            torch.testing.assert_close(squares[user, at], (before - centre).square().sum(dim=0))

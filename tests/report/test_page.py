@@ -87,6 +87,17 @@ def test_the_page_holds_every_headline_number(
     assert "nothing but the calendar" in text
 
 
+def test_the_verdict_names_the_ceiling_of_the_labels_and_never_as_a_count(
+    make_run: MakeRun, tmp_path: Path, evaluation: dict[str, Any]
+) -> None:
+    oracle = {**evaluation["baselines"]["events"], "pr_auc": 0.999}
+    text = outline(
+        [make_run(changes={"baselines": {**evaluation["baselines"], "oracle": oracle}})], tmp_path
+    ).text
+    assert "An oracle that knows every malicious event has 0.999 by these labels." in text
+    assert "counting oracle" not in text
+
+
 def test_warm_up_is_shown_beside_the_headline_and_on_top_days(
     make_run: MakeRun, tmp_path: Path, evaluation: Evaluation
 ) -> None:
@@ -284,3 +295,38 @@ def test_half_a_character_does_not_stop_the_page(make_run: MakeRun, tmp_path: Pa
     audits = {"audits": [{"name": "\ud800", "verdict": "v", "passed": True}]}
     (run / "audit.json").write_text(json.dumps(audits), "utf-8")
     assert write_report([run], tmp_path / "out").is_file()
+
+
+def test_a_run_without_an_answer_key_gives_the_analysts_page(make_run: MakeRun, tmp_path: Path) -> None:
+    run = make_run()
+    (run / "evaluation.json").unlink()
+    (run / "audit.json").unlink()
+    store = run.parent / "store"
+    manifest = json.loads((store / "manifest.json").read_text("utf-8")) | {"answers": None}
+    (store / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    text = outline([run], tmp_path / "out").text
+    assert "there is no answer key to measure them by" in text
+    assert "Look at these user-days first" in text
+    for absent in ("PR-AUC", "In a campaign", "No audit was run", "Precision and recall"):
+        assert absent not in text
+
+
+def test_the_page_says_first_who_when_and_why_and_shows_the_raw_events(
+    make_run: MakeRun, tmp_path: Path
+) -> None:
+    page = write_report([make_run()], tmp_path / "out").read_text("utf-8")
+    headings = re.findall(r"<h2[^>]*>([^<]*)", page)
+    assert headings[:2] == ["Look at these user-days first", "The people behind them"]
+    assert headings.index("Evaluation") < headings.index("Audits") < headings.index("Training")
+    assert set(re.findall(r'href="#(user-\d+)"', page)) == set(re.findall(r'id="(user-\d+)"', page))
+    assert "<summary>09:00 to 09:00: 1 logon</summary>" in page
+
+
+def test_several_runs_are_compared_and_not_told_user_by_user(make_run: MakeRun, tmp_path: Path) -> None:
+    page = write_report([make_run(name="a"), make_run(name="b")], tmp_path / "out").read_text("utf-8")
+    assert "The people behind them" not in page
+    assert 'href="#user-' not in page
+
+
+def test_the_page_is_small_unless_it_draws_in_space(make_run: MakeRun, tmp_path: Path) -> None:
+    assert write_report([make_run()], tmp_path / "out").stat().st_size < 1_000_000

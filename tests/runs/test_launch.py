@@ -12,9 +12,14 @@ import pytest
 import torch
 import yaml
 
+from itd_lightning import methods
 from itd_lightning.callbacks.own_files import is_own
 from itd_lightning.cli import main
+from itd_lightning.contracts.errors import InputError
+from itd_lightning.methods.base import batch_of
+from itd_lightning.runs.launch import train
 from itd_lightning.store.truncate import derive_store
+from itd_lightning.views import Days, Narratives, Sequences, Signals, Trajectories, View, Windows
 
 CONFIG = Path(__file__).parents[2] / "configs" / "mask_value.yaml"
 
@@ -240,3 +245,21 @@ def test_a_folder_without_a_checkpoint_is_refused(tmp_path: Path, capsys: pytest
     with pytest.raises(SystemExit, match="2"):
         main(["test", "--ckpt_path", str(tmp_path)])
     assert f"{tmp_path / 'checkpoints' / 'best.ckpt'}" in capsys.readouterr().err.replace("\n", "")
+
+
+@pytest.mark.parametrize(
+    "name", ["NextBehaviour", "LAN", "TfidfLogistic", "Chronos", "Log2Sig", "XgboostTrees"]
+)
+def test_every_method_says_what_it_reads(name: str) -> None:
+    batch = batch_of(getattr(methods, name))
+    views: list[type[View]] = [Days, Narratives, Sequences, Signals, Trajectories, Windows]
+    assert len([view for view in views if view.batch_type is batch]) == 1
+
+
+def test_a_method_on_a_view_that_does_not_fit_is_refused_at_once(store: Path, tmp_path: Path) -> None:
+    config = ["--config=own_history_z", "--config=overlays/demo", f"--data.store={store}"]
+    with pytest.raises(
+        InputError, match="OwnHistoryZ reads the view Days, and not Windows: give it --data Days"
+    ):
+        train(["fit", *config, f"--trainer.default_root_dir={tmp_path / 'run'}"])
+    assert not (tmp_path / "run").exists()

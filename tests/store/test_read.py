@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.events import EVENTS, KINDS
+from itd_lightning.contracts.events import EVENTS, FAMILY_KINDS
 from itd_lightning.events.calendar import work_calendar
 from itd_lightning.events.pcs import own_pcs
 from itd_lightning.store.presence import days_present, pc_use
@@ -35,8 +35,8 @@ def test_a_store_knows_its_shards_in_order_and_its_fingerprint(tmp_path: Path) -
     assert store.scan().collect().schema == EVENTS
 
 
-def test_a_store_built_before_kinds_were_written_down_may_hold_any(tmp_path: Path) -> None:
-    assert Store(write_store(tmp_path / "old", json.dumps(MANIFEST))).records == set(KINDS)
+def test_a_store_built_before_kinds_were_written_down_may_hold_any_of_cert(tmp_path: Path) -> None:
+    assert Store(write_store(tmp_path / "old", json.dumps(MANIFEST))).records == FAMILY_KINDS
     new = {**MANIFEST, "records": ["logon", "logoff"]}
     assert Store(write_store(tmp_path / "new", json.dumps(new))).records == {"logon", "logoff"}
 
@@ -112,3 +112,10 @@ def test_people_are_none_where_the_source_does_not_say(store: Path, tmp_path: Pa
     shutil.copytree(store, tmp_path / "store")
     (tmp_path / "store" / "people.parquet").unlink()
     assert Store(tmp_path / "store").people() is None
+
+
+def test_a_damaged_part_is_named_with_the_way_out(tmp_path: Path) -> None:
+    store = Store(write_store(tmp_path, json.dumps(MANIFEST)))
+    (store.shards[0].with_name("presence.parquet")).write_bytes(b"PAR1")
+    with pytest.raises(InputError, match=r"presence\.parquet cannot be read: .*; prepare the store again"):
+        store.presence()

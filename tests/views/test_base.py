@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from itd_lightning.contracts.errors import InputError
 from itd_lightning.splits import Dates
 from itd_lightning.store import source_hash
 from itd_lightning.store.source_hash import ROOT, reachable
@@ -33,8 +34,14 @@ def test_the_source_that_keys_a_view_is_what_builds_it_and_not_the_world(view: t
     meaning = "events.annotate" if view is Sequences else f"views.{view.name}.features"
     assert f"itd_lightning.{meaning}" in modules
     heavy_modules = ("contracts.batches", "splits", "methods", "views.base", "executors", "numerics", "nn")
+    builds = (
+        {"itd_lightning.numerics", "itd_lightning.numerics.events_in_time"} if view is Trajectories else set()
+    )
     assert not [
-        name for name in modules for other in heavy_modules if name.startswith(f"itd_lightning.{other}")
+        name
+        for name in modules - builds
+        for other in heavy_modules
+        if name.startswith(f"itd_lightning.{other}")
     ]
 
 
@@ -93,3 +100,10 @@ def day_features(folder: Path) -> set[str]:
         check=True,
     )
     return set(done.stdout.split())
+
+
+def test_dates_after_the_logs_are_refused_before_anything_is_trained(store: Path) -> None:
+    view = Windows(store, Dates(date(2010, 3, 5), date(2031, 1, 1)))
+    view.prepare_data()
+    with pytest.raises(InputError, match=r"Dates leaves no test unit: .* has units from 2010-"):
+        view.setup("fit")

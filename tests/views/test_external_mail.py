@@ -45,7 +45,7 @@ def by_windows(store: Path) -> pl.Series:
     view = Windows(store, SPLIT)
     view.prepare_data()
     view.setup("predict")
-    return pl.Series(view.counts[..., view.features.index("email_external")].sum(axis=1) > 0)
+    return pl.Series(view.counts[..., view.columns.index("email_external")].sum(axis=1) > 0)
 
 
 def by_sequences(store: Path) -> pl.Series:
@@ -93,4 +93,4 @@ def test_the_company_of_the_published_windows_is_certs(corp: Path) -> None:
     view = Windows(corp, SPLIT, company="cert")
     view.prepare_data()
     view.setup("predict")
-    assert view.counts[..., view.features.index("email_external")].sum(axis=1).tolist() == [1, 1, 1, 0]
+    assert view.counts[..., view.columns.index("email_external")].sum(axis=1).tolist() == [1, 1, 1, 0]

@@ -6,13 +6,14 @@ user-days.
 Each signal goes through four steps, all of which know the past and the present day only:
 
     signal       how far, how fast, how different: large where the day is out of the ordinary
-    own history  minus the median of the user's baseline days, divided by their robust spread
-    peers        minus the median of the same day in the department (in the company, if it is small)
+    own history  on request: minus the median of the user's baseline days, divided by their robust spread
+    peers        on request: minus the median of the day in the department (in the company, if it is small)
     surprise     -log of the share of training days that lie as high or higher: a one-sided p-value
 
 The score is a weighted sum of surprises. Without any activity there is no evidence, and it is 0.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Literal, get_args
 
@@ -24,14 +25,49 @@ from itd_lightning.contracts.batches import TrajectoryBatch
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.unit_scores import Explanation
 from itd_lightning.methods.base import Method
-from itd_lightning.methods.chronos.signals import SIGNALS, PackedDays, Signal, TrajectorySignals, pack_days
+from itd_lightning.methods.chronos.signals import (
+    SIGNALS,
+    Anchor,
+    PackedDays,
+    Signal,
+    TrajectorySignals,
+    baseline_days,
+    pack_days,
+)
 from itd_lightning.numerics.surprise import FEW_PEERS, beside_peers, tail_quantiles, tail_surprise
 from itd_lightning.numerics.weights import logistic_weights
 
-_Weights = Literal["equal", "documented", "learned"]
-_DOCUMENTED = ("velocity", "drift", "change")  # the parts of the page's threat score
-
+_Weights = Literal["measured", "equal", "documented", "learned"]
+_NAMED_WEIGHTS: dict[str, dict[Signal, float]] = {
+    "measured": {"drift": 4.0, "change": 1.0},  # the best of validation days: experiments/chronos
+    "documented": {"velocity": 1.0, "drift": 1.0, "change": 1.0},  # the parts of the page's threat score
+}
 _FEW_DAYS = 200  # training days, below which no separate quantiles are taken
+
+
+def _first_weights(
+    weights: _Weights | Sequence[float], given: Sequence[Signal], signals: Sequence[Signal]
+) -> Float[Tensor, " s"]:
+    """Return the weights before training; they add up to 1.
+
+    Args:
+        weights: A name, or one number for each of the given signals.
+        given: Signals as they were given.
+        signals: The same in their order.
+
+    Raises:
+        ValueError: If they weigh none of the signals, or one by a negative number.
+    """
+    if not isinstance(weights, str):
+        by_signal = dict(zip(given, weights, strict=False)) if len(weights) == len(given) else {}
+    else:
+        by_signal = _NAMED_WEIGHTS.get(weights, dict.fromkeys(signals, 1.0))
+    counts = torch.tensor([float(by_signal.get(signal, 0.0)) for signal in signals])
+    if not (counts.isfinite().all() and (counts >= 0).all() and counts.sum() > 0):
+        raise ValueError(
+            f"weights {weights} fit no signal of {', '.join(signals)}: give equal, or one number for each"
+        )
+    return counts / counts.sum()
 
 
 def _masked_median(values: Float[Tensor, "u p"], mask: Bool[Tensor, "u p"]) -> Float[Tensor, " u"]:
@@ -41,20 +77,32 @@ def _masked_median(values: Float[Tensor, "u p"], mask: Bool[Tensor, "u p"]) -> F
 
 
 class Chronos(Method[TrajectoryBatch]):
-    """A threat score from velocity, drift, acceleration, change points, circadian disruption and signatures.
+    """A threat score from drift and change points; velocity, hours, signatures and more on request.
 
-    The anchor is the mean of a user's first ``baseline`` active days. While there are fewer, the user is in
-    warm-up: signals refer to the days so far and are compared with training users in their own warm-up, and
-    with peers of the same day, not with a history that is not there yet.
+    The anchor is the mean of a user's baseline. In it the user is in warm-up: signals refer to the days so
+    far and are compared with training users in their own warm-up, not with a history that is not there yet.
 
     ``TrajectorySignals`` defines the signals; they are of active days only, so that a weekend is no jump.
+
+    Which signals count and how they are calibrated was chosen by the PR-AUC of validation days, on a genuine
+    slice and on a thinned one alike (``experiments/chronos``): drift and change in the features as they are
+    (``--data.log false``), a small ``prior``, neither own history nor peers.
 
     Args:
         width: Features a day, D.
         signals: Which signals count; one of them alone is a detector of its own.
-        weights: ``equal``; ``documented``: velocity, drift and change alike, as in the page's threat score;
-            ``learned``: a logistic regression on validation days, whose labels the split must show.
-        baseline: Active days of the anchor.
+        weights: ``measured``: drift four times change, which validation chose; ``equal``; ``documented``:
+            velocity, drift and change alike, as in the page's threat score; ``learned``: a logistic
+            regression on validation days, whose labels the split must show; or one number for each signal.
+        baseline: Days of the anchor.
+        anchor: What the anchor rests on: the user's first ``baseline`` ``active`` days, the active ones of as
+            many ``calendar`` days, or the active days just before each day (``trailing``), which forgives a
+            drift that is slow enough. Only drift, hours and signatures follow a trailing anchor.
+        prior: Weight of the company's spread in the spread of each user's features, in days. The smaller, the
+            more counts what this user never did before: the first event of a kind.
+        own_history: Whether a signal is measured by the user's own baseline: minus its median, divided by its
+            robust spread. Users then differ less, and whoever is restless by nature is forgiven more.
+        peers: Whether the median of the department's day (of the company's, if few are there) is subtracted.
         window: Active days of a signature.
         depth: Its levels, 2 or 3.
         recent: Active days for which a change counts.
@@ -65,7 +113,7 @@ class Chronos(Method[TrajectoryBatch]):
         quantiles: Points Q of the distribution that p-values are read from.
 
     Raises:
-        ValueError: If a signal is unknown or none is given, or a number is out of range.
+        ValueError: If a signal is unknown or none is given, weights fit none, or a number is out of range.
 
     Source:
         ChronosVector, research page on insider threat detection, methodology. The page does not say how
@@ -73,12 +121,18 @@ class Chronos(Method[TrajectoryBatch]):
         is exact.
     """
 
+    columns_argument = "width"
+
     def __init__(
         self,
         width: int = 12,
-        signals: Sequence[Signal] = SIGNALS,
-        weights: _Weights = "equal",
+        signals: Sequence[Signal] = ("drift", "change"),
+        weights: _Weights | Sequence[float] = "measured",
         baseline: int = 60,
+        anchor: Anchor = "active",
+        prior: float = 0.01,
+        own_history: bool = False,
+        peers: bool = False,
         window: int = 14,
         depth: int = 2,
         recent: int = 30,
@@ -92,49 +146,46 @@ class Chronos(Method[TrajectoryBatch]):
         names = [signal for signal in SIGNALS if signal in signals]
         if not names or len(names) != len(signals):
             raise ValueError(f"signals must be some of {', '.join(SIGNALS)}, got {list(signals)}")
-        if weights not in get_args(_Weights) or (weights == "documented" and not {*names} & {*_DOCUMENTED}):
-            raise ValueError(f"weights {weights} fit no signal of {', '.join(names)}")
         if baseline < 2 or window < 2 or shortest < 1 or recent < 1 or depth not in (2, 3) or quantiles < 2:
             raise ValueError(
                 "baseline and window need two days, quantiles two points, and depth is 2 or 3, got "
                 f"{baseline}, {window}, {quantiles}, {depth}; recent {recent}, shortest {shortest}"
             )
-        self.signals, self.weighting, self.baseline = tuple(names), weights, baseline
-        self.hierarchical = hierarchical
-        self.raw = TrajectorySignals(width, names, baseline, window, depth, recent, shortest, prefix)
-        self.register_buffer("spread", torch.ones(len(names)))
-        self.register_buffer("reference", torch.zeros(2, len(names), quantiles + 1))
-        self.register_buffer("weight", self.first_weights())
-        self.spread: Tensor
-        self.reference: Tensor
-        self.weight: Tensor
-
-    def first_weights(self) -> Float[Tensor, " s"]:
-        """Return the weights before training; they add up to 1."""
-        counts = torch.tensor(
-            [float(self.weighting != "documented" or signal in _DOCUMENTED) for signal in self.signals]
+        if not 0 < prior < math.inf or anchor not in get_args(Anchor):
+            raise ValueError(f"prior must be above 0 and anchor one of {', '.join(get_args(Anchor))}")
+        self.signals, self.weighting, self.baseline, self.anchor = tuple(names), weights, baseline, anchor
+        self.width = width
+        self.own_history, self.peers, self.hierarchical = own_history, peers, hierarchical
+        self.raw = TrajectorySignals(
+            width, names, baseline, anchor, prior, window, depth, recent, shortest, prefix
         )
-        return counts / counts.sum()
+        self.register_buffer("spread", torch.ones(len(names)))
+        self.register_buffer("tails", torch.zeros(2, len(names), quantiles + 1))
+        self.register_buffer("weight", _first_weights(weights, signals, names))
+        self.spread: Tensor
+        self.tails: Tensor
+        self.weight: Tensor
 
     def training_step(self, batch: TrajectoryBatch, batch_idx: int) -> None:
         """Fit spreads and quantiles to the training days, all of which are in the batch."""
+        if (width := batch.values.shape[2]) != self.width:
+            raise InputError(f"the view has {width} features a day: give --model.width {width}")
         days = pack_days(batch)
         self.raw.fit(days)
         signals, warm_up = self.raw(days)
-        mask = days.mask
+        first = baseline_days(days, self.baseline, self.anchor)
         spread = torch.stack(
-            [self.own_spread_of(signals[..., s], mask) for s in range(len(self.signals))], dim=1
+            [self.own_spread_of(signals[..., s], first) for s in range(len(self.signals))], dim=1
         )
         self.spread.copy_(spread.nanmedian(dim=0).values.nan_to_num(1.0).clamp(min=1e-6))
-        later = mask & (torch.arange(mask.shape[1], device=mask.device) >= self.baseline)
+        later = days.mask & ~first
         # A short training part has no later days; the baseline's own stand in, though they fit too well.
-        own = later if int(later.sum()) >= _FEW_DAYS else mask
-        first = mask & ~later
-        deviations = (self.own_deviations(signals, days), warm_up / self.spread)
+        own = later if int(later.sum()) >= _FEW_DAYS else days.mask
+        deviations = self.deviations(signals, warm_up, first)
         for mode, (values, where) in enumerate(zip(deviations, (own, first), strict=True)):
             for s in range(len(self.signals)):
                 differences = self.peer_differences(values[..., s], where, days, batch)
-                self.reference[mode, s] = tail_quantiles(differences, self.reference.shape[2] - 1)
+                self.tails[mode, s] = tail_quantiles(differences, self.tails.shape[2] - 1)
 
     def validation_step(self, batch: TrajectoryBatch, batch_idx: int) -> None:
         """Fit the weights, where the config asks for it; log the mean score of the units."""
@@ -148,10 +199,31 @@ class Chronos(Method[TrajectoryBatch]):
         return self.parts(batch).sum(dim=2)
 
     def explain(self, batch: TrajectoryBatch) -> Explanation:
-        """Return the part of each signal in the score, and of the department where it counts."""
+        """Return the part of each signal in the score, and of the department where it counts.
+
+        The part of the drift is shared out to the features that it consists of, by their squared deviations.
+        """
         parts = self.parts(batch)[batch.is_scored]
         names = (*self.signals, "department") if self.hierarchical else self.signals
-        return Explanation(parts, torch.zeros_like(parts), names)
+        if "drift" not in names:
+            return Explanation(parts, torch.zeros_like(parts), names)
+        drift, rest = names.index("drift"), [at for at, name in enumerate(names) if name != "drift"]
+        shares, anchor = (cells[batch.is_scored] for cells in self.drift_shares(batch))
+        others = parts[:, rest]
+        return Explanation(
+            parts=torch.cat([parts[:, [drift]] * shares, others], dim=1),
+            expected=torch.cat([anchor, torch.zeros_like(others)], dim=1),
+            others=tuple(names[at] for at in rest),
+        )
+
+    def drift_shares(self, batch: TrajectoryBatch) -> tuple[Float[Tensor, "u t d"], Float[Tensor, "u t d"]]:
+        """Return the features' shares in each day's drift, and the day's anchor; 0 without activity."""
+        days = pack_days(batch)
+        user = torch.arange(len(batch.active), device=days.mask.device)[:, None].expand_as(days.column)
+        cells = torch.zeros_like(batch.values), torch.zeros_like(batch.values)
+        for target, values in zip(cells, self.raw.drift_shares(days), strict=True):
+            target[user[days.mask], days.column[days.mask]] = values[days.mask]
+        return cells
 
     def parts(self, batch: TrajectoryBatch) -> Float[Tensor, "u t k"]:
         """Return the weighted surprise of each signal, then the department's day where it counts."""
@@ -186,8 +258,8 @@ class Chronos(Method[TrajectoryBatch]):
             return batch.values.new_zeros(*batch.active.shape, len(self.signals))
         days = pack_days(batch)
         signals, warm_up = self.raw(days)
-        early = torch.arange(days.mask.shape[1], device=days.mask.device) < self.baseline
-        deviations = (self.own_deviations(signals, days), warm_up / self.spread)
+        early = baseline_days(days, self.baseline, self.anchor)
+        deviations = self.deviations(signals, warm_up, early)
         surprises = batch.values.new_zeros(*batch.active.shape, len(self.signals))
         user = torch.arange(len(surprises), device=surprises.device)[:, None].expand_as(days.column)
         for mode, (values, where) in enumerate(zip(deviations, (~early, early), strict=True)):
@@ -195,7 +267,7 @@ class Chronos(Method[TrajectoryBatch]):
             for s in range(len(self.signals)):
                 differences = self.peer_differences(values[..., s], cells, days, peers or batch)
                 surprises[user[cells], days.column[cells], s] = tail_surprise(
-                    differences, self.reference[mode, s]
+                    differences, self.tails[mode, s]
                 )
         return surprises
 
@@ -206,28 +278,40 @@ class Chronos(Method[TrajectoryBatch]):
         days: PackedDays,
         batch: TrajectoryBatch,
     ) -> Float[Tensor, " n"]:
-        """Return the values in the mask minus the median of the active peers of the day."""
+        """Return the values in the mask, minus the median of the active peers of the day if peers count."""
         if not mask.any():
             return values.new_zeros(0)
+        if not self.peers:
+            return values[mask]
         return beside_peers(values[mask], days.column[mask], batch.group.gather(1, days.column)[mask])
 
-    def own_spread_of(self, signal: Float[Tensor, "u p"], mask: Bool[Tensor, "u p"]) -> Float[Tensor, " u"]:
+    def own_spread_of(self, signal: Float[Tensor, "u p"], first: Bool[Tensor, "u p"]) -> Float[Tensor, " u"]:
         """Return the robust standard deviation of a signal over each baseline; NaN where it does not vary."""
-        first, where = signal[:, : self.baseline], mask[:, : self.baseline]
-        distance = (first - _masked_median(first, where)[:, None]).abs()
+        values, where = signal[:, : self.baseline], first[:, : self.baseline]
+        distance = (values - _masked_median(values, where)[:, None]).abs()
         spread = 1.4826 * _masked_median(distance, where)
         return torch.where(spread > 0, spread, torch.nan)
 
-    def own_deviations(self, signals: Float[Tensor, "u p s"], days: PackedDays) -> Float[Tensor, "u p s"]:
+    def deviations(
+        self, signals: Float[Tensor, "u p s"], warm_up: Float[Tensor, "u p s"], first: Bool[Tensor, "u p"]
+    ) -> tuple[Float[Tensor, "u p s"], Float[Tensor, "u p s"]]:
+        """Return the signals as they are calibrated: of later days, and of the baseline ``first``."""
+        if not self.own_history:
+            return signals, warm_up
+        return self.own_deviations(signals, first), warm_up / self.spread
+
+    def own_deviations(
+        self, signals: Float[Tensor, "u p s"], first: Bool[Tensor, "u p"]
+    ) -> Float[Tensor, "u p s"]:
         """Return each signal minus its median over the user's baseline, in robust standard deviations.
 
         The spread is at least half of what is usual among training users: a user without any variation in 60
         days is not infinitely surprising on the next one.
         """
         deviations = torch.empty_like(signals)
-        where = days.mask[:, : self.baseline]
+        where = first[:, : self.baseline]
         for s in range(len(self.signals)):
-            spread = self.own_spread_of(signals[..., s], days.mask).nan_to_num(0.0)
+            spread = self.own_spread_of(signals[..., s], first).nan_to_num(0.0)
             spread = torch.maximum(spread, self.spread[s] / 2)
             middle = _masked_median(signals[:, : self.baseline, s], where)
             deviations[..., s] = (signals[..., s] - middle[:, None]) / spread[:, None]

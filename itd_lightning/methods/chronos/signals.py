@@ -18,19 +18,22 @@ from torch.nn.functional import pad
 from itd_lightning.contracts.batches import TrajectoryBatch
 from itd_lightning.numerics.change_points import bic_penalty, last_changes, severity
 from itd_lightning.numerics.events_in_time import unusual_hours
+from itd_lightning.numerics.persistence import hurst_rs
 from itd_lightning.numerics.signature import sliding_with_time
 from itd_lightning.numerics.trajectory import (
     anchors,
     arriving_acceleration,
     arriving_velocity,
     running_anchors,
+    trailing_moments,
 )
 
-Signal = Literal["velocity", "drift", "acceleration", "change", "circadian", "signature"]
+Signal = Literal["velocity", "drift", "acceleration", "change", "circadian", "signature", "persistence"]
 SIGNALS: tuple[Signal, ...] = get_args(Signal)
+Anchor = Literal["active", "calendar", "trailing"]
 
 _YEAR = 365  # days in the penalty of a change
-_PRIOR = 10.0  # weight of the company's spread, in baseline days of the user
+_PERSISTENCE = 30  # active days of a Hurst exponent, as the page has it
 _BLOCK = 64  # users whose signatures are in memory together
 
 
@@ -79,28 +82,58 @@ def _widen(column: Int[Tensor, "u p"], like: Tensor) -> Int[Tensor, "u p k"]:
     return column.unsqueeze(2).expand(-1, -1, like.shape[2])
 
 
-def _own_spread(days: PackedDays, baseline: int) -> Float[Tensor, "u d"]:
+def baseline_days(days: PackedDays, baseline: int, anchor: Anchor) -> Bool[Tensor, "u p"]:
+    """Return which days are a user's baseline: the first active ones, or those of so many calendar days."""
+    first = torch.arange(days.mask.shape[1], device=days.mask.device) < baseline
+    if anchor == "calendar":
+        return days.mask & (days.day - days.day[:, :1] < baseline)
+    return days.mask & first
+
+
+def _own_spread(first: PackedDays, prior: float) -> Float[Tensor, "u d"]:
     """Return the deviation of each feature over a baseline, shrunk towards the company's, which is 1.
 
-    Without the prior, the first day on which somebody uses a device would outweigh everything else.
+    Args:
+        first: Days of the baseline, by their mask.
+        prior: Weight of the company's spread, in days. Without it, the first day on which somebody uses a
+            device would be infinitely far away.
     """
-    mask = (days.mask[:, :baseline]).to(days.values.dtype).unsqueeze(2)
+    mask = first.mask.to(first.values.dtype).unsqueeze(2)
     count = mask.sum(dim=1)
-    first = days.values[:, :baseline]
-    mean = (first * mask).sum(dim=1, keepdim=True) / count.clamp(min=1).unsqueeze(1)
-    squares = ((first - mean).square() * mask).sum(dim=1)
-    return ((squares + _PRIOR) / (count + _PRIOR)).sqrt()
+    mean = (first.values * mask).sum(dim=1, keepdim=True) / count.clamp(min=1).unsqueeze(1)
+    squares = ((first.values - mean).square() * mask).sum(dim=1)
+    return ((squares + prior) / (count + prior)).sqrt()
+
+
+class _Usual(NamedTuple):
+    """What is expected of each day, one row for all days of a user where it stands still.
+
+    Attributes:
+        anchor: Position, in the unit of the features, ``(U, _, D)``.
+        spread: Deviation about it, ``(U, _, D)``.
+        hours: Number of days with activity in each hour, ``(U, _, 24)``.
+        days: Number of days, ``(U, _)``.
+        moves: Whether it is another one each day.
+    """
+
+    anchor: Tensor
+    spread: Tensor
+    hours: Tensor
+    days: Tensor
+    moves: bool
 
 
 class TrajectorySignals(nn.Module):
     """The signals of active days.
 
     - ``velocity``, ``acceleration``: norm of the newest one-sided differences, per day.
-    - ``drift``: distance to the anchor, the mean of a user's first ``baseline`` active days.
+    - ``drift``: distance to the anchor, the mean of the baseline.
     - ``change``: severity of the newest change point, until it is ``recent`` days old; it is known after
       ``shortest`` days. One pass of exact optimal partitioning gives it for all days.
     - ``circadian``: surprise of the day's active hours beside those of the baseline.
     - ``signature``: distance of the last ``window`` days' signature to its mean over the baseline.
+    - ``persistence``: distance of the Hurst exponent of the last 30 active days' level, the mean of the
+      features, to its mean over the baseline; 0 while there are fewer days.
 
     Features are divided by the user's own spread first, shrunk towards the company's; not against the days so
     far, of which there are too few for a spread.
@@ -108,7 +141,9 @@ class TrajectorySignals(nn.Module):
     Args:
         width: Features a day, D.
         signals: Which signals, in order.
-        baseline: Active days of the anchor.
+        baseline: Days of the anchor.
+        anchor: The ``active`` days, or ``calendar`` days, that come first, or the ``trailing`` active ones.
+        prior: Weight of the company's spread in a user's own one, in days.
         window: Active days of a signature.
         depth: Its levels.
         recent: Active days for which a change counts.
@@ -121,6 +156,8 @@ class TrajectorySignals(nn.Module):
         width: int,
         signals: Sequence[Signal],
         baseline: int,
+        anchor: Anchor,
+        prior: float,
         window: int,
         depth: int,
         recent: int,
@@ -129,6 +166,7 @@ class TrajectorySignals(nn.Module):
     ) -> None:
         super().__init__()
         self.signals, self.baseline, self.window, self.depth = tuple(signals), baseline, window, depth
+        self.anchor, self.prior = anchor, prior
         self.recent, self.shortest, self.prefix = recent, shortest, prefix
         coordinates = sum((width + 1) ** level for level in range(1, depth + 1))
         self.register_buffer("scale", torch.ones(coordinates))
@@ -141,52 +179,112 @@ class TrajectorySignals(nn.Module):
 
     def forward(self, days: PackedDays) -> tuple[Float[Tensor, "u p s"], Float[Tensor, "u p s"]]:
         """Return signals against the baseline, and for days within it against those so far (0 later)."""
-        first = days.first(self.baseline)
-        spread = _own_spread(days, self.baseline)[:, None]
-        own = days._replace(values=days.values / spread)
-        anchor = anchors(own.values, own.mask, self.baseline)[:, None]
-        usual = (first.hours > 0).to(own.values.dtype).sum(dim=1, keepdim=True)
-        count = first.mask.sum(dim=1, keepdim=True).to(own.values.dtype)
-        signals = self.signals_of(own, anchor, usual, count)
-        so_far = (first.hours > 0).to(own.values.dtype).cumsum(dim=1)
-        usual = torch.cat([torch.zeros_like(so_far[:, :1]), so_far[:, :-1]], dim=1)
-        count = torch.arange(first.mask.shape[1], device=count.device).to(count.dtype)[None]
-        anchor = running_anchors(first.values, first.mask, self.baseline)
-        early = self.signals_of(first, anchor, usual, count.expand(len(usual), -1))
+        first = self.baseline_of(days)
+        own = days._replace(values=days.values / _own_spread(first, self.prior)[:, None])
+        signals = self.signals_of(own, days, self.usual(days))
+        so_far = days.first(self.baseline)
+        early = self.signals_of(so_far, so_far, self.usual_so_far(first))
         return signals, pad(early, (0, 0, 0, signals.shape[1] - early.shape[1]))
 
-    def signals_of(
-        self,
-        days: PackedDays,
-        anchor: Float[Tensor, "u _ d"],
-        usual: Float[Tensor, "u _ h"],
-        count: Float[Tensor, "u _"],
-    ) -> Float[Tensor, "u p s"]:
+    def baseline_of(self, days: PackedDays) -> PackedDays:
+        """Return the days of each user's baseline."""
+        mask = baseline_days(days, self.baseline, self.anchor)
+        return days._replace(mask=mask).first(self.baseline)
+
+    def usual(self, days: PackedDays) -> _Usual:
+        """Return what the baseline says of each day, or the days just before it if the anchor trails."""
+        if self.anchor == "trailing":
+            return self.usual_lately(days)
+        first = self.baseline_of(days)
+        active_hours = (first.hours > 0) & first.mask.unsqueeze(2)
+        return _Usual(
+            anchor=anchors(first.values, first.mask, self.baseline)[:, None],
+            spread=_own_spread(first, self.prior)[:, None],
+            hours=active_hours.to(days.values.dtype).sum(dim=1, keepdim=True),
+            days=first.mask.sum(dim=1, keepdim=True).to(days.values.dtype),
+            moves=False,
+        )
+
+    def usual_lately(self, days: PackedDays) -> _Usual:
+        """Return what the last ``baseline`` active days say of each day."""
+        count, mean, squares = trailing_moments(days.values, self.baseline)
+        hours = trailing_moments((days.hours > 0).to(days.values.dtype), self.baseline)
+        spread = ((squares + self.prior) / (count + self.prior)).sqrt()
+        return _Usual(
+            anchor=mean.to(days.values.dtype),
+            spread=spread.to(days.values.dtype),
+            hours=(hours.mean * hours.points).to(days.values.dtype),
+            days=count[:, 0].to(days.values.dtype).expand(len(days.values), -1),
+            moves=True,
+        )
+
+    def usual_so_far(self, first: PackedDays) -> _Usual:
+        """Return what the days so far say of each day of a baseline, in the company's spread."""
+        so_far = (first.hours > 0).to(first.values.dtype).cumsum(dim=1)
+        count = torch.arange(first.mask.shape[1], device=so_far.device).to(so_far.dtype)
+        return _Usual(
+            anchor=running_anchors(first.values, first.mask, self.baseline),
+            spread=torch.ones_like(first.values[:, :1]),
+            hours=torch.cat([torch.zeros_like(so_far[:, :1]), so_far[:, :-1]], dim=1),
+            days=count.expand(len(so_far), -1),
+            moves=True,
+        )
+
+    def signals_of(self, own: PackedDays, days: PackedDays, usual: _Usual) -> Float[Tensor, "u p s"]:
         """Return all signals of some days.
 
         Args:
-            days: Active days.
-            anchor: Expected position of each day.
-            usual: Number of days so far, or of the baseline, with activity in each hour.
-            count: Number of these days.
+            own: Active days, divided by the user's own spread.
+            days: The same in the unit of the features.
+            usual: What is expected of them.
         """
         columns = []
         for signal in self.signals:
             if signal == "velocity":
-                columns.append(arriving_velocity(days.values, days.day).norm(dim=2))
+                columns.append(arriving_velocity(own.values, own.day).norm(dim=2))
             elif signal == "acceleration":
-                columns.append(arriving_acceleration(days.values, days.day).norm(dim=2))
+                columns.append(arriving_acceleration(own.values, own.day).norm(dim=2))
             elif signal == "drift":
-                columns.append((days.values - anchor).norm(dim=2))
+                columns.append(((days.values - usual.anchor) / usual.spread).norm(dim=2))
             elif signal == "change":
-                columns.append(self.change(days.values))
+                columns.append(self.change(own.values))
             elif signal == "circadian":
-                columns.append(
-                    unusual_hours(days.hours, usual.expand_as(days.hours), count.expand_as(days.day))
-                )
+                hours, count = usual.hours.expand_as(own.hours), usual.days.expand_as(own.day)
+                columns.append(unusual_hours(own.hours, hours, count))
+            elif signal == "signature":
+                columns.append(self.signature_distance(own, moves=usual.moves))
             else:
-                columns.append(self.signature_distance(days, so_far=anchor.shape[1] > 1))
+                columns.append(self.persistence(own, moves=usual.moves))
         return torch.stack(columns, dim=2)
+
+    def persistence(self, days: PackedDays, *, moves: bool) -> Float[Tensor, "u p"]:
+        """Return how far the exponent of the last days lies from the usual one; as ``signature_distance``."""
+        distance = torch.zeros_like(days.day)
+        if days.mask.shape[1] < _PERSISTENCE:
+            return distance
+        windows = days.values.mean(dim=2).unfold(1, _PERSISTENCE, 1)
+        exponent = hurst_rs(windows.reshape(-1, _PERSISTENCE)).view(windows.shape[:2])
+        if moves:
+            usual = trailing_moments(exponent.unsqueeze(2), self.baseline).mean[..., 0].to(exponent.dtype)
+            usual[:, 0] = exponent[:, 0]  # the first one has none before it
+        else:
+            size = max(self.baseline - _PERSISTENCE + 1, 1)
+            usual = exponent[:, :size].mean(dim=1, keepdim=True)
+        distance[:, _PERSISTENCE - 1 :] = (exponent - usual).abs()
+        return distance
+
+    def drift_shares(self, days: PackedDays) -> tuple[Float[Tensor, "u p d"], Float[Tensor, "u p d"]]:
+        """Return the share of each feature in the squared drift of each day, and the anchor of the day."""
+        first, usual = self.baseline_of(days), self.usual(days)
+        so_far, early = self.usual_so_far(first), first.mask.unsqueeze(2)
+        size = first.mask.shape[1]
+        anchor = usual.anchor.expand_as(days.values).clone()
+        spread = usual.spread.expand_as(days.values).clone()
+        anchor[:, :size] = torch.where(early, so_far.anchor, anchor[:, :size])
+        spread[:, :size] = torch.where(early, so_far.spread, spread[:, :size])
+        squares = ((days.values - anchor) / spread).square()
+        total = squares.sum(dim=2, keepdim=True)
+        return torch.where(total > 0, squares / total, 1 / squares.shape[2]), anchor
 
     def change(self, values: Float[Tensor, "u p d"]) -> Float[Tensor, "u p"]:
         """Return the severity of the newest change, while it is recent."""
@@ -202,8 +300,8 @@ class TrajectorySignals(nn.Module):
     def signature_scale(self, days: PackedDays) -> Float[Tensor, " k"]:
         """Return the standard deviation of each coordinate about the users' own baseline means."""
         squares, count = torch.zeros_like(self.scale, dtype=torch.float64), 0
-        first = days.first(self.baseline)
-        spread = _own_spread(days, self.baseline)[:, None]
+        first = self.baseline_of(days)
+        spread = _own_spread(first, self.prior)[:, None]
         for block in _blocks(first._replace(values=first.values / spread)):
             values, mask = self.signatures(block), block.mask.unsqueeze(2)
             distance = (values - _masked_mean(values, block.mask)) * mask
@@ -212,21 +310,21 @@ class TrajectorySignals(nn.Module):
         deviation = (squares / max(count, 1)).sqrt().to(self.scale.dtype)
         return torch.where(deviation > 0, deviation, 1.0)
 
-    def signature_distance(self, days: PackedDays, *, so_far: bool) -> Float[Tensor, "u p"]:
-        """Return the root mean square distance to the baseline's mean signature, in standard deviations.
+    def signature_distance(self, days: PackedDays, *, moves: bool) -> Float[Tensor, "u p"]:
+        """Return the root mean square distance to the usual signature, in standard deviations.
 
         Args:
             days: Active days.
-            so_far: Whether the mean is that of the days before each day instead.
+            moves: Whether the usual one is the mean of the days before each day, and not of the baseline.
         """
         distances = []
         for block in _blocks(days):
             every = self.signatures(block)
-            usual = (
-                running_anchors(every, block.mask, self.baseline)
-                if so_far
-                else _masked_mean(every[:, : self.baseline], block.mask[:, : self.baseline])
-            )
+            if moves:
+                usual = trailing_moments(every, self.baseline).mean.to(every.dtype)
+            else:
+                first = baseline_days(block, self.baseline, self.anchor)[:, : self.baseline]
+                usual = _masked_mean(every[:, : self.baseline], first)
             distances.append(((every - usual) / self.scale).square().mean(dim=2).sqrt())
         return torch.cat(distances)
 

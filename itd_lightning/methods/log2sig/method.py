@@ -20,8 +20,6 @@ from itd_lightning.methods.base import Method
 from itd_lightning.nn.encoders.base import encoder
 from itd_lightning.nn.mamba import Backend
 
-_CHANNELS = 8  # of counts in the view
-
 
 class Log2Sig(Method[SignalBatch]):
     """A supervised classifier of the day's behaviours in order, beside its counts and their modes.
@@ -31,6 +29,7 @@ class Log2Sig(Method[SignalBatch]):
         vocabulary: Number of tokens V.
         behaviours: Most behaviours of a day, L.
         modes: Number of modes K; 0 for counts alone (the paper's "w/o MVMD").
+        channels: Channels C; as many as the view counts in its store.
         width: Features D of a behaviour and of a component.
         layers: Layers of the encoder.
         sequence: Encoder of the behaviours: ``mamba`` as published, ``lstm``, ``gru`` or ``transformer``;
@@ -51,12 +50,15 @@ class Log2Sig(Method[SignalBatch]):
         another gate.
     """
 
+    columns_argument = "channels"
+
     def __init__(
         self,
         optimizer: OptimizerCallable,
         vocabulary: int = 512,
         behaviours: int = 256,
         modes: int = 3,
+        channels: int = 8,
         width: int = 64,
         layers: int = 2,
         sequence: Literal["mamba", "lstm", "gru", "transformer", "none"] = "mamba",
@@ -72,7 +74,7 @@ class Log2Sig(Method[SignalBatch]):
         self.embedding = nn.Embedding(vocabulary, width, padding_idx=0)
         self.encoder = None if sequence == "none" else encoder(sequence, width, layers, backend=backend)
         self.component = nn.Linear(1, width)
-        sizes = [(behaviours + _CHANNELS * (modes + 1)) * width, *hidden]
+        sizes = [(behaviours + channels * (modes + 1)) * width, *hidden]
         dense = [
             layer
             for size, out in pairwise(sizes)

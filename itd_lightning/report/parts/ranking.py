@@ -72,6 +72,7 @@ def _baseline_entries(result: Evaluation) -> _Entries:
         "events": "number of events",
         "active_hours": "number of active hours",
         "day_events": "number of events on the day",
+        "oracle": "ceiling: an oracle that knows every malicious event",
     }
     baselines = result.get("baselines", {})
     if "day_events" in baselines:  # a behaviour is one event; what counts is how many lie around it

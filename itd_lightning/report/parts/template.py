@@ -43,4 +43,9 @@ def _prose(text: str) -> Markup:
 
 def asset(name: str) -> str:
     """Return a file that ships beside the templates."""
-    return files("itd_lightning.report").joinpath(_TEMPLATES, name).read_text("utf-8")
+    return binary_asset(name).decode()
+
+
+def binary_asset(name: str) -> bytes:
+    """Return the bytes of a file that ships beside the templates."""
+    return files("itd_lightning.report").joinpath(_TEMPLATES, name).read_bytes()

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from itd_lightning.contracts.results import AuditResult, Evaluation
-from itd_lightning.report.parts.numbers import number, span
+from itd_lightning.evaluation.baselines import NO_COUNTS
+from itd_lightning.report.parts.numbers import count, number, span
 from itd_lightning.report.runs import Run
 
 
@@ -26,6 +27,10 @@ class _Verdict(NamedTuple):
 
 def verdict(run: Run) -> _Verdict:
     """Return the result of a run in words."""
+    if not run.is_evaluated:
+        days, users = count(len(run.days)), count(run.days["user"].n_unique())
+        result = f"{days} user-days of {users} users are scored; there is no answer key to measure them by."
+        return _Verdict(run.name, result, "", "none")
     text, state = _audit_summary(run.audits)
     return _Verdict(run.name, _result(run.evaluation), text, state)
 
@@ -42,7 +47,7 @@ def _result(evaluation: Evaluation) -> str:
     )
     if base:
         text += f" at a base rate of {number(base)}: {number(value / base)} times what chance gives"
-    return f"{text}.{_best_baseline(evaluation)}"
+    return f"{text}.{_best_baseline(evaluation)}{_ceiling(evaluation)}"
 
 
 def _best_baseline(evaluation: Evaluation) -> str:
@@ -50,7 +55,7 @@ def _best_baseline(evaluation: Evaluation) -> str:
     baselines = {
         name: (entry["pr_auc"], entry["intervals"]["pr_auc"])
         for name, entry in evaluation.get("baselines", {}).items()
-        if name != "random" and entry["pr_auc"] is not None
+        if name not in NO_COUNTS and entry["pr_auc"] is not None
     }
     if not baselines:
         return ""
@@ -58,6 +63,14 @@ def _best_baseline(evaluation: Evaluation) -> str:
     pr_auc, interval = baselines[best]
     interval_words = f" ({span(interval)})" if interval else ""
     return f" Merely counting {best.replace('_', ' ')} reaches {number(pr_auc)}{interval_words}."
+
+
+def _ceiling(evaluation: Evaluation) -> str:
+    """Return what an oracle of malicious events reaches, as a sentence with a space before it."""
+    oracle = evaluation.get("baselines", {}).get("oracle")
+    if oracle is None or oracle["pr_auc"] is None:
+        return ""
+    return f" An oracle that knows every malicious event has {number(oracle['pr_auc'])} by these labels."
 
 
 def _audit_summary(audits: Sequence[AuditResult]) -> tuple[str, str]:

@@ -26,13 +26,13 @@ def _about_table(runs: Sequence[Run]) -> Table:
         "Method": lambda run: run.about.method,
         "View": lambda run: f"{run.about.view}; one score a {run.about.grain}",
         "Split": lambda run: run.about.split,
-        "Labels": lambda run: str(run.evaluation["protocol"].get("labels", run.about.labels)),
+        "Labels": lambda run: _protocol(run, "labels", run.about.labels),
         "Seed": lambda run: str(run.about.seed),
         "Data": _data,
         "Test part": _test_part,
         "Malicious": _by_scenario,
-        "Threshold rule": lambda run: str(run.evaluation["protocol"].get("threshold_rule", DASH)),
-        "Intervals": lambda run: str(run.evaluation["protocol"].get("intervals", DASH)),
+        "Threshold rule": lambda run: _protocol(run, "threshold_rule"),
+        "Intervals": lambda run: _protocol(run, "intervals"),
         "What the split leaks": lambda run: run.about.leaks or "nothing that is known",
         "Null attack": _null_attack_warning,
         "Hash of the config": lambda run: run.about.config or DASH,
@@ -40,6 +40,11 @@ def _about_table(runs: Sequence[Run]) -> Table:
     rows = [Row(label, [Cell(fact(run)) for run in runs]) for label, fact in facts.items()]
     rows_with_text = [row for row in rows if any(cell.text for cell in row.cells)]
     return Table("What was run", "", [""], [Group("", rows_with_text)])
+
+
+def _protocol(run: Run, name: str, default: str = DASH) -> str:
+    """Return a condition of the run's numbers; the default where there are no numbers."""
+    return str(run.evaluation.get("protocol", {}).get(name, default))
 
 
 def _data(run: Run) -> str:
@@ -57,6 +62,9 @@ def _data(run: Run) -> str:
 def _test_part(run: Run) -> str:
     """Return the numbers of units, users and insiders in the test part."""
     counts, noun = run.evaluation.get("counts", {}), plural([run.about.grain])
+    if not run.is_evaluated:
+        units, users = count(len(run.test_units)), count(run.test_units["user"].n_unique())
+        return f"{units} {plural([run.about.grain if run.behaviours is None else 'user-day'])}; {users} users"
     return (
         f"{count(counts.get('units'))} {noun}, of which {count(counts.get('malicious'))} malicious; "
         f"{count(counts.get('users'))} users, of which {count(counts.get('insiders'))} insiders; "

@@ -28,6 +28,10 @@ class Audits(Section):
 
     anchor, link, title = "audits", "Audits", "Audits"
 
+    def applies(self, runs: Sequence[Run]) -> bool:
+        """Return whether a run is measured."""
+        return any(run.is_evaluated for run in runs)
+
     def render(self, runs: Sequence[Run], page: Page) -> Markup:
         """Render the table."""
         return page.fragment("audits", runs, audits=_audit_rows(runs))

@@ -17,6 +17,10 @@ class PrecisionRecall(Section):
 
     anchor, link, title = "curves", "Precision and recall", "Precision and recall"
 
+    def applies(self, runs: Sequence[Run]) -> bool:
+        """Return whether a run is measured."""
+        return any(run.is_evaluated for run in runs)
+
     def render(self, runs: Sequence[Run], page: Page) -> Markup:
         """Render the legend of the runs and the plots."""
         lines = [

@@ -16,6 +16,10 @@ class Numbers(Section):
 
     anchor, link, title = "numbers", "Evaluation", "Evaluation"
 
+    def applies(self, runs: Sequence[Run]) -> bool:
+        """Return whether a run is measured."""
+        return any(run.is_evaluated for run in runs)
+
     def render(self, runs: Sequence[Run], page: Page) -> Markup:
         """Render the rankings, then three small tables side by side."""
         small = [operating_table(runs), share_table(runs), daily_table(runs)]

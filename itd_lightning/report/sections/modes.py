@@ -47,6 +47,7 @@ def decomposition(run: Run, user: str = "") -> Figure:
         Panel(f"{channel}: {f'mode {mode}' if mode else 'counts'}", _plot(run, picture.table, mode, channel))
         for mode in modes
         for channel in _CHANNELS
+        if channel in picture.table.columns
     ]
     history = _HISTORY.get(str(run.settings.get("window")), "")
     caption = (

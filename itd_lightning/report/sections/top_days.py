@@ -18,21 +18,30 @@ _COUNT = 10  # user-days of each run
 class TopDays(Section):
     """The ten highest user-days of each run, with the main contributions to each score."""
 
-    anchor, link, title = "days", "Top user-days", "Top ten user-days"
+    anchor, link, title = "days", "Look at these first", "Look at these user-days first"
 
     def render(self, runs: Sequence[Run], page: Page) -> Markup:
         """Render one table a run."""
-        entries = [(run, _top_days(run)) for run in runs]
+        entries = [(run, top_days(run)) for run in runs]
         is_marked = any(day["warm_up"] for _, days in entries for day in days)
+        knows = any(run.is_evaluated for run in runs)
         warm_up_days = WARM_UP_DAYS if is_marked else None
-        return page.fragment("top_days", runs, entries=entries, warm_up_days=warm_up_days)
+        return page.fragment(
+            "top_days", runs, entries=entries, warm_up_days=warm_up_days, knows_campaigns=knows
+        )
 
 
-def _top_days(run: Run) -> list[dict[str, Any]]:
-    """Return the highest user-days as rows of a table."""
+def top_days(run: Run) -> list[dict[str, Any]]:
+    """Return the highest user-days as rows of a table; ``anchor`` is where the page tells of their user."""
     days = with_reasons(ranked_days(run.days, count=_COUNT), run.rows, run.about, run.explanations)
+    users = days["user"].unique(maintain_order=True).to_list()
     return [
-        {**row, "campaign": _campaign_on(run, row["user"], row["day"])} for row in days.iter_rows(named=True)
+        {
+            **row,
+            "campaign": _campaign_on(run, row["user"], row["day"]),
+            "anchor": f"user-{1 + users.index(row['user'])}",
+        }
+        for row in days.iter_rows(named=True)
     ]
 
 

@@ -49,8 +49,18 @@ def read_answers(folder: Path, release: Release) -> Answers | None:
     remarks = [remark for entry in entries if (remark := _repair_start(path, entry, release))]
     campaigns = [_parse_campaign(path, entry, release) for entry in entries]
     rows: list[tuple[object, ...]] = []
+    names = [entry["details"] for entry in entries]
+    if not any(_find_details(folder, release, name) for name in names):
+        raise InputError(f"{folder} has no {names[0]}, which its insiders.csv names")
     for entry, (user, scenario, _, _) in zip(entries, campaigns, strict=True):
-        read, bad = _read_details(_find_details(folder, release, entry["details"]), release)
+        details = _find_details(folder, release, entry["details"])
+        if details is None:  # the key as it is distributed lacks r6.1-4.csv
+            remarks.append(
+                f"insiders.csv: there is no {entry['details']}, so only start and end of {user}'s campaign "
+                "are known; labels by event have nothing of it, those by interval do"
+            )
+            continue
+        read, bad = _read_details(details, release)
         rows += [(user, scenario, *row) for row in read]
         remarks += bad
     return Answers(
@@ -75,7 +85,8 @@ def _repair_start(path: Path, entry: dict[str, str], release: Release) -> str | 
     """Replace a start without a month (r6.2, scenario 4) by the time of the first row; return a remark."""
     if not (entry["start"] or "").startswith("/") or not entry["details"]:
         return None
-    rows, _ = _read_details(_find_details(path.parent, release, entry["details"]), release)
+    details = _find_details(path.parent, release, entry["details"])
+    rows = [] if details is None else _read_details(details, release)[0]
     if not rows:
         return None
     entry["start"] = min(row.time for row in rows).strftime(TIME_FORMAT)
@@ -100,12 +111,12 @@ def _parse_campaign(
     return entry["user"], scenario, start, end
 
 
-def _find_details(folder: Path, release: Release, name: str) -> Path:
-    """Return the path of a detail file; it lies in a folder of its scenario, or beside ``insiders.csv``."""
+def _find_details(folder: Path, release: Release, name: str) -> Path | None:
+    """Return where a detail file lies: in a folder of its scenario, beside ``insiders.csv``, or nowhere."""
     for place in [*sorted(folder.glob(f"{release.name}-*")), folder]:
         if (path := place / Path(name).name).is_file():
             return path
-    raise InputError(f"{folder} has no {name}, which its insiders.csv names")
+    return None
 
 
 def _read_details(path: Path, release: Release) -> tuple[list[_KeyRow], list[str]]:

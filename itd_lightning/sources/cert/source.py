@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from time import perf_counter
 from typing import Any, cast
@@ -128,6 +129,17 @@ class CertSource(Source):
         for log in self.release.logs:
             if log.name not in names:
                 raise InputError(f"{self.path} holds no {log.name}.csv; a release needs it")
+
+    def expected_row(self, log: str) -> str:
+        """Return the columns of a log and the form of its dates."""
+        return f"{','.join(self.release.by_name[log].columns)} with dates such as 01/31/2010 08:15:00"
+
+    def row_text(self, piece: AnyPiece, line: int) -> str:
+        """Return a line of a piece."""
+        piece = cast("Piece", piece)
+        with piece.path.open("rb") as file:
+            file.seek(piece.start)
+            return next(islice(file, line, None), b"").decode("utf-8", "replace").strip()
 
     def parse(self, piece: AnyPiece, content: tuple[str, ...] | None, now: datetime) -> ParsedPiece:
         """Parse a piece; content that no kind of its log keeps is dropped before it costs anything.

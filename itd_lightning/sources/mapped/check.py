@@ -15,6 +15,7 @@ from itd_lightning.sources.mapped.formats import RawRows
 from itd_lightning.sources.mapped.mapping import Input
 from itd_lightning.sources.mapped.rows import LEFT_OUT, UNMAPPED, checked_rows
 from itd_lightning.sources.mapped.source import MappedSource, read_first_rows, select_fields
+from itd_lightning.sources.mapped.tables import read_people
 
 _ROW_BYTES = 2_000  # of a row at most, about
 _TOP = 10
@@ -69,11 +70,15 @@ class MappingCheck(NamedTuple):
         inputs: One an input that has files.
         zone: Zone of the times.
         kinds: Kinds that the rules can give.
+        has_labels: Whether the mapping names known cases.
+        has_people: Whether its identity table says who is there as what.
     """
 
     inputs: list[InputCheck]
     zone: str
     kinds: list[str]
+    has_labels: bool
+    has_people: bool
 
     @property
     def events(self) -> pl.DataFrame:
@@ -102,7 +107,14 @@ def check_mapping(source: MappedSource, rows: int) -> MappingCheck:
         InputError: If a file cannot be read.
     """
     inputs = [_check_input(source, one, files, rows) for one, files in source.inputs]
-    return MappingCheck(inputs, source.mapping.zone, [kind for kind in KINDS if kind in source.records])
+    mapping = source.mapping
+    return MappingCheck(
+        inputs,
+        mapping.zone,
+        [kind for kind in KINDS if kind in source.records],
+        has_labels=mapping.answers is not None,
+        has_people=mapping.identity is not None and read_people(mapping.identity) is not None,
+    )
 
 
 def _check_input(source: MappedSource, one: Input, files: tuple[Path, ...], rows: int) -> InputCheck:
@@ -114,7 +126,7 @@ def _check_input(source: MappedSource, one: Input, files: tuple[Path, ...], rows
         left -= len(parts[-1].rows)
         if left <= 0:
             break
-    raw_rows = pl.concat(part.rows for part in parts)
+    raw_rows = pl.concat([part.rows for part in parts], how="vertical_relaxed")
     refused = pl.concat(part.refused for part in parts)["reason"].value_counts(sort=True)
     checked = checked_rows(raw_rows, source.mapping, one, datetime.max)
     return InputCheck(
@@ -128,7 +140,7 @@ def _first_rows(one: Input, files: tuple[Path, ...], rows: int) -> Iterator[RawR
         if one.format != "parquet":
             yield read_first_rows(file, one, rows * _ROW_BYTES)[0]
             continue
-        frame = select_fields(pl.scan_parquet(file, glob=False), one.names, file).head(rows).collect()
+        frame = select_fields(pl.scan_parquet(file, glob=False), one, file).head(rows).collect()
         yield RawRows(
             frame,
             np.arange(len(frame), dtype=np.uint32),

@@ -19,6 +19,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -41,8 +42,8 @@ from itd_lightning.contracts.yaml_files import (
 )
 from itd_lightning.sources.mapped.expressions import column_names, try_on_text
 
-_PRESETS = Path(__file__).parent / "presets"
-_FORMATS = ("csv", "tsv", "w3c", "ndjson", "json", "parquet")
+PRESETS = Path(__file__).parent / "presets"
+_FORMATS = ("csv", "tsv", "w3c", "ndjson", "json", "xml", "parquet")
 QUOTED = ("csv", "tsv", "w3c")  # formats with columns of text, whose fields may be quoted
 UNITS = {"s": 1_000_000, "ms": 1_000, "us": 1, "ns": 0.001}  # microseconds
 FILLED = tuple(name for name in EVENTS if name not in ("event_id", "time", "kind"))
@@ -93,6 +94,7 @@ class Input:
         nulls: Texts that stand for no value.
         json: Columns that hold a JSON object; its fields are columns ``COLUMN.field``.
         optional: Whether there may be no such file.
+        may_lack: Patterns of names of columns that a file may lack; they are empty then.
         where: Expression: rows for which it does not hold are refused.
         time: The time of a row.
         columns: Columns of an event, and the expression of each.
@@ -110,6 +112,7 @@ class Input:
     nulls: tuple[str, ...]
     json: tuple[str, ...]
     optional: bool
+    may_lack: tuple[str, ...]
     where: str | None
     time: TimeRule
     columns: tuple[tuple[str, str], ...]
@@ -134,15 +137,19 @@ class Input:
         """Columns of the files that any expression reads."""
         return list(dict.fromkeys(name for sql in self.expressions.values() for name in column_names(sql)))
 
+    def needs(self, name: str) -> bool:
+        """Return whether a file without a column of this name is refused."""
+        return not any(fnmatchcase(name, pattern) for pattern in self.may_lack)
+
 
 @dataclass(frozen=True)
 class Identity:
-    """A table that says whose account is whose.
+    """A table that says whose account is whose, or which PC bears which names and addresses.
 
     Args:
         table: CSV or Parquet file.
         account: Its columns with accounts: names, addresses, SIDs, hosts.
-        user: Its column with the user.
+        user: Its column with the user, or the PC.
         unknown: ``refuse`` rows of accounts that it lacks, or ``keep`` them under the account's name.
     """
 
@@ -162,6 +169,7 @@ class LogMapping:
         folder: Where the patterns of its inputs begin.
         zone: Zone of the store's times.
         identity: Whose account is whose.
+        hosts: Which PC has which names and addresses.
         answers: CSV of known campaigns: user, start, end, scenario.
         inputs: The logs, in the order that settles equal times.
     """
@@ -171,14 +179,27 @@ class LogMapping:
     folder: Path
     zone: str
     identity: Identity | None
+    hosts: Identity | None
     answers: Path | None
     inputs: tuple[Input, ...]
+
+    @property
+    def lookups(self) -> list[Identity]:
+        """The tables of accounts and of PCs, those that there are."""
+        return [lookup for lookup in (self.identity, self.hosts) if lookup is not None]
+
+    @property
+    def tables(self) -> list[Path]:
+        """The tables beside the logs."""
+        answers = [] if self.answers is None else [self.answers]
+        return [*answers, *(lookup.table for lookup in self.lookups)]
 
     @property
     def digest(self) -> str:
         """Hash of everything that the mapping says beside the places of its files."""
         text = json.dumps([self.name, self.zone, [asdict(one) for one in self.inputs]], sort_keys=True)
         unknown = "" if self.identity is None else self.identity.unknown
+        unknown += "" if self.hosts is None else "".join(self.hosts.account) + self.hosts.user
         return blake2b(f"{text}{unknown}".encode(), digest_size=16).hexdigest()
 
 
@@ -205,7 +226,7 @@ def _one_of(names: Sequence[str]) -> Requirement:
 
 def _preset_names() -> list[str]:
     """Return the names of the presets."""
-    return sorted(path.stem for path in _PRESETS.glob("*.yaml"))
+    return sorted(path.stem for path in PRESETS.glob("*.yaml"))
 
 
 _TEXTS = Requirement(
@@ -228,6 +249,7 @@ _TOP = {
     "folder": TEXT,
     "zone": _ZONE,
     "identity": _PART,
+    "hosts": _PART,
     "answers": TEXT,
     "inputs": Requirement(
         "a mapping from names to inputs", mapping_to(lambda value: isinstance(value, dict))
@@ -243,6 +265,7 @@ _INPUT = {
     "nulls": Requirement("a list of texts", list_of(is_text)),
     "json": _TEXTS,
     "optional": FLAG,
+    "may_lack": _TEXTS,
     "where": TEXT,
     "time": _TIME,
     "columns": _PART,
@@ -251,6 +274,7 @@ _INPUT = {
 }
 _TIME_KEYS = {"column": TEXT, "format": TEXT, "zone": _ZONE, "unit": _one_of(tuple(UNITS))}
 _RULE_KEYS = {"kind": _one_of(KINDS), "when": TEXT}
+_HOST_KEYS = {"table": TEXT, "address": _TEXTS, "pc": TEXT}
 _IDENTITY_KEYS = {"table": TEXT, "account": _TEXTS, "user": TEXT, "unknown": _one_of(("refuse", "keep"))}
 
 
@@ -335,7 +359,7 @@ def read_preset(name: str, path: Path) -> LogMapping:
     path = absolute(path)
     if not path.exists():
         raise InputError(f"{path} is not there; name the folder, or the file, that preset {name} shall read")
-    file = _PRESETS / f"{name}.yaml"
+    file = PRESETS / f"{name}.yaml"
     return _build(_Part(file, {**_load(file), "folder": str(path)}))
 
 
@@ -348,7 +372,7 @@ def _load(file: Path) -> dict[str, Any]:
     if (preset := content.get("preset")) is None:
         return content
     part.check(_TOP)
-    base = _load(_PRESETS / f"{preset}.yaml")
+    base = _load(PRESETS / f"{preset}.yaml")
     inputs = {
         name: {**base["inputs"].get(name, {}), **value} for name, value in content.get("inputs", {}).items()
     }
@@ -368,6 +392,7 @@ def _build(part: _Part) -> LogMapping:
         folder=folder,
         zone=zone,
         identity=_identity(part.part("identity")) if "identity" in content else None,
+        hosts=_hosts(part.part("hosts")) if "hosts" in content else None,
         answers=_place(part.file, content["answers"]) if "answers" in content else None,
         inputs=tuple(_input(part.part("inputs", name), name, zone) for name in content["inputs"]),
     )
@@ -381,11 +406,22 @@ def _place(file: Path, name: str) -> Path:
 def _identity(part: _Part) -> Identity:
     """Return the identity of a mapping."""
     part.check(_IDENTITY_KEYS, ["table", "account", "user"])
-    content = part.content
-    table = _place(part.file, content["table"])
+    content, table = part.content, _table(part)
+    return Identity(table, part.texts("account"), content["user"], content.get("unknown", "refuse"))
+
+
+def _hosts(part: _Part) -> Identity:
+    """Return which PC has which addresses; an address that the table lacks stays the name of its PC."""
+    part.check(_HOST_KEYS, ["table", "address", "pc"])
+    return Identity(_table(part), part.texts("address"), part.content["pc"], "keep")
+
+
+def _table(part: _Part) -> Path:
+    """Return the table that a part names."""
+    table = _place(part.file, part.content["table"])
     if not table.is_file():
         raise part.fail(f"is not there: {table}", "table")
-    return Identity(table, part.texts("account"), content["user"], content.get("unknown", "refuse"))
+    return table
 
 
 def _input(part: _Part, name: str, zone: str) -> Input:
@@ -407,6 +443,7 @@ def _input(part: _Part, name: str, zone: str) -> Input:
         nulls=part.texts("nulls", _NULLS),
         json=part.texts("json"),
         optional=content.get("optional", False),
+        may_lack=part.texts("may_lack"),
         where=content.get("where"),
         time=_time(part.part("time"), zone),
         columns=tuple(columns.content.items()),

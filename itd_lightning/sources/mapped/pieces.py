@@ -17,6 +17,7 @@ from itd_lightning.sources.mapped.mapping import Input
 from itd_lightning.sources.mapped.streams import (
     BLOCK,
     LONGEST,
+    REWRITTEN,
     needs_stream,
     read_beginning,
     read_stream,
@@ -188,13 +189,15 @@ def read_layout(path: Path, source: Input) -> Layout:
     Raises:
         InputError: If it names none, or one twice, or lacks one that is needed.
     """
-    if source.format == "ndjson" or source.format == "json":
+    if source.format == "ndjson" or source.format in REWRITTEN:
         return Layout((), comments=False, has_header=False)
     head = read_beginning(path, source, LONGEST).removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
     layout = _find_layout(head, source)
     if layout is None:
         raise InputError(f"{path} has no header: {_expected(source)}; or name its columns with `header`")
-    if missing := [name for name in needed_columns(source) if name not in layout.columns]:
+    if missing := [
+        name for name in needed_columns(source) if name not in layout.columns and source.needs(name)
+    ]:
         raise InputError(
             f"{path} has no column {', '.join(map(repr, missing))}; it has {', '.join(layout.columns)[:300]}"
         )

@@ -13,7 +13,7 @@ from itd_lightning.contracts.events import EVENTS, Kind
 from itd_lightning.sources.base import PARSED, REFUSED
 from itd_lightning.sources.mapped.expressions import compile_sql
 from itd_lightning.sources.mapped.mapping import FILLED, Input, LogMapping
-from itd_lightning.sources.mapped.tables import read_accounts
+from itd_lightning.sources.mapped.tables import looked_up
 from itd_lightning.sources.mapped.times import local_times
 
 UNMAPPED = "no rule gives a kind"
@@ -109,18 +109,11 @@ def _somebody(name: str) -> pl.Expr:
 
 
 def _to_users(rows: pl.DataFrame, mapping: LogMapping) -> pl.DataFrame:
-    """Return rows with the user of each account, and ``account``."""
+    """Return rows with the user of each account, and ``account``, and the PC of each address."""
     rows = rows.with_columns(account="user")
-    if mapping.identity is None:
-        return rows
-    accounts = read_accounts(mapping.identity)
-    known = (
-        pl.col("account")
-        .str.to_lowercase()
-        .replace_strict(accounts["account"], accounts["user"], default=None, return_dtype=pl.String)
-    )
-    keep = mapping.identity.unknown == "keep"
-    return rows.with_columns(user=pl.coalesce(known, "account") if keep else known)
+    if mapping.hosts is not None:
+        rows = rows.with_columns(looked_up("pc", mapping.hosts))
+    return rows if mapping.identity is None else rows.with_columns(looked_up("user", mapping.identity))
 
 
 def _fault(source: Input, now: datetime) -> pl.Expr:

@@ -17,12 +17,13 @@ from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import private_folder
 from itd_lightning.sources.base import ROW_SIZE, Facts, Guess, ParsedPiece, Sample, Source
 from itd_lightning.sources.base import Piece as AnyPiece
+from itd_lightning.sources.cert.releases import SYNTHETIC
 from itd_lightning.sources.mapped.answers import read_campaigns
 from itd_lightning.sources.mapped.formats import RawRows, read_text
 from itd_lightning.sources.mapped.mapping import Input, LogMapping
 from itd_lightning.sources.mapped.pieces import PIECE, ROWS, Piece, cut_file, read_layout
-from itd_lightning.sources.mapped.rows import to_events
-from itd_lightning.sources.mapped.streams import PACKED, read_beginning, text_size
+from itd_lightning.sources.mapped.rows import LEFT_OUT, UNMAPPED, to_events
+from itd_lightning.sources.mapped.streams import PACKED, REWRITTEN, read_beginning, text_size
 from itd_lightning.sources.mapped.tables import accounts_digest, read_accounts, read_people
 
 _SAMPLE = 4 << 20  # bytes of each log
@@ -63,6 +64,11 @@ class MappedSource(Source):
         return frozenset(kind for kinds in self.logs.values() for kind in kinds)
 
     @property
+    def zone(self) -> str:
+        """Zone in the mapping."""
+        return self.mapping.zone
+
+    @property
     def archived(self) -> bool:
         """Packed files are streamed, but each alone."""
         return False
@@ -84,17 +90,14 @@ class MappedSource(Source):
 
     @property
     def identity(self) -> list[Any]:
-        """The mapping, the identity table, and name, size and time of change of all files."""
-        identity = self.mapping.identity
-        tables = [self.mapping.answers, None if identity is None else identity.table]
-        beside = [table for table in tables if table is not None]
-        stamps = [[str(file), *_stamp(file)] for file in [*self.files, *beside]]
+        """The mapping, the tables beside it, and name, size and time of change of all files."""
+        stamps = [[str(file), *_stamp(file)] for file in [*self.files, *self.mapping.tables]]
         return [PIECE, ROWS, self._seed, *stamps]
 
     @cached_property
     def _seed(self) -> str:
         """Hash of what decides, beside the files, what becomes of a row."""
-        return self.mapping.digest + accounts_digest(self.mapping.identity)
+        return self.mapping.digest + "".join(map(accounts_digest, self.mapping.lookups))
 
     @cached_property
     def _file_names(self) -> dict[tuple[str, Path], str]:
@@ -116,6 +119,15 @@ class MappedSource(Source):
                 for piece in cut_file(file, name, source, number, folder, is_done):
                     number = piece.number + 1
                     yield piece
+
+    @property
+    def unwanted(self) -> frozenset[str]:
+        """Reasons that the mapping itself gives to leave a row out."""
+        return frozenset({LEFT_OUT, UNMAPPED})
+
+    def expected_row(self, log: str) -> str:
+        """Return the command that shows rows beside what becomes of them."""
+        return "what `itd check` shows of the first rows, with the reason for each that is refused"
 
     def parse(self, piece: AnyPiece, content: tuple[str, ...] | None, now: datetime) -> ParsedPiece:
         """Parse a piece; content that no rule's kind keeps costs nothing.
@@ -140,7 +152,7 @@ class MappedSource(Source):
         """Yield the beginning of each log, parsed; of packed files, a guess."""
         for source, files in self.inputs:
             size = sum(map(text_size, files))
-            if files[0].suffix in PACKED or source.format in ("parquet", "json"):
+            if files[0].suffix in PACKED or source.format in ("parquet", *REWRITTEN):
                 yield Guess(size / ROW_SIZE, size / ROW_SIZE / _RATE)
                 continue
             start_time = perf_counter()
@@ -155,13 +167,14 @@ class MappedSource(Source):
             InputError: If a table cannot be read.
         """
         mapping = self.mapping
-        if mapping.identity is not None:
-            read_accounts(mapping.identity)
+        for lookup in mapping.lookups:
+            read_accounts(lookup)
         return Facts(
             directory=None if mapping.identity is None else read_people(mapping.identity),
-            answers=None if mapping.answers is None else read_campaigns(mapping.answers),
+            answers=None if mapping.answers is None else read_campaigns(mapping.answers, mapping.identity),
             decoys=None,
-            synthetic=False,
+            synthetic=any((place / SYNTHETIC).is_file() for place in {mapping.folder, mapping.file.parent}),
+            current=True,
         )
 
 
@@ -195,9 +208,8 @@ def _find_files(mapping: LogMapping, source: Input) -> tuple[Path, ...]:
             files |= {file for file in base.glob(pattern) if file.is_file()}
         except ValueError as error:
             raise InputError(f"{mapping.file}: inputs.{source.name}.files: {error}") from error
-    identity = mapping.identity
     # A table that lies among the logs is none of them.
-    return tuple(sorted(files - {mapping.answers, None if identity is None else identity.table}))
+    return tuple(sorted(files - set(mapping.tables)))
 
 
 def _relative(file: Path, folder: Path) -> str:
@@ -243,7 +255,7 @@ def _read_bytes(piece: Piece, source: Input, digest: xxh3_128) -> RawRows:
 def _read_parquet(piece: Piece, source: Input, digest: xxh3_128) -> RawRows:
     """Return the rows of a piece of a Parquet file; a dotted name is a field within a field."""
     frame = pl.scan_parquet(piece.path, glob=False)
-    rows = select_fields(frame, source.names, piece.path).slice(piece.start, piece.stop - piece.start)
+    rows = select_fields(frame, source, piece.path).slice(piece.start, piece.stop - piece.start)
     try:
         raw = rows.collect()
     except PolarsError as error:
@@ -256,22 +268,24 @@ def _read_parquet(piece: Piece, source: Input, digest: xxh3_128) -> RawRows:
     return RawRows(raw, line, pl.DataFrame(schema={"line": pl.UInt32, "reason": pl.String}), count)
 
 
-def select_fields(frame: pl.LazyFrame, names: list[str], path: Path) -> pl.LazyFrame:
-    """Return columns of a frame, and fields within them, by dotted names.
+def select_fields(frame: pl.LazyFrame, source: Input, path: Path) -> pl.LazyFrame:
+    """Return the columns of a frame that a mapping reads, and fields within them, by dotted names.
 
     Raises:
         InputError: If it has no such column.
     """
     schema = frame.collect_schema()
     chosen = []
-    for name in names:
+    for name in source.names:
         key, *rest = [name] if name in schema else name.split(".")
         fields, column = dict(schema), pl.col(key)
         for below in rest:
             dtype = fields.get(key)
             fields = dict(pl.Schema(dtype.to_schema())) if isinstance(dtype, pl.Struct) else {}
             key, column = below, column.struct.field(below)
-        if key not in fields:
+        if key not in fields and not source.needs(name):
+            column = pl.lit(None, pl.String)
+        elif key not in fields:
             raise InputError(f"{path} has no column {name!r}; it has {', '.join(schema)[:300]}")
         chosen.append(column.alias(name))
     return frame.select(chosen)

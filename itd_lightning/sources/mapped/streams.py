@@ -20,9 +20,11 @@ from polars.exceptions import PolarsError
 
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.sources.mapped.mapping import Input
+from itd_lightning.sources.mapped.windows_xml import event_lines
 
 BLOCK = 1 << 20  # bytes
 LONGEST = 1 << 20  # bytes of a row
+REWRITTEN = ("json", "xml")  # formats that become lines of JSON
 _RATIO = 8  # times its size that a packed log has, about
 PACKED = (".gz", ".bz2", ".zst")
 _ZSTD = b"\x28\xb5\x2f\xfd"
@@ -33,7 +35,7 @@ _NEXT_OBJECT = re.compile(r"\}\s*,\s*(?=\{)")
 
 def needs_stream(path: Path, source: Input) -> bool:
     """Return whether a file has to be unpacked or rewritten before rows can be cut out of it."""
-    if path.suffix in PACKED or source.format == "json":
+    if path.suffix in PACKED or source.format in REWRITTEN:
         return True
     return _encoding(path, source) != "utf-8"
 
@@ -48,7 +50,7 @@ def read_stream(path: Path, source: Input) -> Generator[bytes, None, None]:
         blocks = _unpack(path)
         if (encoding := _encoding(path, source)) != "utf-8":
             blocks = _decode(blocks, encoding)
-        yield from _array_lines(blocks) if source.format == "json" else blocks
+        yield from _LINES[source.format](blocks) if source.format in REWRITTEN else blocks
     except (EOFError, zlib.error, PolarsError, UnicodeError) as error:
         raise InputError(f"{path} is damaged or cut short: {' '.join(str(error).split())[:120]}") from error
     except OSError as error:
@@ -131,6 +133,9 @@ def _array_lines(blocks: Iterator[bytes]) -> Iterator[bytes]:
         yield _encode(lines)
     lines, rest = _take_records(text, last=True)
     yield _encode([*lines, rest] if rest.strip() else lines)
+
+
+_LINES = {"json": _array_lines, "xml": event_lines}
 
 
 def _take_records(text: str, *, last: bool) -> tuple[list[str], str]:

@@ -67,9 +67,19 @@ def _accounts(identity: Identity, _changed: int) -> pl.DataFrame:
     return accounts
 
 
-def accounts_digest(identity: Identity | None) -> str:
-    """Return the hash of the identity table; "" without one."""
-    return "" if identity is None else xxh3_128(identity.table.read_bytes()).hexdigest()
+def looked_up(name: str, table: Identity) -> pl.Expr:
+    """Return whose account, or which PC's address, a column holds."""
+    accounts = read_accounts(table)
+    column = pl.col(name)
+    known = column.str.to_lowercase().replace_strict(
+        accounts["account"], accounts["user"], default=None, return_dtype=pl.String
+    )
+    return (pl.coalesce(known, column) if table.unknown == "keep" else known).alias(name)
+
+
+def accounts_digest(identity: Identity) -> str:
+    """Return the hash of a table."""
+    return xxh3_128(identity.table.read_bytes()).hexdigest()
 
 
 def read_people(identity: Identity) -> Directory | None:

@@ -15,7 +15,7 @@ killed build left there is used by the next one, if nothing that it depends on h
 
 import shutil
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,7 @@ from itd_lightning.store.build.publish import (
 )
 from itd_lightning.store.build.resolve import resolve_key
 from itd_lightning.store.build.shards import Shard
-from itd_lightning.store.build.sort import sort_shard
+from itd_lightning.store.build.sort import knows_all_kinds, sort_shard
 from itd_lightning.store.build.stage import (
     SORTED,
     STAGING,
@@ -57,6 +57,7 @@ from itd_lightning.store.build.stage import (
 )
 
 _SPOOL = "small"  # in the folder: files of archives
+_FEW_FAULTS = 10  # rows of a log, which say nothing of the others
 _NOW = "now.txt"  # in the folder: after when events are refused
 Progress = Callable[[str, int, int, int], None]  # what is done, how much of it, of how much, rows
 
@@ -113,7 +114,7 @@ def _write_store(plan: Plan, folder: Path, executor: Executor, report: Progress)
         facts or source.read_facts(_spool_folder(folder, number), streamed=True)
         for number, (source, facts) in enumerate(zip(plan.sources, facts_before, strict=True))
     ]
-    facts = join_facts([*_load_base_facts(plan), *(facts for facts in facts_after if facts is not None)])
+    facts = join_facts([facts for facts in facts_after if facts is not None], *_load_base_facts(plan))
     shards = sort_shards(plan, job, executor, report)
     write_facts(folder, facts)
     files = [shard_folder(folder, shard) / EVENT_FILE for shard in range(plan.shards)]
@@ -149,13 +150,15 @@ def _spool_folder(folder: Path, source: int) -> Path:
     return folder / _SPOOL / f"source-{source}"
 
 
-def _load_base_facts(plan: Plan) -> list[Facts]:
-    """Return the facts of the store that is added to, if any."""
+def _load_base_facts(plan: Plan) -> tuple[Facts | None, date | None]:
+    """Return the facts of the store that is added to, if any, and the month in which it ends."""
     if plan.base is None:
-        return []
+        return None, None
     manifest = plan.base.manifest
     remarks = [] if manifest["answers"] is None else manifest["answers"]["remarks"]
-    return [read_raw(plan.base.path, remarks, synthetic=manifest["synthetic"])]
+    last = manifest["last"]
+    month = None if last is None else datetime.fromisoformat(last).date().replace(day=1)
+    return read_raw(plan.base.path, remarks, synthetic=manifest["synthetic"]), month
 
 
 def stage_logs(plan: Plan, job: Job, executor: Executor, report: Progress) -> Iterator[StagedLog]:
@@ -172,13 +175,37 @@ def stage_logs(plan: Plan, job: Job, executor: Executor, report: Progress) -> It
     staged: dict[tuple[int, str], list[tuple[Piece, PieceNote]]] = {}
     for turn, note in enumerate(executor.map(partial(stage_piece, job), items())):
         number, piece = items_sent[turn]
-        staged.setdefault((number, piece.log), []).append((piece, note))
+        notes = staged.setdefault((number, piece.log), [])
+        notes.append((piece, note))
+        _require_wanted_rows(plan, number - job.first, piece.log, [note for _, note in notes])
         done, rows = done + note.size, rows + note.read
         report("reading", min(done, total), total, rows)
     report("reading", total, total, rows)
     for number, source in enumerate(plan.sources, job.first):
         for log in source.logs:
             yield StagedLog(number, log, staged.get((number, log), []))
+
+
+def _require_wanted_rows(plan: Plan, source: int, log: str, notes: list[PieceNote]) -> None:
+    """Stop as soon as more of a log's rows are faulty than the plan allows; what was read is kept.
+
+    Args:
+        plan: The build.
+        source: Number of the source in the plan.
+        log: Name of the log.
+        notes: Its pieces so far.
+
+    Raises:
+        InputError: If they are; with a row, the reason and the form that is expected.
+    """
+    wanted, faulty = sum(note.wanted for note in notes), sum(note.faulty for note in notes)
+    if faulty < _FEW_FAULTS or faulty <= plan.allow_refused * wanted:
+        return
+    example = next(note.example for note in notes if note.example)
+    raise InputError(
+        f"{faulty:,} of the first {wanted:,} rows of {log} would be refused, such as {example}; expected: "
+        f"{plan.sources[source].expected_row(log)}; if that is meant, allow it with --allow_refused 1"
+    )
 
 
 def _pieces_of(source: Source, job: Job, number: int) -> Iterator[Piece]:
@@ -191,10 +218,17 @@ def _pieces_of(source: Source, job: Job, number: int) -> Iterator[Piece]:
 
 
 def sort_shards(plan: Plan, job: Job, executor: Executor, report: Progress) -> list[Shard]:
-    """Sort every shard; one that nothing was added to stays the file it was."""
+    """Sort every shard; one that nothing was added to stays the file it was.
+
+    Unless an earlier version wrote it, which knew fewer kinds: all files of a store have the same columns.
+    """
     changed = {int(path.stem) for path in job.folder.glob(f"{STAGING}/[0-9]*/[0-9]*.arrow")}
     base = None if plan.base is None else plan.base.path
-    todo = [shard for shard in range(plan.shards) if base is None or shard in changed]
+    todo = [
+        shard
+        for shard in range(plan.shards)
+        if base is None or shard in changed or not knows_all_kinds(base, shard)
+    ]
     shards = {}
     rows = 0
     for shard, result in zip(todo, executor.map(partial(sort_shard, job, base), todo), strict=True):

@@ -5,6 +5,7 @@ been read at once.
 """
 
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -18,12 +19,26 @@ from itd_lightning.contracts.store_files import (
     RAW_TRAIT_FILE,
 )
 from itd_lightning.sources.base import CAMPAIGN_ORDER, KEY_ORDER, Answers, Directory, Facts
-from itd_lightning.store.build.people import join_directories, validity_periods
+from itd_lightning.store.build.people import join_directories, update_directory, validity_periods
 
 
-def join_facts(parts: Sequence[Facts]) -> Facts:
-    """Join the facts of several sources; where two speak of the same month or user, the first counts."""
+def join_facts(parts: Sequence[Facts], base: Facts | None = None, since: date | None = None) -> Facts:
+    """Join the facts of several sources; where two speak of the same month or user, the first counts.
+
+    Args:
+        parts: Facts of the new sources.
+        base: Facts of the store that is added to.
+        since: Month from which on people are as the new sources have them, where these say how it is now.
+    """
+    current = [part.directory for part in parts if part.current and part.directory is not None]
+    if base is not None:
+        parts = [base, *parts]
     directories = [part.directory for part in parts if part.directory is not None]
+    if base is not None and base.directory is not None and current and since is not None:
+        directories = [
+            update_directory(base.directory, join_directories(current), since),
+            *(part.directory for part in parts[1:] if not part.current and part.directory is not None),
+        ]
     keys = [part.answers for part in parts if part.answers is not None]
     decoys = [part.decoys for part in parts if part.decoys is not None]
     return Facts(

@@ -92,6 +92,7 @@ def make_manifest(
         "schema": SCHEMA_VERSION,
         "release": plan.name,
         "synthetic": facts.synthetic,
+        "zone": plan.zone,
         "records": [kind for kind in KINDS if kind in plan.records],
         **_count_shards(shards),
         "logs": {
@@ -162,11 +163,13 @@ def count_key(campaigns: pl.DataFrame, rows: pl.DataFrame, remarks: list[str]) -
         remarks: Lines that could not be read, or were repaired.
     """
     missing = rows.filter(pl.col("found_by").is_null())
+    spanned = len(rows.filter(pl.col("found_by") == "span"))
     return {
         "campaigns": len(campaigns),
         "rows": len(rows),
         "found_by_id": len(rows.filter(pl.col("found_by") == "id")),
         "found_by_time": len(rows.filter(pl.col("found_by") == "time")),
+        **({"found_by_span": spanned} if spanned else {}),
         "missing": len(missing),
         "missing_by_account": dict(missing.group_by("user").len().sort("user").iter_rows()),
         "remarks": remarks,

@@ -19,6 +19,24 @@ def join_directories(directories: Sequence[Directory]) -> Directory:
     return Directory(pl.concat(entries), traits.unique("user", keep="first", maintain_order=True))
 
 
+def update_directory(old: Directory, now: Directory, since: date) -> Directory:
+    """Return a directory in which everybody is, from a month on, as they are now.
+
+    What earlier months say stays. Whoever is no longer there has left in that month, who is new came in it.
+
+    Args:
+        old: The months so far.
+        now: The people now; its last month tells how long that holds.
+        since: First day of the month.
+    """
+    last = now.entries["month"].max()
+    table = now.entries.filter(pl.col("month") == last)
+    kept = old.entries.filter(pl.col("month") < since)
+    entries = [kept, *(table.with_columns(month=pl.lit(month)) for month in (since, last))]
+    traits = pl.concat([old.traits, now.traits.match_to_schema(old.traits.schema, missing_columns="insert")])
+    return Directory(pl.concat(entries), traits.unique("user", keep="first", maintain_order=True))
+
+
 def validity_periods(directory: Directory) -> pl.DataFrame:
     """Return one row for each user and unbroken run of months with equal attributes.
 

@@ -12,6 +12,7 @@ from itd_lightning.contracts.files import absolute, aside
 from itd_lightning.sources.base import ROW_SIZE, Source
 from itd_lightning.store.read import SCHEMA_VERSION, Store
 
+ALLOW_REFUSED = 0.5  # share of the rows of a log: with more, the log is not what it is taken for
 _SHARDS = (16, 128)  # fewest, and most as long as memory does not ask for more
 _MOST_SHARDS = 1024
 _SHARD = 256 << 20  # bytes of CSV in a shard, about
@@ -32,6 +33,7 @@ class Plan(NamedTuple):
         base: Store that is added to; None for a new one.
         now: Events after it are refused.
         size: Bytes of all logs, about.
+        allow_refused: Share of a log's rows that may be refused because of a fault.
     """
 
     sources: tuple[Source, ...]
@@ -41,6 +43,7 @@ class Plan(NamedTuple):
     base: Store | None
     now: datetime
     size: int
+    allow_refused: float
 
     @property
     def name(self) -> str:
@@ -67,6 +70,11 @@ class Plan(NamedTuple):
         """Kinds of events that some source of the store can record."""
         recorded = frozenset(kind for source in self.sources for kind in source.records)
         return recorded if self.base is None else recorded.union(self.base.manifest.get("records", ()))
+
+    @property
+    def zone(self) -> str | None:
+        """Zone of the events' local times; None where times are as logged."""
+        return self.sources[0].zone or (None if self.base is None else self.base.manifest.get("zone"))
 
     @property
     def partial(self) -> Path:
@@ -98,6 +106,7 @@ def plan_build(
     workers: int = 1,
     content: Sequence[str] | None = None,
     append: bool = False,
+    allow_refused: float = ALLOW_REFUSED,
 ) -> Plan:
     """Check the options of a build, and choose those that are left open.
 
@@ -109,21 +118,26 @@ def plan_build(
         workers: Parts worked on at a time.
         content: Kinds of event whose content is stored; none for an empty list, all for None.
         append: Whether to add to a store that is there, with its options.
+        allow_refused: Share of a log's rows, 0 to 1, that may be refused because of a fault.
 
     Raises:
         InputError: If anything does not fit.
     """
+    if not 0 <= allow_refused <= 1:
+        raise InputError(f"allow_refused is a share, 0 to 1, got {allow_refused}")
     if workers < 1:
         raise InputError(f"workers must be at least 1, got {workers}")
     memory = _WORKER * workers if memory is None else memory
     if memory <= 0:
         raise InputError(f"memory must be more than 0 GiB, got {memory}")
     _check_names(sources)
+    _check_zones(sources, None)
     store = absolute(store)  # other machines may stand in other folders
     kinds = _order_kinds(content)
     base: Store | None = None
     if append:
         base = base_store(store, sources[0].name)
+        _check_zones(sources, base)
         shards, kinds = _base_options(base, shards, kinds)
     elif _restore_store(store).exists():
         raise InputError(f"{store} exists already; remove it, name another store, or --append to it")
@@ -141,7 +155,7 @@ def plan_build(
             f"needs about {needed:.1f} GiB and memory allows {memory}: use fewer workers{more} or more memory"
         )
     today = datetime.now().replace(hour=0, minute=0, second=0, microsecond=0)
-    return Plan(tuple(sources), store, parts, kinds, base, today + timedelta(days=2), size)
+    return Plan(tuple(sources), store, parts, kinds, base, today + timedelta(days=2), size, allow_refused)
 
 
 def _check_names(sources: Sequence[Source]) -> None:
@@ -152,6 +166,22 @@ def _check_names(sources: Sequence[Source]) -> None:
     """
     if len(names := sorted({source.name for source in sources})) > 1:
         raise InputError(f"a store holds logs of one kind, not {' and '.join(names)}")
+
+
+def _check_zones(sources: Sequence[Source], base: Store | None) -> None:
+    """Refuse sources whose times are those of another zone than the store's, or than each other's.
+
+    Raises:
+        InputError: If there are any.
+    """
+    zone = sources[0].zone if base is None else base.manifest.get("zone")
+    for source in sources:
+        if zone is not None and source.zone not in (zone, None):
+            place = sources[0].path if base is None else base.path
+            raise InputError(
+                f"{source.path} has the zone {source.zone}, and the times of {place} are those of {zone}: "
+                f"write `zone: {zone}`; the zone in which a log writes stands in its `time`"
+            )
 
 
 def _order_kinds(content: Sequence[str] | None) -> tuple[str, ...] | None:

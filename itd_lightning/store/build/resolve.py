@@ -7,12 +7,13 @@ from typing import Any
 import polars as pl
 
 from itd_lightning.contracts.events import EVENTS
-from itd_lightning.contracts.store_files import MALICIOUS_FILE, RAW_KEY_FILE
+from itd_lightning.contracts.store_files import CAMPAIGN_FILE, MALICIOUS_FILE, RAW_KEY_FILE
 from itd_lightning.executors import Executor
-from itd_lightning.sources.base import Answers
+from itd_lightning.sources.base import KEY_ORDER, KEY_ROWS, Answers
 from itd_lightning.store.build.manifest import count_key
 
 _COLUMNS = ("event_id", "user", "kind", "pc", "time")
+_SPAN = "span"  # how an event was found that no row of a key names
 _HITS = pl.Schema({**{name: EVENTS[name] for name in _COLUMNS}, "found_by": pl.String()})
 
 
@@ -68,8 +69,23 @@ def _resolve(key: pl.DataFrame, hits: list[pl.DataFrame]) -> pl.DataFrame:
     return pl.concat([matched, paired]).sort("insider", "time", "event_id", "kind", "user", "scenario")
 
 
+def _find_span_rows(campaigns: Path, shard: Path) -> pl.DataFrame:
+    """Return what the users of campaigns did within them, as rows of a key."""
+    spans = pl.read_parquet(campaigns, glob=False)
+    users = spans["user"].unique().to_list()
+    events = pl.scan_parquet(shard, glob=False).select(_COLUMNS).filter(pl.col("user").is_in(users)).collect()
+    within = pl.col("time").is_between("start", "end")
+    hits = events.join(spans, on="user").filter(within).unique(["user", "kind", "event_id"], keep="first")
+    return hits.select(
+        *(pl.col("user" if name == "insider" else name).alias(name) for name in KEY_ROWS),
+        found_by=pl.lit(_SPAN),
+    )
+
+
 def resolve_key(folder: Path, answers: Answers, shards: list[Path], executor: Executor) -> dict[str, Any]:
     """Find the events that the key means, and write them beside the campaigns.
+
+    A key that names no event at all, as that of own logs, means all that its users did within its campaigns.
 
     Args:
         folder: The store in the making, with the key as it was read.
@@ -80,6 +96,11 @@ def resolve_key(folder: Path, answers: Answers, shards: list[Path], executor: Ex
     Returns:
         Counts of the key.
     """
+    if answers.rows.is_empty():
+        found = executor.map(partial(_find_span_rows, folder / CAMPAIGN_FILE), shards)
+        rows = pl.concat([pl.DataFrame(schema={**KEY_ROWS, "found_by": pl.String()}), *found])
+        rows.sort(KEY_ORDER).write_parquet(folder / MALICIOUS_FILE)
+        return count_key(answers.campaigns, rows, answers.remarks)
     hits = list(executor.map(partial(_find_key_rows, folder / RAW_KEY_FILE), shards))
     resolved = _resolve(answers.rows, hits)
     resolved.write_parquet(folder / MALICIOUS_FILE)

@@ -77,7 +77,13 @@ def _read_base_rows(base: Path | None, shard: int) -> pl.DataFrame:
     rows = EVENTS.to_frame()
     if base is not None:
         rows = pl.read_parquet(shard_folder(base, shard) / EVENT_FILE, glob=False)
+        rows = rows.with_columns(pl.col("kind").cast(Kind))  # an earlier version knew fewer kinds
     return rows.with_columns(line=pl.lit(None, PARSED["line"]), piece=pl.lit(None, pl.String))
+
+
+def knows_all_kinds(base: Path, shard: int) -> bool:
+    """Return whether a shard of a store was written by a version that knew the kinds of today."""
+    return pl.read_parquet_schema(shard_folder(base, shard) / EVENT_FILE)["kind"] == Kind
 
 
 def _read_staged_rows(path: Path) -> pl.DataFrame:

@@ -18,6 +18,7 @@ from itd_lightning.sources.base import Piece, Source
 from itd_lightning.store.build.shards import split_by_shard
 
 STAGING, SORTED = "staging", "sorted"  # folders of a build: staged pieces, notes of sorted shards
+_EXAMPLE = 80  # characters of a row that is shown
 _NOTE, REFUSALS = "note.json", "refused.parquet"  # files of a staged piece
 
 
@@ -49,12 +50,18 @@ class PieceNote(NamedTuple):
     Attributes:
         lines: Lines of the file in it.
         read: Rows in it.
+        wanted: Those of them that were asked for: kept, or refused because of a fault.
+        faulty: Rows that were refused because of a fault.
+        example: The first of them, with the reason, as "unparsable date: ..."; empty without any.
         size: Its bytes.
         digest: Hash of its bytes.
     """
 
     lines: int
     read: int
+    wanted: int
+    faulty: int
+    example: str
     size: int
     digest: str
 
@@ -98,9 +105,24 @@ def write_piece(job: Job, source: Source, piece: Piece, folder: Path) -> PieceNo
     for shard, part in split_by_shard(events, job.shards).items():
         part.write_ipc_stream(folder / f"{shard:04d}.arrow", compression=staging_compression(job.content))
     parsed.refused.write_parquet(folder / REFUSALS)
-    note = PieceNote(parsed.lines, len(events) + len(parsed.refused), piece.size, parsed.digest)
+    faults = parsed.refused.filter(~pl.col("reason").is_in(source.unwanted))
+    note = PieceNote(
+        lines=parsed.lines,
+        read=len(events) + len(parsed.refused),
+        wanted=len(events) + len(faults),
+        faulty=len(faults),
+        example="" if faults.is_empty() else _describe_fault(source, piece, *faults.row(0)),
+        size=piece.size,
+        digest=parsed.digest,
+    )
     (folder / _NOTE).write_text(json.dumps(note._asdict()), "utf-8")
     return note
+
+
+def _describe_fault(source: Source, piece: Piece, line: int, reason: str) -> str:
+    """Return why a row was refused, and the beginning of the row where it is a line of text."""
+    text = source.row_text(piece, line)
+    return f"{reason}: {text[:_EXAMPLE]!r}" if text else reason
 
 
 def staging_compression(content: tuple[str, ...] | None) -> Literal["lz4", "uncompressed"]:

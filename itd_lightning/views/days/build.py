@@ -1,14 +1,16 @@
 """Build of view ``days``: the features of each user-day, in one file a shard."""
 
+from collections.abc import Collection
 from functools import partial
 from pathlib import Path
 
 import polars as pl
 
+from itd_lightning.contracts.events import is_recorded
 from itd_lightning.events.files import FileTypes
 from itd_lightning.events.pcs import own_pcs
 from itd_lightning.store.read import ShardMap, Store
-from itd_lightning.views.days.features import build, records
+from itd_lightning.views.days.features import KIND_FACTS, build, records
 
 _RECORDED = ["kind", "object", "from_removable", "content"]  # of an event, for ``records``
 _INPUT_COLUMNS = ["user", "time", "pc", "size", "attachments", "to_removable", *_RECORDED]
@@ -26,11 +28,11 @@ def _build_shard(
     people: pl.DataFrame | None,
     recorded: dict[str, bool],
     file_types: FileTypes,
+    kinds: Collection[str],
 ) -> pl.DataFrame:
     """Build one shard into a file of the target folder; return its user-days."""
-    days = build(
-        pl.read_parquet(shard, columns=_INPUT_COLUMNS, glob=False), own, people, recorded, file_types
-    )
+    events = pl.read_parquet(shard, columns=_INPUT_COLUMNS, glob=False)
+    days = build(events, own, people, recorded, file_types, kinds)
     days.write_parquet(target / f"{shard.parent.name}.parquet")
     return days.select("user", "day")
 
@@ -45,6 +47,8 @@ def build_view(store: Store, map_shards: ShardMap, target: Path, file_types: Fil
         file_types: Which endings make a file a document, a program and so on.
     """
     recorded = map_shards(_records_shard).select(pl.all().any()).row(0, named=True)
+    declared = store.manifest.get("records", ())  # a store of an earlier version does not say
+    recorded |= {fact: True for fact, kinds in KIND_FACTS.items() if is_recorded(kinds, declared)}
     work = partial(
         _build_shard,
         target=target,
@@ -52,5 +56,6 @@ def build_view(store: Store, map_shards: ShardMap, target: Path, file_types: Fil
         people=store.people(),
         recorded=recorded,
         file_types=file_types,
+        kinds=store.records,
     )
     map_shards(work)

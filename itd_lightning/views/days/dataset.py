@@ -20,11 +20,11 @@ from itd_lightning.contracts.errors import InputError
 History = Literal["none", "own", "frozen", "both"]
 
 
-def matching(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
+def matching(names: Sequence[str], patterns: Sequence[str], least: int = 1) -> list[str]:
     """Return the names that match any pattern, but none that match a pattern after an exclamation mark.
 
     Raises:
-        InputError: If there is none.
+        InputError: If there are fewer than ``least``.
 
     Example:
         >>> matching(["usb_count", "http_count", "http_url_length_mean"], ["*_count", "!usb_*"])
@@ -37,7 +37,7 @@ def matching(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
         if any(fnmatchcase(name, pattern) for pattern in patterns)
         and not any(fnmatchcase(name, pattern) for pattern in out)
     ]
-    if not matches:
+    if len(matches) < least:
         raise InputError(
             f"no feature fits {list(patterns)}; their names are {names[0]}, {names[1]} and so on"
         )

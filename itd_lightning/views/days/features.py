@@ -11,6 +11,10 @@ A feature's name tells what it holds: ``GROUP[_TYPE][_PART][_HOURS]_count`` or `
 - HOURS: ``work_hours``, from 7:30 to 17:30 on any day of the week, both included, or ``after_hours``; without
   it, the whole day.
 
+A group, a type or a measure whose kinds of events the store does not record is left out. A recorded kind of
+no family (``contracts.events.FAMILIES``), such as ``process``, is a group of its own under its name, whose
+part ``new`` are events with an object that the user had never had to do with before.
+
 So ``email_external_after_hours_count`` are mails to somebody outside, sent after hours, and
 ``http_job_url_length_mean`` is the mean length of the addresses of job sites.
 
@@ -30,11 +34,14 @@ Source:
     psychometric scores) is no behaviour and not part of the matrix.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 import polars as pl
 
+from itd_lightning.contracts.events import FAMILY_KINDS, further_kinds, is_recorded
+from itd_lightning.events.annotate import WARM_UP
 from itd_lightning.events.files import FILE_KINDS, FOLDERS, IS_FILE, FileTypes, file_type
 from itd_lightning.events.hours import LE_2020
 from itd_lightning.events.mail import (
@@ -61,12 +68,14 @@ class _Measure(NamedTuple):
         how: ``count``: events of which it is true. ``mean``: its mean over events that have it.
         value: The fact or number, from the columns of the group's events.
         needs: Key of ``RECORDS``: only a store that records it has the feature; empty for any store.
+        kind: Kind of event that it is about, which the store must record; empty for those of the group.
     """
 
     name: str
     how: Literal["count", "mean"]
     value: pl.Expr
     needs: str = ""
+    kind: str = ""
 
 
 class _Group(NamedTuple):
@@ -74,13 +83,15 @@ class _Group(NamedTuple):
 
     Attributes:
         kinds: Kinds of its events.
-        types: Types that its events are divided into.
+        types: Types that its events are divided into; those of ``type_kinds`` need that kind.
         measures: Facts and numbers of each event, counts first. A line here is a feature.
+        type_kinds: Kind of event that a type is about, by type.
     """
 
     kinds: tuple[str, ...]
     types: tuple[str, ...] = ()
     measures: tuple[_Measure, ...] = ()
+    type_kinds: Mapping[str, str] = MappingProxyType({})
 
 
 _KIND = pl.col("kind")
@@ -88,17 +99,19 @@ LENGTH, WORDS = pl.col("content").str.len_chars(), pl.col("content").str.count_m
 
 _GROUPS = {
     "logon": _Group(("logon",)),
-    "usb": _Group(("connect",), measures=(_Measure("seconds", "mean", pl.col("seconds")),)),
+    "usb": _Group(
+        ("connect",), measures=(_Measure("seconds", "mean", pl.col("seconds"), kind="disconnect"),)
+    ),
     "file": _Group(
         FILE_KINDS,
         types=("other", "archive", "image", "document", "text", "program"),
         measures=(
             _Measure("to_removable", "count", pl.col("to_removable"), "removable"),
             _Measure("from_removable", "count", pl.col("from_removable"), "removable"),
-            _Measure("open", "count", _KIND == "file_open", "file_actions"),
-            _Measure("copy", "count", _KIND == "file_copy", "file_actions"),
-            _Measure("write", "count", _KIND == "file_write", "file_actions"),
-            _Measure("delete", "count", _KIND == "file_delete", "file_actions"),
+            _Measure("open", "count", _KIND == "file_open", "file_actions", "file_open"),
+            _Measure("copy", "count", _KIND == "file_copy", "file_actions", "file_copy"),
+            _Measure("write", "count", _KIND == "file_write", "file_actions", "file_write"),
+            _Measure("delete", "count", _KIND == "file_delete", "file_actions", "file_delete"),
             _Measure("length", "mean", LENGTH, "file_contents"),
             _Measure("words", "mean", WORDS, "file_contents"),
             _Measure("depth", "mean", FOLDERS, "file_paths"),
@@ -107,6 +120,7 @@ _GROUPS = {
     "email": _Group(
         MAIL_KINDS,
         types=("sent", "viewed"),
+        type_kinds={"sent": "email_send", "viewed": "email_view"},
         measures=(
             _Measure("external", "count", pl.col("external_recipients") > 0),
             _Measure("external_copy", "count", pl.col("external_copies") > 0),
@@ -123,9 +137,9 @@ _GROUPS = {
         PAGE_KINDS,
         types=("other", "social", "cloud", "job", "leak", "hack"),
         measures=(
-            _Measure("visit", "count", _KIND == "http_visit", "page_actions"),
-            _Measure("download", "count", _KIND == "http_download", "page_actions"),
-            _Measure("upload", "count", _KIND == "http_upload", "page_actions"),
+            _Measure("visit", "count", _KIND == "http_visit", "page_actions", "http_visit"),
+            _Measure("download", "count", _KIND == "http_download", "page_actions", "http_download"),
+            _Measure("upload", "count", _KIND == "http_upload", "page_actions", "http_upload"),
             _Measure("url_length", "mean", URL_LENGTH),
             _Measure("url_depth", "mean", URL_DEPTH),
             _Measure("length", "mean", LENGTH, "page_contents"),
@@ -144,6 +158,12 @@ RECORDS = {
     "file_contents": (IS_FILE & pl.col("content").is_not_null()).any(),
     "mail_contents": (IS_MAIL & pl.col("content").is_not_null()).any(),
     "page_contents": (IS_PAGE & pl.col("content").is_not_null()).any(),
+}
+# Of these, what the kinds that sources can record tell, too, whether or not such an event happened.
+KIND_FACTS = {
+    "file_actions": ("file_open", "file_write", "file_delete"),
+    "mail_viewed": ("email_view",),
+    "page_actions": ("http_download", "http_upload"),
 }
 
 
@@ -191,27 +211,42 @@ class Feature(NamedTuple):
         return total.cast(pl.Float32).alias(self.name)
 
 
-def features(recorded: dict[str, bool]) -> list[Feature]:
+def _groups(kinds: Collection[str]) -> dict[str, _Group]:
+    """Return the groups of which these kinds of events hold any; each kind of no family is one of its own."""
+    published = {name: sort for name, sort in _GROUPS.items() if is_recorded(sort.kinds, kinds)}
+    new = _Measure("new", "count", pl.col("new"))
+    return published | {kind: _Group((kind,), measures=(new,)) for kind in further_kinds(kinds)}
+
+
+def features(recorded: dict[str, bool], kinds: Collection[str] = FAMILY_KINDS) -> list[Feature]:
     """Return the features of a store that records these things; r4.2 with contents has 426.
 
     Args:
         recorded: For each key of ``RECORDS``, whether the store does.
+        kinds: Kinds of events that the store's sources can record.
     """
     return [
         Feature(group, kind, part, hours, how)
         for hours in _HOURS
-        for group, sort in {"all": _Group(()), **_GROUPS}.items()
-        for kind in ("", *(sort.types if group != "email" or recorded["mail_viewed"] else ()))
-        for part, how in _parts(sort, recorded)
+        for group, sort in {"all": _Group(()), **_groups(kinds)}.items()
+        for kind in ("", *_types(sort, recorded, kinds))
+        for part, how in _parts(sort, recorded, kinds)
     ]
 
 
-def _parts(sort: _Group, recorded: dict[str, bool]) -> Iterator[tuple[str, str]]:
+def _types(sort: _Group, recorded: dict[str, bool], kinds: Collection[str]) -> Iterator[str]:
+    """Yield the types of a group that are told apart: mails only where those that are viewed are recorded."""
+    if sort.type_kinds and not recorded["mail_viewed"]:
+        return
+    yield from (name for name in sort.types if sort.type_kinds.get(name, name) in {*kinds, name})
+
+
+def _parts(sort: _Group, recorded: dict[str, bool], kinds: Collection[str]) -> Iterator[tuple[str, str]]:
     """Yield the counted and averaged quantities of a group."""
     yield "", "count"
     yield from ((f"{pc}_pc", "count") for pc in _PCS)
     for measure in sort.measures:
-        if not measure.needs or recorded[measure.needs]:
+        if (not measure.needs or recorded[measure.needs]) and (not measure.kind or measure.kind in kinds):
             yield measure.name, measure.how
 
 
@@ -221,6 +256,7 @@ def build(
     people: pl.DataFrame | None,
     recorded: dict[str, bool],
     file_types: FileTypes = "common",
+    kinds: Collection[str] = FAMILY_KINDS,
 ) -> pl.DataFrame:
     """Count what each user of a shard did on each day with any event.
 
@@ -230,17 +266,19 @@ def build(
         people: The store's people, with supervisors and the company's mail domains, or None.
         recorded: What the whole store records: ``records`` of its shards, merged.
         file_types: Table of endings that gives the type of a file.
+        kinds: Kinds of events that the store's sources can record.
 
     Returns:
         ``user``, ``day`` and the features, float32; sorted.
     """
-    names = features(recorded)
+    names = features(recorded, kinds)
     keys = ["user", "day"]
     rows = _place_events(events, own, people)
-    cells = pl.concat(_sum_cells(rows, company_domains(people), file_types), how="diagonal")
+    groups = _groups(kinds)
+    cells = pl.concat(_sum_cells(rows, company_domains(people), file_types, groups), how="diagonal")
     # Few features look at cells of any group: a hundred filters over each group's own cells are cheaper.
     tables = [cells.group_by(keys).agg(one.value() for one in names if one.group == "all")]
-    for group in _GROUPS:
+    for group in groups:
         of_group = cells.filter(pl.col("group") == group).group_by(keys)
         tables.append(of_group.agg(one.value() for one in names if one.group == group))
     result, *further = tables
@@ -259,7 +297,9 @@ def _place_events(events: pl.DataFrame, own: pl.DataFrame, people: pl.DataFrame 
     )
 
 
-def _sum_cells(rows: pl.DataFrame, company: Sequence[str], file_types: FileTypes) -> Iterator[pl.DataFrame]:
+def _sum_cells(
+    rows: pl.DataFrame, company: Sequence[str], file_types: FileTypes, groups: Mapping[str, _Group]
+) -> Iterator[pl.DataFrame]:
     """Yield sums over the events of each user, day, group, type and half of the day, group by group."""
     numbers = {
         "usb": _usb(rows),
@@ -267,10 +307,12 @@ def _sum_cells(rows: pl.DataFrame, company: Sequence[str], file_types: FileTypes
         "email": _mails(rows, company),
         "http": _pages(rows),
     }
-    for group, sort in _GROUPS.items():
+    for group, sort in groups.items():
         events = numbers.get(group, rows.filter(pl.col("kind").is_in(sort.kinds)))
+        if group not in _GROUPS:
+            events = events.with_columns(new=_is_new(rows, sort.kinds))
         yield _sum_group(events if sort.types else events.with_columns(type=pl.lit("")), group, sort)
-    kinds = [kind for sort in _GROUPS.values() for kind in sort.kinds]
+    kinds = [kind for sort in groups.values() for kind in sort.kinds]
     rest = rows.filter(~pl.col("kind").is_in(kinds)).with_columns(type=pl.lit(""))
     yield _sum_group(rest, "rest", _Group(()))  # logoffs and the like: part of ``all`` only
 
@@ -286,6 +328,19 @@ def _sum_group(rows: pl.DataFrame, group: str, sort: _Group) -> pl.DataFrame:
         *(pl.col(name).cast(pl.Int64).sum() for name in counts),
         *(pl.col(name).count().cast(pl.Int64).alias(f"{name}_known") for name in means),
     )
+
+
+def _is_new(rows: pl.DataFrame, kinds: Sequence[str]) -> pl.Series:
+    """Return whether each event of these kinds is the user's first one with its object.
+
+    In a user's first 28 days everything would be new, so nothing is.
+    """
+    known = pl.col("day") >= pl.col("day").min().over("user").dt.offset_by(f"{WARM_UP}d")
+    own = rows.select("user", "day", "time", "kind", "object", known=known).filter(
+        pl.col("kind").is_in(kinds)
+    )
+    first = pl.struct("user", "kind", "object").is_first_distinct()
+    return own.select(new=first & pl.col("known") & pl.col("object").is_not_null()).to_series()
 
 
 def _usb(rows: pl.DataFrame) -> pl.DataFrame:

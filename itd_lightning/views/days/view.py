@@ -16,18 +16,26 @@ from torch.utils.data import DataLoader
 
 from itd_lightning.contracts.batches import DayBatch
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.history import EARLIER_VERSION
 from itd_lightning.events.calendar import fill_days, is_weekend
 from itd_lightning.events.files import FileTypes
 from itd_lightning.events.people import as_of
 from itd_lightning.numerics.history import OwnHistory, earlier_moments, own_deviations
 from itd_lightning.splits import Split
 from itd_lightning.store.read import Store
-from itd_lightning.views.base import EARLIER_VERSION, EpochShuffle, View, require_fitted
+from itd_lightning.views.base import (
+    EpochShuffle,
+    View,
+    refuse_other_columns,
+    require_fitted,
+    require_same_history,
+)
 from itd_lightning.views.days.build import build_view
 from itd_lightning.views.days.dataset import DayDataset, Fitted, History, matching, moments
 from itd_lightning.views.loading import Loading
 
 _FEW_PEERS = 5  # people with a role: with fewer, its usual day would be that of somebody in particular
+_MOST_PAST = 3_650  # days in a batch: ten years
 _HALF_AN_EVENT = 0.5
 _SHARE_OF_SPREAD = 0.1
 
@@ -55,11 +63,12 @@ class Days(View):
         loading: Further arguments of ``Loading``.
 
     Raises:
-        ValueError: If ``prior`` is not above 0, or ``days`` is below.
+        ValueError: If ``prior`` is not above 0, or ``days`` is no number of days.
     """
 
     name = "days"
     grain = "user-day"
+    batch_type = DayBatch
     builder = staticmethod(build_view)
 
     def __init__(
@@ -77,8 +86,10 @@ class Days(View):
         **loading: Any,  # noqa: ANN401 - typed in Loading, where the command line reads them, too
     ) -> None:
         super().__init__(store, split, Loading(batch_size, **loading))
-        if prior <= 0 or days < 0:
-            raise ValueError(f"prior must be above 0 and days not below, got {prior} and {days}")
+        if prior <= 0 or not 0 <= days <= _MOST_PAST:
+            raise ValueError(
+                f"prior must be above 0 and days from 0 to {_MOST_PAST:,}, got {prior} and {days}"
+            )
         self.features = tuple(features)
         self.history, self.own, self.prior = history, own, prior
         self.silent, self.days = silent, days
@@ -143,7 +154,7 @@ class Days(View):
         return group.replace_strict(number, default=0, return_dtype=pl.Int64).to_numpy()
 
     def values_of(self, names: list[str]) -> Float[np.ndarray, "n f"]:
-        """Return the features of all days; 0 where the store does not record one, or nothing happened."""
+        """Return the features of all days; 0 where nothing happened."""
         return _values(self.table, names)
 
     def days_of(self, units: Sequence[int], names: list[str]) -> Float[np.ndarray, "n f"]:
@@ -151,7 +162,13 @@ class Days(View):
         return _values(self.table[list(units)], names)
 
     def standardise(self, fitted: Fitted) -> Float[Tensor, "n f"]:
-        """Return all days in standard deviations from the mean of everybody, of the user, or of both."""
+        """Return all days in standard deviations from the mean of everybody, of the user, or of both.
+
+        Raises:
+            InputError: If the store has other features than those that were fitted.
+        """
+        if len(self.table):  # a store without events tells nothing of what it records
+            refuse_other_columns(fitted.features, matching(self.table.columns[2:], self.features, least=0))
         values = self.values_of(fitted.features)
         mean, std = fitted.mean.numpy(), fitted.std.numpy()
         parts = []
@@ -210,7 +227,7 @@ class Days(View):
             earlier &= is_weekend(pl.col("start")) == is_weekend(pl.lit(start))
         rows = self.units.with_row_index("row").filter(earlier)["row"].to_list()
         values = self.days_of(rows, fitted.features).astype(np.float64)
-        own_mean = earlier_moments(values, self.own.horizon, self.own.half_life)[1][-1]
+        own_mean = earlier_moments(values, self.own.horizon, self.own.half_life)[0][-1]
         weight = min((len(rows) - 1) / self.own.warm_up, 1.0)
         result: Float[np.ndarray, " f"] = weight * own_mean + (1 - weight) * mean
         return result
@@ -228,11 +245,7 @@ class Days(View):
         fitted = {name: value for name, value in state_dict.items() if name in Fitted._fields}
         if state_dict and set(state_dict) != {*Fitted._fields, "history"}:
             raise InputError(EARLIER_VERSION)
-        if (history := state_dict.get("history", self.history)) != self.history:
-            raise InputError(
-                f"the checkpoint was fitted with --data.history {history}, and this view has {self.history}: "
-                "leave it as it was, or fit again"
-            )
+        require_same_history(state_dict.get("history", self.history), self.history)
         self.fitted, self.standardised = Fitted(**fitted) if fitted else None, None
 
 
@@ -243,6 +256,6 @@ def _floors(fitted: Fitted) -> Float[np.ndarray, " f"]:
 
 
 def _values(table: pl.DataFrame, names: list[str]) -> Float[np.ndarray, "n f"]:
-    """Return features of a table; 0 where it lacks one, or nothing happened."""
-    zeros = [pl.lit(0.0, pl.Float32).alias(name) for name in names if name not in table.columns]
+    """Return features of a table; 0 where nothing happened, and in a table without any day."""
+    zeros = [] if len(table) else [pl.lit(0.0, pl.Float32).alias(name) for name in names]
     return table.with_columns(zeros).select(pl.col(names).fill_null(0.0)).to_numpy()

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from itd_lightning.contracts.events import KINDS, further_kinds
 from itd_lightning.events.annotate import earlier_days
 from itd_lightning.events.files import DIRECTION, ENDING, IS_FILE
 from itd_lightning.events.mail import IS_MAIL, company_domains, external_domains, is_external
@@ -34,6 +35,7 @@ SELF, SUPERVISOR, DEPARTMENT, OTHER = _PLACES = ("Self-PC", "Supervisor-PC", "De
 INSIDER, OUTSIDER, UNKNOWN = "insider address", "outsider address", "unknown address"
 # Names reach a prompt, and whoever is watched may choose them: so only proper and short ones.
 LONGEST_SITE, LONGEST_ENDING, LONGEST_PROGRAM = 64, 8, 64
+_NAMED = [kind for kind in further_kinds(KINDS) if kind not in ("other", "logon_failed")]
 _PROGRAM = r"([\p{L}\p{N}_.-]+)$"  # the last part of a path
 
 
@@ -68,20 +70,20 @@ def narrative_events(events: pl.DataFrame, own: pl.DataFrame, people: pl.DataFra
 
 
 def _name_thing(company: Sequence[str]) -> pl.Expr:
-    """Return the domain of a page, recipients of a mail, ending of a file, or name of a program.
+    """Return the domain of a page, recipients of a mail, ending of a file, or the name of anything else.
 
     Args:
         company: Mail domains of the company.
     """
     site = pl.when(pl.col("site").str.len_chars() <= LONGEST_SITE).then("site")
     ending = pl.when(ENDING.str.len_chars() <= LONGEST_ENDING).then("." + ENDING)
-    process = pl.when(pl.col("kind") == "process").then("object")
-    program = process.str.extract(_PROGRAM).str.slice(0, LONGEST_PROGRAM)
+    further = pl.col("kind").is_in(_NAMED)
+    program = pl.when(further).then("object").str.extract(_PROGRAM).str.slice(0, LONGEST_PROGRAM)
     return (
         pl.when(IS_PAGE).then(site.fill_null("without a proper name"))
         .when(IS_FILE).then(ending.fill_null("no extension"))
         .when(IS_MAIL).then(_name_addresses(company))
-        .when(pl.col("kind") == "process").then(program.fill_null("without a proper name"))
+        .when(further).then(program.fill_null("without a proper name"))
     )  # fmt: skip
 
 

@@ -8,6 +8,8 @@ from typing import Literal, NamedTuple
 
 import polars as pl
 
+from itd_lightning.contracts.events import KINDS
+
 Style = Literal["merged", "plain"]
 SILENT = "No activity."  # a day without any event
 AFTER, DURING = "After working hours", "During working hours"
@@ -53,7 +55,12 @@ _ACTIONS = {
     "http_upload": _Words("uploaded to website", "uploaded to multiple websites", (False, False)),
     "process": _Words("ran program", "ran multiple programs"),
     "other": _Words("did something else"),
+    "logon_failed": _Words("failed to log in"),
+    "connection": _Words("connected to computer", "connected to multiple computers"),
+    "admin_change": _Words("changed a setting", "changed multiple settings"),
 }
+# A kind without words of its own is told by its name.
+_ACTIONS |= {kind: _Words(kind.replace("_", " ")) for kind in KINDS if kind not in _ACTIONS}
 _WHEN = pl.when("late").then(pl.lit(AFTER)).otherwise(pl.lit(DURING))
 
 

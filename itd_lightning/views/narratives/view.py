@@ -20,7 +20,7 @@ from itd_lightning.events.calendar import fill_days, work_calendar
 from itd_lightning.events.hours import WorkingDay, after_hours, everybodys_hours, own_hours
 from itd_lightning.splits import Split
 from itd_lightning.store.read import Store
-from itd_lightning.views.base import EpochShuffle, View, require_fitted
+from itd_lightning.views.base import EpochShuffle, View, refuse_other_columns, require_fitted
 from itd_lightning.views.loading import Loading
 from itd_lightning.views.narratives.build import DAYS, build_view
 from itd_lightning.views.narratives.dataset import NarrativeDataset
@@ -81,6 +81,7 @@ class Narratives(View):
 
     name = "narratives"
     grain = "user-day"
+    batch_type = NarrativeBatch
     builder = staticmethod(build_view)
 
     def __init__(
@@ -146,14 +147,8 @@ class Narratives(View):
         return parts if share is None else leave_unused(parts, share)
 
     def fit(self) -> None:
-        """Learn the usual hours of everybody from training days.
-
-        Raises:
-            InputError: If there is no training day.
-        """
+        """Learn the usual hours of everybody from training days."""
         train = self.units.filter(part="train").select("user", day=pl.col("start").dt.date())
-        if train.is_empty():
-            raise InputError("the training part holds no activity: the split leaves nothing to learn from")
         presence = Store(self.store).presence()
         self.hours = everybodys_hours(presence, work_calendar(presence), train)
 
@@ -201,13 +196,15 @@ class Narratives(View):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state fitted on training days; it is stored in the checkpoint."""
-        return {} if self.hours is None else {"hours": list(self.hours), **self.wording}
+        if self.hours is None:
+            return {}
+        return {"hours": list(self.hours), "records": self.records, **self.wording}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore the state that another run fitted.
 
         Raises:
-            InputError: If its narratives are told otherwise.
+            InputError: If its narratives are told otherwise, or of other kinds of events.
         """
         other = {name: state_dict.get(name) for name in self.wording}
         if other != self.wording:
@@ -215,7 +212,14 @@ class Narratives(View):
                 f"the checkpoint was fitted on {other}, and this view gives {self.wording}: leave these "
                 "options as they were, or fit again"
             )
+        # A checkpoint of an earlier version does not say.
+        refuse_other_columns(state_dict.get("records", self.records), self.records)
         self.hours = WorkingDay.from_state(state_dict["hours"])
+
+    @property
+    def records(self) -> list[str]:
+        """Return the kinds of events that the store records, of which narratives can tell."""
+        return sorted(Store(self.store).records)
 
     @property
     def wording(self) -> dict[str, Any]:

@@ -68,6 +68,7 @@ class Sequences(View):
 
     name = "sequences"
     grain = "behaviour"
+    batch_type = SequenceBatch
     builder = staticmethod(build_view)
 
     def __init__(
@@ -142,8 +143,6 @@ class Sequences(View):
     def fit(self) -> None:
         """Learn everybody's hours, popularity of sites, and words from training sequences."""
         store, is_train = Store(self.store), (self.units["part"] == "train").to_numpy()
-        if not is_train.any():
-            raise InputError("the training part holds no activity: the split leaves nothing to learn from")
         in_training = np.repeat(is_train, self.length)
         visits = []
         for first, shard in self.shards_with_offset():

@@ -3,7 +3,7 @@
 Axes: N days of all users, U users, C channels, K modes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Literal
 
 import numpy as np
@@ -11,37 +11,56 @@ import polars as pl
 import torch
 from jaxtyping import Float, Int
 
+from itd_lightning.contracts.events import FAMILIES, FAMILY_KINDS, KINDS, further_kinds, is_recorded
+from itd_lightning.contracts.history import LEAST_WORK_DAYS
 from itd_lightning.events.calendar import fill_days, is_weekend
 from itd_lightning.numerics.history import OwnHistory, own_deviations
 from itd_lightning.numerics.mvmd import mvmd, mvmd_trailing
 
-# Kinds of behaviour that are counted together.
+# Kinds of behaviour that are counted together; all else is the last one.
 CHANNELS = ("logon", "logoff", "connect", "disconnect", "file", "email", "http", "other")
 Counts = Literal["own_median", "log_z"]
 _MOST = 10.0  # deviations
-_LEAST_DAYS = 10  # working days until a user's own are known: two weeks
-_KIND = pl.col("kind").cast(pl.String)
-_CHANNEL = (
-    pl.when(_KIND.is_in(CHANNELS)).then(_KIND)
-    .otherwise(pl.coalesce(_KIND.str.extract("^(file|email|http)_"), pl.lit("other")))
-)  # fmt: skip
+_FAMILY_OF = {kind: family for family, kinds in FAMILIES.items() for kind in kinds}
 
 
-def daily_counts(rows: pl.DataFrame) -> pl.DataFrame:
+def channels(records: Collection[str]) -> tuple[str, ...]:
+    """Return the channels of a store: published ones that it records, and each recorded kind of no family.
+
+    ``other`` is what no channel names, so that it is always there, as published.
+
+    Example:
+        >>> channels({"logon", "http_visit", "process"})
+        ('logon', 'http', 'other', 'process')
+    """
+    published = [name for name in CHANNELS if is_recorded(FAMILIES.get(name, ()), records)]
+    return (*published, *(kind for kind in further_kinds(records) if kind not in CHANNELS))
+
+
+def daily_counts(rows: pl.DataFrame, records: Collection[str] = FAMILY_KINDS) -> pl.DataFrame:
     """Count each user's actions on each day with any activity.
 
     Args:
         rows: ``user``, ``time``, ``kind``.
+        records: Kinds of events that the store's sources can record.
 
     Returns:
         ``user``, ``day`` and one column a channel, sorted.
     """
-    channels = rows.select("user", day=pl.col("time").dt.date(), channel=_CHANNEL)
+    names = channels(records)
+    channel_of = {kind: name for kind in KINDS if (name := _FAMILY_OF.get(kind, kind)) in names}
+    channel = pl.col("kind").cast(pl.String).replace_strict(channel_of, default="other")
+    days = rows.select("user", day=pl.col("time").dt.date(), channel=channel)
     return (
-        channels.group_by("user", "day")
-        .agg((pl.col("channel") == name).sum().cast(pl.Float64).alias(name) for name in CHANNELS)
+        days.group_by("user", "day")
+        .agg((pl.col("channel") == name).sum().cast(pl.Float64).alias(name) for name in names)
         .sort("user", "day")
     )
+
+
+def _names(days: pl.DataFrame) -> list[str]:
+    """Return the channels of a table of days."""
+    return [name for name in days.columns if name in CHANNELS or name in KINDS]
 
 
 def every_day(counts: pl.DataFrame) -> pl.DataFrame:
@@ -57,16 +76,16 @@ def fit_usual(days: pl.DataFrame) -> pl.DataFrame:
         Of each channel: ``NAME_mean`` and ``NAME_std`` of ``log(1 + count)``, and ``NAME_median`` and
         ``NAME_spread`` (mean absolute deviation from the median) of counts on working days.
     """
-    logs = days.select(pl.col(CHANNELS).log1p())
-    working = days.filter(_is_working_day())
+    names = _names(days)
+    logs = days.select(pl.col(names).log1p())
+    working = days.filter(_is_working_day(names))
     return pl.concat(
         [
-            logs.select(pl.col(name).mean().alias(f"{name}_mean") for name in CHANNELS),
-            logs.select(pl.col(name).std(ddof=0).alias(f"{name}_std") for name in CHANNELS),
-            working.select(pl.col(name).median().alias(f"{name}_median") for name in CHANNELS),
+            logs.select(pl.col(name).mean().alias(f"{name}_mean") for name in names),
+            logs.select(pl.col(name).std(ddof=0).alias(f"{name}_std") for name in names),
+            working.select(pl.col(name).median().alias(f"{name}_median") for name in names),
             working.select(
-                (pl.col(name) - pl.col(name).median()).abs().mean().alias(f"{name}_spread")
-                for name in CHANNELS
+                (pl.col(name) - pl.col(name).median()).abs().mean().alias(f"{name}_spread") for name in names
             ),
         ],
         how="horizontal",
@@ -88,6 +107,7 @@ def scale_counts(
         counts: Which of the two.
         horizon: At most so many earlier days count; 0 for all.
     """
+    names = _names(days)
     if counts == "log_z":
         return _log_deviations(days, usual, horizon)
     rows = _with_earlier(days, usual, "median", horizon, pl.col)
@@ -96,15 +116,15 @@ def scale_counts(
     )
     deviations = [
         ((pl.col(name) - pl.col(f"{name}_median")) / (pl.col(f"{name}_spread") + 1)).clip(-_MOST, _MOST)
-        for name in CHANNELS
+        for name in names
     ]
     # Without a copy the array is read-only wherever the columns happen to lie side by side in memory.
     return rows.select(*deviations).to_numpy(writable=True)
 
 
-def _is_working_day() -> pl.Expr:
+def _is_working_day(names: list[str]) -> pl.Expr:
     """Return whether a user did anything on a day that is no Saturday or Sunday."""
-    return ~is_weekend(pl.col("day")) & (pl.sum_horizontal(CHANNELS) > 0)
+    return ~is_weekend(pl.col("day")) & (pl.sum_horizontal(names) > 0)
 
 
 def _with_earlier(
@@ -118,18 +138,19 @@ def _with_earlier(
 
     The median of a value, or its mean, which of absolute deviations is their spread.
     """
-    columns = [f"{name}_{statistic}" for name in CHANNELS]
-    working = days.filter(_is_working_day())
+    names = _names(days)
+    columns = [f"{name}_{statistic}" for name in names]
+    working = days.filter(_is_working_day(names))
     size = horizon or max(len(working), 1)
     rolled = [
         (
-            value(name).rolling_median(size, min_samples=_LEAST_DAYS)
+            value(name).rolling_median(size, min_samples=LEAST_WORK_DAYS)
             if statistic == "median"
-            else value(name).rolling_mean(size, min_samples=_LEAST_DAYS)
+            else value(name).rolling_mean(size, min_samples=LEAST_WORK_DAYS)
         )
         .over("user")
         .alias(column)
-        for name, column in zip(CHANNELS, columns, strict=True)
+        for name, column in zip(names, columns, strict=True)
     ]
     known = working.select("user", "day", *rolled)
     rows = days.sort("day").join_asof(
@@ -141,11 +162,12 @@ def _with_earlier(
 
 def _log_deviations(days: pl.DataFrame, usual: pl.DataFrame, horizon: int) -> Float[np.ndarray, "n c"]:
     """Return ``log(1 + count)`` in standard deviations from the mean of the user's earlier days."""
+    names = _names(days)
     mean, std = (
-        usual.select(f"{name}_{statistic}" for name in CHANNELS).to_numpy() for statistic in ("mean", "std")
+        usual.select(f"{name}_{statistic}" for name in names).to_numpy() for statistic in ("mean", "std")
     )
     std = np.where(std > 0, std, 1.0)
-    values = days.select(pl.col(CHANNELS).log1p()).to_numpy()
+    values = days.select(pl.col(names).log1p()).to_numpy()
     user, same = days["user"].rle_id().to_numpy(), np.zeros(len(days), dtype=np.int64)
     own = OwnHistory(horizon=horizon, weekends_apart=False)
     deviations = own_deviations(

@@ -14,9 +14,11 @@ from torch.utils.data import DataLoader
 
 from itd_lightning.contracts.batches import SignalBatch
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.history import EARLIER_VERSION, MOST_DAYS
 from itd_lightning.contracts.pictures import MODE_FILE
 from itd_lightning.splits import Split
-from itd_lightning.views.base import EARLIER_VERSION, EpochShuffle, View, require_fitted
+from itd_lightning.store.read import Store
+from itd_lightning.views.base import EpochShuffle, View, refuse_other_columns, require_fitted
 from itd_lightning.views.loading import Loading
 from itd_lightning.views.resampling import smote_tomek
 from itd_lightning.views.sequences.features import FACTORS, Factor
@@ -24,6 +26,7 @@ from itd_lightning.views.sequences.view import Sequences
 from itd_lightning.views.signals.dataset import SignalDataset
 from itd_lightning.views.signals.features import (
     Counts,
+    channels,
     daily_counts,
     decompose_days,
     every_day,
@@ -76,6 +79,7 @@ class Signals(View):
 
     name = "signals"
     grain = "user-day"
+    batch_type = SignalBatch
 
     def __init__(
         self,
@@ -97,10 +101,10 @@ class Signals(View):
         **loading: Any,  # noqa: ANN401 - typed in Loading, where the command line reads them, too
     ) -> None:
         super().__init__(store, split, Loading(batch_size, **loading))
-        if modes < 0 or behaviours < 1 or days < max(2 * modes, 2) or horizon < 0:
+        if modes < 0 or behaviours < 1 or days < max(2 * modes, 2) or not 0 <= horizon <= MOST_DAYS:
             raise ValueError(
-                "modes and horizon must be at least 0, behaviours 1, and days twice the modes, "
-                f"got {modes}, {horizon}, {behaviours} and {days}"
+                f"modes must be at least 0, horizon from 0 to {MOST_DAYS:,}, behaviours at least 1, and days "
+                f"twice the modes, got {modes}, {horizon}, {behaviours} and {days}"
             )
         self.scale, self.horizon = counts, horizon
         self.modes, self.window, self.days, self.alpha, self.tol = modes, window, days, alpha, tol
@@ -117,6 +121,11 @@ class Signals(View):
         """Return the leaks of split and decomposition."""
         future = "modes of a day are computed from later days of the user, too; "
         return (future if self.window == "whole" and self.modes else "") + self.split.leaks
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the names of the C channels, which are those whose kinds of events the store records."""
+        return channels(Store(self.store).records)
 
     def prepare_data(self) -> None:
         """Build the sequences of user-days once; counts and modes are computed from them."""
@@ -150,9 +159,9 @@ class Signals(View):
 
     def count(self) -> pl.DataFrame:
         """Count each day's actions, of all users."""
-        columns = ["user", "time", "kind"]
+        columns, records = ["user", "time", "kind"], Store(self.store).records
         return pl.concat(
-            daily_counts(pl.read_parquet(shard, columns=columns, glob=False))
+            daily_counts(pl.read_parquet(shard, columns=columns, glob=False), records)
             for shard in self.sequences.shards
         )
 
@@ -179,7 +188,7 @@ class Signals(View):
         if self.usual is None:
             return {}
         days = self.counts.filter(pl.col("user").is_in(list(users)))
-        return {MODE_FILE: mode_table(days, self.signals_of(days, self.usual))}
+        return {MODE_FILE: mode_table(days, self.signals_of(days, self.usual), self.columns)}
 
     def rows(self, units: Int[np.ndarray, " m"], *, resample: bool = False) -> SignalDataset:
         """Return these units as rows.
@@ -229,10 +238,13 @@ class Signals(View):
         """Restore the state that another run fitted.
 
         Raises:
-            InputError: If an earlier version wrote it.
+            InputError: If an earlier version wrote it, or it was fitted on other channels than the store's.
         """
         if "usual" not in state_dict:
             raise InputError(EARLIER_VERSION)
+        if usual := state_dict["usual"]:
+            learned = [name.removesuffix("_mean") for name in usual if name.endswith("_mean")]
+            refuse_other_columns(learned, self.columns)
         self.sequences.load_state_dict(state_dict)
         self.usual = pl.DataFrame(state_dict["usual"]) if state_dict["usual"] else None
         self.signals = None

@@ -10,16 +10,24 @@ from itd_lightning.events.people import as_of
 from itd_lightning.store.read import ShardMap, Store
 from itd_lightning.views.trajectories.features import (
     HOURS,
-    SETS,
     FeatureSet,
     build_shard,
+    names_of,
     received_shard,
 )
+from itd_lightning.views.trajectories.times import TIMES, build_times
 
 DAYS = "days.parquet"
 
 
-def build_view(store: Store, map_shards: ShardMap, target: Path, features: FeatureSet) -> None:
+def _times_shard(shard: Path) -> pl.DataFrame:
+    """Return when the events of a shard's days happened."""
+    return build_times(pl.read_parquet(shard, columns=["user", "time"], glob=False))
+
+
+def build_view(
+    store: Store, map_shards: ShardMap, target: Path, features: FeatureSet, times: bool = False
+) -> None:
     """Write the features of all user-days of a store into a folder.
 
     Args:
@@ -27,13 +35,18 @@ def build_view(store: Store, map_shards: ShardMap, target: Path, features: Featu
         map_shards: Applies a function to every shard.
         target: The folder.
         features: Which set.
+        times: Whether the features of event times are added.
     """
-    people = store.people()
-    days = map_shards(partial(build_shard, features=features, company=company_domains(people)))
-    if features == "notebook":
+    people, names = store.people(), names_of(features, store.records)
+    company = company_domains(people)
+    days = map_shards(partial(build_shard, features=features, company=company, records=store.records))
+    if "n_emails_received" in names:
         days = _add_received(days, people, map_shards)
     department = pl.lit(None, pl.String) if people is None else _departments(people, days)
-    columns = ["user", "day", "department", *SETS[features].names, *HOURS]
+    if times:
+        of_times = map_shards(_times_shard)
+        days = days.join(of_times, on=["user", "day"], how="left", maintain_order="left")
+    columns = ["user", "day", "department", *names, *(TIMES if times else ()), *HOURS]
     table = days.with_columns(department=department).select(columns).sort("user", "day")
     table.write_parquet(target / DAYS)
 

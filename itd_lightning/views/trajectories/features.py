@@ -4,12 +4,13 @@ Source:
     ChronosVector, research page on insider threat detection (``docs``) and its notebook (``notebook``).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import polars as pl
 
+from itd_lightning.contracts.events import FAMILY_KINDS, further_kinds, is_recorded
 from itd_lightning.events.calendar import is_weekend
 from itd_lightning.events.files import FILE_KINDS, IS_FILE, file_type
 from itd_lightning.events.hours import CHRONOS_VECTOR
@@ -52,12 +53,15 @@ class _Features(NamedTuple):
         counts: What follows from ``_kind``, ``hour`` and number of ``events``.
         details: What needs single events, with file types and numbers of addresses.
         detail_kinds: Kinds of these events; most of all are http visits, which need not be read one by one.
+        needs: Kinds without any of which a feature would be 0 for want of a log, not of an act. No release
+            4 records uploads, whose volume is among the published twelve; so any page will do.
     """
 
     names: tuple[str, ...]
     counts: dict[str, pl.Expr]
     details: dict[str, pl.Expr]
     detail_kinds: tuple[str, ...]
+    needs: dict[str, tuple[str, ...]]
 
 
 _IS_SENT = _kind("email_send")
@@ -98,6 +102,15 @@ SETS: dict[FeatureSet, _Features] = {
         },
         details=_DOCS_DETAILS,
         detail_kinds=(*FILE_KINDS, "email_send", "http_upload"),
+        needs={
+            "logon_count": ("logon", "logoff"),
+            "after_hours_logon": ("logon",),
+            "weekend_logon": ("logon",),
+            **dict.fromkeys(("file_access_count", "file_exe_count", "file_zip_count"), FILE_KINDS),
+            **dict.fromkeys(("email_sent", "email_external", "email_attachment_size"), ("email_send",)),
+            "device_connect": ("connect",),
+            **dict.fromkeys(("http_requests", "http_upload_volume"), PAGE_KINDS),
+        },
     ),
     "notebook": _Features(
         names=(
@@ -118,11 +131,42 @@ SETS: dict[FeatureSet, _Features] = {
         },
         details=_NOTEBOOK_DETAILS,
         detail_kinds=(*_PRESENT, "email_send"),
+        needs={
+            "n_logons": ("logon",),
+            "n_logoffs": ("logoff",),
+            "n_files": FILE_KINDS,
+            **dict.fromkeys(("n_emails_sent", "n_emails_received", "email_external_ratio"), ("email_send",)),
+            "n_usb_connects": ("connect",),
+            "n_usb_disconnects": ("disconnect",),
+            "n_http": PAGE_KINDS,
+            "unique_pcs": _PRESENT,
+        },
     ),
 }
 
 
-def build(events: pl.DataFrame, features: FeatureSet, company: Sequence[str]) -> pl.DataFrame:
+def names_of(features: FeatureSet, records: Collection[str]) -> list[str]:
+    """Return the features of a store: those of the set that it records, and each recorded kind of no family.
+
+    Args:
+        features: Which set.
+        records: Kinds of events that the store's sources can record.
+
+    Example:
+        >>> names_of("docs", {"logon", "http_visit", "process"})[-3:]
+        ['http_requests', 'http_upload_volume', 'process_count']
+    """
+    chosen = SETS[features]
+    published = [name for name in chosen.names if is_recorded(chosen.needs.get(name, ()), records)]
+    return [*published, *(f"{kind}_count" for kind in further_kinds(records))]
+
+
+def build(
+    events: pl.DataFrame,
+    features: FeatureSet,
+    company: Sequence[str],
+    records: Collection[str] = FAMILY_KINDS,
+) -> pl.DataFrame:
     """Return the features of each day on which a user did anything.
 
     Times are naive local ones: a day has the hours that the clock on the wall showed, so an hour that the
@@ -132,6 +176,7 @@ def build(events: pl.DataFrame, features: FeatureSet, company: Sequence[str]) ->
         events: One shard of the store.
         features: Which set; ``n_emails_received`` is not in it.
         company: Mail domains of the company, as ``events.mail.company_domains`` returns them.
+        records: Kinds of events that the store's sources can record.
 
     Returns:
         ``user``, ``day``, the features, float32, and events in each hour, ``h00`` to ``h23``, int16; sorted.
@@ -145,7 +190,8 @@ def build(events: pl.DataFrame, features: FeatureSet, company: Sequence[str]) ->
         name: pl.col("events").filter(pl.col("hour").dt.hour() == hour).sum().cast(pl.Int16)
         for hour, name in enumerate(HOURS)
     }
-    counts = counts_by_kind.group_by("user", day).agg(**_as_numbers(feature_set.counts), **hours)
+    further = {f"{kind}_count": _count(kind) for kind in further_kinds(records)}
+    counts = counts_by_kind.group_by("user", day).agg(**_as_numbers(feature_set.counts | further), **hours)
     single = events.filter(_kind(*feature_set.detail_kinds)).with_columns(
         file_type=pl.when(IS_FILE).then(file_type()),
         external=count_external(company),
@@ -154,7 +200,8 @@ def build(events: pl.DataFrame, features: FeatureSet, company: Sequence[str]) ->
     )
     details = _as_numbers(feature_set.details)
     of_days = single.group_by("user", pl.col("time").dt.date().alias("day")).agg(**details)
-    names = [name for name in feature_set.names if name in feature_set.counts or name in details]
+    present = {*feature_set.counts, *further, *details}
+    names = [name for name in names_of(features, records) if name in present]
     return (
         counts.join(of_days, on=["user", "day"], how="left")
         .with_columns(pl.col(list(details)).fill_null(0))
@@ -189,9 +236,11 @@ def count_received(events: pl.DataFrame, mailboxes: pl.DataFrame) -> pl.DataFram
     )
 
 
-def build_shard(shard: Path, features: FeatureSet, company: Sequence[str]) -> pl.DataFrame:
+def build_shard(
+    shard: Path, features: FeatureSet, company: Sequence[str], records: Collection[str]
+) -> pl.DataFrame:
     """Return the features of a shard's days."""
-    return build(pl.read_parquet(shard, columns=_INPUT_COLUMNS, glob=False), features, company)
+    return build(pl.read_parquet(shard, columns=_INPUT_COLUMNS, glob=False), features, company, records)
 
 
 def received_shard(shard: Path, mailboxes: pl.DataFrame) -> pl.DataFrame:

@@ -17,7 +17,7 @@ from itd_lightning.contracts.pictures import PATHS, TRAJECTORIES
 from itd_lightning.numerics.change_points import SHORTEST, change_points, severities
 from itd_lightning.numerics.events_in_time import unusual_hours
 from itd_lightning.numerics.signature import sliding_with_time
-from itd_lightning.numerics.trajectory import anchors, drift
+from itd_lightning.numerics.trajectory import anchors, drift, trailing_moments
 
 _STEP = 20  # active days between the windows by which all users are shown
 _DISRUPTED = 0.02  # of a user's days, whose hours are marked as unusual
@@ -28,7 +28,8 @@ class _Settings(NamedTuple):
     """Hyper-parameters of the scoring method; defaults stand for those that it lacks.
 
     Attributes:
-        baseline: Active days of the anchor.
+        baseline: Days of the anchor.
+        anchor: Which days these are: active or calendar ones that come first, or trailing ones.
         window: Active days of a signature.
         depth: Levels of a signature.
         shortest: Active days of a segment between changes.
@@ -36,6 +37,7 @@ class _Settings(NamedTuple):
     """
 
     baseline: int = 60
+    anchor: str = "active"
     window: int = 14
     depth: int = 2
     shortest: int = SHORTEST
@@ -98,16 +100,16 @@ def _trajectory(user: str, days: _ActiveDays, settings: _Settings) -> pl.DataFra
     sizes = severities(days.values, cuts, after, prefix=settings.prefix)
     for cut, size in zip(cuts.tolist(), sizes.tolist(), strict=True):
         severity[cut] = size
-    number = torch.arange(len(points))
+    number, is_baseline = torch.arange(len(points)), _is_baseline(days, settings)
     return pl.DataFrame(
         {
             "user": [user] * len(points),
             "day": _as_dates(days.day),
             **{axis: place[:, at] for at, axis in enumerate("xyz")},
-            "distance": _distance(days, settings.baseline).double().numpy(),
+            "distance": _distance(days, settings).double().numpy(),
             "hours": days.hours.long().tolist(),
-            "unusual": _unusual_days(days.hours, settings.baseline).numpy(),
-            "baseline": (number < settings.baseline).numpy(),
+            "unusual": _unusual_days(days.hours, is_baseline).numpy(),
+            "baseline": is_baseline.numpy(),
             "regime": (number[:, None] >= cuts).sum(dim=1).numpy(),
             "severity": severity,
         },
@@ -120,16 +122,26 @@ def _as_dates(day: Int[Tensor, " p"]) -> pl.Series:
     return pl.Series(day.numpy()).cast(pl.Int32).cast(pl.Date)
 
 
-def _distance(days: _ActiveDays, baseline: int) -> Float[Tensor, " p"]:
-    """Return the distance of each day to the mean of the baseline."""
-    active = torch.ones(1, len(days.day), dtype=torch.bool)
-    anchor = anchors(days.values[None], active, baseline)
+def _is_baseline(days: _ActiveDays, settings: _Settings) -> Bool[Tensor, " p"]:
+    """Return which days are a user's baseline; before a trailing anchor is whole, the first ones are."""
+    if settings.anchor == "calendar":
+        return days.day - days.day[0] < settings.baseline
+    return torch.arange(len(days.day)) < settings.baseline
+
+
+def _distance(days: _ActiveDays, settings: _Settings) -> Float[Tensor, " p"]:
+    """Return the distance of each day to the mean of the baseline, or of the days before it."""
+    if settings.anchor == "trailing":
+        anchor = trailing_moments(days.values[None], settings.baseline).mean[0].to(days.values.dtype)
+    else:
+        is_baseline = _is_baseline(days, settings)[None]
+        anchor = anchors(days.values[None], is_baseline, settings.baseline)
     return drift(days.values, anchor.expand_as(days.values)).distance
 
 
-def _unusual_days(hours: Float[Tensor, "p h"], baseline: int) -> Bool[Tensor, " p"]:
+def _unusual_days(hours: Float[Tensor, "p h"], is_baseline: Bool[Tensor, " p"]) -> Bool[Tensor, " p"]:
     """Return which days are the most unusual ones by the hours of their activity."""
-    first = (hours[:baseline] > 0).float()
+    first = (hours[is_baseline] > 0).float()
     hour_days, count = first.sum(dim=0), torch.full((len(hours),), float(len(first)))
     surprise = unusual_hours(hours, hour_days.expand_as(hours), count)
     return (surprise >= surprise.quantile(1 - _DISRUPTED)) & (surprise > 0)

@@ -1,5 +1,6 @@
 """Build of view ``windows``: hourly counts of all users in one file."""
 
+from collections.abc import Collection
 from functools import partial
 from pathlib import Path
 
@@ -13,9 +14,9 @@ CELLS = "cells.parquet"
 _INPUT_COLUMNS = ["user", "time", "kind", "pc", "object"]  # of an event
 
 
-def _build_shard(shard: Path, company: list[str]) -> pl.DataFrame:
+def _build_shard(shard: Path, company: list[str], records: Collection[str]) -> pl.DataFrame:
     """Count the acts of a shard's users in each hour."""
-    return build(pl.read_parquet(shard, columns=_INPUT_COLUMNS, glob=False), company)
+    return build(pl.read_parquet(shard, columns=_INPUT_COLUMNS, glob=False), company, records)
 
 
 def build_view(store: Store, map_shards: ShardMap, target: Path, company: Company) -> None:
@@ -28,5 +29,5 @@ def build_view(store: Store, map_shards: ShardMap, target: Path, company: Compan
         company: Which mail domains are the company's.
     """
     domains = company_domains(store.people(), company)
-    cells = map_shards(partial(_build_shard, company=domains)).sort("user", "hour")
+    cells = map_shards(partial(_build_shard, company=domains, records=store.records)).sort("user", "hour")
     cells.write_parquet(target / CELLS)

@@ -34,9 +34,9 @@ def own_moments(
     mean, std = (np.tile(part.double().numpy(), (len(counts), 1)) for part in usual)
     for rows in user_series(user, is_weekend if own.weekends_apart else None):
         cells = counts[rows].astype(np.float64)
-        _, centre, _ = earlier_moments(cells.mean(axis=1), own.horizon, own.half_life)
-        _, squares, _ = earlier_moments(np.square(cells).mean(axis=1), own.horizon, own.half_life)
-        spread = np.sqrt(np.maximum(squares - np.square(centre), 0.0))
+        centre, between = earlier_moments(cells.mean(axis=1), own.horizon, own.half_life)
+        within, _ = earlier_moments(cells.var(axis=1), own.horizon, own.half_life)
+        spread = np.sqrt(np.square(between) + within)  # the variance of cells is that of windows and in them
         weight = np.minimum(np.arange(len(rows)) / own.warm_up, 1.0)[:, None]
         mean[rows] = weight * centre + (1 - weight) * mean[rows]
         std[rows] = np.maximum(weight * spread + (1 - weight) * std[rows], 0.1 * std[rows])

@@ -7,7 +7,7 @@ Source:
     features are those of the authors' code.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -17,12 +17,14 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.events import FAMILIES, FAMILY_KINDS, further_kinds, is_recorded
 from itd_lightning.events.hours import CAIN_BEADLES
 from itd_lightning.events.mail import DIRECT, count_addresses, count_external
 
 _BLOCK = 4096  # windows that are looked at together
 _HOUR = 3600  # seconds
 
+# The twelve of the paper.
 FEATURES: dict[str, pl.Expr] = {
     "logon_count": (pl.col("kind") == "logon").sum(),
     "logoff_count": (pl.col("kind") == "logoff").sum(),
@@ -38,22 +40,65 @@ FEATURES: dict[str, pl.Expr] = {
     "email_external": ((pl.col("kind") == "email_send") & (pl.col("external") > 0)).sum(),
     "file_ops": (pl.col("kind") == "file_copy").sum(),
 }
+# Kinds without any of which a feature would be 0 for want of a log, not of an act.
+_NEEDS: dict[str, tuple[str, ...]] = {
+    "logon_count": ("logon",),
+    "logoff_count": ("logoff",),
+    "after_hours_logon": ("logon",),
+    "unique_pcs": ("logon", "logoff"),
+    "device_connect": ("connect",),
+    "device_disconnect": ("disconnect",),
+    "http_count": ("http_visit",),
+    "unique_urls": ("http_visit",),
+    "email_sent": ("email_send",),
+    "email_internal": ("email_send",),
+    "email_external": ("email_send",),
+    "file_ops": ("file_copy",),
+}
 
 
-def build(events: pl.DataFrame, company: Sequence[str]) -> pl.DataFrame:
+def features(records: Collection[str]) -> dict[str, pl.Expr]:
+    """Return the features of a store: those of the twelve whose kinds it records, then further ones.
+
+    A recorded kind that none of them stands for, nor for another kind of its family, is counted under its own
+    name, on the whole and after hours.
+
+    Args:
+        records: Kinds that the store's sources can record.
+
+    Example:
+        >>> list(features({"logoff", "process"}))
+        ['logoff_count', 'unique_pcs', 'process_count', 'after_hours_process']
+    """
+    result = {name: FEATURES[name] for name, kinds in _NEEDS.items() if is_recorded(kinds, records)}
+    counted = {kind for name in result for kind in _NEEDS[name]}
+    others = [
+        kind for kinds in FAMILIES.values() if counted.isdisjoint(kinds) for kind in kinds if kind in records
+    ]
+    for kind in (*others, *further_kinds(records)):
+        is_kind = pl.col("kind") == kind
+        result[f"{kind}_count"] = is_kind.sum()
+        result[f"after_hours_{kind}"] = (is_kind & CAIN_BEADLES.after_hours(pl.col("time"))).sum()
+    return result
+
+
+def build(
+    events: pl.DataFrame, company: Sequence[str], records: Collection[str] = FAMILY_KINDS
+) -> pl.DataFrame:
     """Count what each user did in each hour with any activity.
 
     Args:
         events: One shard of the store.
         company: Mail domains of the company, as ``events.mail.company_domains`` returns them.
+        records: Kinds that the store's sources can record.
 
     Returns:
-        ``user``, ``hour`` (its first moment) and the twelve features, uint32, sorted.
+        ``user``, ``hour`` (its first moment) and the features, uint32, sorted.
     """
     return (
         events.with_columns(addresses=count_addresses(DIRECT), external=count_external(company, DIRECT))
         .group_by("user", pl.col("time").dt.truncate("1h").alias("hour"))
-        .agg(feature.cast(pl.UInt32).alias(name) for name, feature in FEATURES.items())
+        .agg(feature.cast(pl.UInt32).alias(name) for name, feature in features(records).items())
         .sort("user", "hour")
     )
 
@@ -84,7 +129,8 @@ def cut(cells: pl.DataFrame, starts: pl.DataFrame, hours: int) -> Int[np.ndarray
         starts: ``user`` and ``start`` of N windows, sorted, not overlapping within a user.
         hours: Window length T.
     """
-    counts = np.zeros((len(starts), hours, len(FEATURES)), dtype=np.int32)
+    names = cells.columns[2:]
+    counts = np.zeros((len(starts), hours, len(names)), dtype=np.int32)
     users = {user: number for number, user in enumerate(starts["user"].unique().sort())}
     own_cells = cells.filter(pl.col("user").is_in(list(users)))
     if not len(starts) or own_cells.is_empty():
@@ -95,7 +141,7 @@ def cut(cells: pl.DataFrame, starts: pl.DataFrame, hours: int) -> Int[np.ndarray
     window = np.searchsorted(window_user * span + window_time, cell_user * span + cell_time, side="right") - 1
     hour, rest = np.divmod(cell_time - window_time[window], _HOUR)
     inside = (window >= 0) & (window_user[window] == cell_user) & (hour < hours) & (rest == 0)
-    counts[window[inside], hour[inside]] = own_cells.select(FEATURES.keys()).to_numpy()[inside]
+    counts[window[inside], hour[inside]] = own_cells.select(names).to_numpy()[inside]
     return counts
 
 

@@ -22,11 +22,18 @@ from itd_lightning.events.calendar import is_weekend
 from itd_lightning.events.mail import Company
 from itd_lightning.numerics.history import OwnHistory
 from itd_lightning.splits import Campaigns, Split
-from itd_lightning.views.base import EpochShuffle, View, require_fitted
+from itd_lightning.store.read import Store
+from itd_lightning.views.base import (
+    EpochShuffle,
+    View,
+    refuse_other_columns,
+    require_fitted,
+    require_same_history,
+)
 from itd_lightning.views.loading import Loading
 from itd_lightning.views.windows.build import CELLS, build_view
 from itd_lightning.views.windows.dataset import WindowDataset, own_moments
-from itd_lightning.views.windows.features import FEATURES, calendar_starts, cut, moments
+from itd_lightning.views.windows.features import FEATURES, calendar_starts, cut, features, moments
 
 
 class Windows(View):
@@ -55,7 +62,7 @@ class Windows(View):
 
     name = "windows"
     grain = "window"
-    features = tuple(FEATURES)
+    batch_type = WindowBatch
     builder = staticmethod(build_view)
 
     def __init__(
@@ -77,6 +84,11 @@ class Windows(View):
         self.hours, self.align, self.company, self.pairs = hours, align, company, pairs
         self.history, self.own = history, own
         self.fitted: dict[str, Tensor] = {}
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the names of the F features, which are those whose kinds of events the store records."""
+        return tuple(features(Store(self.store).records))
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -156,19 +168,29 @@ class Windows(View):
 
     def cells(self, unit: int) -> pl.DataFrame:
         """Return the counts of a window, hour by hour and feature by feature."""
-        hours, names = np.divmod(np.arange(self.hours * len(self.features)), len(self.features))
+        features = self.columns
+        hours, names = np.divmod(np.arange(self.hours * len(features)), len(features))
         return pl.DataFrame(
             {
                 "hour": hours,
-                "feature": pl.Series(self.features).gather(names),
+                "feature": pl.Series(features).gather(names),
                 "seen": self.counts[unit].ravel().astype(np.float32),
             }
         )
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state fitted on training windows; it is stored in the checkpoint."""
-        return dict(self.fitted)
+        return {**self.fitted, "features": list(self.columns), "history": self.history} if self.fitted else {}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore the state that another run fitted."""
-        self.fitted = dict(state_dict)
+        """Restore the state that another run fitted.
+
+        Raises:
+            InputError: If it was fitted on other features than those of the store, or with another kind of
+                history.
+        """
+        fitted = dict(state_dict)
+        # Before other stores could be read, there were the twelve of the paper and no names.
+        refuse_other_columns(fitted.pop("features", list(FEATURES)) if fitted else self.columns, self.columns)
+        require_same_history(fitted.pop("history", self.history), self.history)
+        self.fitted = fitted

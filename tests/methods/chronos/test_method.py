@@ -7,7 +7,7 @@ from torch import Tensor
 from itd_lightning.contracts.batches import TrajectoryBatch
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.methods import Chronos
-from itd_lightning.methods.chronos.signals import SIGNALS, Signal, pack_days
+from itd_lightning.methods.chronos.signals import SIGNALS, Signal, baseline_days, pack_days
 from itd_lightning.numerics.weights import logistic_weights
 
 USERS, DAYS, BASELINE = 12, 140, 30
@@ -43,9 +43,13 @@ def until(batch: TrajectoryBatch, day: int) -> TrajectoryBatch:
     return TrajectoryBatch(**cut, day=batch.day[:day])
 
 
+CALIBRATED = {"signals": SIGNALS, "weights": "equal", "prior": 10.0, "own_history": True, "peers": True}
+
+
 def fitted(**options: object) -> Chronos:
-    """Return Chronos on 100 harmless days."""
-    method = Chronos(width=4, baseline=BASELINE, quantiles=64, **options)  # type: ignore[arg-type]
+    """Return Chronos on 100 harmless days, with all signals and steps unless the options say otherwise."""
+    settings = CALIBRATED | options
+    method = Chronos(width=4, baseline=BASELINE, quantiles=64, **settings)  # type: ignore[arg-type]
     with torch.no_grad():
         method.training_step(until(company(seed=1), 100), 0)
     return method
@@ -62,7 +66,7 @@ def test_what_is_odd_scores_highest(method: Chronos) -> None:
     assert score.flatten().argmax() == ODD * DAYS + DAY
 
 
-@pytest.mark.parametrize("signal", [name for name in SIGNALS if name != "change"])
+@pytest.mark.parametrize("signal", [name for name in SIGNALS if name not in ("change", "persistence")])
 def test_each_signal_alone_finds_what_it_is_for(signal: Signal) -> None:
     score = fitted(signals=[signal]).score(company())
     assert score[ODD, DAY : DAY + 14].max() == score[:, BASELINE * 2 :].max()
@@ -78,7 +82,18 @@ def test_a_lasting_change_is_found_a_week_later() -> None:
     assert score[5].max() == score.max()
 
 
-@pytest.mark.parametrize("options", [{}, {"hierarchical": True}, {"prefix": True}, {"depth": 3}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"hierarchical": True},
+        {"prefix": True},
+        {"depth": 3},
+        {"anchor": "calendar"},
+        {"anchor": "trailing"},
+        {"own_history": False, "peers": False},
+    ],
+)
 def test_the_future_changes_no_score(options: dict[str, object]) -> None:
     chronos, batch, changed = fitted(**options), company(), company()
     for day in (10, BASELINE, 90):
@@ -124,7 +139,7 @@ def test_users_without_variation_have_defined_scores(method: Chronos) -> None:
     assert (score[2] == 0).all()
     flat = company()
     method.score(flat._replace(values=torch.zeros_like(flat.values)))
-    constant = Chronos(width=4, baseline=BASELINE)
+    constant = Chronos(width=4, baseline=BASELINE, **CALIBRATED)  # type: ignore[arg-type]
     with torch.no_grad():
         constant.training_step(flat._replace(values=torch.zeros_like(flat.values)), 0)
     assert constant.score(flat).isfinite().all()
@@ -147,7 +162,86 @@ def test_a_signal_alone_is_one_of_the_surprises(method: Chronos) -> None:
 
 
 def test_documented_weights_are_those_of_the_page() -> None:
-    assert Chronos(weights="documented").weight.tolist() == pytest.approx([1 / 3, 1 / 3, 0, 1 / 3, 0, 0])
+    method = Chronos(signals=SIGNALS, weights="documented")
+    assert method.weight.tolist() == pytest.approx([1 / 3, 1 / 3, 0, 1 / 3, 0, 0, 0])
+
+
+def test_weights_are_given_in_the_order_of_the_signals() -> None:
+    assert Chronos(signals=["change", "velocity"], weights=[3.0, 1.0]).weight.tolist() == [0.25, 0.75]
+    assert Chronos().weight.tolist() == pytest.approx([0.8, 0.2])
+
+
+def test_the_shipped_score_is_the_distance_to_the_anchor_in_the_users_own_spread() -> None:
+    """Literal: with drift alone, later days rank by a distance that is computed feature by feature."""
+    method, batch = fitted(signals=["drift"], prior=0.5, own_history=False, peers=False), company()
+    score = method.score(batch)
+    distances, scores = [], []
+    for user in range(USERS):
+        days = batch.active[user].nonzero().flatten().tolist()
+        first, later = days[:BASELINE], days[BASELINE:]
+        for day in later:
+            total = 0.0
+            for feature in range(4):
+                values = [float(batch.values[user, at, feature]) for at in first]
+                mean = sum(values) / BASELINE
+                squares = sum((value - mean) ** 2 for value in values)
+                spread = ((squares + 0.5) / (BASELINE + 0.5)) ** 0.5
+                total += ((float(batch.values[user, day, feature]) - mean) / spread) ** 2
+            distances.append(total)
+            scores.append(float(score[user, day]))
+    order = sorted(range(len(distances)), key=distances.__getitem__)
+    ranked = [scores[place] for place in order]
+    assert ranked == sorted(ranked)
+    assert ranked[-1] > ranked[0]
+
+
+def test_a_small_prior_makes_the_first_event_of_a_kind_outweigh_all_else() -> None:
+    batch = company()
+    batch.values[6, :, 3] = 0.0  # never done by this user
+    batch.values[6, 109, 3] = 0.5
+    small, large = (fitted(signals=["drift"], prior=prior).score(batch) for prior in (0.01, 10.0))
+    assert small.flatten().argmax() == 6 * DAYS + 109
+    assert large.flatten().argmax() == ODD * DAYS + DAY
+
+
+def test_without_peers_a_score_depends_on_the_user_alone() -> None:
+    batch, spoilt = company(), company()
+    spoilt.values[:11] = 7.0
+    method = fitted(peers=False)
+    torch.testing.assert_close(method.score(spoilt)[11], method.score(batch)[11])
+
+
+def test_without_own_history_restless_users_stay_above_steady_ones() -> None:
+    batch = company()
+    back_and_forth = 2.0 * (-1.0) ** torch.arange(DAYS)[:, None]
+    batch.values[7] = back_and_forth + 0.3 * batch.values[7]
+    ranks = {}
+    for own in (True, False):
+        method = fitted(signals=["velocity"], own_history=own, peers=False)
+        score = method.score(batch)[:, BASELINE * 2 :]
+        ranks[own] = float(score[7][score[7] > 0].mean() / score[6][score[6] > 0].mean())
+    assert ranks[False] > ranks[True]
+
+
+def test_a_calendar_anchor_rests_on_the_first_days_of_the_calendar() -> None:
+    days = pack_days(company())
+    assert baseline_days(days, BASELINE, "active").sum(dim=1).tolist() == [BASELINE] * USERS
+    by_calendar = baseline_days(days, BASELINE, "calendar")
+    assert by_calendar.sum(dim=1).tolist() == [22] * USERS  # four weeks and two days from a Monday
+    moved = company()
+    moved.values[:, BASELINE : BASELINE + 14] += 3.0  # after the calendar days, within the active ones
+    anchors = [fitted(signals=["drift"], anchor=anchor).raw for anchor in ("active", "calendar")]
+    shifts = [(raw.usual(pack_days(moved)).anchor - raw.usual(days).anchor).abs().max() for raw in anchors]
+    assert shifts[0] > 0.5
+    assert shifts[1] == 0
+
+
+def test_a_trailing_anchor_forgives_what_has_become_usual() -> None:
+    batch = company(days=200)
+    batch.values[5, 100:] += 4.0
+    steady, trailing = (fitted(signals=["drift"], anchor=anchor) for anchor in ("active", "trailing"))
+    assert steady.score(batch)[5, 190:].max() > 3 * trailing.score(batch)[5, 190:].max()
+    assert trailing.score(batch)[5, 102] > 3 * trailing.score(batch)[5, 190:].max()
 
 
 def test_weights_are_learned_from_labels_that_are_shown() -> None:
@@ -188,7 +282,21 @@ def test_active_days_are_packed_in_order() -> None:
     assert (days.day.diff(dim=1) > 0).all()
 
 
-@pytest.mark.parametrize("options", [{"signals": ["speed"]}, {"signals": []}, {"baseline": 1}, {"depth": 4}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"signals": ["speed"]},
+        {"signals": []},
+        {"baseline": 1},
+        {"depth": 4},
+        {"prior": 0.0},
+        {"anchor": "monthly"},
+        {"signals": ["velocity"]},
+        {"weights": [1.0]},
+        {"weights": [0.0, 0.0]},
+        {"weights": [-1.0, 2.0]},
+    ],
+)
 def test_impossible_settings_are_refused(options: dict[str, object]) -> None:
     with pytest.raises((ValueError, TypeError)):
         Chronos(**options)  # type: ignore[arg-type]
@@ -207,10 +315,36 @@ def test_only_units_are_named(method: Chronos) -> None:
 
 @pytest.mark.parametrize("hierarchical", [False, True])
 def test_signals_and_the_department_sum_to_the_score(hierarchical: bool) -> None:
-    method = Chronos(width=4, baseline=BASELINE, hierarchical=hierarchical)
-    batch = company()
-    method.training_step(batch, 0)
+    method, batch = fitted(hierarchical=hierarchical), company()
     explained = method.explain(batch)
-    assert explained.names == (*SIGNALS, *["department"] * hierarchical)
-    assert explained.parts.shape == (int(batch.is_scored.sum()), len(explained.names))
+    others = tuple(name for name in SIGNALS if name != "drift")
+    assert explained.others == (*others, *["department"] * hierarchical)
+    assert explained.parts.shape == (int(batch.is_scored.sum()), 4 + len(explained.others))
     torch.testing.assert_close(explained.parts.sum(dim=1), method.score(batch)[batch.is_scored])
+
+
+def test_a_drift_is_shared_out_to_the_features_that_moved() -> None:
+    method, batch = fitted(signals=["drift"], peers=False), company()
+    batch.values[7, 109, 2] += 30.0
+    explained, place = method.explain(batch), 7 * DAYS + 109
+    assert explained.parts[place].argmax() == 2
+    assert explained.parts[place, 2] > 0.9 * explained.parts[place].sum()
+    anchor = batch.values[7][batch.active[7]][:BASELINE].mean(dim=0)
+    torch.testing.assert_close(explained.expected[place], anchor)
+    torch.testing.assert_close(explained.parts.sum(dim=1), method.score(batch).flatten())
+
+
+def test_persistence_tells_when_a_users_days_begin_to_alternate() -> None:
+    batch = company(days=200)
+    batch.values[5, 100:] = 3.0 * (-1.0) ** torch.arange(100)[:, None]
+    score = fitted(signals=["persistence"]).score(batch)
+    assert score[5, 150:].max() == score[:, 150:].max()
+
+
+def test_features_that_the_method_does_not_expect_are_refused_with_their_number() -> None:
+    with pytest.raises(InputError, match="the view has 4 features a day"):
+        Chronos(width=12).training_step(company(), 0)
+
+
+def test_without_drift_signals_explain_by_their_names() -> None:
+    assert fitted(signals=["velocity", "change"]).explain(company()).names == ("velocity", "change")

@@ -111,7 +111,7 @@ def test_a_picture_uses_the_features_and_the_scale_of_the_run(chronos: Path, sto
     fitted = load(chronos / "checkpoints" / "best.ckpt", weights_only=True)["Trajectories"]
     view = Trajectories(store, Dates(date(2010, 2, 20), date(2010, 3, 1)), "notebook", "plain")
     days = pl.read_parquet(view.path).filter(user=user).select(SETS["notebook"].names).to_numpy()
-    values = (torch.from_numpy(days).log1p() - fitted["centre"]) / fitted["scale"]
+    values = (torch.from_numpy(days) - fitted["centre"]) / fitted["scale"]
     distances = (values - values[:20].mean(dim=0)).norm(dim=1).numpy()
     assert written.filter(user=user)["distance"].to_numpy() == pytest.approx(distances, abs=1e-4)
 
@@ -142,7 +142,41 @@ def test_other_views_have_no_trajectory(run: Path) -> None:
     assert not list(run.glob("trajectories.parquet"))
 
 
-def test_alerts_of_chronos_name_signals(chronos: Path) -> None:
+def test_alerts_of_chronos_name_the_features_of_a_drift_with_what_is_usual(
+    chronos: Path, store: Path
+) -> None:
     first = top_days(chronos, count=1).row(0, named=True)
     assert first["reasons"]
-    assert {text.rsplit(" ", 1)[0] for text in first["reasons"]} <= {*SIGNALS, "department"}
+    names = {*SETS["notebook"].names, *SIGNALS} - {"drift"}
+    assert {text.split(" ")[0] for text in first["reasons"]} <= names
+    cells = pl.read_parquet(chronos / "explanations.parquet").filter(
+        user=first["user"], start=pl.lit(first["day"]).cast(pl.Datetime("us"))
+    )
+    counted = cells.filter(pl.col("feature").is_in(SETS["notebook"].names))
+    assert len(counted) == 12
+    assert not counted["usual"].has_nulls()
+    view = Trajectories(store, Dates(date(2010, 2, 20), date(2010, 3, 1)), "notebook")
+    days = pl.read_parquet(view.path)
+    own = days.filter(user=first["user"]).sort("day").head(20).select(SETS["notebook"].names)
+    for row in counted.iter_rows(named=True):
+        assert row["usual"] == pytest.approx(own[row["feature"]].mean(), abs=1e-3)
+    top = counted.sort("part", descending=True).row(0, named=True)
+    assert top["feature"] in first["reasons"][0]
+    assert cells["part"].sum() == pytest.approx(first["score"], rel=1e-4)
+
+
+@pytest.mark.parametrize("anchor", ["calendar", "trailing"])
+def test_a_picture_uses_the_anchor_of_the_run(anchor: str, chronos: Path, store: Path) -> None:
+    view = Trajectories(store, Dates(date(2010, 2, 20), date(2010, 3, 1)), "notebook", "plain")
+    view.prepare_data()
+    view.setup("fit")
+    user = pl.read_parquet(chronos / TRAJECTORY_FILE)["user"][0]
+    drawn = view.pictures([user], {"baseline": 20, "window": 10, "anchor": anchor})[TRAJECTORY_FILE]
+    row = view.users().index(user)
+    batch = view.batch("train", "val", "test", context=True)
+    values, day = batch.values[row][batch.active[row]], batch.day[batch.active[row]]
+    first = day - day[0] < 20
+    anchors = [values[max(at - 20, 0) : at].mean(dim=0) for at in range(1, len(values))]
+    usual = values[first].mean(dim=0) if anchor == "calendar" else torch.stack([values[0] * 0, *anchors])
+    assert drawn["distance"].to_numpy() == pytest.approx((values - usual).norm(dim=1).numpy(), abs=1e-4)
+    assert drawn["baseline"].sum() == (int(first.sum()) if anchor == "calendar" else 20)

@@ -156,6 +156,14 @@ def test_a_campaign_and_a_key_row_that_stand_twice_count_once(tmp_path: Path) ->
     assert answers.rows.equals(once.rows)
 
 
+def test_a_campaign_without_its_file_is_kept_by_start_and_end(tmp_path: Path) -> None:
+    other = MINE.replace("ABC0001", "XYZ0002")
+    answers = read(write_key(tmp_path, [MINE, other], {"r4.2-1-ABC0001.csv": DETAILS}))
+    assert set(answers.campaigns["user"]) == {"ABC0001", "XYZ0002"}
+    assert set(answers.rows["insider"]) == {"ABC0001"}
+    assert [remark for remark in answers.remarks if "there is no r4.2-1-XYZ0002.csv, so only start" in remark]
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [

@@ -29,7 +29,7 @@ def test_it_counts_what_becomes_of_the_first_rows(tmp_path: Path) -> None:
     assert part.unmapped.rows() == [("zap", 2), ("zip", 1)]
     assert result.kinds == ["logon", "logoff"]
     assert result.missing["sequences"] == []
-    assert result.missing["windows"] == ["connect", "http_visit", "email_send", "file_copy"]
+    assert result.missing["windows"] == ["connect", "disconnect", "http_visit", "email_send", "file_copy"]
     assert [fault.split(": ")[-1] for fault in result.faults] == [
         "no user",
         "unparsable time",
@@ -47,6 +47,9 @@ def test_the_last_line_says_ready_or_what_to_mend(tmp_path: Path, capsys: pytest
     )
     assert "kinds: logon (10), logoff (0)" in out
     assert "view sequences: can be built" in out
+    assert "methods that need no labels: mask_value, " in out
+    assert "methods whose configs take labels: none of them yet, for the mapping has no `answers`: " in out
+    assert "a user's peers: nobody: `identity` names no role or department" in out
     assert out.strip().splitlines()[-1] == "ready"
     (tmp_path / "a.csv").write_text(HEADER + ROW * 3 + ROW.replace("2026", "x"))
     main(["check", str(tmp_path / "mapping.yaml")])

@@ -79,7 +79,7 @@ MISTAKES = {
     "preset": (
         "inputs:",
         "preset: splunk\ninputs:",
-        r"preset must be one of cert, m365, proxy_w3c, windows, zeek",
+        r"preset must be one of cert, cloudtrail, ecs",
     ),
     "no identity table": (
         "inputs:",

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from xml.sax.saxutils import escape
 
 import polars as pl
 import pytest
@@ -49,7 +50,9 @@ WINDOWS = [
     windows_row(4663, 6, SubjectUserName="Ann", ObjectName="C:\\a.txt", AccessMask="0x1"),
     windows_row(4663, 7, SubjectUserName="Ann", ObjectName="C:\\a.txt", AccessMask="0x2"),
     windows_row(6416, 8, SubjectUserName="Ann", DeviceDescription="USB Mass Storage"),
-    windows_row(4688, 9, SubjectUserName="Ann"),
+    windows_row(4688, 9, SubjectUserName="Ann", NewProcessName="C:\\cmd.exe"),
+    windows_row(4625, 10, TargetUserName="Ann", LogonType="3"),
+    windows_row(4672, 11, SubjectUserName="Ann"),
 ]
 WINDOWS_EVENTS = [
     ("2026-03-02 08:00:00", "ann", "pc1", "logon", None, None),
@@ -59,6 +62,8 @@ WINDOWS_EVENTS = [
     ("2026-03-02 08:00:06", "ann", "pc1", "file_open", "C:\\a.txt", None),
     ("2026-03-02 08:00:07", "ann", "pc1", "file_write", "C:\\a.txt", None),
     ("2026-03-02 08:00:08", "ann", "pc1", "connect", "USB Mass Storage", None),
+    ("2026-03-02 08:00:09", "ann", "pc1", "process", "C:\\cmd.exe", None),
+    ("2026-03-02 08:00:10", "ann", "pc1", "logon_failed", None, None),
 ]
 
 
@@ -66,7 +71,7 @@ def test_windows_reads_winlogbeat(tmp_path: Path) -> None:
     (tmp_path / "winlog.ndjson").write_text("".join(json.dumps(row) + "\n" for row in WINDOWS))
     assert read("windows", tmp_path) == WINDOWS_EVENTS
     (source,) = open_mappings([tmp_path], "windows")
-    assert refusals(source) == [(1, "left out by where"), (2, "no user"), (9, "left out by where")]
+    assert refusals(source) == [(1, "left out by where"), (2, "no user"), (11, "left out by where")]
 
 
 def test_windows_reads_a_csv_of_the_same_events(tmp_path: Path) -> None:
@@ -77,6 +82,7 @@ def test_windows_reads_a_csv_of_the_same_events(tmp_path: Path) -> None:
         "ObjectName",
         "AccessMask",
         "DeviceDescription",
+        "NewProcessName",
     )
     names = ("TimeCreated", "EventID", "EventRecordID", "Computer", *fields)
     lines = [",".join(names)]
@@ -90,6 +96,44 @@ def test_windows_reads_a_csv_of_the_same_events(tmp_path: Path) -> None:
         )
     (tmp_path / "security.csv").write_text("\r\n".join(lines) + "\r\n")
     assert read("windows", tmp_path / "security.csv") == WINDOWS_EVENTS
+
+
+def windows_xml(row: dict[str, object]) -> str:
+    """Return an event of Windows as wevtutil writes it."""
+    winlog = row["winlog"]
+    assert isinstance(winlog, dict)
+    data = "".join(
+        f"<Data Name='{name}'>{escape(value)}</Data>" for name, value in winlog["event_data"].items()
+    )
+    return (
+        "<Event xmlns='http://schemas.microsoft.com/win/2004/08/events/event'><System>"
+        "<Provider Name='Microsoft-Windows-Security-Auditing' Guid='{54849625-5478-4994-a5ba-3e3b0328c30d}'/>"
+        f"<EventID>{winlog['event_id']}</EventID><Version>2</Version><Task>{winlog.get('task', 12544)}</Task>"
+        f"<TimeCreated SystemTime='{str(row['@timestamp'])[:-1]}4567Z'/>"
+        f"<EventRecordID>{winlog['record_id']}</EventRecordID><Correlation/>"
+        f"<Channel>Security</Channel><Computer>{winlog['computer_name']}</Computer><Security/></System>"
+        f"<EventData>{data}</EventData></Event>"
+    )
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_windows_reads_xml_of_the_same_events(encoding: str, tmp_path: Path) -> None:
+    viewer = '<?xml version="1.0" encoding="utf-8" standalone="yes"?>\r\n<Events>'
+    text = viewer + "".join(map(windows_xml, WINDOWS[:6])) + "</Events>\n"
+    (tmp_path / "viewer.xml").write_bytes(text.encode(encoding))
+    (tmp_path / "wevtutil.xml").write_text("\n".join(map(windows_xml, WINDOWS[6:])))
+    assert read("windows", tmp_path) == WINDOWS_EVENTS
+
+
+def test_what_is_written_to_removable_storage_was_copied_there(tmp_path: Path) -> None:
+    row = windows_row(4663, 6, SubjectUserName="Ann", AccessMask="0x2")
+    assert isinstance(row["winlog"], dict)
+    row["winlog"]["event_data"]["ObjectName"] = "\\Device\\HarddiskVolume12\\plans\\a.doc"
+    row["winlog"]["task"] = "Removable Storage"
+    (tmp_path / "a.ndjson").write_text(json.dumps(row) + "\n")
+    row["winlog"]["task"] = 12812
+    (tmp_path / "b.xml").write_text(windows_xml(row))
+    assert [event[3:5] for event in read("windows", tmp_path)] == [("file_copy", "plans\\a.doc")] * 2
 
 
 HTTP_FIELDS = (
@@ -303,9 +347,9 @@ def test_cert_reads_what_the_parser_of_releases_reads(release: Path, store: Path
 
 def test_an_unknown_preset_and_a_folder_without_its_logs_are_refused(tmp_path: Path) -> None:
     with pytest.raises(
-        InputError, match="preset must be one of cert, m365, proxy_w3c, windows, zeek, got 'squid'"
+        InputError, match=r"preset must be one of cert, cloudtrail, ecs, .*, windows, zeek, got 'splunk'"
     ):
-        open_mappings([tmp_path], "squid")
+        open_mappings([tmp_path], "splunk")
     with pytest.raises(InputError, match=r"has no file \*\*/http\*.log or "):
         open_mappings([tmp_path], "zeek")
     with pytest.raises(InputError, match="none is not there"):

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from itd_lightning.contracts.errors import InputError
+from itd_lightning.contracts.events import KINDS
 from itd_lightning.ingest import build_store
 from itd_lightning.sources.base import Guess, ParsedPiece, Piece
 from itd_lightning.sources.mapped import pieces
@@ -16,6 +17,7 @@ from itd_lightning.sources.mapped.mapping import read_mapping
 from itd_lightning.sources.mapped.source import MappedSource, open_mapping
 from itd_lightning.store.build.build import build
 from itd_lightning.store.build.plan import plan_build
+from itd_lightning.store.key import read_key
 from itd_lightning.store.read import Store
 from tests.handmade_mappings import CSV, HEADER, NOW, build_logs, events, open_logs, parse, refusals
 
@@ -48,6 +50,19 @@ def test_an_id_of_the_logs_own_makes_days_that_overlap_one(tmp_path: Path) -> No
     assert refusals(open_logs(tmp_path / "c", mapping, {"1.csv": HEADER + ROW.replace("x", "")})) == [
         (1, "no id")
     ]
+
+
+def test_a_store_of_a_version_with_fewer_kinds_can_be_added_to(tmp_path: Path) -> None:
+    rows = "".join(ROW.replace("ann", f"user{number}") for number in range(9))
+    build_logs(open_logs(tmp_path / "a", CSV, {"a.csv": HEADER + rows}), tmp_path / "store")
+    for shard in Store(tmp_path / "store").shards:
+        earlier = pl.read_parquet(shard, glob=False).with_columns(pl.col("kind").cast(pl.Enum(KINDS[:15])))
+        earlier.write_parquet(shard)
+    failed = CSV.replace("kind: logoff, when: act = 'out'", "kind: logon_failed, when: act = 'bad'")
+    other = open_logs(tmp_path / "b", failed, {"b.csv": HEADER + ROW.replace(",in,", ",bad,")})
+    assert build_logs(other, tmp_path / "store", append=True)["logons"]["kept"] == 10
+    kinds = Store(tmp_path / "store").scan().collect()["kind"].cast(pl.String)
+    assert sorted(kinds) == ["logon"] * 9 + ["logon_failed"]
 
 
 def test_an_account_becomes_its_user_and_one_that_nobody_has_is_refused(tmp_path: Path) -> None:
@@ -83,6 +98,57 @@ def test_people_and_campaigns_come_into_the_store(tmp_path: Path) -> None:
     assert ann["valid_from"].year < 2026 < ann["valid_to"].year
     (tmp_path / "answers.csv").write_text("user,start,end\nE1,2026-03-02,2026-03-01\n")
     with pytest.raises(InputError, match=r"answers.csv, line 2: user, start and end"):
+        source.read_facts(tmp_path, streamed=False)
+
+
+def roles(store: Path) -> dict[tuple[str, str], str]:
+    """Return the role of each user from each day on, and until when."""
+    people = pl.read_parquet(store / "people.parquet")
+    return {(row["user"], str(row["valid_from"])): row["role"] for row in people.iter_rows(named=True)}
+
+
+def test_people_who_come_and_change_are_known_from_the_month_of_the_addition(tmp_path: Path) -> None:
+    first = open_logs(tmp_path / "a", PEOPLE + CSV, {"a.csv": HEADER + ROW, "people.csv": TABLE})
+    build_logs(first, tmp_path / "store")
+    same = open_logs(tmp_path / "b", PEOPLE + CSV, {"b.csv": HEADER + ROW, "people.csv": TABLE})
+    build_logs(same, tmp_path / "store", append=True)
+    assert roles(tmp_path / "store") == {("E1", "1990-01-01"): "clerk", ("E2", "1990-01-01"): "boss"}
+    later = TABLE.replace("clerk", "buyer").replace("E2,bob,Bob@x.org,,boss,,Bob", "E3,cyd,,,boss,,Cyd")
+    third = open_logs(tmp_path / "c", PEOPLE + CSV, {"c.csv": HEADER + ROW, "people.csv": later})
+    build_logs(third, tmp_path / "store", append=True)
+    assert roles(tmp_path / "store") == {
+        ("E1", "1990-01-01"): "clerk",
+        ("E1", "2026-03-01"): "buyer",
+        ("E2", "1990-01-01"): "boss",
+        ("E3", "2026-03-01"): "boss",
+    }
+    people = pl.read_parquet(tmp_path / "store" / "people.parquet").sort("user", "valid_from")
+    assert people["left_on"].cast(pl.String).to_list() == [None, None, "2026-03-01", None]
+
+
+def test_a_store_keeps_its_zone_and_refuses_another_in_one_line(tmp_path: Path) -> None:
+    berlin = "zone: Europe/Berlin\n" + CSV
+    build_logs(open_logs(tmp_path / "a", berlin, {"a.csv": HEADER + ROW}), tmp_path / "store")
+    assert Store(tmp_path / "store").manifest["zone"] == "Europe/Berlin"
+    other = open_logs(tmp_path / "b", CSV, {"b.csv": HEADER + ROW})
+    with pytest.raises(InputError, match=r"has the zone UTC, .* are those of Europe/Berlin: write `zone: Eu"):
+        build_logs(other, tmp_path / "store", append=True)
+    mine = open_logs(tmp_path / "c", berlin, {"c.csv": HEADER + ROW})
+    with pytest.raises(InputError, match=r"has the zone UTC, and the times of .* are those of Europe/Berlin"):
+        plan_build([mine, other], tmp_path / "new")
+
+
+def test_known_days_of_a_user_are_malicious_events_and_accounts_are_looked_up(tmp_path: Path) -> None:
+    rows = "".join(ROW.replace("03-02", f"03-{day:02d}") for day in range(2, 9))
+    answers = "user,day\nann,2026-03-03\nE1,2026-03-06\n"
+    files: dict[str, str | bytes] = {"a.csv": HEADER + rows, "people.csv": TABLE, "answers.csv": answers}
+    build_logs(open_logs(tmp_path, "answers: answers.csv\n" + PEOPLE + CSV, files), tmp_path / "store")
+    key = read_key(tmp_path / "store")
+    assert key.events["time"].dt.day().to_list() == [3, 6]
+    assert key.campaigns.select("user", pl.col("start", "end").dt.day()).rows() == [("E1", 3, 6)]
+    (tmp_path / "answers.csv").write_text("user,day\nzoe,2026-03-03\n")
+    source = open_mapping(read_mapping(tmp_path / "mapping.yaml"))
+    with pytest.raises(InputError, match=r"answers.csv, line 2: people.csv does not know zoe"):
         source.read_facts(tmp_path, streamed=False)
 
 

@@ -15,6 +15,7 @@ import polars as pl
 import pytest
 
 from itd_lightning.cli.parser import main
+from itd_lightning.contracts.errors import InputError
 from itd_lightning.ingest import build_store
 from itd_lightning.sources.cert import archives, logs, pieces, tables
 from itd_lightning.sources.cert import record_ends as records
@@ -69,7 +70,7 @@ def prepare(*args: str | Path) -> None:
 def build(source: Path, *, append: bool = False) -> Store:
     """The store of a source, beside it; of one shard."""
     store = source.with_name("store")
-    build_store([source], store, append=append, shards=None if append else 1)
+    build_store([source], store, append=append, shards=None if append else 1, allow_refused=1.0)
     return Store(store)
 
 
@@ -825,3 +826,30 @@ def test_a_limit_on_file_sizes_ends_in_one_line_that_names_the_folder(limit: int
     assert ended.stderr.startswith(f"itd: no space left on the disk of {source.with_name('.store.partial')}")
     assert ended.stderr.count("\n") == 1
     assert build(source).manifest["events"] == 10
+
+
+def test_a_log_of_faulty_rows_stops_the_build_with_a_row_and_the_form_expected(tmp_path: Path) -> None:
+    rows = [f"{{A-{n}}},2010-01-04 08:00:{n:02},ann,PC-1,Logon" for n in range(20)]
+    source = write_release(tmp_path / "source", "r4.2", logon=rows)
+    shown = (
+        r"20 of the first 20 rows of logon would be refused, such as unparsable date: '\{A-0\},2010-01-04 08:"
+    )
+    with pytest.raises(
+        InputError, match=shown + r".*; expected: id,date,user,pc,activity with dates such as 01"
+    ):
+        build_store([source], tmp_path / "store", shards=1)
+    assert not (tmp_path / "store").exists()
+    manifest = build_store([source], tmp_path / "store", shards=1, allow_refused=1.0)
+    assert manifest["logs"]["logon"] == {"read": 20, "kept": 0, "rejected": 20}
+
+
+def test_a_share_of_faulty_rows_may_be_allowed(tmp_path: Path) -> None:
+    rows = [f"{{A-{n}}},01/04/2010 08:00:{n:02},ann,PC-1,{'Logon' if n % 3 else 'Dance'}" for n in range(60)]
+    source = write_release(tmp_path / "source", "r4.2", logon=rows)
+    with pytest.raises(
+        InputError, match="20 of the first 60 rows of logon would be refused, such as unknown ac"
+    ):
+        build_store([source], tmp_path / "store", shards=1, allow_refused=0.3)
+    assert build_store([source], tmp_path / "store", shards=1)["logs"]["logon"]["kept"] == 40
+    with pytest.raises(InputError, match="allow_refused is a share, 0 to 1, got 2"):
+        build_store([source], tmp_path / "other", allow_refused=2.0)

@@ -83,6 +83,10 @@ class JsonLines(Source):
             for number, path in enumerate(sorted(self.folder.glob(f"{log}-*.ndjson"))):
                 yield JsonFile(log, number, path, path.name, path.stat().st_size)
 
+    def expected_row(self, log: str) -> str:
+        """Return what a line must be."""
+        return "JSON"
+
     def parse(self, piece: Piece, content: tuple[str, ...] | None, now: datetime) -> ParsedPiece:
         """Parse the lines of a file."""
         events, refused = [], []

@@ -159,7 +159,7 @@ def test_a_feature_that_never_varies_gets_the_deviation_one() -> None:
 def test_moments_without_training_days_are_refused(small: Path) -> None:
     view = Days(small, Dates(date(2009, 1, 1), date(2009, 1, 2)))
     view.prepare_data()
-    with pytest.raises(InputError, match="the training part holds no activity"):
+    with pytest.raises(InputError, match=r"leaves no training unit: .* has units from 2010-03-01 to "):
         view.setup("fit")
 
 
@@ -196,22 +196,29 @@ def test_patterns_choose_features(small: Path) -> None:
         ready(small, features=["htp_*"])
 
 
-def test_prediction_knows_users_of_a_frozen_history_and_fills_what_a_store_does_not_record(
-    small: Path,
-) -> None:
+def test_prediction_knows_users_of_a_frozen_history(small: Path) -> None:
     fitted = ready(small, history="frozen")
     view = Days(small, SPLIT, history="frozen")
     view.setup("predict")
     state = fitted.state_dict()
-    state["features"] = [*state["features"], "file_depth_mean"]
-    state["mean"], state["std"] = (
-        torch.cat([state[name], torch.ones(3, 1)], dim=1) for name in ("mean", "std")
-    )
     view.load_state_dict(state)
-    batch = full_batch(view, "predict")
+    assert len(full_batch(view, "predict").unit) == 22
     assert set(view.units["part"]) == {"predict"}
     assert view.groups(state["groups"]).tolist() == [1] * 10 + [2] * 9 + [0] * 3
-    assert batch.features[:, -1].tolist() == [-1.0] * 22
+
+
+def test_a_store_that_lacks_a_feature_of_the_checkpoint_or_has_another_is_refused_with_the_list(
+    small: Path,
+) -> None:
+    fitted = ready(small)
+    state = fitted.state_dict()
+    state["features"] = [*state["features"][:-1], "file_depth_mean"]
+    view = Days(small, SPLIT)
+    view.setup("predict")
+    view.load_state_dict(state)
+    last = fitted.state_dict()["features"][-1]
+    with pytest.raises(InputError, match=rf"lacks file_depth_mean and has, .*, {last}: fit on this store"):
+        view.rows("predict")
 
 
 def test_another_history_than_the_checkpoints_is_refused(small: Path) -> None:
@@ -269,9 +276,9 @@ def test_neither_workers_nor_processes_change_the_batches(store: Path, tmp_path:
             torch.testing.assert_close(one, other, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("settings", [{"prior": 0.0}, {"days": -1}])
+@pytest.mark.parametrize("settings", [{"prior": 0.0}, {"days": -1}, {"days": 10**9}])
 def test_numbers_out_of_range_are_refused(settings: dict[str, float], small: Path) -> None:
-    with pytest.raises(ValueError, match="prior must be above 0 and days not below"):
+    with pytest.raises(ValueError, match="prior must be above 0 and days from 0"):
         Days(small, SPLIT, **settings)  # type: ignore[arg-type]
 
 

@@ -252,7 +252,9 @@ def test_resampling_without_labels_is_refused(store: Path) -> None:
         hidden.train_dataloader()
 
 
-@pytest.mark.parametrize("settings", [{"modes": -1}, {"behaviours": 0}, {"modes": 5, "days": 9}])
+@pytest.mark.parametrize(
+    "settings", [{"modes": -1}, {"behaviours": 0}, {"modes": 5, "days": 9}, {"horizon": 10**9}]
+)
 def test_numbers_out_of_range_are_refused(store: Path, settings: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match="modes and horizon must be"):
+    with pytest.raises(ValueError, match="modes must be at least 0, horizon from"):
         Signals(store, Dates(*DATES), **settings)  # type: ignore[arg-type]

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 import torch
@@ -14,6 +15,7 @@ from itd_lightning.splits import Dates
 from itd_lightning.views import Trajectories
 from itd_lightning.views.trajectories.dataset import moments
 from itd_lightning.views.trajectories.features import HOURS, SETS, FeatureSet, build, count_received
+from itd_lightning.views.trajectories.times import TIMES, build_times
 from itd_lightning.views.trajectories.view import spans
 
 SPLIT = Dates(val_from=date(2010, 2, 20), test_from=date(2010, 3, 1))  # of the small slice
@@ -50,6 +52,34 @@ def test_docs_features_are_counted_as_the_page_says() -> None:
         "http_requests": 3,
         "http_upload_volume": 3,
     }
+
+
+def test_times_of_events_are_six_features_of_the_day() -> None:
+    hours = (9.0, 9.5, 9.75, 17.0)
+    busy = [event("http_visit", at) for at in reversed(hours)]
+    times = build_times(frame([*busy, event("logon", 30.0), event("logon", 9.0, user="bob")]))
+    assert times.select("user", pl.col("day").dt.day()).rows() == [("ann", 12), ("ann", 13), ("bob", 12)]
+    row = times.row(0, named=True)
+    gaps = np.diff(hours)
+    assert row["peak_hour"] == 9
+    assert row["hour_spread"] == pytest.approx(np.std(hours))
+    assert row["burstiness"] == pytest.approx((gaps.std() - gaps.mean()) / (gaps.std() + gaps.mean()))
+    assert row["gap_entropy"] == pytest.approx(-(np.log(2 / 3) * 2 / 3 + np.log(1 / 3) / 3))
+    dial = np.exp(2j * np.pi * np.array(hours) / 24)
+    assert row["circadian_strength"] == pytest.approx(abs(dial.mean()))
+    assert times.row(1, named=True)["hour_spread"] == 0
+
+
+def test_times_follow_the_counted_features_and_take_no_logarithm(store: Path) -> None:
+    view = Trajectories(store, SPLIT, times=True, log=True)
+    view.prepare_data()
+    view.setup("fit")
+    days = pl.read_parquet(view.path)
+    assert view.columns == (*SETS["docs"].names, *TIMES)
+    assert view.company.values.isfinite().all()
+    burstiness = view.company.values[..., view.columns.index("burstiness")][view.company.active]
+    assert burstiness.numpy() == pytest.approx(days["burstiness"].to_numpy())
+    assert Trajectories(store, SPLIT).settings == {"features": "docs"}
 
 
 def test_mail_is_external_by_any_recipient_and_company_domain() -> None:
@@ -127,7 +157,7 @@ def test_a_feature_that_never_varies_has_scale_1() -> None:
 @pytest.fixture(scope="module")
 def view(store: Path) -> Trajectories:
     """Return the view of the small slice, fitted."""
-    result = Trajectories(store, SPLIT)
+    result = Trajectories(store, SPLIT, scaling="robust", log=True)
     result.prepare_data()
     result.setup("fit")
     return result
@@ -144,6 +174,16 @@ def test_the_grid_holds_what_was_counted(view: Trajectories) -> None:
         expected = torch.tensor([row[name] for name in SETS["docs"].names]).log1p()
         torch.testing.assert_close(unscaled[at], expected, atol=1e-5, rtol=1e-4)
         assert batch.hours[at].tolist() == [row[name] for name in HOURS]
+
+
+def test_counts_are_standardised_as_they_are(store: Path) -> None:
+    view = Trajectories(store, SPLIT)
+    view.prepare_data()
+    view.setup("fit")
+    batch, days = view.batch("train", context=False), pl.read_parquet(view.path)
+    train = days.filter(pl.col("day") < date(2010, 2, 20)).select(SETS["docs"].names).to_numpy()
+    assert view.fitted["centre"].numpy() == pytest.approx(train.mean(axis=0), rel=1e-4)
+    assert batch.values[batch.active].mean(dim=0).abs().max() < 1e-4
 
 
 def test_units_are_named_once_and_know_their_user_and_day(view: Trajectories) -> None:
@@ -167,7 +207,8 @@ def test_training_sees_training_days_only(view: Trajectories) -> None:
 
 
 def test_moments_do_not_know_later_days(store: Path, view: Trajectories) -> None:
-    shorter = Trajectories(store, Dates(val_from=date(2010, 2, 20), test_from=date(2010, 2, 22)))
+    split = Dates(val_from=date(2010, 2, 20), test_from=date(2010, 2, 22))
+    shorter = Trajectories(store, split, scaling="robust", log=True)
     shorter.prepare_data()
     shorter.setup("fit")
     assert all((shorter.fitted[name] == view.fitted[name]).all() for name in ("centre", "scale"))

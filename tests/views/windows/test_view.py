@@ -369,7 +369,7 @@ def test_a_window_is_measured_by_the_users_own_earlier_ones_on_request(small: Pa
 def test_a_training_part_without_activity_is_refused(small: Path) -> None:
     with pytest.raises(InputError, match="the training part holds no activity"):
         moments(np.zeros((3, 24, 12), dtype=np.int32), np.arange(3))
-    with pytest.raises(InputError, match="the training part holds no activity"):
+    with pytest.raises(InputError, match="leaves no training unit"):
         ready(small, Dates(val_from=date(2010, 2, 1), test_from=date(2010, 2, 2)))
 
 
