@@ -152,7 +152,7 @@ class Guard:
             return PlainTextResponse("only GET and POST\n", 405)
         if scope["method"] == "POST" and (refusal := self._form_refusal(headers)):
             return refusal
-        cookie = read_cookie(headers, self._cookie)
+        cookie = _read_cookie(headers, self._cookie)
         session = self._door.session(cookie)
         scope["session"], scope["cookie"] = session, cookie
         is_open = path == ENTRY or path.startswith(STATIC)
@@ -171,7 +171,7 @@ class Guard:
         return PlainTextResponse("too long\n", 413) if int(length) > _MOST_BYTES else None
 
 
-def read_cookie(headers: Headers, name: str) -> str:
+def _read_cookie(headers: Headers, name: str) -> str:
     """Return the value of a cookie; empty if there is none."""
     try:
         found = SimpleCookie(headers.get("cookie", "")).get(name)

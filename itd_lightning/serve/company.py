@@ -68,7 +68,7 @@ class History(NamedTuple):
     needed: int = WARM_UP_DAYS
 
 
-class RawEvent(NamedTuple):
+class _RawEvent(NamedTuple):
     """An event as the store holds it; what the source does not record is empty."""
 
     event_id: str
@@ -84,7 +84,7 @@ class RawEvent(NamedTuple):
 class EventPage(NamedTuple):
     """Some events of a user's day: the rows, which page of how many, and how many on all."""
 
-    rows: list[RawEvent]
+    rows: list[_RawEvent]
     number: int
     pages: int
     total: int
@@ -238,13 +238,13 @@ class Company:
         in_time = (pl.col("time") >= begin) & (pl.col("time") < end)
         return pl.scan_parquet(now.shard(name), glob=False).filter((pl.col("user") == name) & in_time)
 
-    def _raw_event(self, now: _Opened, row: dict[str, object]) -> RawEvent:
+    def _raw_event(self, now: _Opened, row: dict[str, object]) -> _RawEvent:
         """Return an event as it is shown."""
         text = {
             name: "" if row[name] is None else str(row[name]) for name in ("event_id", "kind", "pc", "object")
         }
         drive = "to" * (row["to_removable"] is True) or "from" * (row["from_removable"] is True)
-        return RawEvent(
+        return _RawEvent(
             event_id=text["event_id"],
             time=row["time"],  # type: ignore[arg-type]  # the column's type
             kind=text["kind"],
@@ -256,7 +256,7 @@ class Company:
         )
 
 
-def _searched(event: RawEvent) -> str:
+def _searched(event: _RawEvent) -> str:
     """Return the text of an event that is searched."""
     return "\n".join((event.event_id, event.kind, event.pc, event.object, event.content)).lower()
 

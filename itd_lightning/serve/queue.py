@@ -14,7 +14,7 @@ from itd_lightning.alerts.cases.schema import ACKNOWLEDGED, BENIGN, NEW, OPEN_ST
 from itd_lightning.alerts.cases.store import CaseStore
 from itd_lightning.contracts.errors import InputError
 
-PAGE_ROWS = 50
+_PAGE_ROWS = 50
 _ALL = (NEW, ACKNOWLEDGED, BENIGN, TRUE)
 STATES: Mapping[str, tuple[str, ...]] = {
     "open": OPEN_STATES,
@@ -102,7 +102,7 @@ def _one_of(value: str, names: Iterable[str], what: str) -> str:
     return value
 
 
-class CasePage(NamedTuple):
+class _CasePage(NamedTuple):
     """A page of the queue: its cases, its number, how many pages there are, and how many cases on all."""
 
     rows: list[CaseRow]
@@ -190,12 +190,12 @@ class Queue:
         ]
         return sorted(rows, key=ORDERS[selection.sort], reverse=selection.backwards)
 
-    def page(self, selection: Selection) -> CasePage:
+    def page(self, selection: Selection) -> _CasePage:
         """Return the page that is asked for, or the last one if it is beyond."""
         rows = self.select(selection)
-        pages = max(-(-len(rows) // PAGE_ROWS), 1)
+        pages = max(-(-len(rows) // _PAGE_ROWS), 1)
         number = min(selection.page, pages)
-        return CasePage(rows[(number - 1) * PAGE_ROWS : number * PAGE_ROWS], number, pages, len(rows))
+        return _CasePage(rows[(number - 1) * _PAGE_ROWS : number * _PAGE_ROWS], number, pages, len(rows))
 
 
 def _by_risk(row: CaseRow) -> tuple[float, int, int, int]:

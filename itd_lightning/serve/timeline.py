@@ -16,7 +16,7 @@ _TICKS = 6  # dates below
 _MIDNIGHT = 24.0
 
 
-class Bar(NamedTuple):
+class _Bar(NamedTuple):
     """A bar, with words for whoever points at it."""
 
     x: float
@@ -35,14 +35,14 @@ class Mark(NamedTuple):
     case: int | None
 
 
-class Tick(NamedTuple):
+class _Tick(NamedTuple):
     """A line with a label at a place of an axis."""
 
     place: float
     label: str
 
 
-class Timeline(NamedTuple):
+class _Timeline(NamedTuple):
     """What is drawn.
 
     Attributes:
@@ -62,12 +62,12 @@ class Timeline(NamedTuple):
     line: list[str]
     scores: list[Mark]
     alerts: list[Mark]
-    events: list[Bar]
-    hours: list[Bar]
-    dates: list[Tick]
-    score_ticks: list[Tick]
-    event_ticks: list[Tick]
-    hour_ticks: list[Tick]
+    events: list[_Bar]
+    hours: list[_Bar]
+    dates: list[_Tick]
+    score_ticks: list[_Tick]
+    event_ticks: list[_Tick]
+    hour_ticks: list[_Tick]
 
 
 class _Scale:
@@ -90,11 +90,11 @@ class _Scale:
         """Return whether a day is drawn."""
         return 0 <= (day - self.first).days < self.days
 
-    def bar(self, day: date, lane: str, low: float, high: float, words: str) -> Bar:
+    def bar(self, day: date, lane: str, low: float, high: float, words: str) -> _Bar:
         """Return the bar of a day between two shares of a lane's height."""
         width = max(round(self.step * 0.7, 1), 1.0)
         top, bottom = self.y(lane, high), self.y(lane, low)
-        return Bar(round(self.x(day) - width / 2, 1), top, width, max(round(bottom - top, 1), 1.0), words)
+        return _Bar(round(self.x(day) - width / 2, 1), top, width, max(round(bottom - top, 1), 1.0), words)
 
     def y(self, lane: str, share: float) -> float:
         """Return the place of a share of a lane's height."""
@@ -108,7 +108,7 @@ def draw_timeline(
     alerts: Sequence[AlertRecord],
     counts: Mapping[date, int],
     presence: Iterable[Presence],
-) -> Timeline:
+) -> _Timeline:
     """Return the drawing of some days of a user.
 
     Args:
@@ -131,7 +131,7 @@ def draw_timeline(
     places = {day: scale.y("scores", (score - low) / span) for day, score in sorted(known.items())}
     by_day = {day: count for day, count in counts.items() if scale.has(day)}
     most = max(by_day.values(), default=1)
-    return Timeline(
+    return _Timeline(
         words=_words(first, last, alerts, by_day),
         line=_line(scale, {day: places[day] for day in sorted(scores) if scale.has(day)}),
         scores=[
@@ -154,11 +154,11 @@ def draw_timeline(
         ],
         hours=[_hour_bar(scale, one) for one in presence if scale.has(one.day)],
         dates=_dates(scale),
-        score_ticks=[Tick(scale.y("scores", share), f"{low + share * span:.3g}") for share in (0.0, 1.0)]
+        score_ticks=[_Tick(scale.y("scores", share), f"{low + share * span:.3g}") for share in (0.0, 1.0)]
         if known
         else [],
-        event_ticks=[Tick(scale.y("events", 1.0), f"{most:,}"), Tick(scale.y("events", 0.0), "0")],
-        hour_ticks=[Tick(scale.y("hours", 1 - hour / _MIDNIGHT), f"{hour} h") for hour in (0, 12, 24)],
+        event_ticks=[_Tick(scale.y("events", 1.0), f"{most:,}"), _Tick(scale.y("events", 0.0), "0")],
+        hour_ticks=[_Tick(scale.y("hours", 1 - hour / _MIDNIGHT), f"{hour} h") for hour in (0, 12, 24)],
     )
 
 
@@ -181,7 +181,7 @@ def _line(scale: _Scale, places: Mapping[date, float]) -> list[str]:
     return [" ".join(stretch) for stretch in stretches if len(stretch) > 1]
 
 
-def _hour_bar(scale: _Scale, one: Presence) -> Bar:
+def _hour_bar(scale: _Scale, one: Presence) -> _Bar:
     """Return the bar from the first to the last event of a day; hours run downwards."""
     start = one.first.hour + one.first.minute / 60
     end: float = one.last.hour + one.last.minute / 60 if one.last.date() == one.day else _MIDNIGHT
@@ -189,8 +189,8 @@ def _hour_bar(scale: _Scale, one: Presence) -> Bar:
     return scale.bar(one.day, "hours", 1 - end / _MIDNIGHT, 1 - start / _MIDNIGHT, words)
 
 
-def _dates(scale: _Scale) -> list[Tick]:
+def _dates(scale: _Scale) -> list[_Tick]:
     """Return the dates below the lanes."""
     every = max(-(-scale.days // _TICKS), 1)
     days = (scale.first + timedelta(days=number) for number in range(0, scale.days, every))
-    return [Tick(scale.x(day), f"{day:%d %b}") for day in days]
+    return [_Tick(scale.x(day), f"{day:%d %b}") for day in days]

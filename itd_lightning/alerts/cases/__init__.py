@@ -4,7 +4,7 @@ from importlib.util import find_spec
 
 from itd_lightning.contracts.errors import InputError
 
-__all__ = ["rows", "store"]
+__all__ = ["risk", "rows", "schema", "store"]
 
 for _library in ("sqlalchemy", "alembic"):
     if find_spec(_library) is None:
