@@ -17,14 +17,16 @@ class ScoreDays:
 
     Args:
         run: Folder of a run that scored the same logs.
+        needed: Whether it must have scores now, and not only after the next morning.
 
     Raises:
-        InputError: If it has no scores.
+        InputError: If it has none.
     """
 
-    def __init__(self, run: Path) -> None:
+    def __init__(self, run: Path, *, needed: bool = True) -> None:
         self._file = run / SCORE_FILE
-        scan_scores(self._file)
+        if needed:
+            scan_scores(self._file)
 
     def of(self, user: str, first: date, last: date) -> dict[date, float]:
         """Return the scores of a user on some days.
@@ -32,6 +34,8 @@ class ScoreDays:
         Raises:
             InputError: If the table cannot be read.
         """
+        if not self._file.is_file():
+            return {}
         begin, end = datetime.combine(first, time()), datetime.combine(last + timedelta(days=1), time())
         mine = (pl.col("user") == user) & (pl.col("end") > begin) & (pl.col("start") < end)
         try:

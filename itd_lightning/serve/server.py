@@ -10,7 +10,6 @@ import uvicorn
 
 from itd_lightning.alerts.cases.store import CaseStore
 from itd_lightning.contracts.errors import InputError
-from itd_lightning.contracts.run_files import SCORE_FILE
 from itd_lightning.daily.deployment import read_deployment
 from itd_lightning.serve.access import ENTRY, Door
 from itd_lightning.serve.app import Source, make_app
@@ -36,16 +35,17 @@ def open_source(place: str, store: Path | None, scores: Path | None, *, texts: b
         InputError: If something is not there.
     """
     name, cases, key_file = None, place, None
+    kept = None if scores is None else ScoreDays(scores)
     if "://" not in place and Path(place).suffix in (".yaml", ".yml"):
         deployment = read_deployment(Path(place))
         name, cases, key_file = deployment.name, deployment.cases, deployment.key_file
         store = store or (deployment.store if deployment.store.is_dir() else None)
-        scores = scores or (deployment.out if (deployment.out / SCORE_FILE).is_file() else None)
+        kept = kept or ScoreDays(deployment.out, needed=False)
     return Source(
         cases=CaseStore.open(cases, create=False),
         deployment=name,
         company=None if store is None else Company(store, key_file, texts=texts),
-        scores=None if scores is None else ScoreDays(scores),
+        scores=kept,
     )
 
 

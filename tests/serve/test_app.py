@@ -2,12 +2,14 @@
 
 import re
 from datetime import date
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
-from itd_lightning.alerts.cases.rows import DayRecord
+from itd_lightning.alerts.cases.rows import CaseRow, DayRecord
 from itd_lightning.alerts.cases.store import CaseStore
+from itd_lightning.serve.queue import Queue
 from tests.alerts.cases.handmade_alerts import DAY, add_alerts, days_later, make_alert, make_day
 from tests.serve.handmade_pages import Site, add_cases, form_key, make_site
 
@@ -186,3 +188,26 @@ def test_an_empty_case_store_has_an_empty_queue(tmp_path_factory: pytest.TempPat
         assert "No day is scored yet" in client.get("/runs").text
         add_cases(empty, 1)
         assert listed(client) == ["user00"]
+
+
+def test_the_queue_reads_only_what_changed_unless_a_day_was_scored(
+    cases: CaseStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue = Queue(cases, None)
+    assert len(queue.cases()) == 10
+    asked: list[str | None] = []
+    whole = cases.cases
+
+    def cases_of(*states: Any, user: str | None = None, **rest: Any) -> list[CaseRow]:  # noqa: ANN401 - as of the store
+        asked.append(user)
+        return whole(*states, user=user, **rest)
+
+    monkeypatch.setattr(cases, "cases", cases_of)
+    queue.cases()
+    assert asked == []
+    cases.close(3, "benign", "eve", "seen")
+    assert {row.id: row.state for row in queue.cases()}[3] == "closed-benign"
+    assert asked == ["user02"]
+    add_alerts(cases, make_alert("zoe", days_later(1)))
+    assert len(queue.cases()) == 11
+    assert asked == ["user02", None]

@@ -21,6 +21,7 @@ from itd_lightning.cli import main
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.serve.app import Source
 from itd_lightning.serve.server import open_source, serve
+from tests.alerts.cases.handmade_alerts import DAY
 from tests.serve.handmade_pages import make_store
 
 ROOT = Path(__file__).parents[2]
@@ -61,6 +62,8 @@ def test_what_is_not_there_is_said_in_a_sentence(tmp_path: Path) -> None:
         open_source(str(tmp_path / "none.sqlite"), None, None, texts=False)
     with pytest.raises(InputError, match="no deployment"):
         open_source(str(tmp_path / "none.yaml"), None, None, texts=False)
+    with pytest.raises(InputError, match="no scores"):
+        open_source(str(tmp_path / "cases.sqlite"), None, tmp_path, texts=False)
     with pytest.raises(InputError, match="no event store"):
         open_source(str(tmp_path / "cases.sqlite"), tmp_path / "none", None, texts=False)
 
@@ -73,6 +76,8 @@ def test_a_deployment_says_where_its_cases_and_events_are(tmp_path: Path) -> Non
     source = open_source(str(tmp_path / "plant.yaml"), None, None, texts=False)
     assert source.deployment == "plant"
     assert source.company is not None
+    assert source.scores is not None
+    assert source.scores.of("ann", DAY, DAY) == {}  # before the first morning
     assert len(source.cases.cases()) == 10
 
 
