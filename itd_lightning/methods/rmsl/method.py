@@ -46,6 +46,7 @@ class RMSL(Method[SequenceBatch]):
         alpha: Weight of the classifier in the score; the rest is the deviation's.
         separation: Weight of the separability loss in the warm-up.
         dropout: Share of dropped features, also in the passes that estimate how sure the model is.
+        factor_dropout: Share of factors of a token that training leaves out; for factored tokens.
         passes: Passes T with dropout for each batch of self-training.
         high_share: Share of surest behaviours that get hard labels, ``r_hi``.
         middle_share: Share of the next ones that get hard and soft labels, ``r_mid``.
@@ -80,6 +81,7 @@ class RMSL(Method[SequenceBatch]):
         alpha: float = 0.1,
         separation: float = 0.5,
         dropout: float = 0.1,
+        factor_dropout: float = 0.1,
         passes: int = 10,
         high_share: float = 0.5,
         middle_share: float = 0.3,
@@ -91,7 +93,16 @@ class RMSL(Method[SequenceBatch]):
         super().__init__(optimizer)
         self.save_hyperparameters()
         momenta = (clear_momentum, teacher_momentum)
-        shares = (alpha, dropout, high_share, middle_share, hard_weight, false_share, *momenta)
+        shares = (
+            alpha,
+            dropout,
+            factor_dropout,
+            high_share,
+            middle_share,
+            hard_weight,
+            false_share,
+            *momenta,
+        )
         if not all(0 <= share <= 1 for share in shares) or high_share + middle_share > 1:
             raise ValueError(f"shares, weights and momenta must lie in 0 .. 1, got {shares}")
         if spheres < 1 or passes < 2 or width % 4:
@@ -102,7 +113,7 @@ class RMSL(Method[SequenceBatch]):
         self.alpha, self.separation, self.passes, self.hard_weight = alpha, separation, passes, hard_weight
         self.high_share, self.middle_share, self.false_share = high_share, middle_share, false_share
         self.clear_momentum = clear_momentum
-        self.detector = Detector(vocabulary, width, spheres, dropout)
+        self.detector = Detector(vocabulary, width, spheres, dropout, factor_dropout)
         self.teacher = AveragedModel(
             self.detector, multi_avg_fn=get_ema_multi_avg_fn(teacher_momentum), use_buffers=False
         ).requires_grad_(requires_grad=False)
@@ -283,4 +294,4 @@ class RMSL(Method[SequenceBatch]):
     def score(self, batch: SequenceBatch) -> Float[Tensor, "b l"]:
         """Score behaviours; 0 in the padding."""
         scores = self.scores(self.detector, batch)
-        return scores.new_zeros(batch.tokens.shape).masked_scatter(batch.is_counted, scores)
+        return scores.new_zeros(batch.behaviour.shape).masked_scatter(batch.is_counted, scores)

@@ -13,6 +13,7 @@ from torch.nn.functional import scaled_dot_product_attention, softplus
 
 from itd_lightning.contracts.batches import SequenceBatch
 from itd_lightning.nn.encoders.bidirectional import Bidirectional
+from itd_lightning.nn.encoders.factored import FactoredEmbedding
 
 
 def multi_centre(nearest: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
@@ -51,11 +52,14 @@ class Detector(nn.Module):
         width: Features D of a behaviour.
         spheres: Number M of centres.
         dropout: Share of features dropped between the encoder's layers.
+        factor_dropout: Share of factors of a token that training leaves out; for factored tokens.
     """
 
-    def __init__(self, vocabulary: int, width: int, spheres: int, dropout: float) -> None:
+    def __init__(
+        self, vocabulary: int, width: int, spheres: int, dropout: float, factor_dropout: float = 0.0
+    ) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(vocabulary, width, padding_idx=0)
+        self.embedding = FactoredEmbedding(vocabulary, width, factor_dropout)
         # Half as wide each way, so that both together are as wide as the embedding.
         self.encoder = Bidirectional("gru", width, width // 2, layers=2, dropout=dropout)
         self.centres = nn.Embedding(spheres, width)
