@@ -17,15 +17,15 @@ def sequence_means(
 
 
 def bag_scores(
-    scores: Float[Tensor, " n"], sequence: Int[Tensor, " n"], sequences: int
+    scores: Float[Tensor, " n"], sequence: Int[Tensor, " n"], sequences: int, one_in: int = 16
 ) -> Float[Tensor, " s"]:
-    """Return the mean of the highest scores of each sequence, ``1 + n // 16`` of n; RMSL, section 3.3.
+    """Return the mean of the highest scores of each sequence, ``1 + n // one_in`` of n; RMSL, section 3.3.
 
     The paper leaves the number open. By its table 2, a malicious session of CERT r4.2 holds 6.5 malicious
-    behaviours of some 70; a sixteenth stays below that.
+    behaviours of some 70, on average; a sixteenth stays below that, but not in every session.
     """
     rank, size = ranks(-scores, sequence, sequences)
-    top = rank < (1 + size // 16)[sequence]
+    top = rank < (1 + size // one_in)[sequence]
     return sequence_means(scores[top], sequence[top], sequences)
 
 

@@ -6,14 +6,18 @@ Source:
     RMSL: Weakly-Supervised Insider Threat Detection with Robust Multi-Sphere Learning, sections 3.1 and 3.2.
 """
 
+from typing import Literal
+
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention, softplus
 
 from itd_lightning.contracts.batches import SequenceBatch
 from itd_lightning.nn.encoders.bidirectional import Bidirectional
 from itd_lightning.nn.encoders.factored import FactoredEmbedding
+
+Squash = Literal["squared", "linear"]
 
 
 def multi_centre(nearest: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
@@ -30,7 +34,36 @@ def separability(nearest: Float[Tensor, " n"], second: Float[Tensor, " n"]) -> F
     return softplus(nearest - second)
 
 
-def deviation(nearest: Float[Tensor, "*n"], spread: Float[Tensor, ""]) -> Float[Tensor, "*n"]:
+def spread_centres(
+    encoded: Float[Tensor, "n d"], count: int, centres: Float[Tensor, "m d"]
+) -> Float[Tensor, "k d"]:
+    """Return so many more centres, drawn among behaviours that lie far from all others: k-means++.
+
+    A behaviour is drawn with a probability proportional to its squared distance from the nearest centre.
+
+    Args:
+        encoded: Encoded behaviours.
+        count: Number K of centres to draw.
+        centres: Centres that there are already; none of them moves.
+
+    Source:
+        Arthur and Vassilvitskii, k-means++, SODA 2007, section 2.2.
+    """
+    squared = encoded.new_full((len(encoded),), torch.inf)
+    for centre in centres:
+        squared = torch.minimum(squared, (encoded - centre).square().sum(1))
+    drawn: list[Tensor] = []
+    for _ in range(count):
+        # Without a centre, or where every behaviour is one, all are equally likely.
+        weights = squared if 0 < squared.sum() < torch.inf else torch.ones_like(squared)
+        drawn.append(encoded[torch.multinomial(weights, 1)])
+        squared = torch.minimum(squared, (encoded - drawn[-1]).square().sum(1))
+    return torch.cat(drawn) if drawn else encoded[:0]
+
+
+def deviation(
+    nearest: Float[Tensor, "*n"], spread: Float[Tensor, ""], squash: Squash = "squared"
+) -> Float[Tensor, "*n"]:
     """Return the distance to the nearest sphere, squashed to 0 .. 1: 0.5 at three times the usual distance.
 
     Departure: equation 3 scores the distance itself, which the cross-entropy of equations 8 to 12 cannot
@@ -39,7 +72,11 @@ def deviation(nearest: Float[Tensor, "*n"], spread: Float[Tensor, ""]) -> Float[
     Args:
         nearest: Distance to the nearest centre.
         spread: Mean squared distance of behaviours in normal training sequences.
+        squash: ``squared``: ``d^2 / (d^2 + 9 s)``, without a gradient at a centre; ``linear``:
+            ``d / (d + 3 sqrt(s))``.
     """
+    if squash == "linear":
+        return nearest / (nearest + 3 * spread.sqrt()).clamp(min=1e-12)
     squared = nearest.square()
     return squared / (squared + 9 * spread).clamp(min=1e-12)
 
@@ -53,12 +90,20 @@ class Detector(nn.Module):
         spheres: Number M of centres.
         dropout: Share of features dropped between the encoder's layers.
         factor_dropout: Share of factors of a token that training leaves out; for factored tokens.
+        residual: Whether the embedding of a behaviour is added to what the encoder makes of its sequence.
     """
 
     def __init__(
-        self, vocabulary: int, width: int, spheres: int, dropout: float, factor_dropout: float = 0.0
+        self,
+        vocabulary: int,
+        width: int,
+        spheres: int,
+        dropout: float,
+        factor_dropout: float = 0.0,
+        residual: bool = False,
     ) -> None:
         super().__init__()
+        self.residual = residual
         self.embedding = FactoredEmbedding(vocabulary, width, factor_dropout)
         # Half as wide each way, so that both together are as wide as the embedding.
         self.encoder = Bidirectional("gru", width, width // 2, layers=2, dropout=dropout)
@@ -70,8 +115,9 @@ class Detector(nn.Module):
 
     def encode(self, batch: SequenceBatch) -> Float[Tensor, "b l d"]:
         """Return behaviours in the context of their sequence."""
-        encoded: Tensor = self.encoder(self.embedding(batch.tokens), batch.lengths)
-        return encoded
+        embedded: Tensor = self.embedding(batch.tokens)
+        encoded: Tensor = self.encoder(embedded, batch.lengths)
+        return encoded + embedded if self.residual else encoded
 
     def distances(self, encoded: Float[Tensor, "b l d"]) -> tuple[Float[Tensor, "b l"], Float[Tensor, "b l"]]:
         """Return the distances of behaviours to the two nearest centres; infinite without a second one."""
@@ -79,6 +125,11 @@ class Detector(nn.Module):
         values = near.topk(min(2, near.shape[-1]), largest=False).values
         nearest = values[..., 0]
         return nearest, values[..., 1] if near.shape[-1] > 1 else torch.full_like(nearest, torch.inf)
+
+    def count_behaviours(self, encoded: Float[Tensor, "n d"]) -> Int[Tensor, " m"]:
+        """Return how many of the behaviours lie nearest to each centre."""
+        centres = self.centres.weight
+        return torch.bincount(torch.cdist(encoded, centres).argmin(1), minlength=len(centres))
 
     def classify(self, encoded: Float[Tensor, "b l d"], batch: SequenceBatch) -> Float[Tensor, "b l"]:
         """Return the probability of an anomaly; equation 4 with one head, a residual and its norm."""
