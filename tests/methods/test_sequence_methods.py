@@ -12,7 +12,15 @@ from lightning.pytorch import Trainer
 from itd_lightning.callbacks import AtomicCheckpointIO, Checkpoints, RandomState, StageSchedule
 from itd_lightning.callbacks.stages import Stage
 from itd_lightning.contracts.batches import FACTOR_BLOCK, SequenceBatch
-from itd_lightning.methods import ITDBERT, RMSL, MaskedBehaviour, Method, NextBehaviour, OC4Seq
+from itd_lightning.methods import (
+    ITDBERT,
+    RMSL,
+    LinearBag,
+    MaskedBehaviour,
+    Method,
+    NextBehaviour,
+    OC4Seq,
+)
 from itd_lightning.splits import Dates
 from itd_lightning.views import Sequences
 from itd_lightning.views.sequences.dataset import SequenceDataset
@@ -21,12 +29,19 @@ CONFIGS = Path(__file__).parents[2] / "configs"
 NAMES = sorted(
     path.stem for path in CONFIGS.glob("*.yaml") if "class_path: Sequences" in path.read_text("utf-8")
 )
-CLASSES = {kind.__name__: kind for kind in (ITDBERT, MaskedBehaviour, NextBehaviour, OC4Seq, RMSL)}
+CLASSES = {kind.__name__: kind for kind in (ITDBERT, LinearBag, MaskedBehaviour, NextBehaviour, OC4Seq, RMSL)}
 TINY = {"width": 16, "spheres": 4, "passes": 2, "hidden": 8}
 LENGTHS = [9, 1, 5, 9]
 pytestmark = pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists")  # of a run that goes on
 every_method = pytest.mark.parametrize("name", NAMES)
-ONE_OF_EACH_CLASS = ("itdbert", "m_gru", "oc4seq", "rmsl", "transformer")  # the others differ in the encoder
+ONE_OF_EACH_CLASS = (
+    "itdbert",
+    "linear_bag",
+    "m_gru",
+    "oc4seq",
+    "rmsl",
+    "transformer",
+)  # the others differ in the encoder
 one_of_each_class = pytest.mark.parametrize(
     "name",
     [pytest.param(name, marks=[] if name in ONE_OF_EACH_CLASS else pytest.mark.slow) for name in NAMES],
@@ -90,7 +105,7 @@ def trained(name: str, store: Path, folder: Path, epochs: int, resume: bool = Fa
 def view(store: Path, name: str) -> Sequences:
     """Return the small slice, with labels of sequences."""
     split = Dates(date(2010, 3, 1), date(2010, 3, 15), shown=["train", "val"])
-    needs = int(name in ("rmsl", "itdbert"))
+    needs = int(name in ("rmsl", "itdbert", "linear_bag"))
     return Sequences(store, split, vocabulary=20, batch_size=8, malicious=8 * needs, budget=4096)
 
 

@@ -139,3 +139,11 @@ def balanced_cross_entropy(scores: Float[Tensor, " s"], labels: Float[Tensor, " 
     loss = binary_cross_entropy(scores, labels, reduction="none")
     classes = [loss[labels == kind] for kind in (0, 1) if (labels == kind).any()]
     return torch.stack([part.mean() for part in classes]).mean()
+
+
+def sequence_means(
+    values: Float[Tensor, " n"], sequence: Int[Tensor, " n"], sequences: int
+) -> Float[Tensor, " s"]:
+    """Return the mean over the behaviours of each sequence; 0 where none counts."""
+    total = values.new_zeros(sequences).index_add(0, sequence, values)
+    return total / torch.bincount(sequence, minlength=sequences).clamp(min=1)

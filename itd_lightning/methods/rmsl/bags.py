@@ -1,4 +1,4 @@
-"""Sequences as bags of behaviours: means, highest scores and ranks within each.
+"""Sequences as bags of behaviours: highest scores and ranks within each.
 
 Axes: N behaviours, S sequences.
 """
@@ -7,13 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-
-def sequence_means(
-    values: Float[Tensor, " n"], sequence: Int[Tensor, " n"], sequences: int
-) -> Float[Tensor, " s"]:
-    """Return the mean over the behaviours of each sequence; 0 where none counts."""
-    total = values.new_zeros(sequences).index_add(0, sequence, values)
-    return total / torch.bincount(sequence, minlength=sequences).clamp(min=1)
+from itd_lightning.methods.bases.sequence_method import sequence_means
 
 
 def bag_scores(

@@ -17,8 +17,8 @@ from torchmetrics.classification import BinaryAveragePrecision
 from itd_lightning.contracts.batches import SequenceBatch
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.methods.base import Method
-from itd_lightning.methods.bases.sequence_method import balanced_cross_entropy
-from itd_lightning.methods.rmsl.bags import bag_scores, sequence_means
+from itd_lightning.methods.bases.sequence_method import balanced_cross_entropy, sequence_means
+from itd_lightning.methods.rmsl.bags import bag_scores
 from itd_lightning.methods.rmsl.pseudo_labels import (
     PseudoLabels,
     confident_loss,
@@ -26,6 +26,7 @@ from itd_lightning.methods.rmsl.pseudo_labels import (
     pseudo_labels,
 )
 from itd_lightning.methods.rmsl.spheres import (
+    Context,
     Detector,
     Squash,
     deviation,
@@ -64,6 +65,9 @@ class RMSL(Method[SequenceBatch]):
         hard_weight: Weight of the hard label beside the soft one.
         residual: Whether the embedding of a behaviour is added to what the encoder makes of its sequence, so
             that both scores tell a behaviour from the others of its session.
+        context: How a behaviour knows its sequence: by a recurrent network in both directions (``gru``), as
+            published, or by learned counts of what the sequence holds, in no order (``counts``).
+        scale: Standard deviation of embeddings at the start.
         start: Where centres start: at encoded training behaviours far from one another (``kmeans``, as in
             k-means++), or at normal random numbers (``normal``), of which one sphere soon takes all. In the
             former case, a sphere without a training behaviour in an epoch of the warm-up starts anew.
@@ -103,6 +107,8 @@ class RMSL(Method[SequenceBatch]):
         dropout: float = 0.1,
         factor_dropout: float = 0.1,
         residual: bool = False,
+        context: Context = "gru",
+        scale: float = 1.0,
         start: _Start = "normal",
         one_in: int = 16,
         squash: Squash = "squared",
@@ -139,7 +145,8 @@ class RMSL(Method[SequenceBatch]):
         self.high_share, self.middle_share, self.false_share = high_share, middle_share, false_share
         self.clear_momentum = clear_momentum
         self.start, self.one_in, self.squash, self.selection = start, one_in, squash, selection
-        self.detector = Detector(vocabulary, width, spheres, dropout, factor_dropout, residual)
+        self.detector = Detector(vocabulary, width, spheres, dropout, factor_dropout, residual, context)
+        self.detector.embedding.weight.data.mul_(scale)
         self.teacher = AveragedModel(
             self.detector, multi_avg_fn=get_ema_multi_avg_fn(teacher_momentum), use_buffers=False
         ).requires_grad_(requires_grad=False)

@@ -18,6 +18,7 @@ from itd_lightning.nn.encoders.bidirectional import Bidirectional
 from itd_lightning.nn.encoders.factored import FactoredEmbedding
 
 Squash = Literal["squared", "linear"]
+Context = Literal["gru", "counts"]
 
 
 def multi_centre(nearest: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
@@ -81,6 +82,47 @@ def deviation(
     return squared / (squared + 9 * spread).clamp(min=1e-12)
 
 
+class CountingEncoder(nn.Module):
+    """An encoder of behaviours by themselves, and by how often their sequence holds what.
+
+    Learned features of the behaviours, none negative, are summed over the whole sequence; a perceptron of the
+    logarithms of the sums is the context, the same for all behaviours of the sequence. Order plays no part.
+
+    Args:
+        width: Features D of a behaviour.
+        counted: Features that are summed.
+        dropout: Share of features dropped within both perceptrons, and of the context.
+    """
+
+    def __init__(self, width: int, counted: int, dropout: float) -> None:
+        super().__init__()
+        self.counted = nn.Linear(width, counted)
+        self.context = nn.Sequential(
+            nn.LayerNorm(counted),
+            nn.Linear(counted, width),
+            nn.GELU(),
+            nn.Dropout(dropout),
+            nn.Linear(width, width),
+            nn.Dropout(dropout),
+        )
+        self.behaviour = nn.Sequential(
+            nn.LayerNorm(width),
+            nn.Linear(width, 2 * width),
+            nn.GELU(),
+            nn.Dropout(dropout),
+            nn.Linear(2 * width, width),
+        )
+
+    def forward(self, embedded: Float[Tensor, "b l d"], batch: SequenceBatch) -> Float[Tensor, "b l d"]:
+        """Return behaviours in the context of their sequence, to which all of its rows belong."""
+        sequence, labels = batch.bags()
+        features = self.counted(embedded[batch.is_counted]).relu()
+        totals = features.new_zeros(len(labels), features.shape[1]).index_add(0, sequence, features)
+        owner = batch.sequence.unique(return_inverse=True)[1]
+        encoded: Tensor = self.behaviour(embedded) + self.context(totals.log1p())[owner][:, None]
+        return encoded
+
+
 class Detector(nn.Module):
     """Sequence encoder, spheres and classifier. Equations 1 to 4.
 
@@ -91,6 +133,7 @@ class Detector(nn.Module):
         dropout: Share of features dropped between the encoder's layers.
         factor_dropout: Share of factors of a token that training leaves out; for factored tokens.
         residual: Whether the embedding of a behaviour is added to what the encoder makes of its sequence.
+        context: How a behaviour knows its sequence: ``gru``, as published, or ``counts``.
     """
 
     def __init__(
@@ -101,12 +144,16 @@ class Detector(nn.Module):
         dropout: float,
         factor_dropout: float = 0.0,
         residual: bool = False,
+        context: Context = "gru",
     ) -> None:
         super().__init__()
         self.residual = residual
         self.embedding = FactoredEmbedding(vocabulary, width, factor_dropout)
-        # Half as wide each way, so that both together are as wide as the embedding.
-        self.encoder = Bidirectional("gru", width, width // 2, layers=2, dropout=dropout)
+        self.encoder: nn.Module
+        if context == "counts":
+            self.encoder = CountingEncoder(width, width // 2, dropout)
+        else:  # half as wide each way, so that both together are as wide as the embedding
+            self.encoder = Bidirectional("gru", width, width // 2, layers=2, dropout=dropout)
         self.centres = nn.Embedding(spheres, width)
         self.sizes = [width // 4, width // 4, width]  # of query, key, value
         self.attention = nn.Linear(width, sum(self.sizes))
@@ -116,7 +163,8 @@ class Detector(nn.Module):
     def encode(self, batch: SequenceBatch) -> Float[Tensor, "b l d"]:
         """Return behaviours in the context of their sequence."""
         embedded: Tensor = self.embedding(batch.tokens)
-        encoded: Tensor = self.encoder(embedded, batch.lengths)
+        counts = isinstance(self.encoder, CountingEncoder)
+        encoded: Tensor = self.encoder(embedded, batch if counts else batch.lengths)
         return encoded + embedded if self.residual else encoded
 
     def distances(self, encoded: Float[Tensor, "b l d"]) -> tuple[Float[Tensor, "b l"], Float[Tensor, "b l"]]:
