@@ -67,6 +67,8 @@ class RMSL(Method[SequenceBatch]):
             that both scores tell a behaviour from the others of its session.
         context: How a behaviour knows its sequence: by a recurrent network in both directions (``gru``), as
             published, or by learned counts of what the sequence holds, in no order (``counts``).
+        context_dropout: Share of sequences whose counts training leaves out, so that their behaviours must
+            speak for themselves.
         scale: Standard deviation of embeddings at the start.
         start: Where centres start: at encoded training behaviours far from one another (``kmeans``, as in
             k-means++), or at normal random numbers (``normal``), of which one sphere soon takes all. In the
@@ -108,6 +110,7 @@ class RMSL(Method[SequenceBatch]):
         factor_dropout: float = 0.1,
         residual: bool = False,
         context: Context = "gru",
+        context_dropout: float = 0.0,
         scale: float = 1.0,
         start: _Start = "normal",
         one_in: int = 16,
@@ -128,6 +131,7 @@ class RMSL(Method[SequenceBatch]):
             alpha,
             dropout,
             factor_dropout,
+            context_dropout,
             high_share,
             middle_share,
             hard_weight,
@@ -145,7 +149,9 @@ class RMSL(Method[SequenceBatch]):
         self.high_share, self.middle_share, self.false_share = high_share, middle_share, false_share
         self.clear_momentum = clear_momentum
         self.start, self.one_in, self.squash, self.selection = start, one_in, squash, selection
-        self.detector = Detector(vocabulary, width, spheres, dropout, factor_dropout, residual, context)
+        self.detector = Detector(
+            vocabulary, width, spheres, dropout, factor_dropout, residual, context, context_dropout
+        )
         self.detector.embedding.weight.data.mul_(scale)
         self.teacher = AveragedModel(
             self.detector, multi_avg_fn=get_ema_multi_avg_fn(teacher_momentum), use_buffers=False

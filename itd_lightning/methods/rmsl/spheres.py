@@ -92,10 +92,13 @@ class CountingEncoder(nn.Module):
         width: Features D of a behaviour.
         counted: Features that are summed.
         dropout: Share of features dropped within both perceptrons, and of the context.
+        context_dropout: Share of sequences whose context training leaves out, so that their behaviours must
+            speak for themselves; else the context alone tells malicious sequences, by who the user is.
     """
 
-    def __init__(self, width: int, counted: int, dropout: float) -> None:
+    def __init__(self, width: int, counted: int, dropout: float, context_dropout: float) -> None:
         super().__init__()
+        self.context_dropout = context_dropout
         self.counted = nn.Linear(width, counted)
         self.context = nn.Sequential(
             nn.LayerNorm(counted),
@@ -119,7 +122,11 @@ class CountingEncoder(nn.Module):
         features = self.counted(embedded[batch.is_counted]).relu()
         totals = features.new_zeros(len(labels), features.shape[1]).index_add(0, sequence, features)
         owner = batch.sequence.unique(return_inverse=True)[1]
-        encoded: Tensor = self.behaviour(embedded) + self.context(totals.log1p())[owner][:, None]
+        context: Tensor = self.context(totals.log1p())
+        if self.training and self.context_dropout:
+            kept = torch.rand(len(labels), 1, device=context.device) >= self.context_dropout
+            context = context * kept
+        encoded: Tensor = self.behaviour(embedded) + context[owner][:, None]
         return encoded
 
 
@@ -134,6 +141,7 @@ class Detector(nn.Module):
         factor_dropout: Share of factors of a token that training leaves out; for factored tokens.
         residual: Whether the embedding of a behaviour is added to what the encoder makes of its sequence.
         context: How a behaviour knows its sequence: ``gru``, as published, or ``counts``.
+        context_dropout: Share of sequences whose counts training leaves out.
     """
 
     def __init__(
@@ -145,13 +153,14 @@ class Detector(nn.Module):
         factor_dropout: float = 0.0,
         residual: bool = False,
         context: Context = "gru",
+        context_dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.residual = residual
         self.embedding = FactoredEmbedding(vocabulary, width, factor_dropout)
         self.encoder: nn.Module
         if context == "counts":
-            self.encoder = CountingEncoder(width, width // 2, dropout)
+            self.encoder = CountingEncoder(width, width // 2, dropout, context_dropout)
         else:  # half as wide each way, so that both together are as wide as the embedding
             self.encoder = Bidirectional("gru", width, width // 2, layers=2, dropout=dropout)
         self.centres = nn.Embedding(spheres, width)

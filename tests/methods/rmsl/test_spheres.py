@@ -3,6 +3,7 @@
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from lightning.pytorch import Trainer
@@ -10,7 +11,8 @@ from lightning.pytorch import Trainer
 from itd_lightning.callbacks import StageSchedule
 from itd_lightning.callbacks.stages import Stage
 from itd_lightning.methods.rmsl.method import RMSL, RMSLStage
-from itd_lightning.methods.rmsl.spheres import deviation, spread_centres
+from itd_lightning.methods.rmsl.spheres import CountingEncoder, deviation, spread_centres
+from itd_lightning.views.sequences.dataset import SequenceDataset
 from tests.methods.rmsl.test_method import LENGTHS, batch, model
 from tests.methods.test_sequence_methods import view
 
@@ -128,3 +130,37 @@ def test_the_best_epoch_can_be_the_one_that_ranks_validation_sessions_best(
     assert logged["session_ap"]["val/loss"] == 1 - precision
     assert logged["loss"]["val/session_ap"] == precision
     assert logged["loss"]["val/loss"] != 1 - precision
+
+
+def test_counts_of_a_sequence_are_the_same_in_any_order_and_however_it_is_cut() -> None:
+    whole, cut = (
+        SequenceDataset(
+            np.arange(2, 20, dtype=np.int16), np.array([0]), np.array([18]), np.zeros(1, np.float32), *size
+        )[[0]]
+        for size in ((18, 0), (8, 4))
+    )
+    turned = whole._replace(tokens=whole.tokens.flip(1))
+    detector = model(context="counts", residual=True).detector.eval()
+    expected = detector.encode(whole)[0]
+    torch.testing.assert_close(detector.encode(turned)[0].flip(0), expected)
+    torch.testing.assert_close(detector.encode(cut)[cut.is_counted], expected)
+
+
+def test_a_context_of_counts_is_the_sum_of_learned_features_on_a_logarithmic_scale() -> None:
+    rows, detector = batch(), model(context="counts").detector.eval()
+    encoder = detector.encoder
+    assert isinstance(encoder, CountingEncoder)
+    for row, length in enumerate(LENGTHS):
+        embedded = detector.embedding(rows.tokens[row, :length])
+        total = encoder.counted(embedded).relu().sum(0)
+        expected = encoder.behaviour(embedded) + encoder.context(torch.log(1 + total))
+        torch.testing.assert_close(detector.encode(rows)[row, :length], expected)
+
+
+def test_training_leaves_the_whole_context_of_some_sequences_out() -> None:
+    rows = batch()
+    trained = model(context="counts", context_dropout=1.0, dropout=0.0, factor_dropout=0.0).detector.train()
+    encoder = trained.encoder
+    assert isinstance(encoder, CountingEncoder)
+    torch.testing.assert_close(trained.encode(rows), encoder.behaviour(trained.embedding(rows.tokens)))
+    assert not torch.allclose(trained.eval().encode(rows), encoder.behaviour(trained.embedding(rows.tokens)))
