@@ -47,7 +47,7 @@ class EmbeddingWriter(Callback):
             vectors = pl_module.embed(trainer.strategy.batch_to_device(batch))
             if vectors is None:
                 return
-            batches.append((batch.name_scores(torch.zeros(batch.tokens.shape)).unit, vectors.cpu()))
+            batches.append((batch.name_scores(torch.zeros(batch.behaviour.shape)).unit, vectors.cpu()))
         if not batches:
             return
         units, vectors = (torch.cat(parts) for parts in zip(*batches, strict=True))

@@ -12,6 +12,8 @@ from torch import Tensor
 
 from itd_lightning.contracts.unit_scores import UnitScores
 
+FACTOR_BLOCK = 32  # numbers of each factor of a factored token but the last, which has all that follow
+
 
 class WindowBatch(NamedTuple):
     """Mask/value windows.
@@ -92,7 +94,9 @@ class SequenceBatch(NamedTuple):
     """Behaviours in time order, padded on the right; a long sequence lies in several overlapping rows.
 
     Attributes:
-        tokens: Behaviours, int64 ``(B, L)``; 0 is padding, 1 unknown.
+        tokens: Behaviours, int64: words ``(B, L)``, of which 0 is padding and 1 unknown; or factors
+            ``(B, L, K)``, of which 0 is padding. The numbers of factor k begin with its unknown value,
+            ``1 + FACTOR_BLOCK * k``.
         lengths: Behaviours in each row, int64 ``(B,)``, at least 1.
         behaviour: Number of each behaviour in the view, int64 ``(B, L)``; -1 for padding, and for what is
             context only since another row of the sequence counts it.
@@ -101,7 +105,7 @@ class SequenceBatch(NamedTuple):
             where it shows nothing. Nothing says which of the behaviours is malicious.
     """
 
-    tokens: Int[Tensor, "b l"]
+    tokens: Int[Tensor, "b l ..."]
     lengths: Int[Tensor, " b"]
     behaviour: Int[Tensor, "b l"]
     sequence: Int[Tensor, " b"]

@@ -152,12 +152,28 @@ class Headline(_AreaNumbers, AlarmNumbers):
     threshold: float | None
 
 
+class TestOptimal(TypedDict):
+    """Recall and false positive rate at the threshold that is best on the test units themselves.
+
+    Attributes:
+        recall: Share of malicious units at or above it.
+        fpr: Share of harmless ones.
+        rule: How it was chosen, in words.
+    """
+
+    recall: float | None
+    fpr: float | None
+    rule: str
+
+
 class Evaluation(Headline):
     """The content of ``evaluation.json``.
 
     Attributes:
         scenarios: By scenario.
         labels: By label policy.
+        test_optimal: At a threshold chosen with the answers in sight, to compare with papers that do so;
+            absent in files of earlier versions.
         at_prevalence: Precision, F1 and accuracy if another share of the units were malicious.
         budgets: Short lists.
         baselines: By scores that need no method.
@@ -172,6 +188,7 @@ class Evaluation(Headline):
 
     scenarios: dict[str, ScenarioNumbers]
     labels: dict[LabelPolicy, RankingNumbers]
+    test_optimal: NotRequired[TestOptimal]
     at_prevalence: dict[str, dict[str, float | None]]
     budgets: _BudgetNumbers
     baselines: dict[str, RankingNumbers]

@@ -28,6 +28,7 @@ from itd_lightning.contracts.results import (
     RankingNumbers,
     ScenarioNumbers,
     Span,
+    TestOptimal,
     WarmUpNumbers,
 )
 from itd_lightning.contracts.run_files import TEST_COMMAND
@@ -54,6 +55,7 @@ from itd_lightning.metrics.operating import (
     BUDGETS,
     at_prevalence,
     daily_list,
+    nearest_to_corner,
     recall_at_share,
     threshold_at_fpr,
 )
@@ -100,6 +102,7 @@ def evaluate(
         "at_prevalence": {
             str(share): at_prevalence(own.head["recall"], own.head["fpr"], share) for share in _PREVALENCES
         },
+        "test_optimal": own.test_optimal,
         "budgets": {"share": own.shares, "per_day": _daily_lists(days, has_malicious=bool(len(own.ranks)))},
         "baselines": _baselines(table, survey),
         "pooled": _pooled_numbers(table, survey, days),
@@ -121,6 +124,7 @@ class _OwnPolicy(NamedTuple):
         scenarios: The same numbers of each scenario.
         shares: Detection rates among the highest scores.
         ranks: Place of each malicious unit, 1 for the highest of all; ties have the last place.
+        test_optimal: Recall and false positive rate at the threshold that is best on the test units.
         undefined: Which numbers are not defined, and why.
         warm_up: Units in warm-up, and the numbers without them.
     """
@@ -130,6 +134,7 @@ class _OwnPolicy(NamedTuple):
     scenarios: dict[str, ScenarioNumbers]
     shares: dict[str, float | None]
     ranks: Int[np.ndarray, " m"]
+    test_optimal: TestOptimal
     undefined: dict[str, str]
     warm_up: WarmUpNumbers
 
@@ -154,9 +159,20 @@ def _own_policy(table: ScoreTable, survey: Survey) -> _OwnPolicy:
             f"{share:.2f}": recall_at_share(ranking, share) if len(scenario) else None for share in _SHARES
         },
         ranks=ranking.ranks(),
+        test_optimal=_test_optimal(ranking),
         undefined=undefined,
         warm_up=_warm_up_numbers(table, survey, ranking, threshold_free),
     )
+
+
+def _test_optimal(ranking: Ranking) -> TestOptimal:
+    """Return recall and false positive rate where the test's ROC curve comes nearest to (0, 1)."""
+    rule = "test-optimal: nearest to (0, 1) on the ROC curve of the test units, with the answers in sight"
+    try:
+        recall, fpr = nearest_to_corner(ranking)
+    except InputError:
+        return {"recall": None, "fpr": None, "rule": rule}
+    return {"recall": recall, "fpr": fpr, "rule": rule}
 
 
 def _warm_up_numbers(

@@ -9,6 +9,7 @@ from itd_lightning.methods.isolation_forest import IsolationForest as IsolationF
 from itd_lightning.methods.itdbert import ITDBERT as ITDBERT
 from itd_lightning.methods.itdlm import ITDLM as ITDLM
 from itd_lightning.methods.lan import LAN as LAN
+from itd_lightning.methods.linear_bag import LinearBag as LinearBag
 from itd_lightning.methods.log2sig.method import Log2Sig as Log2Sig
 from itd_lightning.methods.logistic_regression import LogisticRegression as LogisticRegression
 from itd_lightning.methods.mask_value.method import MaskValueAutoencoder as MaskValueAutoencoder

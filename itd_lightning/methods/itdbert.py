@@ -14,6 +14,7 @@ from itd_lightning.contracts.batches import SequenceBatch
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.methods.bases.sequence_method import SequenceMethod, balanced_cross_entropy
 from itd_lightning.nn.encoders.bidirectional import Bidirectional
+from itd_lightning.nn.encoders.factored import FactoredEmbedding
 
 
 def attention(
@@ -45,6 +46,7 @@ class ITDBERT(SequenceMethod):
         hidden: Units of the LSTM in both directions together; even.
         layers: Layers of the LSTM.
         dropout: Share of units dropped between layers.
+        factor_dropout: Share of factors of a token that training leaves out; for factored tokens.
         rule: Score of a behaviour: its ``attention``, as RMSL compares it, or that times the probability
             that its sequence is malicious. Attention sums to 1 in a harmless sequence too, and is higher in a
             short one.
@@ -67,12 +69,13 @@ class ITDBERT(SequenceMethod):
         hidden: int = 256,
         layers: int = 2,
         dropout: float = 0.1,
+        factor_dropout: float = 0.1,
         rule: Literal["attention", "weighted"] = "attention",
     ) -> None:
         super().__init__(optimizer)
         self.save_hyperparameters()
         self.rule = rule
-        self.embedding = nn.Embedding(vocabulary, width, padding_idx=0)
+        self.embedding = FactoredEmbedding(vocabulary, width, factor_dropout)
         self.encoder = Bidirectional("lstm", width, hidden // 2, layers, dropout)
         self.energy = nn.Sequential(nn.Linear(hidden, hidden), nn.Tanh(), nn.Linear(hidden, 1, bias=False))
         self.verdict = nn.Linear(hidden, 1)
@@ -104,4 +107,4 @@ class ITDBERT(SequenceMethod):
         """Score behaviours by the rule; 0 where none counts."""
         weight, malicious = self.classify(batch)
         scores = weight if self.rule == "attention" else weight * malicious[batch.bags()[0]]
-        return scores.new_zeros(batch.tokens.shape).masked_scatter(batch.is_counted, scores)
+        return scores.new_zeros(batch.behaviour.shape).masked_scatter(batch.is_counted, scores)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from itd_lightning.contracts.batches import SequenceBatch
 from itd_lightning.methods.bases.sequence_method import Prediction, SequenceMethod
 from itd_lightning.nn.encoders.context import Whole, whole_encoder
+from itd_lightning.nn.encoders.factored import FactoredEmbedding
 
 
 class MaskedBehaviour(SequenceMethod):
@@ -29,6 +30,7 @@ class MaskedBehaviour(SequenceMethod):
         heads: Attention heads; for ``transformer``.
         dropout: Share of units that training drops in the encoder.
         passes: Passes P over a sequence that score it; one in so many behaviours is masked.
+        factor_dropout: Share of factors of a token that training leaves out; for factored tokens.
 
     Raises:
         ValueError: If there are fewer than two passes: one would mask everything.
@@ -50,13 +52,14 @@ class MaskedBehaviour(SequenceMethod):
         heads: int = 4,
         dropout: float = 0.1,
         passes: int = 5,
+        factor_dropout: float = 0.1,
     ) -> None:
         super().__init__(optimizer)
         self.save_hyperparameters()
         if passes < 2:
             raise ValueError(f"passes must be at least 2, got {passes}")
         self.passes = passes
-        self.embedding = nn.Embedding(vocabulary, width, padding_idx=0)
+        self.embedding = FactoredEmbedding(vocabulary, width, factor_dropout)
         self.mask = nn.Parameter(torch.randn(width))
         self.encoder = whole_encoder(encoder, width, layers, heads, dropout)
         self.prediction = Prediction(width, vocabulary)
@@ -74,14 +77,14 @@ class MaskedBehaviour(SequenceMethod):
         """Return the mean surprise, of a random share of the behaviours in training, else of all."""
         if not self.training:
             return self.score(rows)[rows.is_counted].mean()
-        masked = torch.rand(rows.tokens.shape, device=rows.tokens.device) < 1 / self.passes
+        masked = torch.rand(rows.behaviour.shape, device=rows.tokens.device) < 1 / self.passes
         surprise = self.surprise(rows, masked)[1]
         return surprise.sum() / max(len(surprise), 1)  # a small batch may have none
 
     def score(self, batch: SequenceBatch) -> Float[Tensor, "b l"]:
         """Score behaviours by their surprise; 0 where none counts."""
-        place = torch.arange(batch.tokens.shape[1], device=batch.tokens.device).expand_as(batch.tokens)
-        scores = torch.zeros_like(batch.tokens, dtype=self.mask.dtype)
+        place = torch.arange(batch.tokens.shape[1], device=batch.tokens.device).expand_as(batch.behaviour)
+        scores = torch.zeros_like(batch.behaviour, dtype=self.mask.dtype)
         for turn in range(min(self.passes, batch.tokens.shape[1])):
             asked, surprise = self.surprise(batch, place % self.passes == turn)
             scores = scores.masked_scatter(asked, surprise)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from itd_lightning.contracts.batches import SequenceBatch
 from itd_lightning.methods.bases.sequence_method import Prediction, SequenceMethod
 from itd_lightning.nn.encoders.context import Past, past_encoder
+from itd_lightning.nn.encoders.factored import FactoredEmbedding
 
 _Rule = Literal["surprise", "top_g"]
 
@@ -35,6 +36,7 @@ class NextBehaviour(SequenceMethod):
         dropout: Share of units that training drops in the encoder.
         rule: The score: the surprise, or the rank.
         normal: Whether it learns from no sequence that the split shows to be malicious, as published.
+        factor_dropout: Share of factors of a token that training leaves out; for factored tokens.
 
     Source:
         RMSL, section A.2; Du et al., DeepLog, CCS 2017, doi:10.1145/3133956.3134015, section 3; the encoders
@@ -55,11 +57,12 @@ class NextBehaviour(SequenceMethod):
         dropout: float = 0.0,
         rule: _Rule = "surprise",
         normal: bool = True,
+        factor_dropout: float = 0.1,
     ) -> None:
         super().__init__(optimizer)
         self.save_hyperparameters()
         self.rule, self.normal = rule, normal
-        self.embedding = nn.Embedding(vocabulary, width, padding_idx=0)
+        self.embedding = FactoredEmbedding(vocabulary, width, factor_dropout)
         self.start = nn.Parameter(torch.randn(width))
         self.encoder = past_encoder(encoder, width, layers, heads, dropout)
         self.prediction = Prediction(width, vocabulary)

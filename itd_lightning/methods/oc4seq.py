@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from itd_lightning.contracts.batches import SequenceBatch
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.methods.bases.sequence_method import SequenceMethod
+from itd_lightning.nn.encoders.factored import FactoredEmbedding
 
 
 def away_from_zero(centre: Float[Tensor, "*c h"], least: float) -> Float[Tensor, "*c h"]:
@@ -42,6 +43,7 @@ class OC4Seq(SequenceMethod):
         window: Behaviours K of a window.
         alpha: Weight of the local distance.
         least: Distance from 0 that each unit of a centre has at least.
+        factor_dropout: Share of factors of a token that training leaves out; for factored tokens.
 
     Source:
         Wang et al. 2021, Multi-Scale One-Class Recurrent Neural Networks for Discrete Event Sequence Anomaly
@@ -60,11 +62,12 @@ class OC4Seq(SequenceMethod):
         window: int = 7,
         alpha: float = 1.0,
         least: float = 0.1,
+        factor_dropout: float = 0.1,
     ) -> None:
         super().__init__(optimizer)
         self.save_hyperparameters()
         self.window, self.alpha, self.least = window, alpha, least
-        self.embedding = nn.Embedding(vocabulary, width, padding_idx=0)
+        self.embedding = FactoredEmbedding(vocabulary, width, factor_dropout)
         self.whole = nn.GRU(width, hidden, layers, batch_first=True)
         self.part = nn.GRU(width, hidden, layers, batch_first=True)
         self.register_buffer("centres", torch.zeros(2, hidden))  # global and local; 0 before training
@@ -88,7 +91,7 @@ class OC4Seq(SequenceMethod):
         last, windows = self.states(rows)
         far = (last - self.centres[0]).square().sum(1)
         local = (windows - self.centres[1]).square().sum(1)
-        return far, local.new_zeros(rows.tokens.shape).masked_scatter(rows.is_counted, local)
+        return far, local.new_zeros(rows.behaviour.shape).masked_scatter(rows.is_counted, local)
 
     def on_train_start(self) -> None:
         """Compute the centres by a pass over the training sequences; a resumed run has them."""

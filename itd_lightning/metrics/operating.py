@@ -102,6 +102,28 @@ def recall_at_share(ranking: Ranking, share: float) -> float:
     return float((ranking.ranks() <= np.ceil(share * ranking.units)).mean())
 
 
+def nearest_to_corner(ranking: Ranking) -> tuple[float, float]:
+    """Return recall and false positive rate where the ROC curve comes nearest to (0, 1).
+
+    The threshold is chosen by the very units that it is measured on, so no such number can be had in use;
+    published code reports it (LAN's). Units at the threshold are above it.
+
+    Raises:
+        InputError: If no unit is malicious, or all are.
+
+    Example:
+        >>> from itd_lightning.metrics.ranking import rank
+        >>> malicious = np.array([True, False, True, False, False])
+        >>> nearest_to_corner(rank(np.array([0.9, 0.8, 0.7, 0.6, 0.5]), malicious))
+        (1.0, 0.3333333333333333)
+    """
+    ranking.check()
+    true, false = ranking.at_or_above()
+    recall, fpr = true / true[-1], false / false[-1]
+    best = int(np.argmin(np.hypot(1 - recall, fpr)))
+    return float(recall[best]), float(fpr[best])
+
+
 class _DailyList(NamedTuple):
     """Measures of a daily list of N user-days.
 

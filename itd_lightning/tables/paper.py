@@ -20,6 +20,7 @@ _WORDS = {
     "fpr": "false positive rate",
     "pooled.user_days": "user-days,",
     "scenarios": "scenario",
+    "test_optimal": "test-optimal",
     "budgets.share": "recall at a share of",
     "budgets.per_day": "alerts a day:",
     "at_prevalence": "at a prevalence of",

@@ -11,8 +11,16 @@ from lightning.pytorch import Trainer
 
 from itd_lightning.callbacks import AtomicCheckpointIO, Checkpoints, RandomState, StageSchedule
 from itd_lightning.callbacks.stages import Stage
-from itd_lightning.contracts.batches import SequenceBatch
-from itd_lightning.methods import ITDBERT, RMSL, MaskedBehaviour, Method, NextBehaviour, OC4Seq
+from itd_lightning.contracts.batches import FACTOR_BLOCK, SequenceBatch
+from itd_lightning.methods import (
+    ITDBERT,
+    RMSL,
+    LinearBag,
+    MaskedBehaviour,
+    Method,
+    NextBehaviour,
+    OC4Seq,
+)
 from itd_lightning.splits import Dates
 from itd_lightning.views import Sequences
 from itd_lightning.views.sequences.dataset import SequenceDataset
@@ -21,12 +29,19 @@ CONFIGS = Path(__file__).parents[2] / "configs"
 NAMES = sorted(
     path.stem for path in CONFIGS.glob("*.yaml") if "class_path: Sequences" in path.read_text("utf-8")
 )
-CLASSES = {kind.__name__: kind for kind in (ITDBERT, MaskedBehaviour, NextBehaviour, OC4Seq, RMSL)}
+CLASSES = {kind.__name__: kind for kind in (ITDBERT, LinearBag, MaskedBehaviour, NextBehaviour, OC4Seq, RMSL)}
 TINY = {"width": 16, "spheres": 4, "passes": 2, "hidden": 8}
 LENGTHS = [9, 1, 5, 9]
 pytestmark = pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists")  # of a run that goes on
 every_method = pytest.mark.parametrize("name", NAMES)
-ONE_OF_EACH_CLASS = ("itdbert", "m_gru", "oc4seq", "rmsl", "transformer")  # the others differ in the encoder
+ONE_OF_EACH_CLASS = (
+    "itdbert",
+    "linear_bag",
+    "m_gru",
+    "oc4seq",
+    "rmsl",
+    "transformer",
+)  # the others differ in the encoder
 one_of_each_class = pytest.mark.parametrize(
     "name",
     [pytest.param(name, marks=[] if name in ONE_OF_EACH_CLASS else pytest.mark.slow) for name in NAMES],
@@ -39,12 +54,12 @@ def tiny(name: str) -> dict[str, object]:
     return {key: value for key, value in TINY.items() if key in settings}
 
 
-def build(name: str) -> Method[SequenceBatch]:
+def build(name: str, vocabulary: int = 20) -> Method[SequenceBatch]:
     """Build a small method from its config; the same for each call."""
     torch.manual_seed(0)
     model = yaml.safe_load((CONFIGS / f"{name}.yaml").read_text("utf-8"))["model"]
     settings = {**model["init_args"], **tiny(name), "optimizer": partial(torch.optim.Adam, lr=1e-3)}
-    made = CLASSES[model["class_path"]](**settings, vocabulary=20)
+    made = CLASSES[model["class_path"]](**settings, vocabulary=vocabulary)
     if isinstance(made, RMSL):
         made.spread.fill_(0.7)
         made.on_stage_start()
@@ -90,7 +105,7 @@ def trained(name: str, store: Path, folder: Path, epochs: int, resume: bool = Fa
 def view(store: Path, name: str) -> Sequences:
     """Return the small slice, with labels of sequences."""
     split = Dates(date(2010, 3, 1), date(2010, 3, 15), shown=["train", "val"])
-    needs = int(name in ("rmsl", "itdbert"))
+    needs = int(name in ("rmsl", "itdbert", "linear_bag"))
     return Sequences(store, split, vocabulary=20, batch_size=8, malicious=8 * needs, budget=4096)
 
 
@@ -125,6 +140,33 @@ def test_padding_and_company_change_no_score(name: str) -> None:
     for row, length in enumerate(LENGTHS):
         alone = method.score(rows.where(torch.arange(4) == row))
         torch.testing.assert_close(together[row : row + 1, :length], alone, atol=1e-5, rtol=1e-4)
+
+
+@one_of_each_class
+def test_factored_tokens_are_scored_and_learned_alike(name: str) -> None:
+    """Padding and company change no score; training lowers the loss, and padding has no part in it."""
+    words = batch()
+    blocks = torch.arange(3) * FACTOR_BLOCK
+    factors = (1 + (words.tokens[..., None] * torch.tensor([1, 3, 7])) % 20 + blocks) * (words.tokens > 0)[
+        ..., None
+    ]
+    rows, method = words._replace(tokens=factors), build(name, vocabulary=100)
+    together = method.score(rows)
+    assert together.shape == (4, 9)
+    for row, length in enumerate(LENGTHS):
+        alone = method.score(rows.where(torch.arange(4) == row))
+        torch.testing.assert_close(together[row : row + 1, :length], alone, atol=1e-5, rtol=1e-4)
+    if name == "rmsl":
+        method.stage = "multiple_instance"  # type: ignore[assignment]
+    method.requires_grad_()
+    before = method.loss(rows)  # type: ignore[operator]
+    optimizer = torch.optim.Adam(method.parameters(), lr=1e-2)
+    method.train()
+    for _ in range(20):
+        optimizer.zero_grad()
+        method.loss(rows).backward()  # type: ignore[operator]
+        optimizer.step()
+    assert method.eval().loss(rows) < before  # type: ignore[operator]
 
 
 @cache

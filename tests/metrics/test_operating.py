@@ -12,6 +12,7 @@ from itd_lightning.metrics.operating import (
     alarms,
     at_prevalence,
     daily_list,
+    nearest_to_corner,
     recall_at_share,
     threshold_at_fpr,
 )
@@ -93,3 +94,23 @@ def test_another_prevalence_gives_what_units_of_that_share_would(share: float) -
 def test_without_an_alarm_there_is_no_precision() -> None:
     assert at_prevalence(0.0, 0.0, 0.2)["precision"] is None
     assert at_prevalence(None, None, 0.2)["accuracy"] is None
+
+
+def test_the_point_nearest_to_the_corner_is_that_of_every_possible_threshold() -> None:
+    draw = np.random.default_rng(0)
+    for _ in range(20):
+        malicious = draw.random(60) < 0.3
+        score = np.round(draw.normal(malicious, 1.0), 1)  # with ties
+        points = []
+        for threshold in score:
+            above = score >= threshold
+            points.append((above[malicious].mean(), above[~malicious].mean()))
+        expected = min(points, key=lambda point: np.hypot(1 - point[0], point[1]))
+        point = nearest_to_corner(rank(score, malicious))
+        assert np.hypot(1 - point[0], point[1]) == pytest.approx(np.hypot(1 - expected[0], expected[1]))
+        assert point in [pytest.approx(other) for other in points]
+
+
+def test_without_a_malicious_unit_no_point_is_nearest() -> None:
+    with pytest.raises(InputError):
+        nearest_to_corner(rank(np.array([0.1, 0.2]), np.array([False, False])))

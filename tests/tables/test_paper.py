@@ -56,6 +56,7 @@ def test_a_mean_is_over_the_seeds_and_the_interval_is_the_first_ones() -> None:
         ("scenarios.3.roc_auc", "scenario 3 ROC-AUC"),
         ("budgets.share.0.10", "recall at a share of 0.10"),
         ("accuracy", "accuracy"),
+        ("test_optimal.fpr", "test-optimal false positive rate"),
         ("at_prevalence.0.2.precision", "at a prevalence of 0.2 precision"),
     ],
 )

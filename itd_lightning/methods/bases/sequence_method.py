@@ -1,6 +1,6 @@
 """The base of methods on sequences with one loss, and the parts that several of them share.
 
-Axes: N places, M width, V tokens, of which the first is padding, S sequences.
+Axes: N places, M width, V tokens, of which the first is padding, K factors of a factored token, S sequences.
 """
 
 from abc import abstractmethod
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy, cross_entropy
 from torchmetrics import MeanMetric
 
-from itd_lightning.contracts.batches import SequenceBatch
+from itd_lightning.contracts.batches import FACTOR_BLOCK, SequenceBatch
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.methods.base import Method
 
@@ -79,6 +79,9 @@ class SequenceMethod(Method[SequenceBatch]):
 class Prediction(nn.Module):
     """The probabilities of all behaviours at a place, from the output of an encoder.
 
+    A factored token is predicted factor by factor, each beside the others of its kind; given the encoder's
+    output they are independent, so that surprises add up.
+
     Args:
         width: Width M.
         vocabulary: Tokens V, padding included.
@@ -88,13 +91,23 @@ class Prediction(nn.Module):
         super().__init__()
         self.logits = nn.Linear(width, vocabulary - 1)
 
-    def surprise(self, encoded: Float[Tensor, "n m"], tokens: Int[Tensor, " n"]) -> Float[Tensor, " n"]:
+    def surprise(self, encoded: Float[Tensor, "n m"], tokens: Int[Tensor, "n ..."]) -> Float[Tensor, " n"]:
         """Return the surprise ``-log p`` of the actual behaviours, in nats."""
-        surprise: Tensor = cross_entropy(self.logits(encoded), tokens - 1, reduction="none")
-        return surprise
+        logits: Tensor = self.logits(encoded)
+        if tokens.ndim == 1:
+            return cross_entropy(logits, tokens - 1, reduction="none")
+        blocks = _factor_blocks(logits, tokens.shape[1])
+        numbers = tokens - 1 - FACTOR_BLOCK * torch.arange(tokens.shape[1], device=tokens.device)
+        factors = zip(blocks, numbers.unbind(1), strict=True)
+        return torch.stack([cross_entropy(block, number, reduction="none") for block, number in factors]).sum(
+            0
+        )
 
-    def rank(self, encoded: Float[Tensor, "n m"], tokens: Int[Tensor, " n"]) -> Float[Tensor, " n"]:
+    def rank(self, encoded: Float[Tensor, "n m"], tokens: Int[Tensor, "n ..."]) -> Float[Tensor, " n"]:
         """Return how many behaviours were more probable than each actual one.
+
+        Raises:
+            InputError: If tokens are factored: a tuple of factors has no rank.
 
         Example:
             >>> import torch
@@ -103,9 +116,22 @@ class Prediction(nn.Module):
             >>> prediction.rank(torch.tensor([[0.5, 0.9, 0.7]]), torch.tensor([3]))
             tensor([1.])
         """
+        if tokens.ndim > 1:
+            raise InputError("the rule top_g ranks words: --data.tokens words, or --model.rule surprise")
         logits: Tensor = self.logits(encoded)
         actual = logits.gather(1, tokens[:, None] - 1)
         return (logits > actual).sum(1).to(logits.dtype)
+
+
+def _factor_blocks(logits: Float[Tensor, "n v"], factors: int) -> tuple[Float[Tensor, "n ..."], ...]:
+    """Return the logits of each factor's values; the last factor has all that are left.
+
+    Example:
+        >>> [block.shape[1] for block in _factor_blocks(torch.zeros(1, 100), 3)]
+        [32, 32, 36]
+    """
+    small = [FACTOR_BLOCK] * (factors - 1)
+    return torch.split(logits, [*small, logits.shape[1] - sum(small)], dim=1)
 
 
 def balanced_cross_entropy(scores: Float[Tensor, " s"], labels: Float[Tensor, " s"]) -> Float[Tensor, ""]:
@@ -113,3 +139,11 @@ def balanced_cross_entropy(scores: Float[Tensor, " s"], labels: Float[Tensor, " 
     loss = binary_cross_entropy(scores, labels, reduction="none")
     classes = [loss[labels == kind] for kind in (0, 1) if (labels == kind).any()]
     return torch.stack([part.mean() for part in classes]).mean()
+
+
+def sequence_means(
+    values: Float[Tensor, " n"], sequence: Int[Tensor, " n"], sequences: int
+) -> Float[Tensor, " s"]:
+    """Return the mean over the behaviours of each sequence; 0 where none counts."""
+    total = values.new_zeros(sequences).index_add(0, sequence, values)
+    return total / torch.bincount(sequence, minlength=sequences).clamp(min=1)

@@ -1,4 +1,4 @@
-"""Sequences as bags of behaviours: means, highest scores and ranks within each.
+"""Sequences as bags of behaviours: highest scores and ranks within each.
 
 Axes: N behaviours, S sequences.
 """
@@ -7,25 +7,19 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-
-def sequence_means(
-    values: Float[Tensor, " n"], sequence: Int[Tensor, " n"], sequences: int
-) -> Float[Tensor, " s"]:
-    """Return the mean over the behaviours of each sequence; 0 where none counts."""
-    total = values.new_zeros(sequences).index_add(0, sequence, values)
-    return total / torch.bincount(sequence, minlength=sequences).clamp(min=1)
+from itd_lightning.methods.bases.sequence_method import sequence_means
 
 
 def bag_scores(
-    scores: Float[Tensor, " n"], sequence: Int[Tensor, " n"], sequences: int
+    scores: Float[Tensor, " n"], sequence: Int[Tensor, " n"], sequences: int, one_in: int = 16
 ) -> Float[Tensor, " s"]:
-    """Return the mean of the highest scores of each sequence, ``1 + n // 16`` of n; RMSL, section 3.3.
+    """Return the mean of the highest scores of each sequence, ``1 + n // one_in`` of n; RMSL, section 3.3.
 
     The paper leaves the number open. By its table 2, a malicious session of CERT r4.2 holds 6.5 malicious
-    behaviours of some 70; a sixteenth stays below that.
+    behaviours of some 70, on average; a sixteenth stays below that, but not in every session.
     """
     rank, size = ranks(-scores, sequence, sequences)
-    top = rank < (1 + size // 16)[sequence]
+    top = rank < (1 + size // one_in)[sequence]
     return sequence_means(scores[top], sequence[top], sequences)
 
 

@@ -6,28 +6,40 @@ Axes: B rows, L behaviours of a row, N behaviours that count, S sequences, M sph
 from typing import Literal, cast, get_args
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from lightning.pytorch.cli import OptimizerCallable
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torchmetrics import MeanMetric
+from torchmetrics.classification import BinaryAveragePrecision
 
 from itd_lightning.contracts.batches import SequenceBatch
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.methods.base import Method
-from itd_lightning.methods.bases.sequence_method import balanced_cross_entropy
-from itd_lightning.methods.rmsl.bags import bag_scores, sequence_means
+from itd_lightning.methods.bases.sequence_method import balanced_cross_entropy, sequence_means
+from itd_lightning.methods.rmsl.bags import bag_scores
 from itd_lightning.methods.rmsl.pseudo_labels import (
     PseudoLabels,
     confident_loss,
     corrected_loss,
     pseudo_labels,
 )
-from itd_lightning.methods.rmsl.spheres import Detector, deviation, multi_centre, separability
+from itd_lightning.methods.rmsl.spheres import (
+    Context,
+    Detector,
+    Squash,
+    deviation,
+    multi_centre,
+    separability,
+    spread_centres,
+)
 
 RMSLStage = Literal["warm_up", "multiple_instance", "self_training"]
 _CLEAR = 0.5  # start value of tau_c
+_SAMPLE = 8192  # behaviours among which centres are drawn
+_Start = Literal["kmeans", "normal"]
+_Selection = Literal["loss", "session_ap"]
 
 
 class RMSL(Method[SequenceBatch]):
@@ -46,10 +58,25 @@ class RMSL(Method[SequenceBatch]):
         alpha: Weight of the classifier in the score; the rest is the deviation's.
         separation: Weight of the separability loss in the warm-up.
         dropout: Share of dropped features, also in the passes that estimate how sure the model is.
+        factor_dropout: Share of factors of a token that training leaves out; for factored tokens.
         passes: Passes T with dropout for each batch of self-training.
         high_share: Share of surest behaviours that get hard labels, ``r_hi``.
         middle_share: Share of the next ones that get hard and soft labels, ``r_mid``.
         hard_weight: Weight of the hard label beside the soft one.
+        residual: Whether the embedding of a behaviour is added to what the encoder makes of its sequence, so
+            that both scores tell a behaviour from the others of its session.
+        context: How a behaviour knows its sequence: by a recurrent network in both directions (``gru``), as
+            published, or by learned counts of what the sequence holds, in no order (``counts``).
+        context_dropout: Share of sequences whose counts training leaves out, so that their behaviours must
+            speak for themselves.
+        scale: Standard deviation of embeddings at the start.
+        start: Where centres start: at encoded training behaviours far from one another (``kmeans``, as in
+            k-means++), or at normal random numbers (``normal``), of which one sphere soon takes all. In the
+            former case, a sphere without a training behaviour in an epoch of the warm-up starts anew.
+        one_in: The score of a sequence of n behaviours is the mean of its ``1 + n // one_in`` highest.
+        squash: How a distance becomes a score; see ``deviation``.
+        selection: What ``val/loss`` is after the warm-up: the cross-entropy of sequences (``loss``), or one
+            minus the average precision by which their scores rank them (``session_ap``).
         false_share: Share of behaviours of normal sequences that may score above ``tau_a``, the score from
             which a behaviour counts as anomalous.
         clear_momentum: ``beta_c``, of the threshold ``tau_c``.
@@ -80,6 +107,15 @@ class RMSL(Method[SequenceBatch]):
         alpha: float = 0.1,
         separation: float = 0.5,
         dropout: float = 0.1,
+        factor_dropout: float = 0.1,
+        residual: bool = False,
+        context: Context = "gru",
+        context_dropout: float = 0.0,
+        scale: float = 1.0,
+        start: _Start = "normal",
+        one_in: int = 16,
+        squash: Squash = "squared",
+        selection: _Selection = "loss",
         passes: int = 10,
         high_share: float = 0.5,
         middle_share: float = 0.3,
@@ -91,18 +127,32 @@ class RMSL(Method[SequenceBatch]):
         super().__init__(optimizer)
         self.save_hyperparameters()
         momenta = (clear_momentum, teacher_momentum)
-        shares = (alpha, dropout, high_share, middle_share, hard_weight, false_share, *momenta)
+        shares = (
+            alpha,
+            dropout,
+            factor_dropout,
+            context_dropout,
+            high_share,
+            middle_share,
+            hard_weight,
+            false_share,
+            *momenta,
+        )
         if not all(0 <= share <= 1 for share in shares) or high_share + middle_share > 1:
             raise ValueError(f"shares, weights and momenta must lie in 0 .. 1, got {shares}")
-        if spheres < 1 or passes < 2 or width % 4:
+        if spheres < 1 or passes < 2 or width % 4 or one_in < 1:
             raise ValueError(
-                "rmsl needs a sphere, two passes and a width that is a multiple of 4, "
-                f"got spheres {spheres}, passes {passes}, width {width}"
+                "rmsl needs a sphere, two passes, one_in above 0 and a width that is a multiple of 4, "
+                f"got spheres {spheres}, passes {passes}, one_in {one_in}, width {width}"
             )
         self.alpha, self.separation, self.passes, self.hard_weight = alpha, separation, passes, hard_weight
         self.high_share, self.middle_share, self.false_share = high_share, middle_share, false_share
         self.clear_momentum = clear_momentum
-        self.detector = Detector(vocabulary, width, spheres, dropout)
+        self.start, self.one_in, self.squash, self.selection = start, one_in, squash, selection
+        self.detector = Detector(
+            vocabulary, width, spheres, dropout, factor_dropout, residual, context, context_dropout
+        )
+        self.detector.embedding.weight.data.mul_(scale)
         self.teacher = AveragedModel(
             self.detector, multi_avg_fn=get_ema_multi_avg_fn(teacher_momentum), use_buffers=False
         ).requires_grad_(requires_grad=False)
@@ -118,6 +168,12 @@ class RMSL(Method[SequenceBatch]):
         self.anomalous_from: Tensor
         self.clear: Tensor
         self.val_normal, self.val_malicious = MeanMetric(), MeanMetric()
+        self.val_ranking = BinaryAveragePrecision()
+        # Behaviours that each sphere held in this epoch of training, and in this validation.
+        self.register_buffer("held", torch.zeros(spheres, dtype=torch.long), persistent=False)
+        self.register_buffer("val_held", torch.zeros(spheres, dtype=torch.long), persistent=False)
+        self.held: Tensor
+        self.val_held: Tensor
 
     def on_train_start(self) -> None:
         """Refuse to train without a schedule."""
@@ -128,6 +184,8 @@ class RMSL(Method[SequenceBatch]):
 
     def on_stage_start(self) -> None:
         """Begin a stage: the teacher starts as a copy of the student, both thresholds anew."""
+        if self.start == "kmeans" and self.spread == 0:  # nothing was trained yet
+            self.start_centres()
         self.classifies.fill_(self.stage != "warm_up")
         if self.stage == "multiple_instance":
             self.spread.zero_()  # the warm-up's lags behind its weights; the first batch gives today's
@@ -136,10 +194,47 @@ class RMSL(Method[SequenceBatch]):
         self.teacher.n_averaged.zero_()
         self.teacher.update_parameters(self.detector)
 
+    @torch.no_grad()
+    def start_centres(self) -> None:
+        """Start the centres at training behaviours, by a pass over those of normal sequences."""
+        loader = self.trainer.train_dataloader
+        assert loader is not None
+        batches = int(self.trainer.num_training_batches)
+        sample = []
+        for batch, _ in zip(loader, range(batches), strict=False):
+            rows = self.transfer_batch_to_device(batch, self.device, 0)
+            encoded = self.encode_normal(rows)
+            sample.append(encoded[torch.randperm(len(encoded))[: 1 + _SAMPLE // batches]])
+        self.place_centres(torch.cat(sample), torch.ones_like(self.held, dtype=torch.bool))
+
+    @torch.no_grad()
+    def encode_normal(self, batch: SequenceBatch) -> Float[Tensor, "n d"]:
+        """Return encoded behaviours of the sequences that are not shown to be malicious, without dropout."""
+        normal = batch.where(batch.label != 1)
+        if not len(normal.tokens):
+            return self.detector.centres.weight[:0]
+        is_training = self.detector.training
+        encoded = self.detector.eval().encode(normal)[normal.is_counted]
+        self.detector.train(is_training)
+        return encoded
+
+    def place_centres(self, encoded: Float[Tensor, "n d"], replaced: Bool[Tensor, " m"]) -> None:
+        """Move some centres to behaviours far from the others; the same on all devices."""
+        weight = self.detector.centres.weight
+        if not len(encoded):
+            return
+        drawn = spread_centres(encoded, int(replaced.sum()), weight[~replaced])
+        weight[replaced] = self.trainer.strategy.broadcast(drawn)
+
+    @torch.no_grad()
     def on_train_batch_end(self, outputs: object, batch: SequenceBatch, batch_idx: int) -> None:
-        """Update the teacher's moving average."""
+        """Update the teacher's moving average; at the end of an epoch, revive spheres without behaviours."""
         if self.stage == "self_training":
             self.teacher.update_parameters(self.detector)
+        if self.stage == "warm_up" and self.start == "kmeans" and self.trainer.is_last_batch:
+            held = self.trainer.strategy.reduce(self.held, reduce_op="sum")
+            self.place_centres(self.encode_normal(batch), held == 0)
+            self.held.zero_()
 
     def training_step(self, batch: SequenceBatch, batch_idx: int) -> Tensor | None:
         """Return the loss of the stage; ``zero_loss`` of a batch without training sequences."""
@@ -172,9 +267,12 @@ class RMSL(Method[SequenceBatch]):
         """Return the loss of the stage on its training sequences."""
         sequence, labels = rows.bags()
         if self.stage == "warm_up":
-            near, far = self.detector.distances(self.detector.encode(rows))
+            encoded = self.detector.encode(rows)
+            near, far = self.detector.distances(encoded)
             nearest, second = near[rows.is_counted], far[rows.is_counted]
             self.update_spread(nearest)
+            if self.training and self.start == "kmeans":
+                self.held += self.detector.count_behaviours(encoded[rows.is_counted].detach())
             losses = multi_centre(nearest) + self.separation * separability(nearest, second)
             return sequence_means(losses, sequence, len(labels)).mean()
         if self.stage == "multiple_instance":
@@ -191,7 +289,9 @@ class RMSL(Method[SequenceBatch]):
             part = rows.where(rows.label == kind)
             if len(part.tokens):
                 sequence, labels = part.bags()
-                scores.append(bag_scores(self.scores(self.detector, part), sequence, len(labels)))
+                scores.append(
+                    bag_scores(self.scores(self.detector, part), sequence, len(labels), self.one_in)
+                )
                 classes.append(labels)
         return torch.cat(scores), torch.cat(classes)
 
@@ -234,6 +334,7 @@ class RMSL(Method[SequenceBatch]):
 
         Self-training learns from its own labels, so that its loss does not measure its quality.
         """
+        self.val_held += self.detector.count_behaviours(self.encode_normal(batch))
         if self.stage == "warm_up":
             rows = self.training_rows(batch)
             if len(rows.tokens):
@@ -243,6 +344,7 @@ class RMSL(Method[SequenceBatch]):
         if not len(rows.tokens):
             return
         scores, labels = self.score_bags(rows)
+        self.val_ranking.update(scores, labels.long())
         for kind, metric in enumerate((self.val_normal, self.val_malicious)):
             in_class = labels == kind
             if in_class.any():
@@ -250,8 +352,11 @@ class RMSL(Method[SequenceBatch]):
                 metric.update(loss)
 
     def on_validation_epoch_end(self) -> None:
-        """Log the loss; both classes of sequence weigh the same."""
+        """Log the loss, in which both classes of sequence weigh the same, and how many spheres are in use."""
         metrics = (self.val_normal, self.val_malicious)
+        held = self.trainer.strategy.reduce(self.val_held, reduce_op="sum")
+        self.log("val/spheres", (held > 0).sum().float(), sync_dist=True)
+        self.val_held.zero_()
         losses = [metric.compute() for metric in metrics if self.any_device(metric.update_called)]
         if not losses and self.trainer.sanity_checking:  # two batches, which may hold one kind only
             return
@@ -260,8 +365,13 @@ class RMSL(Method[SequenceBatch]):
                 f"the stage {self.stage} needs validation sequences whose label is shown, and there is none: "
                 "--data.split.shown '[train, val]'"
             )
-        self.log("val/loss", torch.stack(losses).mean(), prog_bar=True, sync_dist=True)
-        for metric in metrics:
+        loss = torch.stack(losses).mean()
+        if self.stage != "warm_up" and len(losses) == 2:
+            precision = self.val_ranking.compute()
+            self.log("val/session_ap", precision, prog_bar=True, sync_dist=True)
+            loss = 1 - precision if self.selection == "session_ap" else loss
+        self.log("val/loss", loss, prog_bar=True, sync_dist=True)
+        for metric in (*metrics, self.val_ranking):
             metric.reset()
 
     def embed(self, batch: SequenceBatch) -> Float[Tensor, "n d"]:
@@ -275,7 +385,7 @@ class RMSL(Method[SequenceBatch]):
     def scores(self, detector: Detector, batch: SequenceBatch) -> Float[Tensor, " n"]:
         """Return the score of each behaviour that counts. Equation 5."""
         encoded = detector.encode(batch)
-        score = deviation(detector.distances(encoded)[0], self.spread)
+        score = deviation(detector.distances(encoded)[0], self.spread, self.squash)
         if self.classifies:
             score = self.alpha * detector.classify(encoded, batch) + (1 - self.alpha) * score
         return score[batch.is_counted]
@@ -283,4 +393,4 @@ class RMSL(Method[SequenceBatch]):
     def score(self, batch: SequenceBatch) -> Float[Tensor, "b l"]:
         """Score behaviours; 0 in the padding."""
         scores = self.scores(self.detector, batch)
-        return scores.new_zeros(batch.tokens.shape).masked_scatter(batch.is_counted, scores)
+        return scores.new_zeros(batch.behaviour.shape).masked_scatter(batch.is_counted, scores)

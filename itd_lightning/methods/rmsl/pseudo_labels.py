@@ -13,7 +13,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy
 
-from itd_lightning.methods.rmsl.bags import ranks, sequence_means
+from itd_lightning.methods.bases.sequence_method import sequence_means
+from itd_lightning.methods.rmsl.bags import ranks
 
 
 class PseudoLabels(NamedTuple):

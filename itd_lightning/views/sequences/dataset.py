@@ -1,6 +1,6 @@
 """Sequences as padded rows: short ones whole, long ones in pieces that overlap.
 
-Axes: N behaviours of the view, S sequences of it.
+Axes: N behaviours of the view, S sequences of it, K factors of a factored token.
 """
 
 import numpy as np
@@ -19,7 +19,7 @@ class SequenceDataset(Dataset[SequenceBatch]):
     cut.
 
     Args:
-        tokens: All behaviours of the view, sequence after sequence, int16.
+        tokens: All behaviours of the view, sequence after sequence, int16: words or factors.
         first: Number of the first behaviour of each sequence, ``(N,)``.
         length: Behaviours in each sequence, ``(N,)``.
         label: What the split shows of each sequence, ``(N,)``: 1, 0, or NaN.
@@ -29,7 +29,7 @@ class SequenceDataset(Dataset[SequenceBatch]):
 
     def __init__(
         self,
-        tokens: Int[np.ndarray, " n"],
+        tokens: Int[np.ndarray, "n ..."],
         first: Int[np.ndarray, " s"],
         length: Int[np.ndarray, " s"],
         label: Float[np.ndarray, " s"],
@@ -58,7 +58,7 @@ class SequenceDataset(Dataset[SequenceBatch]):
         is_counted = (at >= lead[:, None]) & (at < (size - tail)[:, None])
         tokens = self.tokens[torch.from_numpy(np.where(mask, place, 0))].long()
         return SequenceBatch(
-            tokens=tokens * torch.from_numpy(mask),
+            tokens=tokens * torch.from_numpy(mask).view(*mask.shape, *[1] * (tokens.ndim - 2)),
             lengths=torch.from_numpy(size),
             behaviour=torch.from_numpy(np.where(is_counted, place, -1)),
             sequence=torch.from_numpy(number[owner]),

@@ -1,26 +1,27 @@
 """View ``sequences``: a user's acts in a session or on a day, behaviour by behaviour.
 
-Axes: N behaviours of the view, M sequences of a part.
+Axes: N behaviours of the view, M sequences of a part, K factors of a factored token.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import rank_zero_warn
 from torch.utils.data import DataLoader
 
-from itd_lightning.contracts.batches import SequenceBatch
+from itd_lightning.contracts.batches import FACTOR_BLOCK, SequenceBatch
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.contracts.files import atomic_file
 from itd_lightning.contracts.scores import SCORES
 from itd_lightning.events.annotate import WARM_UP
 from itd_lightning.events.calendar import work_calendar
-from itd_lightning.events.hours import everybodys_hours, own_hours
+from itd_lightning.events.hours import WorkingDay, everybodys_hours, own_hours
 from itd_lightning.splits import Split
 from itd_lightning.store.read import Store
 from itd_lightning.views.base import View, require_fitted
@@ -29,11 +30,16 @@ from itd_lightning.views.sequences.batching import EqualLengths, InOrder
 from itd_lightning.views.sequences.build import SEQUENCES, build_view
 from itd_lightning.views.sequences.dataset import SequenceDataset
 from itd_lightning.views.sequences.features import (
-    FACTORS,
+    FACTORS_OF,
     Factor,
     Fitted,
+    Tokens,
+    build_factor_vocabulary,
     build_vocabulary,
+    encode_factors,
     encode_texts,
+    factor_texts,
+    known_domains,
     popularity,
     texts,
 )
@@ -48,11 +54,20 @@ class Sequences(View):
         split: Who and when trains, validates and tests; what it shows of training sequences reaches batches.
         unit: What a sequence is: a ``session``, from logon to logoff at a PC, or a user's ``day``.
         idle: Hours without any event after which a session without logoff is over.
-        factors: What tells tokens apart: ``kind``, ``when`` (within usual hours of the user or after), ``pc``
-            (whose), ``object`` (file type; recipients; how popular a web site is among training users), and
-            ``habit`` (on how many earlier days the user did the same).
-        vocabulary: Most tokens V, padding and unknown included; the method gets the same number.
-        least: Behaviours that occur more seldom in training sequences share the unknown token.
+        tokens: What stands for a behaviour: a word for each combination of factors (``words``); the number of
+            each factor, which a method embeds and adds up (``factored``); or the word of its kind and its
+            hour of the day (``activity_hour``), as in published code.
+        factors: What tells tokens apart: ``kind``, ``when`` (within usual hours of the user or after),
+            ``hour``, ``pc`` (whose), ``object`` (file type; recipients; how popular a web site is among
+            training users), ``habit`` (on how many earlier days the user did the same), and ``site`` (the
+            domain of a page, where enough training users visit it). Default: all but ``hour``, and ``site``
+            in factored tokens only, since words would be too many.
+        vocabulary: Most tokens V, padding and unknown included; the method gets the same number. Of factored
+            tokens it is the number of all values, of which 32 belong to each factor but ``site``.
+        least: Behaviours (values of a factor) that occur more seldom in training sequences share the unknown
+            token.
+        site_users: Training users who must have visited a domain to give it a value of its own. Others are
+            stored nowhere, and count as new.
         batch_size: Sequences per batch; harmless ones, where the split shows labels and ``malicious`` is set.
         malicious: Malicious training sequences drawn for each batch besides, all of them equally often.
             0 makes no difference between them.
@@ -77,9 +92,11 @@ class Sequences(View):
         split: Split,
         unit: Unit = "session",
         idle: float = IDLE,
-        factors: Sequence[Factor] = FACTORS,
+        tokens: Tokens = "words",
+        factors: Sequence[Factor] | None = None,
         vocabulary: int = 512,
         least: int = 5,
+        site_users: int = 5,
         batch_size: int = 64,
         malicious: int = 0,
         budget: int = 24576,
@@ -88,28 +105,40 @@ class Sequences(View):
         **loading: Any,  # noqa: ANN401 - typed in Loading, where the command line reads them, too
     ) -> None:
         super().__init__(store, split, Loading(batch_size, **loading))
+        factors = FACTORS_OF[tokens] if factors is None else tuple(factors)
         if (
             not factors
             or len(set(factors)) < len(factors)
             or not 3 <= vocabulary <= 32767
             or least < 1
+            or site_users < 1
             or malicious < 0
             or idle <= 0
         ):
             raise ValueError(
-                "sequences need different factors, 3 to 32767 tokens, least and idle above 0, and malicious "
-                f"not below: got {list(factors)}, {vocabulary}, {least}, {idle} and {malicious}"
+                "sequences need different factors, 3 to 32767 tokens, least, site_users and idle above 0, "
+                f"and malicious not below: got {list(factors)}, {vocabulary}, {least}, {site_users}, {idle} "
+                f"and {malicious}"
+            )
+        if tokens == "activity_hour" and factors != FACTORS_OF[tokens]:
+            raise ValueError("tokens activity_hour are words of kind and hour: leave factors out")
+        if tokens == "factored" and vocabulary < 3 + FACTOR_BLOCK * (len(factors) - 1):
+            raise ValueError(
+                f"{len(factors)} factors need a vocabulary of {3 + FACTOR_BLOCK * (len(factors) - 1)} or "
+                f"more, got {vocabulary}"
             )
         if overlap % 2 or not 0 <= overlap < chunk or budget < chunk:
             raise ValueError(
                 "overlap must be even and smaller than chunk, and chunk at most budget, "
                 f"got {overlap}, {chunk} and {budget}"
             )
-        self.unit, self.idle, self.factors = unit, idle, tuple(factors)
-        self.vocabulary, self.least = vocabulary, least
+        self.unit, self.idle, self.kind_of_tokens = unit, idle, tokens
+        # The site comes last, where a factored token has room for many values.
+        self.factors: tuple[Factor, ...] = tuple(sorted(factors, key=lambda factor: factor == "site"))
+        self.vocabulary, self.least, self.site_users = vocabulary, least, site_users
         self.malicious, self.budget, self.chunk, self.overlap = malicious, budget, chunk, overlap
         self.fitted: Fitted | None = None
-        self.tokens: Int[np.ndarray, " n"] | None = None
+        self.tokens: Int[np.ndarray, "n ..."] | None = None
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -153,13 +182,29 @@ class Sequences(View):
         days = facts.select("user", "day").unique()
         presence = store.presence()
         hours = everybodys_hours(presence, work_calendar(presence), days)
-        fitted = Fitted(hours, popularity(facts.select("user", "site").unique()), [])
-        counts: dict[str, int] = {}
-        for first, words in self.read_texts(fitted):
-            text_counts = words.filter(pl.Series(in_training[first : first + len(words)])).value_counts()
-            for text, count in text_counts.iter_rows():
-                counts[text] = counts.get(text, 0) + count
-        self.fitted = fitted._replace(words=build_vocabulary(counts, self.vocabulary, self.least))
+        fitted = self.fit_sites(facts.select("user", "site").unique(), hours)
+        self.fitted = fitted._replace(words=self.fit_words(fitted, in_training))
+
+    def fit_sites(self, visits: pl.DataFrame, hours: WorkingDay) -> Fitted:
+        """Return what is fitted before words: hours, and web sites by their training users."""
+        if "site" not in self.factors:
+            return Fitted(hours, popularity(visits), [])
+        domains = known_domains(visits, self.site_users)
+        shared = visits.filter(pl.col("user").n_unique().over("site") >= self.site_users)
+        sites = popularity(visits).join(shared.select("site").unique(), on="site", how="semi")
+        return Fitted(hours, sites, [], domains)
+
+    def fit_words(self, fitted: Fitted, in_training: Bool[np.ndarray, " n"]) -> list[str]:
+        """Return the vocabulary of training sequences."""
+        factored = self.kind_of_tokens == "factored"
+        counts = [Counter[str]() for _ in (self.factors if factored else ("word",))]
+        for first, table in self.read_texts(fitted):
+            train = table.filter(pl.Series(in_training[first : first + len(table)]))
+            for count, column in zip(counts, train.iter_columns(), strict=True):
+                count.update(dict(column.value_counts().iter_rows()))
+        if factored:
+            return build_factor_vocabulary(counts, self.vocabulary, self.least)
+        return build_vocabulary(counts[0], self.vocabulary, self.least)
 
     def shards_with_offset(self) -> Iterator[tuple[int, Path]]:
         """Yield each shard's file, with the number of its first behaviour."""
@@ -175,19 +220,29 @@ class Sequences(View):
             rows = pl.read_parquet(shard, columns=["user", "event_id"], glob=False)
             yield rows.with_columns(unit=unit[first : first + len(rows)])
 
-    def read_texts(self, fitted: Fitted) -> Iterator[tuple[int, pl.Series]]:
-        """Yield the texts of each shard's behaviours, with the number of the first."""
+    def read_texts(self, fitted: Fitted) -> Iterator[tuple[int, pl.DataFrame]]:
+        """Yield the words of each shard's behaviours, or their factors, with the number of the first."""
         presence = Store(self.store).presence()
         calendar = work_calendar(presence)
         own = own_hours(presence, calendar)
         for first, shard in self.shards_with_offset():
-            yield first, texts(pl.read_parquet(shard, glob=False), fitted, own, calendar, self.factors)
+            behaviours = (pl.read_parquet(shard, glob=False), fitted, own, calendar, self.factors)
+            if self.kind_of_tokens == "factored":
+                yield first, factor_texts(*behaviours)
+            else:
+                yield first, texts(*behaviours).to_frame()
 
-    def encode(self, fitted: Fitted) -> Int[np.ndarray, " n"]:
+    def encode(self, fitted: Fitted) -> Int[np.ndarray, "n ..."]:
         """Return the token of every behaviour."""
-        tokens = np.zeros(int(self.length.sum()), dtype=np.int16)
-        for first, words in self.read_texts(fitted):
-            codes = words.cast(pl.Categorical)
+        behaviours = int(self.length.sum())
+        if self.kind_of_tokens == "factored":
+            factors = np.zeros((behaviours, len(self.factors)), dtype=np.int16)
+            for first, table in self.read_texts(fitted):
+                factors[first : first + len(table)] = encode_factors(table, fitted.words)
+            return factors
+        tokens = np.zeros(behaviours, dtype=np.int16)
+        for first, table in self.read_texts(fitted):
+            codes = table["text"].cast(pl.Categorical)
             kinds = codes.unique()
             number = encode_texts(kinds.cast(pl.String).to_list(), fitted.words)
             numbers = codes.replace_strict(kinds, pl.Series(number), return_dtype=pl.Int16)
@@ -199,8 +254,10 @@ class Sequences(View):
         # Not `training`: the first batch may be one of Lightning's check of the validation.
         trainer = self.trainer
         if trainer is not None and trainer.state.fn == TrainerFn.FITTING and trainer.is_global_zero:
+            factored = self.kind_of_tokens == "factored"
+            table = fitted.factor_table(self.factors) if factored else fitted.table(self.factors)
             with atomic_file(Path(trainer.default_root_dir) / "tokens.csv") as path:
-                fitted.table(self.factors).write_csv(path)
+                table.write_csv(path)
 
     def rows(self) -> SequenceDataset:
         """Return all sequences of the view; behaviours are encoded on the first call."""
@@ -271,7 +328,8 @@ class Sequences(View):
         Raises:
             InputError: If its sequences or tokens mean something else.
         """
-        other = {name: state_dict.get(name) for name in self.meaning}
+        # A checkpoint of before other kinds of tokens has words.
+        other = {name: ({"tokens": "words"} | state_dict).get(name) for name in self.meaning}
         if other != self.meaning:
             raise InputError(
                 f"the checkpoint was fitted on {other}, and this view gives {self.meaning}: leave these "
@@ -282,4 +340,5 @@ class Sequences(View):
     @property
     def meaning(self) -> dict[str, Any]:
         """Return the settings of sequences and tokens, which the fitted words depend on."""
-        return {"unit": self.unit, "idle": self.idle, "factors": list(self.factors)}
+        factors, tokens = list(self.factors), self.kind_of_tokens
+        return {"unit": self.unit, "idle": self.idle, "tokens": tokens, "factors": factors}

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from itd_lightning.contracts.errors import InputError
 from itd_lightning.methods.bases.sequence_method import Prediction, balanced_cross_entropy
 
 
@@ -29,3 +30,20 @@ def test_both_kinds_weigh_the_same_however_many_there_are() -> None:
     assert balanced_cross_entropy(torch.tensor([0.2]), torch.tensor([0.0])).item() == pytest.approx(
         -math.log(0.8), abs=1e-6
     )
+
+
+def test_the_surprise_of_a_factored_token_is_the_sum_of_its_factors() -> None:
+    torch.manual_seed(0)
+    prediction = Prediction(4, vocabulary=70)  # blocks of 32, 32 and 5 values
+    encoded, tokens = torch.randn(2, 4), torch.tensor([[1, 33, 69], [7, 60, 65]])
+    logits = prediction.logits(encoded).detach().softmax(1)  # any constant cancels within a block
+    for row, (kind, when, site) in enumerate(tokens.tolist()):
+        p = logits[row]
+        shares = [p[kind - 1] / p[:32].sum(), p[when - 1] / p[32:64].sum(), p[site - 1] / p[64:].sum()]
+        expected = -sum(math.log(share) for share in shares)
+        assert prediction.surprise(encoded, tokens)[row].detach().item() == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_factored_token_has_no_rank() -> None:
+    with pytest.raises(InputError, match="ranks words"):
+        Prediction(4, vocabulary=70).rank(torch.randn(1, 4), torch.tensor([[1, 33, 69]]))

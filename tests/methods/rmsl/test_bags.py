@@ -30,3 +30,9 @@ def test_a_bag_scores_by_the_mean_of_its_highest(size: int) -> None:
     for number in range(3):
         highest = sorted(scores[sequence == number].tolist())[-(1 + size // 16) :]
         assert bags[number].item() == pytest.approx(sum(highest) / len(highest), abs=1e-12)
+
+
+def test_a_smaller_share_of_the_highest_scores_can_stand_for_a_sequence() -> None:
+    scores, sequence = torch.arange(40.0), torch.zeros(40, dtype=torch.long)
+    assert bag_scores(scores, sequence, 1).item() == 38.0  # of 39, 38, 37
+    assert bag_scores(scores, sequence, 1, one_in=64).item() == 39.0

@@ -250,3 +250,74 @@ def test_a_young_store_says_that_nothing_can_be_new(store: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         sequences.warn_of_short_store(spans)
+
+
+@pytest.fixture(scope="module")
+def factored(store: Path) -> Sequences:
+    """Return the sessions of the slice, with factored tokens."""
+    return view(store, tokens="factored", vocabulary=400, site_users=4, batch_size=16, budget=4096)
+
+
+def test_factored_tokens_have_a_number_for_each_factor(factored: Sequences, sessions: Sequences) -> None:
+    batch = factored.rows()[[0, 1, 2]]
+    words = sessions.rows()[[0, 1, 2]]
+    assert batch.tokens.shape == (*words.tokens.shape, 6)
+    assert ((batch.tokens == 0).all(2) == (words.tokens == 0)).all()
+    inside = batch.tokens[batch.is_counted]
+    blocks = (inside - 1) // 32
+    assert (blocks[:, :5] == torch.arange(5)).all()
+    assert (blocks[:, 5] >= 5).all()
+    assert inside.max() < 400
+    assert torch.equal(batch.where(torch.tensor([True, False, True])).tokens[1, :5], batch.tokens[2, :5])
+
+
+def test_a_checkpoint_holds_no_domain_of_a_few_users(factored: Sequences) -> None:
+    assert factored.fitted is not None
+    assert factored.fitted.domains
+    training = factored.units.filter(part="train")
+    visits = pl.concat([pl.read_parquet(shard, glob=False) for shard in factored.shards])
+    visits = visits.filter(pl.col("time") < training["end"].max(), pl.col("site").is_not_null())
+    state = factored.state_dict()
+    for site, rows in visits.partition_by("site", as_dict=True, include_key=True).items():
+        if rows["user"].n_unique() < 4:
+            assert site[0] not in {*state["sites"]["site"], *state["domains"], *state["words"]}
+
+
+def test_factored_tokens_are_learned_from_training_units_only(store: Path, factored: Sequences) -> None:
+    longer = Sequences(store, Dates(date(2010, 3, 1), date(2010, 4, 1)), tokens="factored", vocabulary=400)
+    longer.site_users = 4
+    longer.setup("fit")
+    assert longer.fitted is not None
+    assert factored.fitted is not None
+    assert longer.fitted.words == factored.fitted.words
+
+
+def test_factored_tokens_travel_with_the_checkpoint_and_words_refuse_them(
+    store: Path, factored: Sequences
+) -> None:
+    other = Sequences(store, Dates(*DATES), tokens="factored", vocabulary=400, site_users=4)
+    other.load_state_dict(factored.state_dict())
+    other.setup("test")
+    assert np.array_equal(other.rows().tokens, factored.rows().tokens)
+    with pytest.raises(InputError, match="leave these options as they were"):
+        Sequences(store, Dates(*DATES)).load_state_dict(factored.state_dict())
+
+
+def test_a_checkpoint_of_before_other_kinds_of_tokens_has_words(store: Path, sessions: Sequences) -> None:
+    state = {
+        name: value for name, value in sessions.state_dict().items() if name not in ("tokens", "domains")
+    }
+    other = Sequences(store, Dates(*DATES))
+    other.load_state_dict(state)
+    assert other.fitted is not None
+    assert other.fitted.words == state["words"]
+    with pytest.raises(InputError, match="leave these options as they were"):
+        Sequences(store, Dates(*DATES), tokens="factored").load_state_dict(state)
+
+
+def test_tokens_that_cannot_be_are_refused(store: Path) -> None:
+    split = Dates(*DATES)
+    with pytest.raises(ValueError, match="leave factors out"):
+        Sequences(store, split, tokens="activity_hour", factors=["kind"])
+    with pytest.raises(ValueError, match="need a vocabulary of 163 or more"):
+        Sequences(store, split, tokens="factored", vocabulary=100)
