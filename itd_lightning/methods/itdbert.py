@@ -16,6 +16,8 @@ from itd_lightning.methods.bases.sequence_method import SequenceMethod, balanced
 from itd_lightning.nn.encoders.bidirectional import Bidirectional
 from itd_lightning.nn.encoders.factored import FactoredEmbedding
 
+Rule = Literal["attention", "weighted", "relative"]
+
 
 def attention(
     energy: Float[Tensor, " n"], sequence: Int[Tensor, " n"], sequences: int
@@ -47,9 +49,10 @@ class ITDBERT(SequenceMethod):
         layers: Layers of the LSTM.
         dropout: Share of units dropped between layers.
         factor_dropout: Share of factors of a token that training leaves out; for factored tokens.
-        rule: Score of a behaviour: its ``attention``, as RMSL compares it, or that times the probability
-            that its sequence is malicious. Attention sums to 1 in a harmless sequence too, and is higher in a
-            short one.
+        rule: Score of a behaviour: its ``attention``, as RMSL compares it; ``weighted``, that times the
+            probability that its sequence is malicious; or ``relative``, that times the number of behaviours,
+            too. Attention sums to 1 in a harmless sequence as well, and so is higher in a short one, while
+            malicious sequences are long.
 
     Source:
         Huang et al., ITDBERT, ISCC 2021, and its code; RMSL, section A.2, which gives the width.
@@ -70,7 +73,7 @@ class ITDBERT(SequenceMethod):
         layers: int = 2,
         dropout: float = 0.1,
         factor_dropout: float = 0.1,
-        rule: Literal["attention", "weighted"] = "attention",
+        rule: Rule = "attention",
     ) -> None:
         super().__init__(optimizer)
         self.save_hyperparameters()
@@ -106,5 +109,8 @@ class ITDBERT(SequenceMethod):
     def score(self, batch: SequenceBatch) -> Float[Tensor, "b l"]:
         """Score behaviours by the rule; 0 where none counts."""
         weight, malicious = self.classify(batch)
-        scores = weight if self.rule == "attention" else weight * malicious[batch.bags()[0]]
+        sequence = batch.bags()[0]
+        scores = weight if self.rule == "attention" else weight * malicious[sequence]
+        if self.rule == "relative":
+            scores = scores * torch.bincount(sequence)[sequence]
         return scores.new_zeros(batch.behaviour.shape).masked_scatter(batch.is_counted, scores)

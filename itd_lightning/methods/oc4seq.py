@@ -3,6 +3,8 @@
 Axes: B rows, L behaviours of a row, N behaviours that count, M width, H hidden units, K behaviours a window.
 """
 
+from typing import Literal
+
 import torch
 from jaxtyping import Float
 from lightning.pytorch.cli import OptimizerCallable
@@ -30,7 +32,7 @@ class OC4Seq(SequenceMethod):
     A GRU reads the sequence, another each window of K behaviours; the anomaly is the squared distance of
     the last state to the centre. The loss of a sequence is ``global + alpha * max over windows of local``.
     A behaviour scores the same sum with the window that ends in it: the highest score of a sequence is its
-    loss.
+    loss. By the rule ``local`` it scores the distance of the window alone.
 
     Both centres are means over the training sequences before the first step, and stay as they are.
 
@@ -42,6 +44,8 @@ class OC4Seq(SequenceMethod):
         layers: Layers of both GRUs.
         window: Behaviours K of a window.
         alpha: Weight of the local distance.
+        rule: Score of a behaviour: the ``sum`` of both distances, or the ``local`` one. The global one is the
+            same for all behaviours of a sequence, and largest for short ones, which are seldom malicious.
         least: Distance from 0 that each unit of a centre has at least.
         factor_dropout: Share of factors of a token that training leaves out; for factored tokens.
 
@@ -62,11 +66,12 @@ class OC4Seq(SequenceMethod):
         window: int = 7,
         alpha: float = 1.0,
         least: float = 0.1,
+        rule: Literal["sum", "local"] = "sum",
         factor_dropout: float = 0.1,
     ) -> None:
         super().__init__(optimizer)
         self.save_hyperparameters()
-        self.window, self.alpha, self.least = window, alpha, least
+        self.window, self.alpha, self.least, self.rule = window, alpha, least, rule
         self.embedding = FactoredEmbedding(vocabulary, width, factor_dropout)
         self.whole = nn.GRU(width, hidden, layers, batch_first=True)
         self.part = nn.GRU(width, hidden, layers, batch_first=True)
@@ -120,6 +125,8 @@ class OC4Seq(SequenceMethod):
         return (far + self.alpha * local.amax(1)).mean()
 
     def score(self, batch: SequenceBatch) -> Float[Tensor, "b l"]:
-        """Score behaviours by both distances; 0 where none counts."""
+        """Score behaviours by the rule; 0 where none counts."""
         far, local = self.distances(batch)
+        if self.rule == "local":
+            return local
         return (far[:, None] + self.alpha * local) * batch.is_counted

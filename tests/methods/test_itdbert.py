@@ -1,7 +1,6 @@
 """Tests of ITDBERT, beside those of all methods of sequences."""
 
 from functools import partial
-from typing import Literal
 
 import pytest
 import torch
@@ -9,13 +8,13 @@ from torch.nn.functional import binary_cross_entropy
 
 from itd_lightning.contracts.errors import InputError
 from itd_lightning.methods import ITDBERT
-from itd_lightning.methods.itdbert import attention
+from itd_lightning.methods.itdbert import Rule, attention
 from tests.methods.test_sequence_methods import LENGTHS, batch, long_sequences
 
 ADAM = partial(torch.optim.Adam, lr=1e-2)
 
 
-def model(rule: Literal["attention", "weighted"] = "attention") -> ITDBERT:
+def model(rule: Rule = "attention") -> ITDBERT:
     """Return a small method."""
     torch.manual_seed(0)
     return ITDBERT(ADAM, vocabulary=20, width=8, hidden=6, rule=rule).eval()
@@ -53,6 +52,16 @@ def test_the_weighted_rule_multiplies_attention_by_the_verdict() -> None:
     rows = batch()
     verdict = model().classify(rows)[1]
     torch.testing.assert_close(model("weighted").score(rows), model().score(rows) * verdict[:, None])
+
+
+def test_the_relative_rule_does_not_punish_a_long_sequence() -> None:
+    """A behaviour that gets its even share of attention scores the verdict, however long the sequence is."""
+    method, rows = model("relative"), batch()
+    for weight in method.energy.parameters():
+        weight.data.zero_()  # attention is even
+    verdict = method.classify(rows)[1]
+    for row, length in enumerate(LENGTHS):
+        torch.testing.assert_close(method.score(rows)[row, :length], verdict[row].expand(length))
 
 
 def test_both_kinds_of_sequence_weigh_the_same() -> None:

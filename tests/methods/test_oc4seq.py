@@ -68,3 +68,12 @@ def test_centres_are_means_of_normal_sequences_before_the_first_step_and_stay(
         torch.testing.assert_close(
             centre, away_from_zero(torch.stack(states).mean(0), 0.1), atol=1e-5, rtol=1e-5
         )
+
+
+def test_the_local_rule_leaves_out_what_all_behaviours_of_a_sequence_share() -> None:
+    method, rows = model(), batch()
+    far, local = method.distances(rows)
+    torch.testing.assert_close(method.score(rows), (far[:, None] + 0.5 * local) * rows.is_counted)
+    method.rule = "local"
+    assert torch.equal(method.score(rows), local)
+    assert not local[~rows.is_counted].any()
