@@ -29,6 +29,7 @@ VIEW_METHODS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "fmlp",
             "gru",
             "itdbert",
+            "linear_bag",
             "m_fmlp",
             "m_gru",
             "m_lstm",

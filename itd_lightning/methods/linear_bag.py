@@ -51,7 +51,8 @@ class LinearBag(SequenceMethod):
         own, around = (
             embedding(rows.tokens)[rows.is_counted].squeeze(1) for embedding in (self.own, self.around)
         )
-        return own + sequence_means(around, sequence, len(labels))[sequence] + self.offset
+        logits: Tensor = own + sequence_means(around, sequence, len(labels))[sequence] + self.offset
+        return logits
 
     def loss(self, rows: SequenceBatch) -> Float[Tensor, ""]:
         """Return the cross-entropy of behaviours by the label of their sequence; both weigh the same."""

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from itd_lightning.methods.rmsl.bags import bag_scores, ranks, sequence_means
+from itd_lightning.methods.bases.sequence_method import sequence_means
+from itd_lightning.methods.rmsl.bags import bag_scores, ranks
 
 SEQUENCE = torch.tensor([0, 2, 0, 0, 2, 2, 2, 0])
 SCORES = torch.tensor([0.1, 0.9, 0.3, 0.2, 0.9, 0.5, 0.7, 0.3])

@@ -30,7 +30,7 @@ def batch(labels: list[float] | None = None) -> SequenceBatch:
     return SequenceBatch(tokens, torch.tensor(LENGTHS), behaviour, torch.arange(4), shown)
 
 
-def model(stage: RMSLStage = "multiple_instance", **settings: float) -> RMSL:
+def model(stage: RMSLStage = "multiple_instance", **settings: object) -> RMSL:
     """Return a small model in a stage."""
     torch.manual_seed(0)
     method = RMSL(partial(torch.optim.AdamW, lr=1e-2), vocabulary=20, width=8, spheres=3, **settings)  # type: ignore[arg-type]
