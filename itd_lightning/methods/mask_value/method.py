@@ -69,8 +69,8 @@ class MaskValueAutoencoder(Method[WindowBatch]):
         ValueError: If the length is no multiple of 4, or there is no feature.
 
     Source:
-        Cain and Beadles, Mask-Based Window-Level Insider Threat Detection, section III. Kernels, strides, the
-        ReLU on the latent are those of the authors' code.
+        Cain and Beadles, Mask-Based Window-Level Insider Threat Detection, section III. Kernels, strides and
+        the ReLU on the latent are those of the authors' code.
         Departure: the value loss is averaged over the active cells of the whole batch, both members of a pair
         together, instead of member by member; the authors' combined score takes its weights from test labels,
         ours are fixed.

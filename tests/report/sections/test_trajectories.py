@@ -1,8 +1,10 @@
 """What the pictures of a trajectory promise."""
 
+import gzip
 import json
 import re
 import shutil
+from base64 import b64decode
 from datetime import date
 from pathlib import Path
 
@@ -135,6 +137,9 @@ def test_pictures_hold_numbers_only(chronos: Path, tmp_path: Path) -> None:
     assert found is not None
     kinds = {trace["type"] for figure in json.loads(found[1]) for trace in figure["data"]}
     assert {"scatter3d", "heatmap"} <= kinds
+    packed = re.search(r'id="plotly">(.*?)</script>', page, re.DOTALL)
+    assert packed is not None
+    assert b'name:"scatter3d"' in gzip.decompress(b64decode(packed[1]))  # the part for flat plots lacks it
 
 
 def test_other_views_have_no_trajectory(run: Path) -> None:

@@ -278,3 +278,16 @@ def test_nothing_is_written_beside_a_mapping(tmp_path: Path) -> None:
     build_logs(open_mapping(read_mapping(source.mapping.file)), tmp_path / "store")
     assert sorted((tmp_path / "logs").iterdir()) == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["logs", "store"]
+
+
+def test_rows_that_a_mapping_leaves_out_are_no_faults_and_broken_ones_stop_the_build(tmp_path: Path) -> None:
+    unmapped = ROW.replace(",in,", ",blink,") * 50
+    wanted = open_logs(tmp_path / "a", CSV, {"a.csv": HEADER + unmapped + ROW})
+    assert build_logs(wanted, tmp_path / "store")["logons"] == {"read": 51, "kept": 1, "rejected": 50}
+    broken = open_logs(
+        tmp_path / "b", CSV, {"a.csv": HEADER + ROW.replace("2026", "the year 2026") * 50 + ROW}
+    )
+    with pytest.raises(
+        InputError, match=r"50 of the first 51 rows of logons would be refused, .*`itd check`"
+    ):
+        build_logs(broken, tmp_path / "other")

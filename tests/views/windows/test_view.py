@@ -651,3 +651,13 @@ def test_two_processes_and_ray_build_the_same_view(executor: Place, store: Path,
     user_starts, theirs = (view.cells_path for view in (one, several))
     assert user_starts != theirs
     assert user_starts.read_bytes() == theirs.read_bytes()
+
+
+def test_a_checkpoint_of_another_kind_of_history_is_refused(small: Path) -> None:
+    own = Windows(small, SPLIT, history="own")
+    own.prepare_data()
+    own.setup("fit")
+    with pytest.raises(InputError, match=r"was fitted with --data\.history own, and this view has everybody"):
+        Windows(small, SPLIT).load_state_dict(own.state_dict())
+    earlier = {name: values for name, values in own.state_dict().items() if name != "history"}
+    Windows(small, SPLIT).load_state_dict(earlier)  # before there was another kind
