@@ -46,7 +46,9 @@ def _result(evaluation: Evaluation) -> str:
         f" (95 % interval {span(interval)})" if interval else " (no interval)"
     )
     if base:
-        text += f" at a base rate of {number(base)}: {number(value / base)} times what chance gives"
+        data = evaluation.get("protocol", {}).get("data")
+        where = f", on {data}" if data else ""
+        text += f" at a base rate of {number(base)}{where}: {number(value / base)} times what chance gives"
     return f"{text}.{_best_baseline(evaluation)}{_ceiling(evaluation)}"
 
 
